@@ -1,0 +1,59 @@
+"""Checkpoints of a training run: outside the outs, keyed by all that the run is made from."""
+
+import hashlib
+import json
+import shutil
+import sys
+import time
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from graft.files import sha256, whole_file
+
+FOLDER = Path(".graft/checkpoints")
+SAVE_EVERY_S = 10.0  # seconds of training that a kill may cost
+
+
+class Checkpoint:
+    """The newest state of one training run.
+
+    `key` is all that decides the run's result; the code of graft is added to it. Another key is another
+    file, so that a stale state is never resumed.
+    """
+
+    def __init__(self, stage: str, key: object) -> None:
+        text = json.dumps([key, _code()], sort_keys=True, default=str)
+        self.path = FOLDER / stage / f"{hashlib.sha256(text.encode()).hexdigest()[:24]}.safetensors"
+        self._saved = time.monotonic()
+
+    def load(self) -> tuple[dict[str, Tensor], dict] | None:
+        """The tensors and the progress saved last, or None where there is nothing that can be read."""
+        try:
+            with safe_open(self.path, "pt") as file:
+                progress = json.loads(file.metadata()["progress"])
+                return {name: file.get_tensor(name) for name in file.keys()}, progress  # noqa: SIM118
+        except (OSError, SafetensorError):
+            return None
+
+    def due(self) -> bool:
+        """Whether the last save is long enough ago."""
+        return time.monotonic() - self._saved >= SAVE_EVERY_S
+
+    def save(self, tensors: dict[str, Tensor], progress: dict) -> None:
+        """Replace the state by a new one, whole or not at all."""
+        with whole_file(self.path) as partial:
+            save_file(tensors, partial, {"progress": json.dumps(progress)})
+        self._saved = time.monotonic()
+
+
+def clear(stage: str) -> None:
+    """Forget the checkpoints of a stage whose outs are in place."""
+    shutil.rmtree(FOLDER / stage, ignore_errors=True)
+
+
+def _code() -> dict[str, str]:
+    modules = {name: module.__file__ for name, module in sys.modules.items() if name.partition(".")[0] == "graft"}
+    return {name: sha256(Path(file)) for name, file in sorted(modules.items()) if file}

@@ -1,0 +1,45 @@
+"""What a person sees: plain lines, and one line for an error."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from graft.files import InputError
+
+
+def say(text: str) -> None:
+    """Print one line at once, so that logs show it while the stage still runs."""
+    print(text, flush=True)
+
+
+@contextmanager
+def progress(name: str, epochs: int) -> Iterator[Callable[[dict[str, float]], None]]:
+    """Yield a function that shows a row of training: as a bar on a terminal, as a line elsewhere."""
+    if not sys.stderr.isatty():
+        yield lambda row: say(f"{name}: epoch {row['epoch']}/{epochs}  {_losses(row)}")
+        return
+    from tqdm import tqdm
+
+    with tqdm(total=epochs, desc=name, unit="epoch") as bar:
+
+        def show(row: dict[str, float]) -> None:
+            bar.update(row["epoch"] - bar.n)
+            bar.set_postfix_str(_losses(row))
+
+        yield show
+
+
+def _losses(row: dict[str, float]) -> str:
+    return "  ".join(f"{name.replace('_', ' ')} {value:.4f}" for name, value in row.items() if name != "epoch")
+
+
+def run(main: Callable[..., None]) -> None:
+    """Call a stage's `main` with the command line's words; an unusable input becomes one line and exit 1."""
+    try:
+        main(*sys.argv[1:])
+    except InputError as error:
+        sys.exit(f"error: {error}")
+    except OSError as error:
+        sys.exit(f"error: {error.filename or 'the file system'}: {error.strerror or error}")
+    except KeyboardInterrupt:
+        sys.exit("interrupted")

@@ -1,0 +1,77 @@
+"""A processed domain: one image a lesion, and what is known of it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from graft.files import InputError, read_json, whole_folder, write_json
+
+COLUMNS = ("sample", "patient", "label", "site", "split", "origin", "size")
+PARTS = ("train", "validation", "test", "external")
+
+
+@dataclass(frozen=True)
+class Grid:
+    """What an image shall be: its voxels and mm a voxel along R, A, S (or R, A), and the intensities that become 0 and 1."""
+
+    patch: tuple[int, ...]
+    spacing: tuple[float, ...]
+    window: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Domain:
+    """N lesions of one organ.
+
+    `images` (N, C, *spatial) float16 in [0, 1] are memory-mapped when they come from a file; `index` has a row
+    for each, with COLUMNS; `preprocessing` has the patch in voxels, the spacing in mm a voxel (None where the
+    raw data has none), the window in raw intensities and what the column `size` measures.
+    """
+
+    name: str
+    images: np.ndarray
+    index: pd.DataFrame
+    classes: list[str]
+    preprocessing: dict
+
+    @classmethod
+    def read(cls, folder: Path) -> "Domain":
+        """Read what `write` wrote; raises InputError where a file is missing, broken or at odds with the others."""
+        about = read_json(folder / "domain.json")
+        try:
+            name, classes = about.pop("name"), about.pop("classes")
+        except KeyError as error:
+            raise InputError(f"{folder / 'domain.json'}: has no key {error}") from error
+        try:
+            images = np.load(folder / "images.npy", mmap_mode="r", allow_pickle=False)
+        except (OSError, ValueError, EOFError) as error:
+            raise InputError(f"{folder / 'images.npy'}: cannot be read ({error})") from error
+        index = read_index(folder / "index.csv")
+        if len(images) != len(index):
+            raise InputError(f"{folder}: images.npy has {len(images)} rows and index.csv {len(index)}, expected as many")
+        if unknown := set(index["label"]) - set(classes):
+            raise InputError(f"{folder / 'index.csv'}: has the label {min(unknown)!r}, expected one of {classes}")
+        return cls(name, images, index, classes, about)
+
+
+def read_index(path: Path) -> pd.DataFrame:
+    """Read index.csv; raises InputError where it is missing, broken, lacks a column or numbers its rows otherwise."""
+    try:
+        index = pd.read_csv(path, dtype=str, keep_default_na=False)
+        index = index[list(COLUMNS)].astype({"sample": "int64", "size": "float64"})
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(f"{path}: cannot be read, expected the columns {', '.join(COLUMNS)} ({error})") from error
+    if not np.array_equal(index["sample"], np.arange(len(index))):
+        raise InputError(f"{path}: expected `sample` to count 0, 1, 2 and on, as the rows of images.npy")
+    return index
+
+
+def write(folder: Path, domain: Domain) -> None:
+    """Write images.npy, index.csv and domain.json to `folder`, all or none of them."""
+    about = {"name": domain.name, "classes": list(domain.classes), **domain.preprocessing}
+    with whole_folder(folder) as partial:
+        np.save(partial / "images.npy", np.asarray(domain.images, dtype=np.float16), allow_pickle=False)
+        domain.index.to_csv(partial / "index.csv", columns=list(COLUMNS), index=False, lineterminator="\n")
+        write_json(partial / "domain.json", about)

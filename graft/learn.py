@@ -1,0 +1,98 @@
+"""What the training stages share: fit a network on a task, and leave a model folder and its curves."""
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from torch import Tensor, nn
+
+from graft import checkpoint, model
+from graft.console import progress, say
+from graft.files import sha256, whole_folder
+from graft.samples import Task
+from graft.train import Plan, Row, best_row, fit
+
+CURVES = ("train_loss", "penalty", "validation_loss", "validation_accuracy")
+
+
+def train(network: nn.Module, task: Task, plan: Plan, log: Callable[[Row], None], weights: Tensor | None = None) -> Row:
+    """Fit `network` in place, resuming where a run with the same inputs was killed; returns its best epoch.
+
+    `weights` (N,) weigh the training samples, on average by 1.
+    """
+    key = {
+        "data": _data(task),
+        "start": _digest(parameter.detach().cpu().numpy().tobytes() for parameter in network.parameters()),
+        "weights": None if weights is None else weights.tolist(),
+        "device": str(next(network.parameters()).device),
+        "plan": [plan.recipe, plan.training, plan.augment, plan.seed, plan.purpose],
+        "pull": plan.pull and [plan.pull.weight, plan.pull.kind, sorted(plan.pull.reference)],
+    }
+    say(f"{plan.purpose}: {len(task.train)} lesions of {task.domain.name} to learn from, "
+        f"{len(task.validation)} to validate on")  # fmt: skip
+    with progress(plan.purpose, plan.recipe.epochs) as show:
+
+        def each(row: Row) -> None:
+            show(row)
+            log(row)
+
+        history = fit(network, task, plan, checkpoint.Checkpoint(plan.stage, key), each, weights)
+    return best_row(history)
+
+
+@contextmanager
+def curves(folder: Path) -> Iterator[Callable[[Row], None]]:
+    """Log rows as DVCLive curves in `folder`, shown by `dvc plots` and the DVC extension while training runs."""
+    from dvclive import Live  # late: it brings DVC along
+
+    with Live(str(folder), save_dvc_exp=False, dvcyaml=None) as live:
+
+        def log(row: Row) -> None:
+            for name in CURVES:
+                if name in row:
+                    live.log_metric(name, row[name])
+            live.next_step()
+
+        yield log
+
+
+def save(
+    folder: Path, networks: Sequence[nn.Module], architecture: dict, task: Task, plan: Plan, **card: object
+) -> None:
+    """Write the model folder whole, then forget the stage's checkpoints.
+
+    `card` adds what only this stage knows: the parent, the shares of the members, the scores.
+    """
+    with whole_folder(folder) as partial:
+        model.save(partial, networks, {
+            "stage": plan.stage,
+            "architecture": architecture,
+            "classes": task.domain.classes,
+            "preprocessing": task.domain.preprocessing,
+            "data": _data(task),
+            "training": {**plan.training.model_dump(), **plan.recipe.model_dump(), "seed": plan.seed},
+            **card,
+        })  # fmt: skip
+    checkpoint.clear(plan.stage)
+    say(f"{plan.stage}: wrote {folder}")
+
+
+def parent(folder: Path) -> dict[str, str]:
+    """How a card names the model that a model comes from."""
+    return {"folder": folder.as_posix(), "weights_sha256": sha256(folder / "weights.safetensors")}
+
+
+def _data(task: Task) -> dict[str, str]:
+    return {
+        "domain": task.domain.name,
+        "train_sha256": _digest(task.train.bytes()),
+        "validation_sha256": _digest(task.validation.bytes()),
+    }
+
+
+def _digest(chunks: Iterable[bytes]) -> str:
+    digest = hashlib.sha256()
+    for chunk in chunks:
+        digest.update(chunk)
+    return digest.hexdigest()

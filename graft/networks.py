@@ -1,0 +1,196 @@
+"""Networks by name: `build("resnet", ...)`.
+
+Every one of them gives the same bytes on every run, on a GPU too: pooling is written as slices and
+means, whose gradients need no atomic additions, and GroupNorm stands where BatchNorm would. (PyTorch
+lists the backward passes of its own max, average and adaptive pooling as non-deterministic on CUDA.)
+"""
+
+from collections.abc import Sequence
+from functools import reduce
+
+import torch
+from torch import Tensor, nn
+
+from graft.domain import Domain
+from graft.files import InputError
+from graft.params import Network
+
+GROUPS = 8  # channels are normalised in groups of an eighth of the planes
+HEADS = {"cnn": "head.", "resnet": "head.", "resnet10": "fc.", "resnet18": "fc.", "resnet50": "fc.",
+         "densenet121": "class_layers.out."}  # fmt: skip
+SMALLEST = {"cnn": 4, "densenet121": 32}  # voxels a side that leave at least one behind all the halvings
+
+
+def build(name: str, *, patch: Sequence[int], channels: int, classes: int, width: int, seed: int) -> nn.Module:
+    """A network with freshly drawn weights, the same for the same `seed`.
+
+    Maps (B, channels, *patch) to logits (B, classes); two or three dimensions by the length of `patch`.
+    `width` is the number of planes of the first block of `resnet`; the other networks have their own.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        if name == "cnn":
+            return SimpleCNN(patch, channels, classes)
+        if name == "resnet":
+            return ResNet(len(patch), channels, classes, width)
+        return _monai(name, len(patch), channels, classes)
+
+
+def architecture(network: Network, domain: Domain) -> dict:
+    """The arguments of `build`, less the seed, that make params.yaml's `network` fit a domain; a card keeps them.
+
+    Raises InputError where the patch is too small for the network.
+    """
+    channels, *patch = domain.images.shape[1:]
+    if min(patch) < SMALLEST.get(network.name, 1):
+        raise InputError(
+            f"preprocess.patch: got {patch} with network.name {network.name!r}, "
+            f"expected at least {SMALLEST[network.name]} voxels a side"
+        )
+    classes = len(domain.classes)
+    return {"name": network.name, "patch": patch, "channels": channels, "classes": classes, "width": network.width}
+
+
+def for_domain(source: dict, domain: Domain) -> dict:
+    """The architecture of a pretrained network with the classes of another domain.
+
+    Raises InputError where that domain's images have another shape.
+    """
+    channels, *patch = domain.images.shape[1:]
+    if [channels, patch] != [source["channels"], source["patch"]]:
+        raise InputError(
+            f"domain {domain.name}: images have {channels} channels of {patch}, expected "
+            f"{source['channels']} of {source['patch']}, as the pretrained network has"
+        )
+    return {**source, "classes": len(domain.classes)}
+
+
+def is_head(network: str, tensor: str) -> bool:
+    """Whether a tensor belongs to the last layer, whose rows are the classes."""
+    return tensor.startswith(HEADS[network])
+
+
+class SimpleCNN(nn.Module):
+    """Conv 32, pool, conv 64, pool, fc 128, fc classes; on 32×32 pixels the classical small CNN.
+
+    Max pooling keeps its exact value. Its gradient differs from `nn.MaxPool2d` only where two voxels
+    of a block tie, where it is shared between them.
+    """
+
+    def __init__(self, patch: Sequence[int], channels: int, classes: int) -> None:
+        super().__init__()
+        conv = _conv(len(patch))
+        self.conv1 = conv(channels, 32, 3, padding=1)
+        self.conv2 = conv(32, 64, 3, padding=1)
+        self.pool = MaxPool(2)
+        self.hidden = nn.Linear(64 * int(torch.tensor([side // 4 for side in patch]).prod()), 128)
+        self.head = nn.Linear(128, classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.pool(self.conv1(x).relu())  # (B, 32, *spatial / 2)
+        x = self.pool(self.conv2(x).relu())  # (B, 64, *spatial / 4)
+        return self.head(self.hidden(x.flatten(1)).relu())  # (B, classes)
+
+
+class ResNet(nn.Module):
+    """A narrow residual network (He et al., 2016) that halves the patch three times by strides.
+
+    A stem of stride 2 and two residual blocks: 32³ voxels become 16³, 8³ and 4³.
+    """
+
+    def __init__(self, dimensions: int, channels: int, classes: int, width: int) -> None:
+        super().__init__()
+        self.stem = _conv(dimensions)(channels, width, 5, stride=2, padding=2, bias=False)
+        self.norm = nn.GroupNorm(GROUPS, width)
+        self.blocks = nn.Sequential(Block(dimensions, width, 2 * width), Block(dimensions, 2 * width, 4 * width))
+        self.head = nn.Linear(4 * width, classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.norm(self.stem(x)).relu()  # (B, W, *spatial / 2)
+        x = self.blocks(x)  # (B, 4W, *spatial / 8)
+        return self.head(x.flatten(2).mean(2))  # (B, classes)
+
+
+class Block(nn.Module):
+    """Two convolutions beside a shortcut; the first one, and the shortcut, have stride 2."""
+
+    def __init__(self, dimensions: int, planes: int, out_planes: int) -> None:
+        super().__init__()
+        conv = _conv(dimensions)
+        self.conv1 = conv(planes, out_planes, 3, stride=2, padding=1, bias=False)
+        self.norm1 = nn.GroupNorm(GROUPS, out_planes)
+        self.conv2 = conv(out_planes, out_planes, 3, padding=1, bias=False)
+        self.norm2 = nn.GroupNorm(GROUPS, out_planes)
+        self.shortcut = conv(planes, out_planes, 1, stride=2, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.norm1(self.conv1(x)).relu()
+        return (self.norm2(self.conv2(y)) + self.shortcut(x)).relu()
+
+
+class MaxPool(nn.Module):
+    """Maximum over windows of `kernel` voxels a side, stride 2, axis by axis."""
+
+    def __init__(self, kernel: int, padding: int = 0) -> None:
+        super().__init__()
+        self.kernel, self.padding = kernel, padding
+
+    def forward(self, x: Tensor) -> Tensor:
+        return _pool(x, self.kernel, self.padding, torch.maximum)
+
+
+class HalfMean(nn.Module):
+    """Mean over blocks of 2 voxels a side, axis by axis."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return _pool(x, 2, 0, torch.add) / 2 ** (x.ndim - 2)
+
+
+class GlobalMean(nn.Module):
+    """Mean over all spatial axes, kept as axes of length 1."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.mean(tuple(range(2, x.ndim)), keepdim=True)
+
+
+def _pool(x: Tensor, kernel: int, padding: int, combine) -> Tensor:
+    for axis in range(2, x.ndim):
+        if padding:
+            edge = x.new_full((*x.shape[:axis], padding, *x.shape[axis + 1 :]), -torch.inf)
+            x = torch.cat([edge, x, edge], axis)
+        steps = (x.shape[axis] - kernel) // 2 + 1
+        ahead = (slice(None),) * axis
+        x = reduce(combine, [x[(*ahead, slice(k, k + 2 * steps - 1, 2))] for k in range(kernel)])
+    return x
+
+
+def _conv(dimensions: int) -> type[nn.Conv2d] | type[nn.Conv3d]:
+    return {2: nn.Conv2d, 3: nn.Conv3d}[dimensions]
+
+
+def _monai(name: str, dimensions: int, channels: int, classes: int) -> nn.Module:
+    from monai.networks import nets  # late: it takes seconds, and the networks above do not need it
+
+    if name == "densenet121":
+        network = nets.DenseNet121(spatial_dims=dimensions, in_channels=channels, out_channels=classes)
+    else:
+        # MONAI's stem has stride 1, made for large scans; lesion patches want the 2 of the paper.
+        network = getattr(nets, name)(
+            spatial_dims=dimensions, n_input_channels=channels, num_classes=classes, conv1_t_stride=2
+        )
+    return _reproducible(network)
+
+
+def _reproducible(module: nn.Module) -> nn.Module:
+    for name, child in module.named_children():
+        if isinstance(child, nn.MaxPool2d | nn.MaxPool3d):
+            setattr(module, name, MaxPool(child.kernel_size, child.padding))
+        elif isinstance(child, nn.AvgPool2d | nn.AvgPool3d):
+            setattr(module, name, HalfMean())
+        elif isinstance(child, nn.AdaptiveAvgPool2d | nn.AdaptiveAvgPool3d):
+            setattr(module, name, GlobalMean())
+        elif isinstance(child, nn.BatchNorm2d | nn.BatchNorm3d):
+            setattr(module, name, nn.GroupNorm(GROUPS, child.num_features))
+        else:
+            _reproducible(child)
+    return module

@@ -1,0 +1,212 @@
+"""`params.yaml`, checked once, where it enters."""
+
+import difflib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
+from ruamel.yaml import YAML, YAMLError
+
+from graft.files import InputError
+
+Share = Annotated[float, Field(ge=0, lt=1)]
+Weight = Annotated[float, Field(ge=0)]
+Positive = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(ge=1)]
+Pair = Annotated[list[float], Field(min_length=2, max_length=2)]
+
+
+class Section(BaseModel):
+    """A part of params.yaml: unknown keys, other types, NaN and infinity are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+class Domain(Section):
+    path: str
+    classes: Annotated[list[str], Field(min_length=2)]
+    window: Pair
+    external: str | None = None
+    labelled: Annotated[float, Field(gt=0, le=1)] = 1.0
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "Domain":
+        if len(set(self.classes)) < len(self.classes):
+            raise ValueError("classes: expected names that differ")
+        if self.window[0] >= self.window[1]:
+            raise ValueError("window: expected its low end below its high end")
+        return self
+
+
+class Cohort(Section):
+    patients: Count
+
+
+class Phantom(Section):
+    """The synthetic cohort of each organ."""
+
+    lung: Cohort
+    liver: Cohort
+
+
+class Preprocess(Section):
+    patch: Annotated[list[Annotated[int, Field(ge=4)]], Field(min_length=2, max_length=3)]
+    spacing: Annotated[list[Positive], Field(min_length=2, max_length=3)]
+
+    @model_validator(mode="after")
+    def _same_length(self) -> "Preprocess":
+        if len(self.patch) != len(self.spacing):
+            raise ValueError("spacing: expected as many numbers as patch has")
+        return self
+
+
+class Split(Section):
+    validation: Annotated[float, Field(gt=0, lt=1)]
+    test: Annotated[float, Field(gt=0, lt=1)]
+
+    @model_validator(mode="after")
+    def _leaves_some(self) -> "Split":
+        if self.validation + self.test >= 1:
+            raise ValueError("expected validation + test below 1, so that patients remain to train on")
+        return self
+
+
+class Network(Section):
+    name: Literal["resnet", "cnn", "resnet10", "resnet18", "resnet50", "densenet121"]
+    width: Annotated[int, Field(ge=8, multiple_of=8)] = 16
+
+
+class Training(Section):
+    device: Literal["auto", "cpu", "cuda"]
+    batch: Count
+    optimizer: Literal["adamw", "adam"]
+    weight_decay: Weight
+    schedule: Literal["cosine", "constant"]
+    class_weights: Literal["balanced", "none"]
+
+
+class Augment(Section):
+    flip: Annotated[float, Field(ge=0, le=1)]
+    rotate: Annotated[float, Field(ge=0, le=180)]
+    scale: Share
+    shift: Weight
+    contrast: Share
+    brightness: Weight
+    noise: Weight
+
+
+class Recipe(Section):
+    """How long and how strictly one stage trains."""
+
+    epochs: Count
+    lr: Positive
+    patience: Count
+    transforms: Annotated[int, Field(ge=0)]
+    l1: Weight
+    l2: Weight
+
+
+class Finetune(Recipe):
+    penalty: Literal["l2", "l1"]
+    head: Literal["new", "pretrained"]
+
+
+class Ensemble(Recipe):
+    members: Count
+
+
+class Evaluate(Section):
+    resamples: Annotated[int, Field(ge=100)]
+    confidence: Annotated[float, Field(gt=0, lt=1)]
+
+
+class Params(Section):
+    """The whole of params.yaml. `lambda` is a Python keyword: read it as a key."""
+
+    lambda_: Annotated[Weight, Field(alias="lambda")]
+    seed: Annotated[int, Field(ge=0)]
+    source: str
+    target: str
+    domains: Annotated[dict[str, Domain], Field(min_length=1)]
+    phantom: Phantom
+    preprocess: Preprocess
+    split: Split
+    network: Network
+    training: Training
+    augment: Augment
+    pretrain: Recipe
+    finetune: Finetune
+    regularize: Recipe
+    ensemble: Ensemble
+    evaluate: Evaluate
+
+    @model_validator(mode="after")
+    def _known_domains(self) -> "Params":
+        for role in ("source", "target"):
+            if getattr(self, role) not in self.domains:
+                raise ValueError(f"{role}: got {getattr(self, role)!r}, expected one of domains: {', '.join(self.domains)}")
+        return self
+
+
+def read(*keys: str, path: Path = Path("params.yaml")) -> Any:
+    """The values at these keys (`"seed"`, `"domains.lung.window"`), in their order; one key gives one value.
+
+    The whole file is checked, whichever keys are asked for.
+
+    Raises InputError with the key's path, its value and what is allowed.
+    """
+    params = load(path)
+    values = tuple(_at(params, key, path) for key in keys)
+    return values[0] if len(values) == 1 else values
+
+
+def load(path: Path = Path("params.yaml")) -> Params:
+    """Read and check params.yaml; raises InputError with the key's path, its value and what is allowed."""
+    try:
+        content = YAML(typ="safe").load(path)
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot be read ({error})") from error
+    except YAMLError as error:
+        raise InputError(f"{path}: is not YAML ({' '.join(str(error).split())})") from error
+    if not isinstance(content, Mapping):
+        raise InputError(f"{path}: holds {type(content).__name__}, expected keys and values")
+    try:
+        return Params.model_validate(content)
+    except ValidationError as error:
+        lines = [_explain(detail) for detail in error.errors(include_url=False)]
+        raise InputError(f"{path}: {'; '.join(lines)}") from error
+
+
+def _at(params: Params, key: str, path: Path) -> Any:
+    value: Any = params
+    for name in key.split("."):
+        try:
+            value = value[name] if isinstance(value, dict) else getattr(value, "lambda_" if name == "lambda" else name)
+        except (KeyError, AttributeError):
+            known = value if isinstance(value, dict) else type(value).model_fields
+            raise InputError(f"{path}: {key}: {name!r} is not there, expected one of {', '.join(known)}") from None
+    return value
+
+
+def _explain(detail: ErrorDetails) -> str:
+    where = ".".join(str(part) for part in detail["loc"])
+    if detail["type"] == "extra_forbidden":
+        name = str(detail["loc"][-1])
+        close = difflib.get_close_matches(name, _names(Params), n=1)
+        return f"{where}: unknown key" + (f", did you mean {close[0]!r}?" if close else "")
+    if detail["type"] == "missing":
+        return f"{where}: missing"
+    if detail["type"] == "value_error":  # one of our own sentences, which names its key
+        return ".".join(part for part in (where, str(detail["ctx"]["error"])) if part)
+    return f"{where}: got {detail['input']!r}; {detail['msg']}"
+
+
+def _names(section: type[BaseModel]) -> list[str]:
+    names = []
+    for name, field in section.model_fields.items():
+        names.append(field.alias or name)
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            names += _names(field.annotation)
+    return names + (list(Domain.model_fields) if section is Params else [])

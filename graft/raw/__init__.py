@@ -1,0 +1,76 @@
+"""Raw data in any of its forms, read as a domain.
+
+A form is a module with `read(path, name, classes, grid) -> Domain`, whose patients are still those of the data
+and whose labels and splits are known words. What marks a folder as being of that form stands in `_form`.
+"""
+
+import hashlib
+import hmac
+import os
+from pathlib import Path
+from types import ModuleType
+
+from graft.console import say
+from graft.domain import Domain, Grid
+from graft.files import InputError
+from graft.raw import arrays, manifest, medmnist
+
+KEY_VARIABLE = "GRAFT_PATIENT_KEY"
+PUBLISHED_KEY = "graft: a published key, which hides nobody"
+
+
+def read(path: Path, name: str, classes: list[str], grid: Grid) -> Domain:
+    """Read the raw data at `path` as the domain `name`: one image of `grid` a lesion, patients as pseudonyms.
+
+    Raises InputError where the data is not as docs/data.md says, a class has no patients, or a patient is in
+    two of the given splits.
+    """
+    domain = _form(path).read(path, name, classes, grid)
+    _check_classes(path, domain)
+    _check_splits(path, domain)
+    key = os.environ.get(KEY_VARIABLE) or PUBLISHED_KEY
+    if key == PUBLISHED_KEY:
+        say(f"{name}: {KEY_VARIABLE} is not set, so pseudonyms are made with a key that everybody knows")
+    domain.index["patient"] = [pseudonym(patient, key) for patient in domain.index["patient"]]
+    return domain
+
+
+def pseudonym(patient: str, key: str) -> str:
+    """16 hexadecimal digits of HMAC-SHA256 (RFC 2104): the same for a patient and a key, wherever they turn up."""
+    return hmac.new(key.encode(), patient.encode(), hashlib.sha256).hexdigest()[:16]
+
+
+def _form(path: Path) -> ModuleType:
+    """The module that reads what lies at `path`."""
+    if not path.exists():
+        raise InputError(f"{path}: is missing, expected a folder of raw data")
+    found = {
+        manifest: (path / manifest.FILE).is_file(),
+        arrays: any((path / file).is_file() for file in (arrays.DATA, arrays.LABELS)),
+        medmnist: bool(medmnist.files(path)),
+    }
+    forms = [form for form, there in found.items() if there]
+    if len(forms) != 1:
+        names = " and ".join(form.__name__.rpartition(".")[2] for form in forms) or "none of these"
+        raise InputError(
+            f"{path}: holds {names}, expected one form of raw data: {manifest.FILE}, "
+            f"{arrays.DATA} with {arrays.LABELS}, or one MedMNIST .npz (docs/data.md)"
+        )
+    return forms[0]
+
+
+def _check_classes(path: Path, domain: Domain) -> None:
+    for label in domain.classes:
+        if label not in set(domain.index["label"]):
+            raise InputError(f"{path}: no patient has the label {label!r}, expected some of each of {domain.classes}")
+
+
+def _check_splits(path: Path, domain: Domain) -> None:
+    first: dict[str, tuple[str, str]] = {}
+    for patient, split, origin in zip(domain.index["patient"], domain.index["split"], domain.index["origin"]):
+        other, where = first.setdefault(patient, (split, origin))
+        if other != split:
+            raise InputError(
+                f"{path}: one patient is in two given splits, {other or 'none'!r} at {where} and "
+                f"{split or 'none'!r} at {origin}, expected one split a patient"
+            )

@@ -1,0 +1,102 @@
+"""Raw data as `manifest.csv`, a row a lesion, and volumes beside it."""
+
+import os
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from itertools import chain
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from graft import volumes
+from graft.domain import Domain, Grid
+from graft.files import InputError
+from graft.raw.rows import FILE, Lesion, read_rows
+
+VOLUMES_AT_A_TIME = 8  # at most, as each of them is held in memory
+CHUNK = 4  # volumes handed to a process at once
+
+Found = tuple[np.ndarray, float | None]  # a patch (1, *patch) float16 and the diameter in mm of its mask
+
+
+def read(path: Path, name: str, classes: list[str], grid: Grid) -> Domain:
+    """Cut a patch for each row of `manifest.csv`, in its order.
+
+    A volume is read once for all its lesions, and several volumes at a time. `size` is the diameter in mm that
+    the rows or their masks give; where neither does, the number of voxels in the patch above the window's floor.
+
+    Raises InputError, with the row, for what docs/data.md lists.
+    """
+    lesions = read_rows(path, classes)
+    found = _cut_all(path / FILE, lesions, grid)
+    images = np.stack([patch for patch, _ in found])  # (N, 1, *patch)
+    diameters = [lesion.diameter_mm or masked for lesion, (_, masked) in zip(lesions, found)]
+    if all(diameters):
+        size, measured = np.round(diameters, 2), "diameter in mm"
+    else:
+        size, measured = (images > 0).reshape(len(images), -1).sum(1), "voxels of the patch above the window's floor"
+    index = pd.DataFrame(
+        {
+            "sample": range(len(lesions)),
+            "patient": [lesion.patient for lesion in lesions],
+            "label": [lesion.label for lesion in lesions],
+            "site": [lesion.site for lesion in lesions],
+            "split": [lesion.split for lesion in lesions],
+            "origin": [lesion.origin for lesion in lesions],
+            "size": np.asarray(size, float),
+        }
+    )
+    about = {"patch": list(grid.patch), "spacing": list(grid.spacing), "window": list(grid.window), "size": measured}
+    return Domain(name, images, index, classes, about)
+
+
+def _cut_all(table: Path, lesions: list[Lesion], grid: Grid) -> list[Found]:
+    """The patches in the order of the lesions, from a pool of processes with a volume each."""
+    import graft.patches  # noqa: F401  before the fork, or every process would spend seconds on it
+
+    by_image: dict[Path, list[int]] = {}
+    for number, lesion in enumerate(lesions):
+        by_image.setdefault(lesion.image, []).append(number)
+    groups = [[lesions[number] for number in numbers] for numbers in by_image.values()]
+    workers = min(os.cpu_count() or 1, VOLUMES_AT_A_TIME, len(groups))
+    with ProcessPoolExecutor(workers, mp_context=get_context("fork"), initializer=_one_thread) as pool:
+        found = list(chain.from_iterable(pool.map(partial(_cut_volume, table, grid), groups, chunksize=CHUNK)))
+    places = np.argsort([number for numbers in by_image.values() for number in numbers])
+    return [found[place] for place in places]
+
+
+def _one_thread() -> None:
+    import torch
+
+    torch.set_num_threads(1)
+
+
+def _cut_volume(table: Path, grid: Grid, lesions: list[Lesion]) -> list[Found]:
+    """The patches of the lesions of one volume."""
+    from graft.patches import cut
+
+    found: list[Found] = []
+    volume = None
+    for lesion in lesions:
+        try:
+            volume = volume or volumes.read(lesion.image)
+            centre, diameter = _place(volume, lesion)
+            found.append((cut(volume, centre, grid).astype(np.float16), diameter))
+        except InputError as error:
+            raise InputError(f"{table}:{lesion.line}: {error}") from error
+    return found
+
+
+def _place(volume: volumes.Volume, lesion: Lesion) -> tuple[np.ndarray, float | None]:
+    """The lesion's centre (3,) in mm, RAS+, and the diameter in mm of its mask, if it has one."""
+    centroid = diameter = None
+    if lesion.mask:
+        centroid, diameter = volumes.locate(volumes.read(lesion.mask), volume)
+    if lesion.position is None:
+        return centroid, diameter
+    position = np.array(lesion.position)
+    if lesion.frame == "voxel":
+        return volume.to_mm(position), diameter
+    return (volumes.LPS_TO_RAS[:3, :3] @ position if lesion.frame == "lps" else position), diameter

@@ -1,0 +1,88 @@
+"""One domain as evaluate sees it: its cases part by part, and what a model or a baseline says of them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from graft import split
+from graft.baselines import majority, size_alone
+from graft.domain import PARTS, Domain
+from graft.files import InputError
+from graft.judge import Assessment, Cases, assess, codes
+from graft.model import Model
+from graft.seeds import generator
+
+PROBABILITY_DECIMALS = 8  # as in predictions.csv, so that every score can be worked out again from that file
+
+
+@dataclass(frozen=True)
+class Study:
+    """A domain, the rows of each part that is there, and the cases of all parts but the training part."""
+
+    domain: Domain
+    rows: dict[str, np.ndarray]
+    cases: dict[str, Cases]
+
+    @classmethod
+    def read(cls, folder: Path, split_file: Path, resamples: int, seed: int) -> "Study":
+        """Read a processed domain and its split, and draw the resamples of its parts.
+
+        Raises InputError where there is nobody to train on, to validate on or to test on.
+        """
+        domain = Domain.read(folder)
+        rows = split.read(split_file, domain.index)
+        for part in ("train", "validation", "test"):
+            if part not in rows:
+                raise InputError(f"{split_file}: no sample is in the part {part!r}, expected at least one")
+        cases = {
+            part: Cases.of(
+                domain.index.iloc[found], domain.classes, resamples, generator(seed, "bootstrap", domain.name, part)
+            )
+            for part, found in rows.items()
+            if part != "train"
+        }
+        return cls(domain, rows, cases)
+
+    def assess(self, model: Model) -> Assessment:
+        """Judge a model; raises InputError where it knows other classes."""
+        if model.card["classes"] != self.domain.classes:
+            raise InputError(
+                f"{model.card.get('stage', 'model')}: knows the classes {model.card['classes']}, "
+                f"expected {self.domain.classes} as in the domain {self.domain.name!r}"
+            )
+        return self._assess(lambda part: model.predict(self.domain.images[self.rows[part]]))
+
+    def assess_majority(self) -> Assessment:
+        """Judge the baseline that always says how common each class was in the training part."""
+        training = codes(self._index("train"), self.domain.classes)
+        return self._assess(lambda part: majority(training, len(self.rows[part]), len(self.domain.classes)))
+
+    def assess_size_alone(self) -> Assessment:
+        """Judge the baseline that knows only the size of each lesion."""
+        training = codes(self._index("train"), self.domain.classes)
+        sizes = {part: self._index(part)["size"].to_numpy(float) for part in self.rows}
+        return self._assess(lambda part: size_alone(sizes["train"], training, sizes[part], len(self.domain.classes)))
+
+    def counts(self) -> dict:
+        """Patients and lesions of each of PARTS, or None: in all and by class.
+
+        A patient counts in every class that they have a lesion of.
+        """
+        return {part: self._count(self._index(part)) if part in self.rows else None for part in PARTS}
+
+    def _count(self, rows: pd.DataFrame) -> dict:
+        by_class = {name: _count(rows[rows["label"] == name]) for name in self.domain.classes}
+        return {**_count(rows), "by_class": by_class}
+
+    def _index(self, part: str) -> pd.DataFrame:
+        return self.domain.index.iloc[self.rows[part]]
+
+    def _assess(self, predict: Callable[[str], np.ndarray]) -> Assessment:
+        return assess(self.cases, {part: predict(part).round(PROBABILITY_DECIMALS) for part in self.cases})
+
+
+def _count(rows: pd.DataFrame) -> dict:
+    return {"patients": int(rows["patient"].nunique()), "lesions": len(rows)}

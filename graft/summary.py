@@ -1,0 +1,61 @@
+"""What a person reads when evaluate has run, made from metrics.json alone."""
+
+from collections.abc import Iterator
+
+WIDTHS = (13, 21, 21, 25, 6)
+SENTENCES = {
+    "helps": "Transfer helps",
+    "harms": "Transfer harms",
+    "no difference shown": "No difference shown between transfer and learning from scratch",
+    "not defined": "Whether transfer helps cannot be said: the test part lacks a class",
+}
+
+
+def lines(metrics: dict) -> Iterator[str]:
+    """A table of models and baselines, the source's own scores, and one sentence on transfer."""
+    target, source = metrics["target"], metrics["source"]
+    level = f"{metrics['bootstrap']['confidence'] * 100:g} %"
+    yield f"{target['name']}: AUROC with {level} intervals, patients drawn {metrics['bootstrap']['resamples']} times"
+    yield _row("", _heading(target, "test"), _heading(target, "external"), "gain over scratch, test", "p")
+    for name, model in metrics["models"].items():
+        found = metrics["transfer_gain"].get(name, {}).get("test")
+        yield _row(name, *_aurocs(model), _interval(found, "+"), _number(found["p"], "") if found else "")
+    for name, baseline in metrics["baselines"].items():
+        yield _row(name.replace("_", " "), *_aurocs(baseline), "", "")
+    yield f"{source['name']}, which was learnt first:"
+    yield _row("", _heading(source, "test"), _heading(source, "external"), "", "")
+    for name in ("pretrained", "size_alone"):
+        yield _row(name.replace("_", " "), *_aurocs(source[name]), "", "")
+    yield f"best by {metrics['chosen']['by']}: {metrics['chosen']['model']}"
+    yield _sentence(metrics, level)
+
+
+def _sentence(metrics: dict, level: str) -> str:
+    found, said = metrics["transfer_gain"]["transfer"]["test"], SENTENCES[metrics["verdict"]]
+    if metrics["verdict"] == "not defined":
+        return f"{said}."
+    return f"{said}: its AUROC on the test part differs by {_interval(found, '+')} ({level}), p = {found['p']:.4f}."
+
+
+def _heading(domain: dict, part: str) -> str:
+    count = domain["counts"][part]
+    return f"{part} ({count['lesions']} of {count['patients']})" if count else part
+
+
+def _aurocs(model: dict) -> tuple[str, str]:
+    return tuple(_interval(model[part]["auroc"] if model[part] else None, "") for part in ("test", "external"))
+
+
+def _interval(estimate: dict | None, sign: str) -> str:
+    if estimate is None:
+        return "–"
+    value, low, high = (_number(estimate[name], sign) for name in ("value", "low", "high"))
+    return f"{value} [{low}, {high}]"
+
+
+def _number(value: float | None, sign: str) -> str:
+    return "–" if value is None else f"{value:{sign}.3f}"
+
+
+def _row(*cells: str) -> str:
+    return "  ".join(cell.ljust(width) for cell, width in zip(cells, WIDTHS, strict=True)).rstrip()

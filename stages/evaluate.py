@@ -1,0 +1,58 @@
+"""Evaluate: every model on the test part and the external site, with intervals, and what transfer gained."""
+
+import shutil
+from pathlib import Path
+
+from graft.console import run, say
+from graft.files import whole_file, whole_folder, write_json
+from graft.metrics import assemble, headline
+from graft.model import load, pick_device
+from graft.params import read
+from graft.study import Study
+from graft.summary import lines
+from graft.tables import plots, predictions
+
+METRICS = Path("metrics")
+PRETRAINED, BEST = Path("models/pretrained"), Path("models/best")
+MODELS = {
+    "scratch": Path("models/finetuned/scratch"),
+    "transfer": Path("models/finetuned/transfer"),
+    "regularized": Path("models/regularized"),
+    "bagging": Path("models/ensemble/bagging"),
+    "boosting": Path("models/ensemble/boosting"),
+}
+
+
+def main() -> None:
+    seed, source_name, target_name, settings, device_name = read(
+        "seed", "source", "target", "evaluate", "training.device"
+    )
+    device = pick_device(device_name)
+    source, target = (
+        Study.read(Path(f"data/processed/{name}"), Path(f"data/splits/{name}.csv"), settings.resamples, seed)
+        for name in (source_name, target_name)
+    )
+    pretrained = source.assess(load(PRETRAINED, device))
+    models = {name: target.assess(load(folder, device)) for name, folder in MODELS.items()}
+    baselines = {"majority": target.assess_majority(), "size_alone": target.assess_size_alone()}
+    metrics = assemble(source, target, pretrained, models, baselines, settings)
+    told = target.cases, target.domain.classes, models | baselines
+
+    with whole_folder(BEST) as folder:
+        for name in ("weights.safetensors", "card.json"):
+            shutil.copyfile(MODELS[metrics["chosen"]["model"]] / name, folder / name)
+    with whole_folder(METRICS / "plots") as folder:
+        for name, table in plots(*told).items():
+            table.to_csv(folder / f"{name}.csv", index=False, lineterminator="\n")
+    with whole_file(METRICS / "predictions.csv") as path:
+        predictions(*told).to_csv(path, index=False, lineterminator="\n")
+    with whole_file(METRICS / "summary.json") as path:
+        write_json(path, headline(metrics))
+    with whole_file(METRICS / "metrics.json") as path:
+        write_json(path, metrics)
+    for line in lines(metrics):
+        say(line)
+
+
+if __name__ == "__main__":
+    run(main)

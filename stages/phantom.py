@@ -1,0 +1,30 @@
+"""Write the synthetic cohort of one organ: `python -m stages.phantom lung`."""
+
+import os
+import time
+from pathlib import Path
+
+from graft.console import run, say
+from graft.files import InputError
+from graft.params import read
+from graft.phantom.cohort import size_auroc, write_cohort
+
+ORGANS = ("lung", "liver")
+
+
+def main(*organs: str) -> None:
+    """Write `data/phantom/<organ>`, and say how many lesions there are and how well size alone tells them apart."""
+    if len(organs) != 1 or organs[0] not in ORGANS:
+        raise InputError(f"stages.phantom: got {' '.join(organs) or 'no word'!r}, expected one of {', '.join(ORGANS)}")
+    organ = organs[0]
+    seed, patients = read("seed", f"phantom.{organ}.patients")
+    began = time.perf_counter()
+    manifest = write_cohort(Path("data/phantom") / organ, organ, patients, seed, workers=os.cpu_count() or 1)
+    say(f"{organ}: {patients} synthetic patients, {len(manifest)} lesions, {time.perf_counter() - began:.0f} s")
+    for (site, label), lesions in manifest.groupby(["site", "label"]):
+        say(f"  {site} {label}: {len(lesions)} lesions of {lesions.patient.nunique()} patients")
+    say(f"  size alone scores AUROC {size_auroc(manifest):.3f}")
+
+
+if __name__ == "__main__":
+    run(main)

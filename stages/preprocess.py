@@ -1,0 +1,38 @@
+"""Raw volumes or arrays of one domain, made into images that a network takes: `python -m stages.preprocess lung`."""
+
+from pathlib import Path
+
+from graft import domain, raw
+from graft.console import run, say
+from graft.domain import Domain, Grid
+from graft.params import read
+
+
+def main(name: str) -> None:
+    """Write `data/processed/<name>`, and say what is in it."""
+    path, classes, window, shape = read(
+        f"domains.{name}.path", f"domains.{name}.classes", f"domains.{name}.window", "preprocess"
+    )
+    grid = Grid(tuple(shape.patch), tuple(shape.spacing), tuple(window))
+    made = raw.read(Path(path), name, classes, grid)
+    domain.write(Path("data/processed") / name, made)
+    report(made)
+
+
+def report(made: Domain) -> None:
+    """Say what the domain holds by class, site and given split, and how far size alone tells two classes apart."""
+    index = made.index
+    say(f"{made.name}: {len(index)} lesions of {index['patient'].nunique()} patients, images {made.images.shape[1:]}")
+    for column in ("label", "site", "split"):
+        for value, rows in index.groupby(column):
+            if value:
+                say(f"  {column} {value}: {len(rows)} lesions of {rows['patient'].nunique()} patients")
+    if len(made.classes) == 2:
+        from sklearn.metrics import roc_auc_score
+
+        auroc = roc_auc_score(index["label"] == made.classes[1], index["size"])
+        say(f"  size alone ({made.preprocessing['size']}) scores AUROC {auroc:.3f} for {made.classes[1]}")
+
+
+if __name__ == "__main__":
+    run(main)

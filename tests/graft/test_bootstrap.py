@@ -1,0 +1,125 @@
+"""Intervals and p-values against slow loops, SciPy and what must hold."""
+
+import numpy as np
+import pytest
+from scipy import stats
+from sklearn import metrics
+
+from graft.bootstrap import BLOCK, draw, interval, p_value, resample
+from graft.scores import auroc, ranks, score
+from graft.seeds import generator
+
+
+def cohort(patients, lesions, seed=0):
+    """Labels, probabilities and the patient of each lesion; a patient's lesions are alike."""
+    random = np.random.default_rng(seed)
+    patient = np.repeat(np.arange(patients), lesions)
+    labels = (np.arange(patients) % 2)[patient]
+    disease = np.clip(0.4 + 0.15 * labels + random.normal(0, 0.2, patients)[patient], 0.01, 0.99)
+    return labels, np.stack([1 - disease, disease], axis=1), patient
+
+
+def aurocs(labels, disease, draws, patient):
+    return resample(lambda weights: {"auroc": auroc(*ranks(labels == 1, disease, weights))}, draws, patient)["auroc"]
+
+
+def test_each_resample_has_as_many_patients_and_each_patient_the_same_chance():
+    draws = draw(5, 20_000, generator(0, "test"))
+    assert (draws.sum(1) == 5).all()
+    assert draws.mean(0) == pytest.approx(np.ones(5), abs=0.03)
+    assert (draws == 0).mean() == pytest.approx(0.8**5, abs=0.01)
+
+
+def test_same_seed_same_draws():
+    assert np.array_equal(draw(9, 50, generator(1, "a")), draw(9, 50, generator(1, "a")))
+    assert not np.array_equal(draw(9, 50, generator(1, "a")), draw(9, 50, generator(1, "b")))
+
+
+def test_interval_by_hand():
+    assert interval(np.arange(101.0), 0.9) == pytest.approx((5, 95, 0))
+    assert interval(np.array([np.nan, 1, 2, 3, np.nan]), 0.5) == (1.5, 2.5, 2)
+    low, high, left_out = interval(np.full(4, np.nan), 0.95)
+    assert np.isnan([low, high]).all() and left_out == 4
+
+
+def test_p_value_by_hand():
+    assert p_value(np.array([-1.0, 1, 2, 3, 4, 5, 6, 7, 8])) == 2 * (1 + 1) / (9 + 1)
+    assert p_value(np.array([1.0] * 99)) == 2 * 1 / 100  # never 0
+    assert p_value(np.array([np.nan, -1, -2, -3])) == 2 * 1 / 4
+    assert p_value(np.zeros(50)) == 1
+    assert np.isnan(p_value(np.array([np.nan])))
+
+
+def test_p_value_is_the_interval_turned_round():
+    differences = np.random.default_rng(0).normal(1, 0.6, 999)
+    p = p_value(differences)
+    assert interval(differences, 1 - p - 0.004)[0] > 0 > interval(differences, 1 - p + 0.004)[0]
+
+
+def test_agrees_with_a_loop_that_copies_the_lesions_of_each_drawn_patient():
+    labels, probabilities, patient = cohort(20, 3)
+    draws = draw(20, 40, generator(3, "test"))
+    fast = resample(lambda weights: score(labels, probabilities, weights, 0.5), draws, patient)
+    for row, times in enumerate(draws):
+        cases = [case for who in range(20) for case in np.flatnonzero(patient == who).tolist() * int(times[who])]
+        truth, disease = labels[cases], probabilities[cases, 1]
+        assert fast["auroc"][row] == pytest.approx(metrics.roc_auc_score(truth, disease))
+        assert fast["auprc"][row] == pytest.approx(metrics.average_precision_score(truth, disease))
+        assert fast["f1"][row] == pytest.approx(metrics.f1_score(truth, disease >= 0.5))
+        assert fast["log_loss"][row] == pytest.approx(metrics.log_loss(truth, disease))
+
+
+def test_blocks_change_nothing(monkeypatch):
+    labels, probabilities, patient = cohort(12, 2)
+    draws = draw(12, 30, generator(4, "test"))
+    whole = aurocs(labels, probabilities[:, 1], draws, patient)
+    monkeypatch.setattr("graft.bootstrap.BLOCK", 7 * 24)
+    assert BLOCK > draws.size and np.array_equal(aurocs(labels, probabilities[:, 1], draws, patient), whole)
+
+
+def test_agrees_with_scipy_where_each_patient_has_one_lesion():
+    labels, probabilities, patient = cohort(60, 1)
+    low, high, _ = interval(aurocs(labels, probabilities[:, 1], draw(60, 4000, generator(5, "test")), patient), 0.95)
+
+    def area(truth, disease):
+        sick, well = disease[truth == 1], disease[truth == 0]
+        return (sick[:, None] > well).mean() + (sick[:, None] == well).mean() / 2
+
+    theirs = stats.bootstrap(
+        (labels, probabilities[:, 1]), area, paired=True, vectorized=False, n_resamples=4000, method="percentile", rng=1
+    )
+    assert (low, high) == pytest.approx(tuple(theirs.confidence_interval), abs=0.012)  # four Monte-Carlo errors
+
+
+def test_lesions_of_one_patient_widen_the_interval():
+    labels, probabilities, patient = cohort(40, 4)
+    together = interval(aurocs(labels, probabilities[:, 1], draw(40, 1000, generator(6, "a")), patient), 0.95)
+    alone = interval(aurocs(labels, probabilities[:, 1], draw(160, 1000, generator(6, "b")), np.arange(160)), 0.95)
+    ratio = (together[1] - together[0]) / (alone[1] - alone[0])
+    assert 1.6 < ratio < 2.4  # four lesions that are copies say no more than one: √4
+
+
+def test_resamples_with_one_class_are_left_out_and_counted():
+    draws = np.array([[2, 0], [1, 1], [0, 2]])
+    values = aurocs(np.array([0, 1]), np.array([0.2, 0.7]), draws, np.array([0, 1]))
+    assert interval(values, 0.95) == (1, 1, 2)
+
+
+def test_p_values_are_uniform_where_two_models_are_equally_good():
+    random = np.random.default_rng(7)
+    found = []
+    for _ in range(300):
+        labels = np.arange(80) % 2
+        draws = draw(80, 300, random)
+        one, other = (aurocs(labels, labels + random.normal(0, 1.2, 80), draws, np.arange(80)) for _ in range(2))
+        found.append(p_value(one - other))
+    assert 0.02 < np.mean(np.array(found) < 0.05) < 0.09
+    assert stats.kstest(found, "uniform").pvalue > 0.01
+
+
+def test_p_value_is_small_where_one_model_is_better():
+    random = np.random.default_rng(8)
+    labels = np.arange(200) % 2
+    draws = draw(200, 999, random)
+    good, poor = (aurocs(labels, labels + random.normal(0, noise, 200), draws, np.arange(200)) for noise in (0.5, 2))
+    assert p_value(good - poor) == 2 / 1000 == p_value(poor - good)

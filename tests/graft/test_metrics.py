@@ -1,0 +1,209 @@
+"""metrics.json: its keys, its schema, and what it says about transfer."""
+
+import copy
+import json
+
+import jsonschema
+import numpy as np
+import pandas as pd
+import pytest
+
+from graft.domain import Domain
+from graft.files import InputError
+from graft.judge import Cases
+from graft.metrics import assemble, check, choose, clean, headline, verdict
+from graft.params import Evaluate
+from graft.seeds import generator
+from graft.study import Study
+from graft.summary import lines
+from graft.tables import plots, predictions
+
+SETTINGS = Evaluate(resamples=100, confidence=0.9)
+NAMES = ("scratch", "transfer", "regularized", "bagging", "boosting")
+
+
+class Fake:
+    """Says the truth, blurred; its images are the labels."""
+
+    def __init__(self, classes: list[str], noise: float, seed: int) -> None:
+        self.card, self.noise, self.seed = {"classes": classes}, noise, seed
+
+    def predict(self, images: np.ndarray) -> np.ndarray:
+        truth = np.eye(len(self.card["classes"]))[images[:, 0].astype(int)]
+        blurred = truth + self.noise * np.random.default_rng(self.seed).random(truth.shape)
+        return blurred / blurred.sum(1, keepdims=True)
+
+
+def study(classes: list[str], name: str = "liver", external: bool = True) -> Study:
+    """30 patients with two lesions each in train, validation, test and perhaps external."""
+    parts = np.array(["train", "validation", "test", "external" if external else "test"])
+    patients = np.repeat(np.arange(30), 2)
+    codes = np.maximum(np.arange(60) * 3 // 23 % (len(classes) + 1) - 1, 0)  # most are of the first class
+    index = pd.DataFrame({
+        "sample": np.arange(60), "patient": [f"p{i}" for i in patients], "label": np.array(classes)[codes],
+        "site": "", "split": "", "origin": "", "size": 5.0 + codes + np.arange(60) % 7,
+    })  # fmt: skip
+    rows = {part: np.flatnonzero(parts[patients % 4] == part) for part in dict.fromkeys(parts)}
+    cases = {
+        part: Cases.of(index.iloc[found], classes, SETTINGS.resamples, generator(0, part))
+        for part, found in rows.items()
+        if part != "train"
+    }
+    return Study(Domain(name, codes[:, None], index, classes, {}), rows, cases)
+
+
+def evaluated(classes: list[str], external: bool = True, noise: float = 4) -> tuple[dict, Study, dict]:
+    target = study(classes, external=external)
+    models = {name: target.assess(Fake(classes, noise, seed)) for seed, name in enumerate(NAMES)}
+    baselines = {"majority": target.assess_majority(), "size_alone": target.assess_size_alone()}
+    source = study(["benign", "malignant"], "lung", external)
+    pretrained = source.assess(Fake(["benign", "malignant"], 2, 9))
+    return assemble(source, target, pretrained, models, baselines, SETTINGS), target, models | baselines
+
+
+@pytest.fixture(scope="module")
+def metrics() -> dict:
+    return evaluated(["benign", "malignant"])[0]
+
+
+def keys(value: object) -> object:
+    return {key: keys(item) for key, item in value.items()} if isinstance(value, dict) else None
+
+
+def test_an_extra_key_is_refused(metrics):
+    wrong = copy.deepcopy(metrics)
+    wrong["models"]["bagging"]["test"]["auc"] = 0.9
+    with pytest.raises(jsonschema.ValidationError, match="'auc' was unexpected"):
+        check(wrong)
+
+
+@pytest.mark.parametrize("path", [("chosen",), ("models", "boosting"), ("models", "scratch", "test", "auroc", "low")])
+def test_a_missing_key_is_refused(metrics, path):
+    wrong = copy.deepcopy(metrics)
+    *way, last = path
+    section = wrong
+    for key in way:
+        section = section[key]
+    del section[last]
+    with pytest.raises(jsonschema.ValidationError):
+        check(wrong)
+
+
+@pytest.mark.parametrize("value", [1.2, -0.1, "0.5", [0.5]])
+def test_an_impossible_auroc_is_refused(metrics, value):
+    wrong = copy.deepcopy(metrics)
+    wrong["models"]["scratch"]["test"]["auroc"]["value"] = value
+    with pytest.raises(jsonschema.ValidationError):
+        check(wrong)
+
+
+def test_the_schema_is_one():
+    jsonschema.Draft202012Validator.check_schema(json.loads(open("graft/metrics.schema.json").read()))
+
+
+def test_without_an_external_site_its_keys_are_null(metrics):
+    found = evaluated(["benign", "malignant"], external=False)[0]
+    assert found["models"]["bagging"]["external"] is None and found["target"]["counts"]["external"] is None
+    assert found["transfer_gain"]["transfer"]["external"] is None and found["source"]["pretrained"]["external"] is None
+    assert keys(found["models"]["bagging"]["test"]) == keys(metrics["models"]["bagging"]["test"])
+    assert found.keys() == metrics.keys() and keys(headline(found)) == keys(headline(metrics))
+
+
+def test_three_classes_pass_the_schema_without_a_threshold():
+    found = evaluated(["cyst", "haemangioma", "metastasis"])[0]
+    assert found["models"]["scratch"]["threshold"] is None
+    assert set(found["models"]["scratch"]["test"]["per_class"]) == {"cyst", "haemangioma", "metastasis"}
+    assert found["models"]["scratch"]["test"]["auroc"]["value"] > 0.6
+
+
+def test_counts_by_hand(metrics):
+    test = metrics["target"]["counts"]["test"]  # patients 2, 6, ... 26
+    assert (test["patients"], test["lesions"]) == (7, 14)
+    assert test["by_class"] == {"benign": {"patients": 5, "lesions": 10}, "malignant": {"patients": 2, "lesions": 4}}
+
+
+def test_the_majority_baseline_knows_nothing(metrics):
+    test = metrics["baselines"]["majority"]["test"]
+    assert [test["auroc"][name] for name in ("value", "low", "high")] == [0.5, 0.5, 0.5]
+    assert test["balanced_accuracy"]["value"] == 0.5 and test["accuracy"]["value"] == pytest.approx(10 / 14, abs=1e-6)
+    assert test["precision"] == {"value": None, "low": None, "high": None, "left_out": 100}
+
+
+def test_the_same_input_gives_the_same_bytes(metrics):
+    assert json.dumps(evaluated(["benign", "malignant"])[0]) == json.dumps(metrics)
+
+
+def test_the_gain_is_the_difference_of_the_areas(metrics):
+    models = metrics["models"]
+    difference = models["bagging"]["test"]["auroc"]["value"] - models["scratch"]["test"]["auroc"]["value"]
+    assert metrics["transfer_gain"]["bagging"]["test"]["value"] == pytest.approx(difference, abs=2e-6)
+
+
+def test_the_best_by_validation_log_loss_is_chosen(metrics):
+    _, target, models = evaluated(["benign", "malignant"])
+    loss = {name: metrics["models"][name]["validation"]["log_loss"] for name in NAMES}
+    assert metrics["chosen"]["model"] == min(loss, key=loss.get)
+    perfect = target.assess(Fake(["benign", "malignant"], 0, 0))
+    assert choose({**models, "boosting": perfect}) == "boosting"
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "said"),
+    [
+        (0.01, 0.2, "helps"),
+        (-0.2, -0.01, "harms"),
+        (-0.01, 0.2, "no difference shown"),
+        (0.0, 0.0, "no difference shown"),
+        (None, None, "not defined"),
+    ],
+)
+def test_verdict(low, high, said):
+    assert verdict({"low": low, "high": high}) == said
+
+
+def test_clean_leaves_plain_json():
+    dirty = {"a": np.float64(1 / 3), "b": [np.nan, -0.0], "c": np.int64(2), "d": None, "e": "x"}
+    assert json.dumps(clean(dirty)) == '{"a": 0.333333, "b": [null, 0.0], "c": 2, "d": null, "e": "x"}'
+
+
+def test_a_model_of_other_classes_is_refused():
+    with pytest.raises(InputError, match=r"\['a', 'b'\], expected \['benign', 'malignant'\]"):
+        study(["benign", "malignant"]).assess(Fake(["a", "b"], 1, 0))
+
+
+def test_every_test_case_is_in_the_predictions_and_gives_the_same_scores(metrics):
+    _, target, models = evaluated(["benign", "malignant"])
+    table = predictions(target.cases, target.domain.classes, models)
+    assert list(table)[:6] == ["sample", "patient", "part", "site", "label", "model"]
+    assert list(table)[6:] == ["p_benign", "p_malignant", "predicted"]
+    assert set(table["sample"]) == {*target.rows["test"], *target.rows["external"]} and len(table) == 7 * 28
+    mine = table[(table["model"] == "bagging") & (table["part"] == "test")]
+    assert (mine["predicted"] == mine["label"]).mean() == pytest.approx(
+        metrics["models"]["bagging"]["test"]["accuracy"]["value"], abs=1e-6
+    )
+
+
+def test_the_plots_have_every_model_and_part():
+    _, target, models = evaluated(["benign", "malignant"])
+    tables = plots(target.cases, target.domain.classes, models)
+    assert set(tables) == {"roc", "precision_recall", "calibration", "confusion"}
+    for table in tables.values():
+        assert list(table)[:2] == ["part", "model"]
+        assert set(table["model"]) == set(models) and set(table["part"]) == {"test", "external"}
+
+
+def test_the_table_names_every_model(metrics):
+    told = list(lines(metrics))
+    for name in (*NAMES, "majority", "size alone", "pretrained"):
+        assert any(line.startswith(name) for line in told)
+    assert f"{metrics['models']['bagging']['test']['auroc']['value']:.3f} [" in "\n".join(told)
+
+
+def test_the_sentence_follows_the_verdict(metrics):
+    found = metrics["transfer_gain"]["transfer"]["test"]
+    numbers = f"{found['value']:+.3f} [{found['low']:+.3f}, {found['high']:+.3f}] (90 %), p = {found['p']:.4f}."
+    starts = {"helps": "Transfer helps: ", "harms": "Transfer harms: ", "no difference shown": "No difference shown "}
+    for said, start in starts.items():
+        told = list(lines({**metrics, "verdict": said}))[-1]
+        assert told.startswith(start) and told.endswith(numbers)
+    assert list(lines({**metrics, "verdict": "not defined"}))[-1].endswith("the test part lacks a class.")

@@ -1,0 +1,80 @@
+import numpy as np
+import pytest
+import torch
+
+from graft import model
+from graft.files import InputError
+from graft.networks import build
+
+ARCHITECTURE = {"name": "resnet", "patch": [8, 8], "channels": 1, "classes": 2, "width": 8}
+CARD = {"architecture": ARCHITECTURE, "classes": ["benign", "malignant"]}
+
+
+def networks(count: int) -> list[torch.nn.Module]:
+    return [build(**ARCHITECTURE, seed=k).eval() for k in range(count)]
+
+
+def test_a_folder_is_enough_to_predict_with(tmp_path):
+    (network,) = networks(1)
+    model.save(tmp_path, [network], CARD)
+    images = torch.rand(70, 1, 8, 8)  # more than one batch
+    expected = network(images).softmax(1).detach().numpy()
+    assert np.allclose(model.load(tmp_path).predict(images.numpy().astype(np.float32)), expected, atol=1e-6)
+
+
+def test_an_ensemble_is_the_weighted_mean_of_its_members(tmp_path):
+    members = networks(3)
+    model.save(tmp_path, members, {**CARD, "shares": [0.5, 0.3, 0.2]})
+    images = torch.rand(4, 1, 8, 8)
+    each = [member(images).softmax(1).detach().numpy() for member in members]
+    expected = 0.5 * each[0] + 0.3 * each[1] + 0.2 * each[2]
+    assert np.allclose(model.load(tmp_path).predict(images), expected, atol=1e-6)
+
+
+def test_no_images_give_no_predictions(tmp_path):
+    model.save(tmp_path, networks(1), CARD)
+    assert model.load(tmp_path).predict(np.zeros((0, 1, 8, 8))).shape == (0, 2)
+
+
+def test_the_same_weights_are_the_same_bytes(tmp_path):
+    for name in "ab":
+        (tmp_path / name).mkdir()
+        model.save(tmp_path / name, networks(2), {**CARD, "shares": [0.5, 0.5]})
+    for file in ("weights.safetensors", "card.json"):
+        assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
+
+
+def test_a_weights_file_cut_short_is_one_line(tmp_path):
+    model.save(tmp_path, networks(1), CARD)
+    path = tmp_path / "weights.safetensors"
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(InputError, match=r"weights\.safetensors: cannot be read as safetensors") as caught:
+        model.load(tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+def test_another_weights_file_is_not_taken_for_the_cards(tmp_path):
+    model.save(tmp_path, networks(1), CARD)
+    path = tmp_path / "weights.safetensors"
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(InputError, match="SHA-256"):
+        model.load(tmp_path)
+
+
+def test_images_of_another_shape_are_refused(tmp_path):
+    model.save(tmp_path, networks(1), CARD)
+    with pytest.raises(InputError, match=r"\(1, 9, 9\)"):
+        model.load(tmp_path).predict(np.zeros((1, 1, 9, 9)))
+
+
+def test_a_missing_model_names_its_folder(tmp_path):
+    with pytest.raises(InputError, match="nowhere"):
+        model.load(tmp_path / "nowhere")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
+def test_cuda_without_a_gpu_names_the_parameter():
+    with pytest.raises(InputError, match=r"training\.device"):
+        model.pick_device("cuda")

@@ -1,0 +1,64 @@
+from pathlib import Path
+
+import pytest
+
+from graft import params
+from graft.files import InputError
+
+ROOT = Path(__file__).parents[2]
+
+
+def edited(folder: Path, before: str, after: str) -> Path:
+    text = (ROOT / "params.yaml").read_text()
+    assert before in text
+    (folder / "params.yaml").write_text(text.replace(before, after, 1))
+    return folder / "params.yaml"
+
+
+def test_values_come_in_the_order_asked_for(tmp_path):
+    path = edited(tmp_path, "lambda: 0.01", "lambda: 1e-3")
+    assert params.read("seed", "lambda", "domains.liver.external", path=path) == (42, 0.001, "site-b")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "key", "found", "expected"),
+    [
+        ("lambda: 0.01", "lambda: -1", "lambda", "-1", "greater than or equal to 0"),
+        ("lambda: 0.01", "lamda: 0.1", "lamda", "unknown key", "'lambda'"),
+        ("lambda: 0.01", "lambda: .nan", "lambda", "nan", "finite"),
+        ("lr: 0.003", "lr: fast", "pretrain.lr", "'fast'", "valid number"),
+        ("seed: 42", "seed: true", "seed", "True", "valid integer"),
+        ("batch: 16", "batch: 0", "training.batch", "0", "greater than or equal to 1"),
+        ("target: liver", "target: livr", "target", "'livr'", "lung, liver"),
+        ("window: [-60, 200]", "window: [200, -60]", "domains.liver.window", "low end", "high end"),
+        ("name: resnet ", "name: resnt ", "network.name", "'resnt'", "densenet121"),
+        ("spacing: [1.25, 1.25, 1.25]", "spacing: [1.25]", "preprocess.spacing", "[1.25]", "at least 2"),
+        ("seed: 42", "seed: 42\nseed: 43", "seed", "duplicate key", "43"),
+        ("seed: 42", "", "seed", "missing", "missing"),
+    ],
+)
+def test_a_wrong_parameter_is_one_line_with_key_value_and_what_is_allowed(
+    tmp_path, before, after, key, found, expected
+):
+    with pytest.raises(InputError) as caught:
+        params.load(edited(tmp_path, before, after))
+    message = str(caught.value)
+    assert all(part in message for part in ("params.yaml", key, found, expected)) and "\n" not in message
+
+
+def test_no_file_and_no_mapping_are_told_apart(tmp_path):
+    with pytest.raises(InputError, match="cannot be read"):
+        params.load(tmp_path / "params.yaml")
+    (tmp_path / "params.yaml").write_text("- 1\n")
+    with pytest.raises(InputError, match="expected keys and values"):
+        params.load(tmp_path / "params.yaml")
+
+
+def test_every_key_of_params_yaml_has_a_comment():
+    sections = [line for line in (ROOT / "params.yaml").read_text().splitlines() if line.strip()]
+    values = [line for line in sections if not line.startswith("#") and not line.rstrip().endswith(":")]
+    first_seen = {}
+    for line in values:
+        first_seen.setdefault(line.split(":")[0].strip(), line)
+    uncommented = [name for name, line in first_seen.items() if "#" not in line]
+    assert uncommented == []

@@ -1,0 +1,115 @@
+"""The stage on real files: weights, images, splits."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from graft import model
+from graft.domain import Domain, write
+from graft.files import InputError
+from graft.networks import build
+from stages import evaluate
+
+ROOT = Path(__file__).parents[2]
+PATCH, CLASSES = [8, 8], ["benign", "malignant"]
+OUTS = ("metrics/metrics.json", "metrics/summary.json", "metrics/predictions.csv", "models/best/card.json",
+        "metrics/plots/roc.csv")  # fmt: skip
+
+
+def lay_out(name: str, sites: bool) -> None:
+    """A processed domain of 24 patients with two lesions each, and its split."""
+    random = np.random.default_rng(len(name))
+    patient, parts = np.arange(48) // 2, np.array(["train", "validation", "test", "external" if sites else "test"])
+    index = pd.DataFrame({
+        "sample": np.arange(48), "patient": [f"p{i:02}" for i in patient], "label": np.array(CLASSES)[patient // 4 % 2],
+        "site": "", "split": "", "origin": "", "size": random.uniform(5, 30, 48),
+    })  # fmt: skip
+    write(Path("data/processed") / name, Domain(name, random.random((48, 1, *PATCH)), index, CLASSES, {}))
+    split = Path(f"data/splits/{name}.csv")
+    split.parent.mkdir(parents=True, exist_ok=True)
+    pd.DataFrame({"sample": index["sample"], "part": parts[patient % 4]}).to_csv(split, index=False)
+
+
+def leave_model(folder: Path, seed: int, classes: list[str] = CLASSES) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    shape = {"name": "resnet", "patch": PATCH, "channels": 1, "classes": len(classes), "width": 8}
+    model.save(folder, [build(**shape, seed=seed)], {"architecture": shape, "classes": classes, "stage": folder.name})
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    params = (ROOT / "params.yaml").read_text(encoding="utf-8").replace("resamples: 2000", "resamples: 200")
+    (tmp_path / "params.yaml").write_text(params, encoding="utf-8")
+    for name in ("lung", "liver"):
+        lay_out(name, sites=True)
+    for seed, folder in enumerate([evaluate.PRETRAINED, *evaluate.MODELS.values()]):
+        leave_model(folder, seed)
+    return tmp_path
+
+
+def test_leaves_every_out_and_the_same_bytes_twice(project, capsys):
+    evaluate.main()
+    first = [Path(out).read_bytes() for out in OUTS]
+    evaluate.main()
+    assert [Path(out).read_bytes() for out in OUTS] == first
+    assert "best by validation log loss" in capsys.readouterr().out
+    assert not [path for path in project.rglob(".*") if "partial" in path.name or "former" in path.name]
+
+
+def test_the_best_model_is_the_chosen_one_as_it_is(project):
+    evaluate.main()
+    chosen = evaluate.MODELS[json.loads(Path(OUTS[0]).read_text())["chosen"]["model"]]
+    for name in ("weights.safetensors", "card.json"):
+        assert (evaluate.BEST / name).read_bytes() == (chosen / name).read_bytes()
+
+
+def test_the_test_part_decides_neither_the_choice_nor_a_threshold(project):
+    evaluate.main()
+    before = json.loads(Path(OUTS[0]).read_text())
+    path = Path("data/processed/liver/images.npy")
+    images, parts = np.load(path), pd.read_csv("data/splits/liver.csv")["part"]
+    images[parts.isin(["test", "external"])] = 0
+    np.save(path, images)
+    evaluate.main()
+    after = json.loads(Path(OUTS[0]).read_text())
+    assert after["models"]["bagging"]["test"]["auroc"] != before["models"]["bagging"]["test"]["auroc"]
+    assert after["chosen"] == before["chosen"]
+    for name in evaluate.MODELS:
+        for key in ("threshold", "validation"):
+            assert after["models"][name][key] == before["models"][name][key]
+
+
+def test_without_a_held_out_site(project):
+    for name in ("lung", "liver"):
+        lay_out(name, sites=False)
+    evaluate.main()
+    metrics = json.loads(Path(OUTS[0]).read_text())
+    assert metrics["models"]["scratch"]["external"] is None and metrics["source"]["pretrained"]["external"] is None
+
+
+def test_predictions_are_what_the_weights_say(project):
+    evaluate.main()
+    table = pd.read_csv("metrics/predictions.csv")
+    mine = table[table["model"] == "transfer"]
+    images = np.load("data/processed/liver/images.npy")[mine["sample"]]
+    expected = model.load(evaluate.MODELS["transfer"]).predict(images)
+    assert np.allclose(mine[["p_benign", "p_malignant"]], expected, atol=1e-6)
+
+
+def test_a_model_of_other_classes_is_one_line_and_leaves_the_outs(project):
+    evaluate.main()
+    before = [Path(out).read_bytes() for out in OUTS]
+    leave_model(evaluate.MODELS["boosting"], 9, ["cyst", "tumour"])
+    with pytest.raises(InputError, match=r"boosting: knows the classes \['cyst', 'tumour'\], expected"):
+        evaluate.main()
+    assert [Path(out).read_bytes() for out in OUTS] == before
+
+
+def test_a_split_without_a_test_part_is_one_line(project):
+    Path("data/splits/liver.csv").write_text("sample,part\n0,train\n4,validation\n")
+    with pytest.raises(InputError, match=r"liver.csv: no sample is in the part 'test'"):
+        evaluate.main()
