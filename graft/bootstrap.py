@@ -21,13 +21,12 @@ def resample(measure: Callable[[np.ndarray], dict], draws: np.ndarray, patient: 
 
     Args:
         measure: takes weights (r, N), gives name -> (r,).
-        draws: (R, P) from `draw`.
+        draws: (R, P) from `draw`; R may be 0.
         patient: (N,) the column of `draws` that each case belongs to.
     """
     rows = max(1, BLOCK // max(1, len(patient)))
-    blocks = [
-        measure(draws[start : start + rows, patient].astype(np.float64)) for start in range(0, len(draws), rows)
-    ]
+    starts = range(0, max(1, len(draws)), rows)  # a block even of no resamples, for its names
+    blocks = [measure(draws[start : start + rows, patient].astype(np.float64)) for start in starts]
     return {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
 
 

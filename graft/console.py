@@ -1,5 +1,6 @@
 """What a person sees: plain lines, and one line for an error."""
 
+import inspect
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -35,8 +36,13 @@ def _losses(row: dict[str, float]) -> str:
 
 def run(main: Callable[..., None]) -> None:
     """Call a stage's `main` with the command line's words; an unusable input becomes one line and exit 1."""
+    words, signature = sys.argv[1:], inspect.signature(main)
     try:
-        main(*sys.argv[1:])
+        signature.bind(*words)
+    except TypeError as error:
+        sys.exit(f"error: {error}, got {words}, expected {', '.join(signature.parameters) or 'no words'}")
+    try:
+        main(*words)
     except InputError as error:
         sys.exit(f"error: {error}")
     except OSError as error:

@@ -47,7 +47,8 @@ def assign(
 def read(path: Path, index: pd.DataFrame) -> dict[str, np.ndarray]:
     """The samples of each part that `path` (`sample, part`) has, as rows of the domain's index, in their order.
 
-    Raises InputError where the file is missing or broken, or a patient would be in two parts.
+    Raises InputError where the file is missing or broken, a patient is in two parts, or nobody is in train,
+    validation or test.
     """
     try:
         table = pd.read_csv(path, dtype={"sample": "int64", "part": str}, keep_default_na=False)
@@ -59,6 +60,9 @@ def read(path: Path, index: pd.DataFrame) -> dict[str, np.ndarray]:
     if not samples.is_unique or not samples.isin(index["sample"]).all():
         raise InputError(f"{path}: expected samples from 0 to {len(index) - 1}, each once at most")
     _check_patients(str(path), index["patient"].to_numpy()[samples], parts)
+    for part in PARTS[:3]:
+        if not (parts == part).any():
+            raise InputError(f"{path}: no sample is in the part {part!r}, expected at least one")
     return {part: np.sort(samples[parts == part].to_numpy()) for part in PARTS if (parts == part).any()}
 
 

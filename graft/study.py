@@ -14,6 +14,7 @@ from graft.files import InputError
 from graft.judge import Assessment, Cases, assess, codes
 from graft.model import Model
 from graft.seeds import generator
+from graft.split import TESTS
 
 PROBABILITY_DECIMALS = 8  # as in predictions.csv, so that every score can be worked out again from that file
 
@@ -37,13 +38,12 @@ class Study:
         for part in ("train", "validation", "test"):
             if part not in rows:
                 raise InputError(f"{split_file}: no sample is in the part {part!r}, expected at least one")
-        cases = {
-            part: Cases.of(
-                domain.index.iloc[found], domain.classes, resamples, generator(seed, "bootstrap", domain.name, part)
-            )
-            for part, found in rows.items()
-            if part != "train"
-        }
+        cases = {}
+        for part in ("validation", *TESTS):
+            if part in rows:
+                random = generator(seed, "bootstrap", domain.name, part)
+                wanted = resamples if part in TESTS else 0  # validation scores get no interval: they are to choose by
+                cases[part] = Cases.of(domain.index.iloc[rows[part]], domain.classes, wanted, random)
         return cls(domain, rows, cases)
 
     def assess(self, model: Model) -> Assessment:

@@ -67,8 +67,14 @@ def write_cohort(folder: Path, organ: str, patients: int, seed: int, workers: in
 
     The bytes are the same for any number of `workers`.
     """
-    with whole_folder(folder) as partly, ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        tables = pool.map(partial(_write_patient, partly, organ, seed), range(1, patients + 1), chunksize=4)
+    numbers = range(1, patients + 1)
+    with whole_folder(folder) as partly:
+        write = partial(_write_patient, partly, organ, seed)
+        if workers == 1:
+            tables = [write(number) for number in numbers]
+        else:
+            with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+                tables = list(pool.map(write, numbers, chunksize=4))
         manifest = pd.DataFrame([row for rows in tables for row in rows], columns=COLUMNS)
         manifest.to_csv(partly / "manifest.csv", index=False, lineterminator="\n")
     return manifest

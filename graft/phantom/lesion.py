@@ -6,14 +6,14 @@ import numpy as np
 
 from graft.phantom.anatomy import blend, blood_hu, box, field, parenchyma_hu, step
 
-SPICULES = 14
-SPICULE_SHARPNESS = 45.0  # of a bump on the sphere: it falls to 1/e within 12 degrees
+SPICULES = 12
+SPICULE_SHARPNESS = 30.0  # of a bump on the sphere: it falls to 1/e within 15 degrees
 LOBES = 7
 LOBE_SHARPNESS = 5.0  # 1/e within 37 degrees
-GRAIN_MM = 1.8  # correlation length of the heterogeneity
-HETEROGENEITY_HU = {"lung": 140.0, "liver": 22.0}
+GRAIN_MM = 2.2  # correlation length of the heterogeneity
+HETEROGENEITY_HU = {"lung": 220.0, "liver": 32.0}
 GROUND_GLASS_HU = -580.0
-CALCIUM_HU, CALCIFIED_FROM, CALCIFIED_RADIUS = 450.0, 0.65, 0.45
+CALCIUM_HU, CALCIFIED_FROM, CALCIFIED_RADIUS = 500.0, 0.6, 0.45
 CYST_HU = 10.0
 RIM_HU, RIM_AT, RIM_WIDTH = 70.0, 0.88, 0.14  # place and width of the radius
 NODULES, NODULE_SHARPNESS, NODULES_FROM = 5, 9.0, 0.5

@@ -11,7 +11,7 @@ ORIENTATIONS = {"RAS": (1, 1, 1), "LPS": (-1, -1, 1), "LAS": (-1, 1, 1)}
 OBLIQUE = 0.4  # share of the scans that are tilted
 TILT_DEGREES = (2.0, 9.0)
 OFFSET_MM = 150.0  # the field of view lies at most so far from the scanner's origin, along each axis
-NOISE_HU = {"lung": 24.0, "liver": 11.0}  # standard deviation at a site whose noise is 1
+NOISE_HU = {"lung": 24.0, "liver": 9.0}  # standard deviation at a site whose noise is 1
 SHARPENING_MM = 1.2  # width of the unsharp mask of a sharp kernel
 HU_RANGE = (-1024, 3071)
 

@@ -56,8 +56,10 @@ def to_domain(
 
     if data.dtype.kind not in "biuf":
         raise InputError(f"{path}: the images hold {data.dtype}, expected real numbers")
-    say(f"{name}: arrays have no spacing, so nothing is resampled: images of {data.shape[2:]} are cropped or "
-        f"padded to {tuple(grid.patch)}")
+    say(
+        f"{name}: arrays have no spacing, so nothing is resampled: images of {data.shape[2:]} are cropped or padded "
+        f"to {grid.patch}"
+    )
     fit = ResizeWithPadOrCrop(grid.patch, value=grid.window[0])
     window = ScaleIntensityRange(*grid.window, 0.0, 1.0, clip=True)
     patients, labels, splits, origins = columns
@@ -67,7 +69,7 @@ def to_domain(
         if not np.isfinite(sample).all():
             raise InputError(f"{path}: {origins[row]} has NaN or infinity, expected numbers")
         sizes[row] = (sample > grid.window[0]).any(0).sum()
-        images[row] = window(fit(sample).astype(np.float32)).numpy()
+        images[row] = window(fit(sample.astype(np.float32))).numpy()
         if images[row].min() == images[row].max():
             raise InputError(
                 f"{path}: {origins[row]} is {images[row].max():g} everywhere after the crop and the window "

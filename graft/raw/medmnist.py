@@ -1,6 +1,7 @@
 """Raw data as one MedMNIST file: `train_images`, `train_labels`, and the same for `val` and `test`."""
 
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -48,7 +49,7 @@ def _part(path: Path, part: str, spatial: int) -> tuple[np.ndarray, np.ndarray]:
             images, labels = arrays[f"{part}_images"], arrays[f"{part}_labels"]
     except KeyError as error:
         raise InputError(f"{path}: {error.args[0]}, expected the arrays of a MedMNIST file") from error
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zipfile.zlib.error) as error:
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise InputError(f"{path}: cannot be read as arrays without pickle ({error})") from error
     colour = images.ndim > 3 and images.shape[-1] == RGB
     if images.ndim - colour != spatial + 1:

@@ -139,7 +139,11 @@ def _one_of(name: str, cell: str, known: list[str] | tuple[str, ...]) -> str:
 def _inside(folder: Path, name: str, cell: str) -> Path:
     """The file that a cell names, which may not leave the folder, be it by a link."""
     path = folder / cell
-    if Path(cell).is_absolute() or not path.resolve().is_relative_to(folder.resolve()):
+    try:
+        leaves = Path(cell).is_absolute() or not path.resolve().is_relative_to(folder.resolve())
+    except (OSError, RuntimeError, ValueError) as error:  # links in a circle, a character no path has
+        raise InputError(f"{name} is {cell!r}, expected a file ({error})") from error
+    if leaves:
         raise InputError(f"{name} is {cell!r}, which leaves the folder, expected a file inside {folder}")
     return path
 

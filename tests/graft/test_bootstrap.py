@@ -123,3 +123,8 @@ def test_p_value_is_small_where_one_model_is_better():
     draws = draw(200, 999, random)
     good, poor = (aurocs(labels, labels + random.normal(0, noise, 200), draws, np.arange(200)) for noise in (0.5, 2))
     assert p_value(good - poor) == 2 / 1000 == p_value(poor - good)
+
+
+def test_no_resamples_have_no_interval():
+    values = aurocs(np.array([0, 1]), np.array([0.2, 0.7]), draw(2, 0, generator(9, "test")), np.array([0, 1]))
+    assert values.shape == (0,) and np.isnan(interval(values, 0.95)[:2]).all()

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from graft import model
 from graft.domain import Domain, write
@@ -48,7 +49,10 @@ def project(tmp_path, monkeypatch):
         lay_out(name, sites=True)
     for seed, folder in enumerate([evaluate.PRETRAINED, *evaluate.MODELS.values()]):
         leave_model(folder, seed)
-    return tmp_path
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # images this small are predicted in a tenth of the time on a busy machine
+    yield tmp_path
+    torch.set_num_threads(threads)
 
 
 def test_leaves_every_out_and_the_same_bytes_twice(project, capsys):

@@ -1,0 +1,70 @@
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from graft.domain import COLUMNS, Domain, write
+from graft.files import InputError
+
+
+@pytest.fixture
+def domain() -> Domain:
+    """Three lesions, with texts that a reader of tables might take for numbers or for nothing."""
+    index = pd.DataFrame(
+        [
+            (0, "0012e00000000000", "benign", "NA", "", "manifest.csv:2", 4.25),
+            (1, "0012e00000000000", "malignant", "1.0", "train", "manifest.csv:3", 0.1 + 0.2),
+            (2, "nan", "benign", "", "train", "manifest.csv:4", 7.0),
+        ],
+        columns=COLUMNS,
+    )
+    images = np.random.default_rng(0).random((3, 1, 4, 4, 4)).astype(np.float16)
+    about = {"patch": [4, 4, 4], "spacing": [1.0, 1.0, 1.0], "window": [0.0, 1.0], "size": "diameter in mm"}
+    return Domain("lung", images, index, ["benign", "malignant"], about)
+
+
+def test_what_is_written_is_read_again(tmp_path, domain):
+    write(tmp_path / "lung", domain)
+    again = Domain.read(tmp_path / "lung")
+    assert isinstance(again.images, np.memmap) and np.array_equal(again.images, domain.images)
+    assert again.index.to_dict("records") == domain.index.to_dict("records")
+    assert (again.name, again.classes, again.preprocessing) == (domain.name, domain.classes, domain.preprocessing)
+
+
+def test_it_is_written_in_the_same_bytes_each_time(tmp_path, domain):
+    for name in "ab":
+        write(tmp_path / name, domain)
+    for file in ("images.npy", "index.csv", "domain.json"):
+        assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
+
+
+def shorten_images(folder: Path) -> None:
+    np.save(folder / "images.npy", np.zeros((2, 1, 4, 4, 4), np.float16))
+
+
+def cut_images(folder: Path) -> None:
+    (folder / "images.npy").write_bytes((folder / "images.npy").read_bytes()[:-1])
+
+
+def replace(old: str, new: str, file: str = "index.csv") -> object:
+    return lambda folder: (folder / file).write_text((folder / file).read_text().replace(old, new))
+
+
+@pytest.mark.parametrize(
+    "spoil, message",
+    (
+        (shorten_images, "images.npy has 2 rows and index.csv 3"),
+        (cut_images, "images.npy: cannot be read"),
+        (replace("malignant", "bad"), "index.csv: has the label 'bad', expected one of"),
+        (replace("label", "class"), "index.csv: cannot be read, expected the columns sample, patient"),
+        (replace("\n2,", "\n5,"), "expected `sample` to count 0, 1, 2"),
+        (replace("classes", "labels", "domain.json"), "domain.json: has no key 'classes'"),
+        (lambda folder: (folder / "index.csv").unlink(), "index.csv: cannot be read"),
+    ),
+)
+def test_files_at_odds_with_each_other_are_refused(tmp_path, domain, spoil, message):
+    write(tmp_path / "lung", domain)
+    spoil(tmp_path / "lung")
+    with pytest.raises(InputError, match=message):
+        Domain.read(tmp_path / "lung")

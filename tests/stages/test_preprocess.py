@@ -1,0 +1,102 @@
+import csv
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import nibabel
+import numpy as np
+import pytest
+from ruamel.yaml import YAML
+
+from graft.domain import Domain
+from stages import preprocess, split
+
+ROOT = Path(__file__).parents[2]
+PATIENTS = 12  # of each class
+SHAPE = (16, 16, 16)
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch) -> Path:
+    """A folder with params.yaml and a raw domain of 24 patients, a third of each class at site-b."""
+    yaml = YAML()
+    params = yaml.load(ROOT / "params.yaml")
+    params["domains"]["lung"] |= {"path": "raw", "window": [0, 1]}
+    params["preprocess"] = {"patch": [8, 8, 8], "spacing": [1.0, 1.0, 1.0]}
+    yaml.dump(params, tmp_path / "params.yaml")
+    (tmp_path / "raw").mkdir()
+    rng = np.random.default_rng(0)
+    with (tmp_path / "raw" / "manifest.csv").open("w", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(("patient", "image", "label", "x", "y", "z", "site", "diameter_mm"))
+        for number in range(2 * PATIENTS):
+            nibabel.save(nibabel.Nifti1Image(rng.random(SHAPE, np.float32), np.eye(4)), tmp_path / f"raw/{number}.nii.gz")
+            label, site = ("benign", "malignant")[number % 2], "site-b" if number % 6 < 2 else "site-a"
+            table.writerow((f"Jane Doe {number}", f"{number}.nii.gz", label, 8, 8, 8, site, 5 + number % 2))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def run(*words: str) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    return subprocess.run([sys.executable, "-m", *words], env=environment, capture_output=True, text=True)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_raw_volumes_become_a_domain_and_its_split(project, capsys):
+    preprocess.main("lung")
+    out = capsys.readouterr().out
+    assert "lung: 24 lesions of 24 patients, images (1, 8, 8, 8)" in out
+    assert "site site-b: 8 lesions of 8 patients" in out
+    assert "size alone (diameter in mm) scores AUROC 1.000 for malignant" in out
+    split.main("lung")
+    table = capsys.readouterr().out.splitlines()
+    # 8 of each class are not at site-b: round(2.4) = 2 to test, round(1.6) = 2 to validate, 4 to train
+    assert [line.split()[:2] for line in table[1:]] == [["train", "4"], ["validation", "2"], ["test", "2"], ["external", "4"]]
+    index = Domain.read(project / "data/processed/lung").index
+    parts = [row["part"] for row in csv.DictReader((project / "data/splits/lung.csv").open())]
+    assert [part == "external" for part in parts] == list(index["site"] == "site-b")
+
+
+def test_no_patient_is_named_in_what_is_written(project):
+    preprocess.main("lung")
+    written = contents(project / "data/processed/lung")
+    assert set(written) == {"images.npy", "index.csv", "domain.json"}
+    assert not any(b"Jane" in content for content in written.values())
+
+
+def test_two_runs_write_the_same_bytes(project):
+    preprocess.main("lung")
+    first = contents(project / "data/processed/lung")
+    preprocess.main("lung")
+    assert contents(project / "data/processed/lung") == first
+
+
+def test_bad_input_is_one_line_and_leaves_the_earlier_output(project):
+    preprocess.main("lung")
+    before = contents(project / "data/processed/lung")
+    scan = project / "raw" / "7.nii.gz"
+    scan.write_bytes(scan.read_bytes()[:-9])
+    done = run("stages.preprocess", "lung")
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: raw/manifest.csv:9: raw/7.nii.gz: cannot be read, it may be cut short")
+    assert done.stderr.count("\n") == 1
+    assert contents(project / "data/processed/lung") == before
+    assert sorted(path.name for path in (project / "data/processed").iterdir()) == ["lung"]
+
+
+@pytest.mark.parametrize(
+    "words, message",
+    (
+        (("stages.preprocess", "brain"), "error: params.yaml: domains.brain.path: 'brain' is not there, expected one of"),
+        (("stages.preprocess",), "error: missing a required argument: 'name'"),
+        (("stages.split", "lung"), "error: data/processed/lung/domain.json: cannot be read"),
+    ),
+)
+def test_a_wrong_word_is_one_line(project, words, message):
+    done = run(*words)
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1) and done.stderr.startswith(message)
