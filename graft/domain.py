@@ -14,7 +14,7 @@ PARTS = ("train", "validation", "test", "external")
 
 @dataclass(frozen=True)
 class Grid:
-    """What an image shall be: its voxels and mm a voxel along R, A, S (or R, A), and the intensities that become 0 and 1."""
+    """What an image shall be: voxels and mm a voxel along R, A, S (or R, A); the intensities that become 0 and 1."""
 
     patch: tuple[int, ...]
     spacing: tuple[float, ...]
@@ -50,7 +50,7 @@ class Domain:
             raise InputError(f"{folder / 'images.npy'}: cannot be read ({error})") from error
         index = read_index(folder / "index.csv")
         if len(images) != len(index):
-            raise InputError(f"{folder}: images.npy has {len(images)} rows and index.csv {len(index)}, expected as many")
+            raise InputError(f"{folder}: images.npy has {len(images)} rows, index.csv {len(index)}, expected as many")
         if unknown := set(index["label"]) - set(classes):
             raise InputError(f"{folder / 'index.csv'}: has the label {min(unknown)!r}, expected one of {classes}")
         return cls(name, images, index, classes, about)

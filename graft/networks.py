@@ -24,16 +24,20 @@ SMALLEST = {"cnn": 4, "densenet121": 32}  # voxels a side that leave at least on
 def build(name: str, *, patch: Sequence[int], channels: int, classes: int, width: int, seed: int) -> nn.Module:
     """A network with freshly drawn weights, the same for the same `seed`.
 
-    Maps (B, channels, *patch) to logits (B, classes); two or three dimensions by the length of `patch`.
+    Maps images (B, channels, *patch) in [0, 1] to logits (B, classes); two or three dimensions by the
+    length of `patch`.
     `width` is the number of planes of the first block of `resnet`; the other networks have their own.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         if name == "cnn":
-            return SimpleCNN(patch, channels, classes)
-        if name == "resnet":
-            return ResNet(len(patch), channels, classes, width)
-        return _monai(name, len(patch), channels, classes)
+            network = SimpleCNN(patch, channels, classes)
+        elif name == "resnet":
+            network = ResNet(len(patch), channels, classes, width)
+        else:
+            network = _monai(name, len(patch), channels, classes)
+    network.register_forward_pre_hook(_standardise)
+    return network
 
 
 def architecture(network: Network, domain: Domain) -> dict:
@@ -151,6 +155,11 @@ class GlobalMean(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return x.mean(tuple(range(2, x.ndim)), keepdim=True)
+
+
+def _standardise(_: nn.Module, inputs: tuple[Tensor]) -> Tensor:
+    # Images lie in [0, 1], mostly near one end: around 0, with about unit variance, training starts at once.
+    return (inputs[0] - 0.5) * 4
 
 
 def _pool(x: Tensor, kernel: int, padding: int, combine) -> Tensor:

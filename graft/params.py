@@ -24,19 +24,31 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
+class Split(Section):
+    external: str | None
+    labelled: Annotated[float, Field(gt=0, le=1)]
+    validation: Annotated[float, Field(gt=0, lt=1)]
+    test: Annotated[float, Field(gt=0, lt=1)]
+
+    @model_validator(mode="after")
+    def _leaves_some(self) -> "Split":
+        if self.validation + self.test >= 1:
+            raise ValueError("test: expected validation + test below 1, so that patients remain to train on")
+        return self
+
+
 class Domain(Section):
     path: str
     classes: Annotated[list[str], Field(min_length=2)]
     window: Pair
-    external: str | None = None
-    labelled: Annotated[float, Field(gt=0, le=1)] = 1.0
+    split: Split
 
     @model_validator(mode="after")
     def _ordered(self) -> "Domain":
         if len(set(self.classes)) < len(self.classes):
             raise ValueError("classes: expected names that differ")
-        if self.window[0] >= self.window[1]:
-            raise ValueError("window: expected its low end below its high end")
+        if self.window[0] == self.window[1]:
+            raise ValueError(f"window: got {self.window}, expected two intensities that differ")
         return self
 
 
@@ -59,17 +71,6 @@ class Preprocess(Section):
     def _same_length(self) -> "Preprocess":
         if len(self.patch) != len(self.spacing):
             raise ValueError("spacing: expected as many numbers as patch has")
-        return self
-
-
-class Split(Section):
-    validation: Annotated[float, Field(gt=0, lt=1)]
-    test: Annotated[float, Field(gt=0, lt=1)]
-
-    @model_validator(mode="after")
-    def _leaves_some(self) -> "Split":
-        if self.validation + self.test >= 1:
-            raise ValueError("expected validation + test below 1, so that patients remain to train on")
         return self
 
 
@@ -132,7 +133,6 @@ class Params(Section):
     domains: Annotated[dict[str, Domain], Field(min_length=1)]
     phantom: Phantom
     preprocess: Preprocess
-    split: Split
     network: Network
     training: Training
     augment: Augment

@@ -14,30 +14,28 @@ TESTS = ("test", "external")
 LEAST = 3  # patients of a class: one to train on, one to validate on, one to test on
 
 
-def assign(
-    name: str, index: pd.DataFrame, classes: list[str], external: str | None, labelled: float, shares: Split, seed: int
-) -> pd.Series:
+def assign(name: str, index: pd.DataFrame, classes: list[str], rules: Split, seed: int) -> pd.Series:
     """The part of each sample of a domain's index, or "" where its label is not to be used.
 
-    The site `external` becomes that part whole, whatever its rows say. The other rows keep their given splits
-    if all of them have one; if none has, patients are drawn by `shares` within each class. Of the patients who
+    The site `rules.external` becomes that part whole, whatever its rows say. The other rows keep their given splits
+    if all of them have one; if none has, patients are drawn by the shares of `rules` within each class. Of the patients who
     are in no test part, the share `labelled` keeps its labels within each class and part; a lower share keeps some of
     those that a higher one keeps. A patient's class is the last, in order, of their lesions.
 
     Raises InputError where the site is unknown, only some rows have a split, a patient would be in two parts,
     or a class lacks patients.
     """
-    parts = _given(name, index, external)
+    parts = _given(name, index, rules.external)
     _check_patients(name, index["patient"], parts)
     worst = index["label"].map(classes.index).groupby(index["patient"], sort=False).max()
     patients = pd.DataFrame({"part": parts.groupby(index["patient"], sort=False).first(), "label": worst})
     rng = generator(seed, "split", name)
     for label, group in patients[patients["part"] == ""].groupby("label"):
-        patients.loc[group.index, "part"] = _draw(name, classes[label], len(group), shares, rng)
+        patients.loc[group.index, "part"] = _draw(name, classes[label], len(group), rules, rng)
     rng = generator(seed, "labelled", name)
     for (part, _), group in patients.groupby(["part", "label"]):
         if part not in TESTS:
-            keep = max(1, round(labelled * len(group)))
+            keep = max(1, round(rules.labelled * len(group)))
             patients.loc[rng.permutation(group.index)[keep:], "part"] = ""
     assigned = index["patient"].map(patients["part"])
     _check_classes(name, index, assigned, classes)
@@ -80,7 +78,7 @@ def _given(name: str, index: pd.DataFrame, external: str | None) -> pd.Series:
         sites = sorted(set(index["site"]) - {""})
         if external not in sites:
             known = ", ".join(sites) or "of which the data names none"
-            raise InputError(f"domains.{name}.external: got {external!r}, expected null or one of the sites {known}")
+            raise InputError(f"domains.{name}.split.external: got {external!r}, expected null or one of the sites {known}")
         parts[index["site"] == external] = "external"
     others = parts[index["site"] != external]
     if 0 < (others == "").sum() < len(others):
@@ -108,7 +106,7 @@ def _check_patients(where: str, patients: pd.Series | np.ndarray, parts: pd.Seri
     """Refuse a patient who is in two parts."""
     several = parts.groupby(np.asarray(patients)).agg(["min", "max"])
     for patient, (one, other) in several[several["min"] != several["max"]].iterrows():
-        raise InputError(f"{where}: the patient {patient} is in {one or 'no part'} and in {other}, expected one part")
+        raise InputError(f"{where}: the patient {patient} is in {one or 'another site'} and in {other}, expected one part")
 
 
 def _check_classes(name: str, index: pd.DataFrame, parts: pd.Series, classes: list[str]) -> None:

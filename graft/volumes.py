@@ -15,6 +15,7 @@ from graft.files import InputError
 
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 SAME_MM = 1e-2  # two grids whose corners lie closer than this, in mm, are the same
+NIFTI_FAULT = 35  # nibabel's level of a fault from which a header is refused, and not mended
 HEADER_BYTES = 1 << 20  # of a MetaImage or NRRD file, searched for the name of its data file
 
 
@@ -82,6 +83,7 @@ def locate(mask: Volume, image: Volume) -> tuple[np.ndarray, float]:
 
 def _read_nifti(path: Path) -> tuple[np.ndarray, np.ndarray]:
     import nibabel
+    from nibabel.imageglobals import ErrorLevel, logger
 
     content = path.read_bytes()
     if path.suffix.lower() == ".gz":
@@ -91,7 +93,9 @@ def _read_nifti(path: Path) -> tuple[np.ndarray, np.ndarray]:
         raise InputError(f"{path}: its sform and qform codes are 0, expected one that says how the scan lies")
     if not (header["sform_code"] or (header["pixdim"][1:4] > 0).all()):  # nibabel would put 1 in place of 0
         raise InputError(f"{path}: its affine is singular, pixdim says {header['pixdim'][1:4].tolist()} mm a voxel")
-    image = nibabel.Nifti1Image.from_bytes(content)
+    logger.disabled = True  # what matters is raised
+    with ErrorLevel(NIFTI_FAULT):
+        image = nibabel.Nifti1Image.from_bytes(content)
     end = int(header["vox_offset"]) + int(np.prod(image.shape)) * header.get_data_dtype().itemsize
     if len(content) < end:
         raise InputError(f"{path}: is cut short, holds {len(content)} bytes, expected {end}")

@@ -3,11 +3,11 @@
 import shutil
 from pathlib import Path
 
+from graft import params
 from graft.console import run, say
 from graft.files import whole_file, whole_folder, write_json
 from graft.metrics import assemble, headline
 from graft.model import load, pick_device
-from graft.params import read
 from graft.study import Study
 from graft.summary import lines
 from graft.tables import plots, predictions
@@ -24,7 +24,7 @@ MODELS = {
 
 
 def main() -> None:
-    seed, source_name, target_name, settings, device_name = read(
+    seed, source_name, target_name, settings, device_name = params.read(
         "seed", "source", "target", "evaluate", "training.device"
     )
     device = pick_device(device_name)

@@ -4,9 +4,9 @@ import os
 import time
 from pathlib import Path
 
+from graft import params
 from graft.console import run, say
 from graft.files import InputError
-from graft.params import read
 from graft.phantom.cohort import size_auroc, write_cohort
 
 ORGANS = ("lung", "liver")
@@ -17,7 +17,7 @@ def main(*organs: str) -> None:
     if len(organs) != 1 or organs[0] not in ORGANS:
         raise InputError(f"stages.phantom: got {' '.join(organs) or 'no word'!r}, expected one of {', '.join(ORGANS)}")
     organ = organs[0]
-    seed, patients = read("seed", f"phantom.{organ}.patients")
+    seed, patients = params.read("seed", f"phantom.{organ}.patients")
     began = time.perf_counter()
     manifest = write_cohort(Path("data/phantom") / organ, organ, patients, seed, workers=os.cpu_count() or 1)
     say(f"{organ}: {patients} synthetic patients, {len(manifest)} lesions, {time.perf_counter() - began:.0f} s")

@@ -2,15 +2,14 @@
 
 from pathlib import Path
 
-from graft import domain, raw
+from graft import domain, params, raw
 from graft.console import run, say
 from graft.domain import Domain, Grid
-from graft.params import read
 
 
 def main(name: str) -> None:
     """Write `data/processed/<name>`, and say what is in it."""
-    path, classes, window, shape = read(
+    path, classes, window, shape = params.read(
         f"domains.{name}.path", f"domains.{name}.classes", f"domains.{name}.window", "preprocess"
     )
     grid = Grid(tuple(shape.patch), tuple(shape.spacing), tuple(window))

@@ -4,19 +4,16 @@ from pathlib import Path
 
 import pandas as pd
 
-from graft import split
+from graft import params, split
 from graft.console import run, say
 from graft.domain import PARTS, Domain
-from graft.params import read
 
 
 def main(name: str) -> None:
     """Write `data/splits/<name>.csv`, and say how many patients and lesions of each class each part has."""
-    seed, shares, external, labelled = read(
-        "seed", "split", f"domains.{name}.external", f"domains.{name}.labelled"
-    )
+    rules, seed = params.read(f"domains.{name}.split", "seed")
     domain = Domain.read(Path("data/processed") / name)
-    parts = split.assign(name, domain.index, domain.classes, external, labelled, shares, seed)
+    parts = split.assign(name, domain.index, domain.classes, rules, seed)
     split.write(Path(f"data/splits/{name}.csv"), parts)
     report(domain, parts)
 

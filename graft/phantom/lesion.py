@@ -6,7 +6,7 @@ import numpy as np
 
 from graft.phantom.anatomy import blend, blood_hu, box, field, parenchyma_hu, step
 
-SPICULES = 12
+SPICULES = 16
 SPICULE_SHARPNESS = 30.0  # of a bump on the sphere: it falls to 1/e within 15 degrees
 LOBES = 7
 LOBE_SHARPNESS = 5.0  # 1/e within 37 degrees
@@ -15,8 +15,8 @@ HETEROGENEITY_HU = {"lung": 220.0, "liver": 32.0}
 GROUND_GLASS_HU = -580.0
 CALCIUM_HU, CALCIFIED_FROM, CALCIFIED_RADIUS = 500.0, 0.6, 0.45
 CYST_HU = 10.0
-RIM_HU, RIM_AT, RIM_WIDTH = 70.0, 0.88, 0.14  # place and width of the radius
-NODULES, NODULE_SHARPNESS, NODULES_FROM = 5, 9.0, 0.5
+RIM_HU, RIM_AT, RIM_WIDTH = 90.0, 0.82, 0.18  # place and width of the radius
+NODULES, NODULE_SHARPNESS, NODULES_FROM = 5, 9.0, 0.4
 LEAST_ENHANCEMENT = 0.2  # of a rim and of nodules, in a native scan
 
 

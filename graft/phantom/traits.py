@@ -12,38 +12,40 @@ CLASSES = ("benign", "malignant")
 class Trait:
     """One trait of a lesion, a matter of degree.
 
-    A standard normal number is drawn around +shift/2 for a malignant lesion and -shift/2 for a benign one; the
-    normal distribution function maps it onto low..high. So `shift` is the distance of the classes in standard
-    deviations (d'), and the trait alone scores AUROC = Phi(shift / sqrt 2). A shift of 0 is a nuisance: it varies,
-    and says nothing of the class.
+    Every lesion has an aggressiveness, a normal number of standard deviation 1 around +SEPARATION/2 where it is
+    malignant and -SEPARATION/2 where it is benign. A trait is load * aggressiveness + sqrt(1 - load^2) * a normal
+    number of its own (the factor model of Spearman, 1904), mapped onto low..high by the normal distribution function.
+    So a trait alone scores AUROC = Phi(|load| * SEPARATION / sqrt 2), and all together with I, the sum of
+    load^2 / (1 - load^2), score Phi(SEPARATION * sqrt(I / (1 + I)) / sqrt 2). With a load of 0 it says nothing.
     """
 
     low: float
     high: float
-    shift: float
+    load: float
 
 
+SEPARATION = {"lung": 2.9, "liver": 2.9}  # of the classes' aggressiveness, in standard deviations
 TRAITS: dict[str, dict[str, Trait]] = {
     "lung": {
-        "diameter": Trait(8.0, 24.0, 0.40),  # mm
-        "spiculation": Trait(0.0, 1.0, 1.20),  # length of the spicules, of the radius
-        "lobulation": Trait(0.0, 0.45, 0.90),  # depth of the lobes, of the radius
-        "edge": Trait(0.4, 3.0, 0.80),  # width of the margin, mm
-        "heterogeneity": Trait(0.0, 1.0, 0.90),  # of HETEROGENEITY_HU
-        "part_solid": Trait(0.0, 0.8, 1.00),  # share of the radius that is ground glass
-        "calcification": Trait(0.0, 1.0, -0.70),  # its upper third shows as a calcified centre
+        "diameter": Trait(8.0, 24.0, 0.14),  # mm
+        "spiculation": Trait(0.0, 1.0, 0.60),  # length of the spicules, of the radius
+        "lobulation": Trait(0.0, 0.45, 0.50),  # depth of the lobes, of the radius
+        "edge": Trait(0.4, 5.0, 0.50),  # width of the margin, mm
+        "heterogeneity": Trait(0.0, 1.0, 0.60),  # of HETEROGENEITY_HU
+        "part_solid": Trait(0.0, 0.8, 0.55),  # share of the radius that is ground glass
+        "calcification": Trait(0.0, 1.0, -0.40),  # its upper part shows as a calcified centre
         "density": Trait(10.0, 60.0, 0.0),  # HU of the solid part
     },
     "liver": {
-        "diameter": Trait(8.0, 24.0, 0.40),
-        "spiculation": Trait(0.0, 0.7, 1.00),
-        "lobulation": Trait(0.0, 0.45, 0.90),
-        "edge": Trait(0.4, 4.0, 1.00),
-        "heterogeneity": Trait(0.0, 1.0, 0.90),
-        "rim": Trait(0.0, 1.0, 0.90),  # of RIM_HU
-        "fluid": Trait(0.0, 1.0, -0.60),  # 0: solid and hypodense, 1: a cyst
-        "nodules": Trait(0.0, 1.0, -0.60),  # its upper half shows as nodular enhancement at the edge
-        "density": Trait(25.0, 55.0, 0.0),  # HU of the solid part below the parenchyma
+        "diameter": Trait(8.0, 24.0, 0.14),
+        "spiculation": Trait(0.0, 1.0, 0.60),
+        "lobulation": Trait(0.0, 0.45, 0.50),
+        "edge": Trait(0.4, 6.0, 0.50),
+        "heterogeneity": Trait(0.0, 1.0, 0.60),
+        "rim": Trait(0.0, 1.0, 0.50),  # of RIM_HU
+        "fluid": Trait(0.0, 1.0, -0.40),  # 0: solid and hypodense, 1: a cyst
+        "nodules": Trait(0.0, 1.0, -0.35),  # its upper part shows as nodular enhancement at the edge
+        "density": Trait(30.0, 60.0, 0.0),  # HU of the solid part below the parenchyma
     },
 }
 MIMICS = 0.03  # share of the lesions whose traits are drawn from the other class
@@ -55,7 +57,8 @@ DISCORDANT = 0.2  # chance that a further lesion is of the other class than the 
 def draw_traits(rng: np.random.Generator, organ: str, label: str) -> dict[str, float]:
     """Draw the traits of one lesion, in the units of TRAITS."""
     looks_malignant = (label == "malignant") != (rng.random() < MIMICS)
-    return {name: _draw(rng, trait, 0.5 if looks_malignant else -0.5) for name, trait in TRAITS[organ].items()}
+    aggressiveness = rng.standard_normal() + SEPARATION[organ] * (0.5 if looks_malignant else -0.5)
+    return {name: _draw(rng, trait, aggressiveness) for name, trait in TRAITS[organ].items()}
 
 
 def draw_labels(rng: np.random.Generator) -> list[str]:
@@ -65,6 +68,6 @@ def draw_labels(rng: np.random.Generator) -> list[str]:
     return [CLASSES[malignant], *(CLASSES[malignant != (rng.random() < DISCORDANT)] for _ in range(further))]
 
 
-def _draw(rng: np.random.Generator, trait: Trait, side: float) -> float:
-    share = 0.5 * (1 + math.erf((rng.standard_normal() + side * trait.shift) / math.sqrt(2)))
-    return trait.low + (trait.high - trait.low) * share
+def _draw(rng: np.random.Generator, trait: Trait, aggressiveness: float) -> float:
+    number = trait.load * aggressiveness + math.sqrt(1 - trait.load**2) * rng.standard_normal()
+    return trait.low + (trait.high - trait.low) * 0.5 * (1 + math.erf(number / math.sqrt(2)))

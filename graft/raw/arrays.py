@@ -60,7 +60,7 @@ def to_domain(
         f"{name}: arrays have no spacing, so nothing is resampled: images of {data.shape[2:]} are cropped or padded "
         f"to {grid.patch}"
     )
-    fit = ResizeWithPadOrCrop(grid.patch, value=grid.window[0])
+    fit = ResizeWithPadOrCrop(grid.patch)
     window = ScaleIntensityRange(*grid.window, 0.0, 1.0, clip=True)
     patients, labels, splits, origins = columns
     images = np.empty((len(data), data.shape[1], *grid.patch), np.float16)
@@ -68,8 +68,9 @@ def to_domain(
     for row, sample in enumerate(data):  # (C, *spatial)
         if not np.isfinite(sample).all():
             raise InputError(f"{path}: {origins[row]} has NaN or infinity, expected numbers")
-        sizes[row] = (sample > grid.window[0]).any(0).sum()
-        images[row] = window(fit(sample.astype(np.float32))).numpy()
+        windowed = window(sample.astype(np.float32))
+        sizes[row] = (windowed > 0).any(0).sum()
+        images[row] = fit(windowed).numpy()
         if images[row].min() == images[row].max():
             raise InputError(
                 f"{path}: {origins[row]} is {images[row].max():g} everywhere after the crop and the window "

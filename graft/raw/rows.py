@@ -79,7 +79,7 @@ def _check_columns(path: Path, columns: list[str]) -> None:
             f"(found {', '.join(columns) or 'none'})"
         )
     if len(set(columns)) < len(columns):
-        raise InputError(f"{path}: has two columns of one name, expected names that differ (found {', '.join(columns)})")
+        raise InputError(f"{path}: has a column twice, expected names that differ (found {', '.join(columns)})")
 
 
 def _lesion(folder: Path, line: int, row: dict[str, str], classes: list[str]) -> Lesion:

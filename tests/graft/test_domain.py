@@ -54,7 +54,7 @@ def replace(old: str, new: str, file: str = "index.csv") -> object:
 @pytest.mark.parametrize(
     "spoil, message",
     (
-        (shorten_images, "images.npy has 2 rows and index.csv 3"),
+        (shorten_images, "images.npy has 2 rows, index.csv 3"),
         (cut_images, "images.npy: cannot be read"),
         (replace("malignant", "bad"), "index.csv: has the label 'bad', expected one of"),
         (replace("label", "class"), "index.csv: cannot be read, expected the columns sample, patient"),

@@ -38,7 +38,7 @@ def test_the_simple_cnn_has_exactly_the_layers_of_its_description():
 def test_the_simple_cnn_computes_what_pytorchs_own_layers_do():
     cnn, x = make("cnn", classes=2), torch.rand(4, 1, 32, 32)
     layers = [cnn.conv1, nn.ReLU(), nn.MaxPool2d(2), cnn.conv2, nn.ReLU(), nn.MaxPool2d(2), nn.Flatten()]
-    assert torch.equal(cnn(x), nn.Sequential(*layers, cnn.hidden, nn.ReLU(), cnn.head)(x))
+    assert torch.equal(cnn(x), nn.Sequential(*layers, cnn.hidden, nn.ReLU(), cnn.head)((x - 0.5) * 4))
 
 
 def test_pools_equal_pytorchs():
