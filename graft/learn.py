@@ -11,7 +11,7 @@ from graft import checkpoint, model
 from graft.console import progress, say
 from graft.files import sha256, whole_folder
 from graft.samples import Task
-from graft.train import Plan, Row, best_row, fit
+from graft.train import Plan, Row, fit
 
 CURVES = ("train_loss", "penalty", "validation_loss", "validation_accuracy")
 
@@ -37,8 +37,7 @@ def train(network: nn.Module, task: Task, plan: Plan, log: Callable[[Row], None]
             show(row)
             log(row)
 
-        history = fit(network, task, plan, checkpoint.Checkpoint(plan.stage, key), each, weights)
-    return best_row(history)
+        return fit(network, task, plan, checkpoint.Checkpoint(plan.stage, key), each, weights)
 
 
 @contextmanager

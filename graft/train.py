@@ -22,7 +22,10 @@ Row = dict[str, float]
 
 @dataclass(frozen=True)
 class Plan:
-    """How to train: the parameters, the seed, and what the run is for (which keys its random draws)."""
+    """How to train: the parameters, the seed, and what the run is for (which keys its random draws).
+
+    `keep_start` lets the network as it came, epoch 0, be the best one: where it already solves the task.
+    """
 
     recipe: Recipe
     training: Training
@@ -30,6 +33,7 @@ class Plan:
     seed: int
     purpose: str
     pull: Pull | None = None
+    keep_start: bool = False
 
     @property
     def stage(self) -> str:
@@ -54,30 +58,29 @@ def fit(
     checkpoint: Checkpoint,
     log: Callable[[Row], None],
     weights: Tensor | None = None,
-) -> list[Row]:
-    """Train `network` in place and leave it with the weights of its best epoch by validation loss.
+) -> Row:
+    """Train `network` in place and leave it with the weights of its best epoch; returns that epoch's row.
 
-    `weights` (N,) weigh the training samples, on average by 1; class weights come on top. Epoch 0 is the
-    network as it came, so that training never ends below its start. Returns a row an epoch; `log` gets
-    each of them too, on resuming the earlier ones again.
+    `weights` (N,) weigh the training samples, on average by 1; class weights come on top. `log` gets a row
+    an epoch, after a resumed start the earlier ones again; epoch 0 is the network as it came.
     """
     classes = class_weights(task, plan.training.class_weights)
     weights = classes[task.train.labels] * (1 if weights is None else weights)
     state = _resume(network, plan, checkpoint) or _start(network, task, plan, classes)
     for row in state.history:
         log(row)
-    while not _finished(state.history, plan.recipe):
+    while not _finished(state.history, plan):
         epoch = len(state.history)
         losses = _train_epoch(state, task.train, weights, plan, epoch)
         row = {"epoch": epoch, **losses, **_validate(network, task.validation, classes)}
-        if row["validation_loss"] < best_row(state.history)["validation_loss"]:
-            state.best = copy.deepcopy(network.state_dict())
         state.history.append(row)
+        if _best(state.history, plan) is row:
+            state.best = copy.deepcopy(network.state_dict())
         log(row)
-        if checkpoint.due() or _finished(state.history, plan.recipe):
+        if checkpoint.due() or _finished(state.history, plan):
             checkpoint.save(*_pack(state))
     network.load_state_dict(state.best)
-    return state.history
+    return _best(state.history, plan)
 
 
 def augmented_loss(loss: Callable[[Tensor], Tensor], images: Tensor, transforms: list[augment.Transform]) -> Tensor:
@@ -166,14 +169,15 @@ def _validate(network: nn.Module, validation: Samples, classes: Tensor) -> Row:
     }
 
 
-def best_row(history: list[Row]) -> Row:
+def _best(history: list[Row], plan: Plan) -> Row:
     """The epoch with the lowest validation loss, the earliest of equals."""
-    return min(history, key=lambda row: row["validation_loss"])
+    candidates = history if plan.keep_start or len(history) == 1 else history[1:]
+    return min(candidates, key=lambda row: row["validation_loss"])
 
 
-def _finished(history: list[Row], recipe: Recipe) -> bool:
+def _finished(history: list[Row], plan: Plan) -> bool:
     newest = history[-1]["epoch"]
-    return newest >= recipe.epochs or newest - best_row(history)["epoch"] >= recipe.patience
+    return newest >= plan.recipe.epochs or newest - _best(history, plan)["epoch"] >= plan.recipe.patience
 
 
 def _start(network: nn.Module, task: Task, plan: Plan, classes: Tensor) -> _State:

@@ -15,7 +15,7 @@ def main() -> None:
     device = pick_device(training.device)
     task = samples.read(Path("data/processed") / target, Path(f"data/splits/{target}.csv"), device)
     grafted = load(GRAFTED, device)
-    plan = Plan(recipe, training, augment, seed, "regularize")
+    plan = Plan(recipe, training, augment, seed, "regularize", keep_start=True)
     with learn.curves(Path("metrics/curves/regularize")) as log:
         best = learn.train(grafted.networks[0], task, plan, log)
     architecture = grafted.card["architecture"]

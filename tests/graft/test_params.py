@@ -17,7 +17,7 @@ def edited(folder: Path, before: str, after: str) -> Path:
 
 def test_values_come_in_the_order_asked_for(tmp_path):
     path = edited(tmp_path, "lambda: 0.01", "lambda: 1e-3")
-    assert params.read("seed", "lambda", "domains.liver.external", path=path) == (42, 0.001, "site-b")
+    assert params.read("seed", "lambda", "domains.liver.split.external", path=path) == (42, 0.001, "site-b")
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ def test_values_come_in_the_order_asked_for(tmp_path):
         ("seed: 42", "seed: true", "seed", "True", "valid integer"),
         ("batch: 8", "batch: 0", "training.batch", "0", "greater than or equal to 1"),
         ("target: liver", "target: livr", "target", "'livr'", "lung, liver"),
-        ("window: [-60, 200]", "window: [200, -60]", "domains.liver.window", "low end", "high end"),
+        ("window: [160, 0]", "window: [160, 160]", "domains.liver.window", "[160.0, 160.0]", "differ"),
         ("name: resnet ", "name: resnt ", "network.name", "'resnt'", "densenet121"),
         ("spacing: [1.0, 1.0, 1.0]", "spacing: [1.0]", "preprocess.spacing", "[1.0]", "at least 2"),
         ("seed: 42", "seed: 42\nseed: 43", "seed", "duplicate key", "43"),

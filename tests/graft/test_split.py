@@ -82,7 +82,7 @@ def test_the_external_site_is_kept_whole():
 
 def test_the_external_site_must_be_there_and_hold_every_class():
     index = make_index()
-    with pytest.raises(InputError, match="lung.external: got 'site-z', expected null or one of the sites site-a"):
+    with pytest.raises(InputError, match="lung.split.external: got 'site-z', expected null or one of the sites site-a"):
         divide(index, external="site-z")
     index.loc[index["patient"].isin(["b0", "b1"]), "site"] = "site-b"
     with pytest.raises(InputError, match="part external has none of the 10 patients with the class 'malignant'"):

@@ -15,7 +15,7 @@ from graft.params import Augment, Recipe, Training
 from graft.penalty import pull_towards
 from graft.samples import Samples, Task
 from graft.seeds import generator
-from graft.train import Plan, augmented_loss, best_row, class_weights, fit, learning_rate
+from graft.train import Plan, augmented_loss, class_weights, fit, learning_rate, logits
 
 RECIPE = Recipe(epochs=5, lr=0.01, patience=5, transforms=1, l1=0.0, l2=0.0)
 TRAINING = Training(
@@ -51,8 +51,15 @@ def network(seed: int = 0) -> nn.Module:
 
 
 def trained(plan: Plan = PLAN, name: str = "test", **arguments) -> tuple[nn.Module, list]:
-    module = network()
-    return module, fit(module, task(), plan, Checkpoint(name, "key"), lambda row: None, **arguments)
+    """The trained network and its history."""
+    module, history = network(), []
+    best = fit(module, task(), plan, Checkpoint(name, "key"), history.append, **arguments)
+    assert best in history
+    return module, history
+
+
+def best_row(history: list) -> dict:
+    return min(history, key=lambda row: row["validation_loss"])
 
 
 def test_it_learns():
@@ -79,8 +86,8 @@ def test_a_killed_run_resumes_and_ends_in_the_same_weights():
         fit(network(), task(), PLAN, Checkpoint("killed", "key"), kill)
     rows = []
     resumed = network()
-    again = fit(resumed, task(), PLAN, Checkpoint("killed", "key"), rows.append)
-    assert again == rows == history
+    fit(resumed, task(), PLAN, Checkpoint("killed", "key"), rows.append)
+    assert rows == history
     assert all(torch.equal(a, b) for a, b in zip(whole.parameters(), resumed.parameters(), strict=True))
     assert Checkpoint("killed", "key").load() is not None and Checkpoint("killed", "other").load() is None
 
@@ -92,15 +99,26 @@ def test_a_finished_run_is_not_trained_again(monkeypatch):
     assert rows == history and torch.equal(module.stem.weight, again.stem.weight)
 
 
-def test_the_best_epoch_by_validation_loss_is_kept():
-    hasty = replace(PLAN, recipe=RECIPE.model_copy(update={"lr": 1.0, "epochs": 3}))
-    module, history = trained(hasty)
-    assert best_row(history)["epoch"] == 0  # a learning rate of 1 only makes it worse
-    assert torch.equal(module.stem.weight, network().stem.weight)
+HASTY = replace(PLAN, recipe=RECIPE.model_copy(update={"lr": 1.0, "epochs": 3}))  # only makes it worse
+
+
+def test_a_network_that_solves_the_task_may_stay_as_it_came():
+    module, history = trained(replace(HASTY, keep_start=True))
+    assert best_row(history)["epoch"] == 0 and torch.equal(module.stem.weight, network().stem.weight)
+
+
+def test_otherwise_the_best_epoch_of_training_is_kept():
+    module, history = trained(HASTY)
+    losses = [row["validation_loss"] for row in history]
+    assert losses[0] < min(losses[1:]) and not torch.equal(module.stem.weight, network().stem.weight)
+    outputs = logits(module, task().validation)
+    weights = class_weights(task(), "balanced")
+    loss = nn.functional.cross_entropy(outputs, task().validation.labels, weights)
+    assert loss.item() == pytest.approx(min(losses[1:]))
 
 
 def test_patience_stops_early():
-    _, history = trained(replace(PLAN, recipe=RECIPE.model_copy(update={"lr": 1.0, "epochs": 50, "patience": 2})))
+    _, history = trained(replace(PLAN, recipe=RECIPE.model_copy(update={"lr": 1.0, "epochs": 50, "patience": 2}), keep_start=True))
     assert history[-1]["epoch"] - best_row(history)["epoch"] == 2
 
 

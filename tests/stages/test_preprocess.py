@@ -56,9 +56,9 @@ def test_raw_volumes_become_a_domain_and_its_split(project, capsys):
     assert "size alone (diameter in mm) scores AUROC 1.000 for malignant" in out
     split.main("lung")
     table = capsys.readouterr().out.splitlines()
-    # 8 of each class are not at site-b: round(2.4) = 2 to test, round(1.6) = 2 to validate, 4 to train
+    # 8 of each class are not at site-b: round(1.2) = 1 to test, 1 to validate, 6 to train
     counts = {line.split()[0]: int(line.split()[1]) for line in table[1:]}
-    assert counts == {"train": 4, "validation": 2, "test": 2, "external": 4}
+    assert counts == {"train": 6, "validation": 1, "test": 1, "external": 4}
     index = Domain.read(project / "data/processed/lung").index
     parts = [row["part"] for row in csv.DictReader((project / "data/splits/lung.csv").open())]
     assert [part == "external" for part in parts] == list(index["site"] == "site-b")
