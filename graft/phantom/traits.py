@@ -24,10 +24,10 @@ class Trait:
     load: float
 
 
-SEPARATION = {"lung": 2.9, "liver": 2.9}  # of the classes' aggressiveness, in standard deviations
+SEPARATION = {"lung": 3.6, "liver": 3.6}  # of the classes' aggressiveness, in standard deviations
 TRAITS: dict[str, dict[str, Trait]] = {
     "lung": {
-        "diameter": Trait(8.0, 24.0, 0.17),  # mm
+        "diameter": Trait(8.0, 24.0, 0.13),  # mm
         "spiculation": Trait(0.0, 1.0, 0.60),  # length of the spicules, of the radius
         "lobulation": Trait(0.0, 0.45, 0.50),  # depth of the lobes, of the radius
         "edge": Trait(0.4, 5.0, 0.50),  # width of the margin, mm
@@ -37,7 +37,7 @@ TRAITS: dict[str, dict[str, Trait]] = {
         "density": Trait(10.0, 60.0, 0.0),  # HU of the solid part
     },
     "liver": {
-        "diameter": Trait(8.0, 24.0, 0.17),
+        "diameter": Trait(8.0, 24.0, 0.13),
         "spiculation": Trait(0.0, 1.0, 0.60),
         "lobulation": Trait(0.0, 0.45, 0.50),
         "edge": Trait(0.4, 6.0, 0.50),

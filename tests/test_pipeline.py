@@ -1,0 +1,321 @@
+"""The pipeline as its users type it: a real DVC repository in a temporary folder, with a cohort to learn in seconds."""
+
+import io
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from ruamel.yaml import YAML
+
+from graft.split import TESTS
+from stages import evaluate
+
+ROOT = Path(__file__).parents[1]
+FOLDERS = ("graft", "stages", ".dvc/plots")
+FILES = ("dvc.yaml", "params.yaml", "data/phantom/dvc.yaml", ".dvc/config", ".dvc/.gitignore", ".dvcignore", ".gitignore")
+TINY = {
+    "phantom": {"lung": {"patients": 24}, "liver": {"patients": 24}},
+    "preprocess": {"patch": [16, 16, 16], "spacing": [2.0, 2.0, 2.0]},
+    # Without class weights the first thing learnt is how common each class is, so no stage stops where it started.
+    "training": {"device": "cpu", "class_weights": "none"},
+    "pretrain": {"epochs": 4},
+    "finetune": {"epochs": 4},
+    "regularize": {"epochs": 2},
+    "ensemble": {"epochs": 2, "members": 2},
+    "evaluate": {"resamples": 100},
+}
+GRAFTING = ["finetune@transfer", "regularize", "ensemble@bagging", "ensemble@boosting", "evaluate"]
+TRAINING = ["pretrain", "finetune@transfer", "finetune@scratch", *GRAFTING[1:4]]
+EVERYTHING = [
+    "phantom@lung", "preprocess@lung", "phantom@liver", "preprocess@liver", "split@lung", "split@liver",
+    *TRAINING, "evaluate",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module", autouse=True)
+def surroundings(tmp_path_factory):
+    """This interpreter's `python` and `dvc`, one thread, and a home folder where nothing of the user's is read or left."""
+    home = tmp_path_factory.mktemp("home")
+    (home / ".gitconfig").write_text("[user]\nname = graft\nemail = graft@example.org\n")
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith(("GIT_", "DVC_", "XDG_"))]:
+            patch.delenv(name)
+        patch.setenv("HOME", str(home))
+        patch.setenv("DVC_SITE_CACHE_DIR", str(home / "dvc"))
+        patch.setenv("PATH", os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
+        patch.setenv("OMP_NUM_THREADS", "1")  # networks this small learn faster so
+        yield
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A repository where `dvc repro` has run, committed. Not to be changed: `project` is a copy of it."""
+    folder = tmp_path_factory.mktemp("finished")
+    for name in FOLDERS:
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in FILES:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, folder / name)
+    for section, values in TINY.items():
+        for key, value in values.items():
+            edit(folder, section, key, value)
+    typed(folder, "git init -q -b main && git add --all && git commit -qm 'a tiny cohort'")
+    assert ran(typed(folder, "dvc repro")) == EVERYTHING
+    typed(folder, "git add --all && git commit -qm results")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def regrafted(finished, tmp_path_factory):
+    """A copy of `finished` after `dvc exp run -S lambda=0.1`, and what that printed."""
+    folder = tmp_path_factory.mktemp("regrafted") / "project"
+    shutil.copytree(finished, folder)
+    return folder, typed(folder, "dvc exp run -S lambda=0.1")
+
+
+@pytest.fixture
+def project(finished, tmp_path):
+    return shutil.copytree(finished, tmp_path / "project")
+
+
+def typed(folder: Path, line: str, fails: bool = False) -> str:
+    """What a line typed in a folder prints; it must end well, or, where it `fails`, not."""
+    done = subprocess.run(line, shell=True, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    assert (done.returncode != 0) == fails, done.stdout
+    return done.stdout
+
+
+def python(folder: Path, code: str) -> subprocess.CompletedProcess:
+    return subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True)
+
+
+def edit(folder: Path, section: str, key: str, value: object) -> None:
+    yaml, path = YAML(), folder / "params.yaml"
+    params = yaml.load(path)
+    params[section][key] = value
+    yaml.dump(params, path)
+
+
+def ran(output: str) -> list[str]:
+    """The stages that DVC ran, without the file they stand in."""
+    return re.findall(r"^Running stage '(?:.*:)?(.+)':$", output, re.MULTILINE)
+
+
+def results(folder: Path) -> dict[str, bytes]:
+    """Every file under metrics/ and models/."""
+    files = (path for name in ("metrics", "models") for path in (folder / name).rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
+
+
+def learnt(folder: Path) -> dict[str, bytes]:
+    """What training left: the weights, their cards and the curves."""
+    return {name: found for name, found in results(folder).items() if name.startswith(("models/", "metrics/curves/"))}
+
+
+def experiments(folder: Path) -> pd.DataFrame:
+    return pd.read_csv(io.StringIO(typed(folder, "dvc exp show --csv")))
+
+
+def scores(folder: Path) -> dict:
+    return json.loads((folder / "metrics/metrics.json").read_text())
+
+
+def test_repro_leaves_every_out_and_then_has_nothing_to_do(finished):
+    lock = YAML(typ="safe").load(finished / "dvc.lock")["stages"]
+    assert all((finished / out["path"]).exists() for stage in lock.values() for out in stage["outs"])
+    assert set(scores(finished)["models"]) == set(evaluate.MODELS)  # evaluate checks the rest against its schema
+    assert ran(typed(finished, "dvc repro")) == []
+    assert typed(finished, "git status --porcelain") == ""
+
+
+def test_dag_names_every_stage(finished):
+    graph = typed(finished, "dvc dag")
+    assert all(stage in graph for stage in EVERYTHING)
+
+
+def test_another_lambda_reruns_the_graft_and_what_follows(finished, regrafted):
+    folder, told = regrafted
+    assert ran(told) == GRAFTING
+    before, after = results(finished), results(folder)
+    for model in ("finetuned/transfer", "regularized", "ensemble/bagging", "ensemble/boosting"):
+        assert after[f"models/{model}/weights.safetensors"] != before[f"models/{model}/weights.safetensors"]
+    for model in ("pretrained", "finetuned/scratch"):
+        assert after[f"models/{model}/weights.safetensors"] == before[f"models/{model}/weights.safetensors"]
+
+
+def test_the_old_lambda_comes_back_without_training(finished, regrafted, tmp_path):
+    folder = shutil.copytree(regrafted[0], tmp_path / "project")
+    told = typed(folder, "dvc exp run -S lambda=0.01")
+    assert ran(told) == []
+    assert told.count("is cached - skipping run, checking out outputs") == len(GRAFTING)
+    assert results(folder) == results(finished)
+
+
+def test_diffs_show_lambda_and_the_scores(regrafted):
+    folder, _ = regrafted
+    ((name, change),) = json.loads(typed(folder, "dvc params diff --json"))["params.yaml"].items()
+    assert (name, change["old"], change["new"]) == ("lambda", 0.01, 0.1)
+    change = json.loads(typed(folder, "dvc metrics diff --json"))["metrics/summary.json"]["validation.log_loss.transfer"]
+    assert change["old"] != change["new"]
+
+
+def test_the_table_of_experiments_shows_lambda_and_the_scores(regrafted):
+    table = experiments(regrafted[0])
+    assert list(table["lambda"]) == [0.1, 0.01, 0.1]  # the workspace, main and the experiment
+    assert table["test.auroc.transfer"].between(0, 1).all()
+
+
+def test_plots_diff_draws_every_plot_for_both_revisions(regrafted):
+    folder, _ = regrafted
+    typed(folder, "dvc plots diff")
+    page = (folder / "dvc_plots/index.html").read_text()
+    names = [name for plot in YAML(typ="safe").load(ROOT / "dvc.yaml")["plots"] for name in plot]
+    assert re.findall('<div id = "(.+)">', page) == [name.replace(" ", "_") for name in names]
+    assert set(re.findall('"rev": "(.+?)"', page)) == {"HEAD", "workspace"}
+
+
+def test_push_and_pull_bring_the_same_bytes_to_a_clone(project, tmp_path):
+    typed(project, "dvc remote add -d store ../store && git commit -qam 'a remote' && dvc push")
+    typed(tmp_path, "git clone -q project clone")
+    typed(tmp_path / "clone", "dvc pull")
+    assert results(tmp_path / "clone") == results(project)
+    assert ran(typed(tmp_path / "clone", "dvc repro")) == []
+
+
+def test_a_stage_run_alone_leaves_the_same_bytes_as_dvc(finished, project):
+    shutil.rmtree(project / "models/finetuned/transfer")
+    typed(project, "python -m stages.finetune transfer")
+    assert learnt(project) == learnt(finished)
+
+
+def test_a_stage_killed_in_training_resumes_and_ends_in_the_same_bytes(finished, project):
+    for out in ("models/finetuned/transfer", "metrics/curves/finetune-transfer"):  # as DVC does before it runs a stage
+        shutil.rmtree(project / out)
+    killed = python(project, """
+import os, signal
+from graft import checkpoint
+from stages import finetune
+save, checkpoint.SAVE_EVERY_S = checkpoint.Checkpoint.save, 0
+
+def save_and_die(self, tensors, progress):
+    save(self, tensors, progress)
+    if len(progress["history"]) == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+checkpoint.Checkpoint.save = save_and_die
+finetune.main("transfer")
+""")  # fmt: skip
+    assert killed.returncode == -signal.SIGKILL
+    assert list((project / ".graft/checkpoints/finetune-transfer").iterdir())
+    assert not (project / "models/finetuned/transfer").exists()
+    resumed = python(project, """
+from graft import train
+from stages import finetune
+learn = train._train_epoch
+
+def learn_aloud(state, samples, weights, plan, epoch):
+    print("learns epoch", epoch)
+    return learn(state, samples, weights, plan, epoch)
+
+train._train_epoch = learn_aloud
+finetune.main("transfer")
+""")  # fmt: skip
+    assert re.findall(r"learns epoch (\d+)", resumed.stdout) == ["3", "4"]
+    assert learnt(project) == learnt(finished)
+    assert not (project / ".graft/checkpoints/finetune-transfer").exists()
+
+
+def test_the_test_parts_are_read_by_evaluate_and_by_nothing_else(finished, project):
+    for name in ("lung", "liver"):
+        spoil_tests(project, name)
+    shutil.rmtree(project / "models")
+    done = python(project, """
+from stages import ensemble, evaluate, finetune, pretrain, regularize
+pretrain.main()
+finetune.main("transfer")
+finetune.main("scratch")
+regularize.main()
+ensemble.main("bagging")
+ensemble.main("boosting")
+evaluate.main()
+""")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert learnt(project) == learnt(finished)
+    before, after = scores(finished), scores(project)
+    for name in evaluate.MODELS:
+        for part in TESTS:
+            assert after["models"][name][part] != before["models"][name][part]
+        assert after["models"][name]["validation"] == before["models"][name]["validation"]
+
+
+def spoil_tests(project: Path, name: str) -> None:
+    """Make noise of the images of a domain's test parts, and call each lesion there by the other class."""
+    split = pd.read_csv(project / f"data/splits/{name}.csv")
+    hidden = split["sample"][split["part"].isin(TESTS)].to_numpy()
+    processed = project / "data/processed" / name
+    images = np.load(processed / "images.npy")
+    images[hidden] = np.random.default_rng(0).random(images[hidden].shape)
+    np.save(processed / "images.npy", images)
+    index = pd.read_csv(processed / "index.csv", keep_default_na=False)
+    index.loc[hidden, "label"] = index.loc[hidden, "label"].map({"benign": "malignant", "malignant": "benign"})
+    index.to_csv(processed / "index.csv", index=False)
+
+
+@pytest.mark.parametrize(
+    ("file", "stages"),
+    [
+        ("graft/curves.py", {"evaluate"}),
+        ("graft/penalty.py", set(TRAINING)),
+        ("graft/split.py", {"split@lung", "split@liver", *TRAINING, "evaluate"}),
+    ],
+)
+def test_changed_code_reruns_the_stages_that_import_it(project, file, stages):
+    with (project / file).open("a") as code:
+        code.write("# another thought\n")
+    assert set(json.loads(typed(project, "dvc status --json"))) == stages
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "value", "stages"),
+    [
+        ("network", "width", 16, {"pretrain", "finetune@scratch"}),
+        ("evaluate", "resamples", 101, {"evaluate"}),
+        ("ensemble", "members", 3, {"ensemble@bagging", "ensemble@boosting"}),
+    ],
+)
+def test_changed_parameters_rerun_the_stages_that_read_them(project, section, key, value, stages):
+    edit(project, section, key, value)
+    assert set(json.loads(typed(project, "dvc status --json"))) == stages
+
+
+def test_a_bad_parameter_is_one_line_and_the_earlier_outputs_come_back(finished, project):
+    told = typed(project, "dvc exp run -S lambda=-1", fails=True)
+    assert "\nerror: params.yaml: lambda: got -1; Input should be greater than or equal to 0\n" in told
+    assert told.lower().count("error") == 2 and "Traceback" not in told  # the other is DVC's: which stage failed
+    typed(project, "git checkout -q params.yaml && dvc checkout")
+    assert results(project) == results(finished)
+
+
+def test_a_misspelt_parameter_stops_before_anything_runs(project):
+    assert "Could not override 'lamda'" in typed(project, "dvc exp run -S lamda=0.1", fails=True)
+    typed(project, "sed -i.before s/^lambda:/lamda:/ params.yaml")
+    told = typed(project, "dvc repro", fails=True)
+    assert "'lambda' are missing from 'params.yaml'" in told and ran(told) == []
+
+
+@pytest.mark.slow
+def test_a_queue_of_lambdas_leaves_an_experiment_each_and_no_worker(project):
+    before = results(project)
+    typed(project, "dvc exp run --queue -S 'lambda=0,0.001'")
+    typed(project, "dvc exp run --run-all")
+    assert "0 active, 0 idle" in typed(project, "dvc queue status")
+    assert sorted(experiments(project)["lambda"]) == [0, 0.001, 0.01, 0.01]
+    assert results(project) == before and typed(project, "git status --porcelain") == ""
