@@ -24,7 +24,7 @@ class Trait:
     load: float
 
 
-SEPARATION = {"lung": 3.6, "liver": 3.6}  # of the classes' aggressiveness, in standard deviations
+SEPARATION = {"lung": 3.3, "liver": 3.3}  # of the classes' aggressiveness, in standard deviations
 TRAITS: dict[str, dict[str, Trait]] = {
     "lung": {
         "diameter": Trait(8.0, 24.0, 0.13),  # mm
