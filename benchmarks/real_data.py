@@ -3,9 +3,9 @@
     python -m benchmarks.real_data --workdir /tmp/graft-real --out real_data.json > real_data.md
 
 Clones the committed HEAD, lays the data out as raw domains (NumPy arrays and a MedMNIST file, docs/data.md) and runs
-`dvc repro` with all labels of the target and with a tenth of them; pretraining runs once. The whole chain runs at
-λ = 0.01, and finetune also at 0 and 0.1. All other parameters are those of params.yaml. λ = 0.01 was chosen in advance, and nothing by the test part. Prints tables in
-Markdown; --out gets every metrics.json whole.
+`dvc repro` with a tenth of the target's labels and with all of them; pretraining runs once. The whole chain runs at
+λ = 0.01, and finetune also at 0 and 0.1. All other parameters are those of params.yaml. λ = 0.01 was chosen in advance,
+and nothing by the test part. Prints tables in Markdown; --out gets every metrics.json whole.
 
 --data is a folder with lung_lidc/volumes_1mm_32.npz, lung_lidc/nodules.csv and adrenal/adrenalmnist3d.npz. Takes about
 an hour on 2 cores. With --workdir the clone is kept: after an interruption the same command goes on where it stopped.
@@ -143,9 +143,10 @@ def tables(runs: list[dict]) -> Iterator[str]:
     source, counts = metrics["source"], metrics["source"]["counts"]["test"]
     level = f"{metrics['bootstrap']['confidence'] * 100:g} %"
     yield f"Source: lung nodules, the test part: {counts['lesions']} nodules of {counts['patients']} patients never seen.\n"
-    yield from _head(f"AUROC ({level} interval)")
-    yield _row("pretrained", _estimate(source["pretrained"]["test"]["auroc"]))
-    yield _row("size alone", _estimate(source["size_alone"]["test"]["auroc"]))
+    yield from _head(f"AUROC ({level} interval)", "gain over size alone", "p")
+    beyond = source["gain_over_size"]["test"]
+    yield _row("pretrained", _estimate(source["pretrained"]["test"]["auroc"]), _estimate(beyond, "+"), f"{beyond['p']:.3f}")
+    yield _row("size alone", _estimate(source["size_alone"]["test"]["auroc"]), "", "")
     for labelled in LABELLED:
         yield from _target_table({r["lambda"]: r["metrics"] for r in runs if r["labelled"] == labelled}, labelled, level)
     yield "\nThe adrenal file names no patients: each gland counts as one, so these intervals are somewhat too narrow."

@@ -15,7 +15,7 @@ from graft.study import Study
 
 SCHEMA_VERSION = 1
 SCHEMA = Path(__file__).with_name("metrics.schema.json")
-REFERENCE = "scratch"  # what a gain is measured against
+REFERENCE = "scratch"  # what the transfer gain is measured against
 DECIMALS = 6  # the last bits of a sum depend on the number of threads
 
 
@@ -29,6 +29,7 @@ def assemble(
 ) -> dict:
     """The whole of metrics.json as plain JSON values, checked: the same keys whatever the parameters."""
     confidence, classes = bootstrap.confidence, target.domain.classes
+    size_alone = source.assess_size_alone()
     metrics = {
         "schema_version": SCHEMA_VERSION,
         "bootstrap": {"unit": "patient", "resamples": bootstrap.resamples, "confidence": confidence},
@@ -36,12 +37,17 @@ def assemble(
             "name": source.domain.name,
             "counts": source.counts(),
             "pretrained": describe_auroc(pretrained, confidence),
-            "size_alone": describe_auroc(source.assess_size_alone(), confidence),
+            "size_alone": describe_auroc(size_alone, confidence),
+            "gain_over_size": describe_gain(pretrained, size_alone, confidence),
         },
         "target": {"name": target.domain.name, "counts": target.counts()},
         "models": {name: describe(model, classes, confidence) for name, model in models.items()},
         "baselines": {name: describe(baseline, classes, confidence) for name, baseline in baselines.items()},
-        "transfer_gain": describe_gains(models, confidence),
+        "transfer_gain": {
+            name: describe_gain(model, models[REFERENCE], confidence)
+            for name, model in models.items()
+            if name != REFERENCE
+        },
         "chosen": {"model": choose(models), "by": "validation log loss"},
     }
     metrics = clean(metrics)
@@ -66,16 +72,10 @@ def describe_auroc(assessment: Assessment, confidence: float) -> dict:
     return {part: {"auroc": estimates(parts[part], confidence)["auroc"]} if part in parts else None for part in TESTS}
 
 
-def describe_gains(models: Mapping[str, Assessment], confidence: float) -> dict:
-    """Model -> part -> AUROC less that of REFERENCE, paired, or None."""
-    reference = models[REFERENCE].parts
-    return {
-        name: {
-            part: gain(model.parts[part], reference[part], confidence) if part in reference else None for part in TESTS
-        }
-        for name, model in models.items()
-        if name != REFERENCE
-    }
+def describe_gain(model: Assessment, reference: Assessment, confidence: float) -> dict:
+    """AUROC less that of the reference, paired, on each of TESTS, or None."""
+    parts = reference.parts
+    return {part: gain(model.parts[part], parts[part], confidence) if part in parts else None for part in TESTS}
 
 
 def choose(models: Mapping[str, Assessment]) -> str:

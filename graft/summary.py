@@ -18,14 +18,13 @@ def lines(metrics: dict) -> Iterator[str]:
     yield f"{target['name']}: AUROC with {level} intervals, patients drawn {metrics['bootstrap']['resamples']} times"
     yield _row("", _heading(target, "test"), _heading(target, "external"), "gain over scratch, test", "p")
     for name, model in metrics["models"].items():
-        found = metrics["transfer_gain"].get(name, {}).get("test")
-        yield _row(name, *_aurocs(model), _interval(found, "+"), _number(found["p"], "") if found else "")
+        yield _row(name, *_aurocs(model), *_gain(metrics["transfer_gain"].get(name)))
     for name, baseline in metrics["baselines"].items():
         yield _row(name.replace("_", " "), *_aurocs(baseline), "", "")
     yield f"{source['name']}, which was learnt first:"
-    yield _row("", _heading(source, "test"), _heading(source, "external"), "", "")
-    for name in ("pretrained", "size_alone"):
-        yield _row(name.replace("_", " "), *_aurocs(source[name]), "", "")
+    yield _row("", _heading(source, "test"), _heading(source, "external"), "gain over size, test", "p")
+    yield _row("pretrained", *_aurocs(source["pretrained"]), *_gain(source["gain_over_size"]))
+    yield _row("size alone", *_aurocs(source["size_alone"]), "", "")
     yield f"best by {metrics['chosen']['by']}: {metrics['chosen']['model']}"
     yield _sentence(metrics, level)
 
@@ -44,6 +43,11 @@ def _heading(domain: dict, part: str) -> str:
 
 def _aurocs(model: dict) -> tuple[str, str]:
     return tuple(_interval(model[part]["auroc"] if model[part] else None, "") for part in ("test", "external"))
+
+
+def _gain(parts: dict | None) -> tuple[str, str]:
+    found = parts and parts["test"]
+    return _interval(found, "+"), _number(found["p"], "") if found else ""
 
 
 def _interval(estimate: dict | None, sign: str) -> str:

@@ -122,6 +122,13 @@ def test_counts_by_hand(metrics):
     assert test["by_class"] == {"benign": {"patients": 5, "lesions": 10}, "malignant": {"patients": 2, "lesions": 4}}
 
 
+def test_the_gain_over_size_is_the_difference_of_the_two(metrics):
+    source = metrics["source"]
+    for part, found in source["gain_over_size"].items():
+        pretrained, size = (source[name][part]["auroc"]["value"] for name in ("pretrained", "size_alone"))
+        assert found["value"] == pytest.approx(pretrained - size, abs=2e-6) and found["low"] < found["value"] < found["high"]
+
+
 def test_the_majority_baseline_knows_nothing(metrics):
     test = metrics["baselines"]["majority"]["test"]
     assert [test["auroc"][name] for name in ("value", "low", "high")] == [0.5, 0.5, 0.5]
