@@ -4,7 +4,7 @@
 
 Clones the committed HEAD, runs `dvc repro` on the phantom cohort with an empty cache (installation is not counted) and
 lists the time of each stage; then takes the median of 5 runs of `dvc repro` with nothing to do, and of `dvc status`
-in turn with them. Takes about 5 minutes on 2 cores; leave the machine alone meanwhile.
+in turn with them. Takes about 4 minutes on 2 cores; leave the machine alone meanwhile.
 """
 
 import re

@@ -8,7 +8,7 @@ Clones the committed HEAD, lays the data out as raw domains (NumPy arrays and a 
 and nothing by the test part. Prints tables in Markdown; --out gets every metrics.json whole.
 
 --data is a folder with lung_lidc/volumes_1mm_32.npz, lung_lidc/nodules.csv and adrenal/adrenalmnist3d.npz. Takes about
-an hour on 2 cores. With --workdir the clone is kept: after an interruption the same command goes on where it stopped.
+half an hour on 2 cores. With --workdir the clone is kept: after an interruption the same command goes on where it stopped.
 """
 
 import argparse
