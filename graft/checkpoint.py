@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save as as_bytes
 from torch import Tensor
 
 from graft.files import sha256, whole_file
@@ -45,7 +45,7 @@ class Checkpoint:
     def save(self, tensors: dict[str, Tensor], progress: dict) -> None:
         """Replace the state by a new one, whole or not at all."""
         with whole_file(self.path) as partial:
-            save_file(tensors, partial, {"progress": json.dumps(progress)})
+            partial.write_bytes(as_bytes(tensors, {"progress": json.dumps(progress)}))
         self._saved = time.monotonic()
 
 

@@ -46,6 +46,6 @@ def run(main: Callable[..., None]) -> None:
     except InputError as error:
         sys.exit(f"error: {error}")
     except OSError as error:
-        sys.exit(f"error: {error.filename or 'the file system'}: {error.strerror or error}")
+        sys.exit(f"error: {error.filename or 'the file system'}: {error.strerror or error.args[0]}")
     except KeyboardInterrupt:
         sys.exit("interrupted")

@@ -22,16 +22,18 @@ def whole_folder(path: Path) -> Iterator[Path]:
     """Yield an empty folder beside `path` that takes its place when the block ends well.
 
     When the block raises, `path` stays as it was. What a killed run left beside it is cleared away.
+    An OSError that names no file, as on a full disk, is given the name of `path`.
     """
     partial, former = path.with_name(f".{path.name}.partial"), path.with_name(f".{path.name}.former")
     for leftover in (partial, former):
         shutil.rmtree(leftover, ignore_errors=True)
     partial.mkdir(parents=True)
     try:
-        yield partial
-        if path.exists():
-            path.rename(former)
-        partial.rename(path)
+        with _named(path):
+            yield partial
+            if path.exists():
+                path.rename(former)
+            partial.rename(path)
     finally:
         for leftover in (partial, former):
             shutil.rmtree(leftover, ignore_errors=True)
@@ -39,14 +41,27 @@ def whole_folder(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """Yield a path beside `path` to write to; it takes the place of `path` when the block ends well."""
+    """Yield a path beside `path` to write to; it takes the place of `path` when the block ends well.
+
+    An OSError that names no file, as on a full disk, is given the name of `path`.
+    """
     partial = path.with_name(f".{path.name}.partial")
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        yield partial
-        os.replace(partial, path)
+        with _named(path):
+            yield partial
+            os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        error.filename = error.filename or str(path)
+        raise
 
 
 def write_json(path: Path, content: object) -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
+from safetensors.torch import save as as_bytes
 from torch import Tensor, nn
 
 from graft.files import InputError, read_json, sha256, write_json
@@ -66,7 +67,7 @@ def save(folder: Path, networks: Sequence[nn.Module], card: Mapping[str, object]
         for k, network in enumerate(networks)
         for name, tensor in network.state_dict().items()
     }
-    save_file(tensors, folder / "weights.safetensors")
+    (folder / "weights.safetensors").write_bytes(as_bytes(tensors))
     digest = sha256(folder / "weights.safetensors")
     write_json(folder / "card.json", {**card, "shares": shares, "weights_sha256": digest})
 

@@ -1,3 +1,6 @@
+import errno
+import os
+
 import pytest
 
 from graft.files import InputError, read_json, whole_file, whole_folder, write_json
@@ -50,3 +53,11 @@ def test_json_that_is_cut_short_names_the_file(tmp_path):
 def test_nan_is_no_json(tmp_path):
     with pytest.raises(ValueError, match="Out of range"):
         write_json(tmp_path / "card.json", {"a": float("nan")})
+
+
+@pytest.mark.parametrize("whole", [whole_file, whole_folder])
+def test_a_full_disk_names_what_was_being_written(tmp_path, whole):
+    with pytest.raises(OSError, match="No space left") as caught, whole(tmp_path / "results"):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))  # what a write to a full disk raises: no file named
+    assert caught.value.filename == str(tmp_path / "results")
+    assert list(tmp_path.iterdir()) == []
