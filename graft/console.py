@@ -2,7 +2,7 @@
 
 import inspect
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 from graft.files import InputError
@@ -32,6 +32,12 @@ def progress(name: str, epochs: int) -> Iterator[Callable[[dict[str, float]], No
 
 def _losses(row: dict[str, float]) -> str:
     return "  ".join(f"{name.replace('_', ' ')} {value:.4f}" for name, value in row.items() if name != "epoch")
+
+
+def one_of(what: str, word: str, words: Iterable[str]) -> None:
+    """Raise InputError where a word of the command line is none of `words`."""
+    if word not in words:
+        raise InputError(f"{what}: got {word!r}, expected one of {', '.join(words)}")
 
 
 def run(main: Callable[..., None]) -> None:

@@ -28,7 +28,8 @@ def bag(fit: Fit, task: Task, members: int, seed: int) -> tuple[list[nn.Module],
 def boost(fit: Fit, task: Task, members: int, balance: str) -> tuple[list[nn.Module], list[float]]:
     """Boosting: each member minds what its predecessors got wrong; f(x) = Σ αₖ f_k(x), the α of SAMME.
 
-    The error that decides α counts the classes as the training loss does, by `balance`.
+    The error that decides α counts the classes as the training loss does, by `balance`. After a member no better
+    than chance (α = 0) the sample weights start anew from 1.
     """
     networks, alphas = [], []
     labels, classes = task.train.labels, len(task.domain.classes)
@@ -38,7 +39,8 @@ def boost(fit: Fit, task: Task, members: int, balance: str) -> tuple[list[nn.Mod
         network = fit(k, _tensor(weights, task))
         wrong = (logits(network, task.train).argmax(1) != labels).cpu().numpy()
         alpha = samme_alpha(wrong, weights * balanced, classes)
-        say(f"boosting: member {k} errs on {wrong.sum()} of {len(wrong)} lesions, alpha {alpha:.3f}")
+        error = _error(wrong, weights * balanced)
+        say(f"boosting: member {k} errs on {wrong.sum()} of {len(wrong)} lesions, weighted {error:.3f}, alpha {alpha:.3f}")
         networks.append(network)
         alphas.append(alpha)
         weights = samme_weights(weights, wrong, alpha) if alpha else np.ones(len(labels))
@@ -72,8 +74,12 @@ def samme_alpha(wrong: np.ndarray, weights: np.ndarray, classes: int) -> float:
 
     Source: Zhu, Zou, Rosset and Hastie, Multi-class AdaBoost, Statistics and Its Interface 2 (2009).
     """
-    error = max(float(weights @ wrong / weights.sum()), 0.5 / len(weights))
+    error = max(_error(wrong, weights), 0.5 / len(weights))
     return max(0.0, math.log((1 - error) / error) + math.log(classes - 1))
+
+
+def _error(wrong: np.ndarray, weights: np.ndarray) -> float:
+    return float(weights @ wrong / weights.sum())
 
 
 def samme_weights(weights: np.ndarray, wrong: np.ndarray, alpha: float) -> np.ndarray:

@@ -88,11 +88,14 @@ def load(folder: Path, device: torch.device | str = "cpu") -> Model:
     count = len(card["shares"])
     networks = []
     for k in range(count):
-        network = build(**card["architecture"], seed=0)
         prefix = _prefix(k, count)
-        network.load_state_dict(
-            {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
-        )
+        mine = {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+        try:
+            network = build(**card["architecture"], seed=0)
+            network.load_state_dict(mine)
+        except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
+            reason = " ".join(str(error).split())
+            raise InputError(f"{folder / 'card.json'}: does not describe a network of these weights ({reason})") from error
         networks.append(network.to(device).eval())
     return Model(card, networks)
 

@@ -76,7 +76,7 @@ class Preprocess(Section):
 
 class Network(Section):
     name: Literal["resnet", "cnn", "resnet10", "resnet18", "resnet50", "densenet121"]
-    width: Annotated[int, Field(ge=8, multiple_of=8)] = 16
+    width: Annotated[int, Field(ge=8, multiple_of=8)]
 
 
 class Training(Section):

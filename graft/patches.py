@@ -29,7 +29,7 @@ def cut(volume: Volume, centre: np.ndarray, grid: Grid) -> np.ndarray:
     index = volume.to_index(centre)
     where = f"{volume.path.name}: the lesion at {_text(centre)} mm (RAS+)"
     if (index < -0.5).any() or (index > np.array(volume.voxels.shape) - 0.5).any():
-        raise InputError(f"{where}, voxel {_text(index)}, lies outside the scan of {_text(volume.voxels.shape)} voxels")
+        raise InputError(f"{where}, voxel {_text(index)}, lies outside the scan, expected one of its {_text(volume.voxels.shape)} voxels")
     size, spacing = np.array(grid.patch), np.array(grid.spacing)
     if len(size) == 2:
         thickness = np.linalg.norm(volume.affine[:3, :3], axis=0).min()  # as fine as the scan: a plane, not a mean
@@ -39,7 +39,7 @@ def cut(volume: Volume, centre: np.ndarray, grid: Grid) -> np.ndarray:
     sigma = blur(volume.affine, spacing)
     crop, affine = _crop(volume, target, size, sigma)
     if not np.isfinite(crop).all():
-        raise InputError(f"{where} has {(~np.isfinite(crop)).sum()} voxels around it that are NaN or infinite")
+        raise InputError(f"{where} has {(~np.isfinite(crop)).sum()} voxels around it that are NaN or infinite, expected numbers")
     patch = _resample(crop, affine, target, size, sigma, grid.window)
     if patch.min() == patch.max():
         raise InputError(

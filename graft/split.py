@@ -78,7 +78,7 @@ def _given(name: str, index: pd.DataFrame, external: str | None) -> pd.Series:
         sites = sorted(set(index["site"]) - {""})
         if external not in sites:
             known = ", ".join(sites) or "of which the data names none"
-            raise InputError(f"domains.{name}.split.external: got {external!r}, expected null or one of the sites {known}")
+            raise InputError(f"params.yaml: domains.{name}.split.external: got {external!r}, expected null or one of the sites {known}")
         parts[index["site"] == external] = "external"
     others = parts[index["site"] != external]
     if 0 < (others == "").sum() < len(others):

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from graft import augment
 from graft.checkpoint import Checkpoint
+from graft.console import say
 from graft.files import InputError
 from graft.params import Augment, Recipe, Training
 from graft.penalty import Pull, l1, l2
@@ -66,7 +67,10 @@ def fit(
     """
     classes = class_weights(task, plan.training.class_weights)
     weights = classes[task.train.labels] * (1 if weights is None else weights)
-    state = _resume(network, plan, checkpoint) or _start(network, task, plan, classes)
+    state = _resume(network, plan, checkpoint)
+    if state:
+        say(f"{plan.purpose}: goes on after epoch {state.history[-1]['epoch']}, from a checkpoint")
+    state = state or _start(network, task, plan, classes)
     for row in state.history:
         log(row)
     while not _finished(state.history, plan):

@@ -47,7 +47,7 @@ def read(path: Path) -> Volume:
     if reader is None:
         raise InputError(f"{path}: is no kind of volume that is known, expected one of {', '.join(READERS)}")
     if not path.is_file():
-        raise InputError(f"{path}: is missing, expected a volume")
+        raise InputError(f"{path}: is {'a folder' if path.is_dir() else 'missing'}, expected a volume")
     try:
         voxels, affine = reader(path)
     except InputError:

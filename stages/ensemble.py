@@ -6,7 +6,7 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from graft import ensemble, learn, params, samples
-from graft.console import run
+from graft.console import one_of, run
 from graft.model import load, pick_device
 from graft.train import Plan
 
@@ -14,6 +14,7 @@ REGULARIZED = Path("models/regularized")
 
 
 def main(method: str) -> None:
+    one_of("stages.ensemble", method, ("bagging", "boosting"))
     target, training, augment, recipe, seed = params.read("target", "training", "augment", "ensemble", "seed")
     device = pick_device(training.device)
     task = samples.read(Path("data/processed") / target, Path(f"data/splits/{target}.csv"), device)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from graft import learn, networks, params, samples
-from graft.console import run, say
+from graft.console import one_of, run, say
 from graft.model import load, pick_device
 from graft.penalty import pull_towards
 from graft.seeds import derive
@@ -14,6 +14,7 @@ PRETRAINED = Path("models/pretrained")
 
 
 def main(init: str) -> None:
+    one_of("stages.finetune", init, ("transfer", "scratch"))
     target, training, augment, recipe, seed = params.read("target", "training", "augment", "finetune", "seed")
     device = pick_device(training.device)
     task = samples.read(Path("data/processed") / target, Path(f"data/splits/{target}.csv"), device)

@@ -5,18 +5,15 @@ import time
 from pathlib import Path
 
 from graft import params
-from graft.console import run, say
-from graft.files import InputError
+from graft.console import one_of, run, say
 from graft.phantom.cohort import size_auroc, write_cohort
 
 ORGANS = ("lung", "liver")
 
 
-def main(*organs: str) -> None:
+def main(organ: str) -> None:
     """Write `data/phantom/<organ>`, and say how many lesions there are and how well size alone tells them apart."""
-    if len(organs) != 1 or organs[0] not in ORGANS:
-        raise InputError(f"stages.phantom: got {' '.join(organs) or 'no word'!r}, expected one of {', '.join(ORGANS)}")
-    organ = organs[0]
+    one_of("stages.phantom", organ, ORGANS)
     seed, patients = params.read("seed", f"phantom.{organ}.patients")
     began = time.perf_counter()
     manifest = write_cohort(Path("data/phantom") / organ, organ, patients, seed, workers=os.cpu_count() or 1)

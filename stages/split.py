@@ -20,11 +20,11 @@ def main(name: str) -> None:
 
 def report(domain: Domain, parts: pd.Series) -> None:
     """Say the patients and lesions by part and class, and how many were left out."""
-    say(f"{domain.name:12}" + "".join(f"{label:>28}" for label in domain.classes))
+    say(f"{domain.name:12}" + "".join(f"{label:>28}" for label in (*domain.classes, "all")))
     for part in (*PARTS, ""):
         rows = domain.index[parts == part]
         if len(rows):
-            cells = (rows[rows["label"] == label] for label in domain.classes)
+            cells = (*(rows[rows["label"] == label] for label in domain.classes), rows)
             counts = (f"{cell['patient'].nunique()} patients, {len(cell)} lesions" for cell in cells)
             say(f"{part or 'label unused':12}" + "".join(f"{count:>28}" for count in counts))
 

@@ -4,6 +4,7 @@ import ast
 from pathlib import Path
 
 import pytest
+from dvc.utils.hydra import apply_overrides
 from ruamel.yaml import YAML
 
 ROOT = Path(__file__).parents[1]
@@ -87,3 +88,13 @@ def test_a_stage_depends_on_the_parameters_it_reads_and_no_other(name):
 
 def text_of(files: set[str]) -> str:
     return "".join((ROOT / file).read_text() for file in files)
+
+
+def test_another_lambda_changes_one_line_of_params_yaml(tmp_path):
+    # `dvc exp run -S` writes the file anew, in its own layout: params.yaml is kept in that layout.
+    before = (ROOT / "params.yaml").read_text()
+    (tmp_path / "params.yaml").write_text(before)
+    apply_overrides(tmp_path / "params.yaml", ["lambda=0.02"])
+    after = (tmp_path / "params.yaml").read_text()
+    assert [line.split()[:2] for line in set(after.splitlines()) - set(before.splitlines())] == [["lambda:", "0.02"]]
+    assert len(after.splitlines()) == len(before.splitlines())

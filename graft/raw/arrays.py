@@ -120,4 +120,7 @@ def _load(path: Path) -> np.ndarray:
     except FileNotFoundError as error:
         raise InputError(f"{path}: is missing, expected an array") from error
     except (OSError, ValueError, EOFError) as error:
-        raise InputError(f"{path}: cannot be read as an array without pickle ({error})") from error
+        # NumPy's own words on pickle advise to load it all the same.
+        pickled = "allow_pickle" in str(error) or "Python objects" in str(error)
+        reason = "it holds pickled objects" if pickled else str(error)
+        raise InputError(f"{path}: cannot be read as an array ({reason}), expected a whole .npy file without pickle") from error

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from graft import model
-from graft.files import InputError
+from graft.files import InputError, read_json, write_json
 from graft.networks import build
 
 ARCHITECTURE = {"name": "resnet", "patch": [8, 8], "channels": 1, "classes": 2, "width": 8}
@@ -78,3 +78,13 @@ def test_a_missing_model_names_its_folder(tmp_path):
 def test_cuda_without_a_gpu_names_the_parameter():
     with pytest.raises(InputError, match=r"training\.device"):
         model.pick_device("cuda")
+
+
+@pytest.mark.parametrize("change", [{"width": 16}, {"name": "nonet"}, {"depth": 3}])
+def test_a_card_of_another_network_is_one_line(tmp_path, change):
+    model.save(tmp_path, networks(1), CARD)
+    card = read_json(tmp_path / "card.json")
+    write_json(tmp_path / "card.json", {**card, "architecture": {**ARCHITECTURE, **change}})
+    with pytest.raises(InputError, match="card.json: does not describe a network of these weights") as caught:
+        model.load(tmp_path)
+    assert "\n" not in str(caught.value)

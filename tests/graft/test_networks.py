@@ -65,9 +65,9 @@ def test_weights_come_from_the_seed_and_leave_global_randomness_alone():
 
 def test_a_patch_too_small_for_the_network_names_the_parameter():
     domain = Domain("small", np.zeros((1, 1, 16, 16), np.float16), pd.DataFrame(), ["benign", "malignant"], {})
-    assert architecture(Network(name="resnet"), domain)["patch"] == [16, 16]
+    assert architecture(Network(name="resnet", width=8), domain)["patch"] == [16, 16]
     with pytest.raises(InputError, match=r"preprocess\.patch: got \[16, 16\] .* at least 32"):
-        architecture(Network(name="densenet121"), domain)
+        architecture(Network(name="densenet121", width=8), domain)
 
 
 def test_pretrained_and_target_images_must_have_one_shape():

@@ -101,7 +101,7 @@ def test_only_the_crop_is_read():
 
 @pytest.mark.parametrize("index", ((-0.6, 5, 5), (5, 5, 9.6)))
 def test_a_lesion_outside_its_volume_is_refused(index):
-    with pytest.raises(InputError, match="scan.nii: the lesion at .* outside the scan of .10, 10, 10. voxels"):
+    with pytest.raises(InputError, match="scan.nii: the lesion at .* outside the scan, expected one of its .10, 10, 10. voxels"):
         cut(scan(np.ones((10, 10, 10))), np.array(index), Grid((4, 4, 4), (1, 1, 1), UNIT))
 
 

@@ -219,8 +219,8 @@ def test_arrays_may_have_channels_and_two_dimensions(tmp_path):
 
 
 ARRAY_FAULTS = [
-    ({"data": np.array([{}, {}], object)}, "data.npy: cannot be read as an array without pickle"),
-    ({"labels": np.array([{}, {}], object)}, "labels.npy: cannot be read as an array without pickle"),
+    ({"data": np.array([{}, {}], object)}, r"data.npy: cannot be read as an array \(it holds pickled objects\), expected a whole .npy file"),
+    ({"labels": np.array([{}, {}], object)}, r"labels.npy: cannot be read as an array \(it holds pickled objects\)"),
     ({"labels": np.array([0, 1, 0])}, "labels.npy: has 3 rows and data.npy has 4, expected as many"),
     ({"groups": np.array([0, 1, 0])}, "groups.npy: has 3 rows and data.npy has 4, expected as many"),
     ({"labels": np.array([0, 1, 2, 1])}, "labels.npy: row 2 is 2, expected one of 0, 1"),

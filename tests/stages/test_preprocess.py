@@ -96,6 +96,9 @@ def test_bad_input_is_one_line_and_leaves_the_earlier_output(project):
     (
         (("stages.preprocess", "brain"), "error: params.yaml: domains.brain.path: 'brain' is not there, expected"),
         (("stages.preprocess",), "error: missing a required argument: 'name'"),
+        (("stages.phantom", "brain"), "error: stages.phantom: got 'brain', expected one of lung, liver"),
+        (("stages.finetune", "sideways"), "error: stages.finetune: got 'sideways', expected one of transfer, scratch"),
+        (("stages.ensemble", "stacking"), "error: stages.ensemble: got 'stacking', expected one of bagging, boosting"),
         (("stages.split", "lung"), "error: data/processed/lung/domain.json: cannot be read"),
     ),
 )
