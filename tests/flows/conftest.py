@@ -1,0 +1,139 @@
+"""A real Prefect server on a free port, and a small DVC project with graft's flows in it."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+ROOT = Path(__file__).parents[2]
+DVC_YAML = """
+stages:
+  lung: {cmd: python stage.py lung, deps: [stage.py], params: [lambda], outs: [lung.txt]}
+  liver: {cmd: python stage.py liver, deps: [stage.py], outs: [liver.txt]}
+  first: {cmd: python stage.py first, deps: [stage.py, lung.txt], outs: [first.txt], meta: {gpu: true}}
+  second: {cmd: python stage.py second, deps: [stage.py, liver.txt], outs: [second.txt], meta: {gpu: true}}
+  both: {cmd: python stage.py both, deps: [stage.py, first.txt, second.txt], outs: [both.txt]}
+"""
+SWEEPABLE = """
+stages:
+  pretrain: {cmd: python stage.py pretrain, deps: [stage.py], outs: [pretrain.txt]}
+  finetune: {cmd: python stage.py finetune, deps: [stage.py, pretrain.txt], params: [lambda], outs: [finetune.txt]}
+  evaluate: {cmd: python evaluate.py, deps: [evaluate.py, finetune.txt], params: [lambda], outs: [metrics/metrics.json]}
+"""
+EVALUATE = """
+import json
+weight = float(open("params.yaml").read().split()[1])
+def model(validation, test):
+    auroc = {"value": test, "low": test - 0.1, "high": test + 0.1}
+    return {"validation": {"log_loss": validation}, "test": {"auroc": auroc}, "external": None}
+metrics = {
+    "schema_version": 1,
+    "models": {"scratch": model(0.7, 0.95), "transfer": model(0.5 + abs(weight - 0.1), 0.6 + weight / 10)},
+    "baselines": {},
+    "transfer_gain": {"transfer": {"test": {"value": 0.1, "low": 0.0, "high": 0.2}, "external": None}},
+    "chosen": {"model": "transfer", "by": "validation log loss"},
+    "verdict": "no difference shown",
+}
+json.dump(metrics, open("metrics/metrics.json", "w"))
+"""
+STAGE = """
+import os, sys, time
+from pathlib import Path
+name, told = sys.argv[1], Path(os.environ["TOLD"])
+began = time.monotonic()
+print("this is", name, flush=True)
+if (told / f"break-{name}").exists():
+    sys.exit(f"error: {name} is broken")
+if (told / f"hold-{name}").exists():
+    (told / f"holds-{name}").touch()
+    while (told / f"hold-{name}").exists():
+        time.sleep(0.05)
+time.sleep(0.5)
+Path(f"{name}.txt").write_text(name)
+with open(told / "journal", "a") as journal:
+    journal.write(f"{name} {began} {time.monotonic()} {os.environ.get('CUDA_VISIBLE_DEVICES')}\\n")
+"""
+
+
+@pytest.fixture(scope="session")
+def surroundings(tmp_path_factory) -> dict[str, str]:
+    """The environment of every process: nothing of the user's is read or left, and nothing leaves the machine."""
+    home = tmp_path_factory.mktemp("prefect-home")
+    (home / ".gitconfig").write_text("[user]\nname = graft\nemail = graft@example.org\n")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("GIT_", "DVC_", "PREFECT_", "XDG_"))}
+    return {
+        **kept,
+        "HOME": str(home),
+        "DVC_SITE_CACHE_DIR": str(home / "dvc"),
+        "OMP_NUM_THREADS": "1",
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
+        "PREFECT_HOME": str(home / "prefect"),
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PREFECT_CLI_PROMPT": "false",
+    }
+
+
+@pytest.fixture(scope="session")
+def api(surroundings) -> str:
+    """The address of a running server."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    address = f"http://127.0.0.1:{port}/api"
+    environment = {**surroundings, "PREFECT_SERVER_SERVICES_SCHEDULER_LOOP_SECONDS": "5"}
+    words = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
+    log = (Path(surroundings["HOME"]) / "server.log").open("w")
+    process = subprocess.Popen(words, env=environment, stdout=log, stderr=log, start_new_session=True)
+    try:
+        for _ in range(300):
+            try:
+                if httpx.get(f"{address}/health").is_success:
+                    break
+            except httpx.TransportError:
+                pass
+            time.sleep(0.2)
+        yield address
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+@pytest.fixture
+def server(api, surroundings) -> dict[str, str]:
+    """The environment of a client of the running server."""
+    return {**surroundings, "PREFECT_API_URL": api}
+
+
+@pytest.fixture
+def project(tmp_path, surroundings, monkeypatch) -> Path:
+    """A git and DVC repository with five small stages and graft's flows; `../journal` tells what ran and when."""
+    monkeypatch.setitem(surroundings, "TOLD", str(tmp_path))
+    folder = tmp_path / "project"
+    folder.mkdir()
+    for name in ("flows", "graft"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    (folder / "dvc.yaml").write_text(DVC_YAML)
+    (folder / "stage.py").write_text(STAGE)
+    (folder / "params.yaml").write_text("lambda: 0.01\n")
+    (folder / ".gitignore").write_text("__pycache__/\n/.graft/\n")
+    line = "git init -q -b main && dvc init -q && git add --all && git commit -qm 'five stages'"
+    subprocess.run(line, shell=True, cwd=folder, env=surroundings, check=True)
+    return folder
+
+
+@pytest.fixture
+def evaluated(project, surroundings) -> Path:
+    """The same with three stages, the last of which leaves a metrics.json of two models that depends on lambda."""
+    (project / "dvc.yaml").write_text(SWEEPABLE)
+    (project / "evaluate.py").write_text(EVALUATE)
+    (project / ".gitignore").write_text("__pycache__/\n/.graft/\n/metrics/*\n!/metrics/.keep\n")
+    (project / "metrics").mkdir()
+    (project / "metrics/.keep").touch()
+    subprocess.run("git add --all && git commit -qm evaluated", shell=True, cwd=project, env=surroundings, check=True)
+    return project
