@@ -17,7 +17,7 @@ run: $(INSTALLED)
 
 test: $(INSTALLED)
 	@echo "graft: running the tests"
-	PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest
+	PATH="$(CURDIR)/$(BIN):$$PATH" OMP_NUM_THREADS=1 python -m pytest --numprocesses 2 --dist loadfile
 
 install: $(INSTALLED)
 
