@@ -22,12 +22,12 @@ REPEATS = 5
 def main() -> None:
     with clone.fresh() as folder:
         clone.note(f"dvc repro in a clone of {clone.commit(folder)[:7]}, which takes minutes")
-        cold = clone.measure(folder, "repro")
+        cold = clone.measure(folder, "dvc", "repro")
         for stage, seconds in stage_times(cold):
             say(f"{stage:40} {seconds:7.1f} s")
         say(f"{'cold chain':40} {cold.seconds:7.1f} s  {_aim(cold.seconds, COLD_S, 's')}")
         say(f"{'peak memory of all processes':40} {cold.peak / 1e9:7.2f} GB {_aim(cold.peak / 1e9, PEAK_BYTES / 1e9, 'GB')}")
-        costs = [[clone.measure(folder, word).seconds for word in ("repro", "status")] for _ in range(REPEATS)]
+        costs = [[clone.measure(folder, "dvc", word).seconds for word in ("repro", "status")] for _ in range(REPEATS)]
     repro, status = (median(seconds) for seconds in zip(*costs, strict=True))
     say(f"{'dvc repro with nothing to do, median':40} {repro:7.2f} s")
     say(f"{'dvc status, median':40} {status:7.2f} s")

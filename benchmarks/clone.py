@@ -64,9 +64,9 @@ def dvc(folder: Path, *words: str) -> None:
     _check(command, folder, subprocess.run(command, cwd=folder, env=_environment(folder), stdout=sys.stderr).returncode)
 
 
-def measure(folder: Path, *words: str) -> Cost:
-    """Run `dvc` in a clone and measure it. Raises InputError where it fails."""
-    command, lines = ["dvc", *words], []
+def measure(folder: Path, *command: str) -> Cost:
+    """Run a command in a clone and measure it. Raises InputError where it fails."""
+    lines = []
     began = time.perf_counter()
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
     with subprocess.Popen(command, cwd=folder, env=_environment(folder), **pipes) as process:
@@ -78,7 +78,7 @@ def measure(folder: Path, *words: str) -> Cost:
     watch.join()
     if process.returncode:
         note("\n".join(line for _, line in lines))
-    _check(command, folder, process.returncode)
+    _check(list(command), folder, process.returncode)
     return Cost(seconds, peak[0], lines)
 
 

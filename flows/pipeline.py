@@ -104,7 +104,7 @@ def _run(stages: list[graph.Stage], changed: set[str]) -> dict[str, State]:
     """Submit every stage, each to start when those that it waits for are done; returns how each ended."""
     futures: dict[str, PrefectFuture] = {}
     for stage in stages:
-        named = run_stage.with_options(task_run_name=stage.name)
+        named = run_stage.with_options(task_run_name=stage.name.rpartition(":")[2])
         futures[stage.name] = named.submit(stage, stage.name in changed, [futures[name] for name in stage.after])
     for future in futures.values():
         future.wait()

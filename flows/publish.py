@@ -85,7 +85,7 @@ def report(document: dict, destination: str | None, gates: list[Gate]) -> State:
     return Failed(message=f"{state.message}; the document is kept in {KEPT / name}")
 
 
-@task(name="publish", cache_policy=NO_CACHE, retries=3, retry_delay_seconds=[2, 10, 30])
+@task(name="publish", task_run_name="publish", cache_policy=NO_CACHE, retries=3, retry_delay_seconds=[2, 10, 30])
 def publish(document: dict, destination: str, gates: list[Gate]) -> State:
     """Write the run's own file and then latest.json, each whole or not at all; the same document again changes nothing.
 

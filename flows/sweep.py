@@ -93,7 +93,7 @@ def fan_out(points: list[dict[str, object]], origin: str, revision: str, remote:
     return Completed(data=[future.state for future in futures])
 
 
-@task(name="prepare", cache_policy=NO_CACHE)
+@task(name="prepare", task_run_name="prepare", cache_policy=NO_CACHE)
 def prepare(origin: str, revision: str, remote: str, keys: Sequence[str]) -> State:
     """Run the stages that all points have in common, and push what they give.
 
@@ -228,6 +228,7 @@ def main() -> None:
     """Run the flow from a command line."""
     parser = argparse.ArgumentParser(prog="python -m flows.sweep", description="Try values of parameters.")
     parser.add_argument("-S", dest="grid", action="append", default=[], metavar="key=value,value", help="what to try")
+    parser.add_argument("--repository", help="git URL that every worker can clone (default: this one)")
     parser.add_argument("--remote", help="URL of the DVC storage that the points share")
     parser.add_argument("--dask", action="store_true", help="run the points on Dask")
     parser.add_argument("--scheduler", help="address of a running Dask scheduler")
@@ -236,6 +237,7 @@ def main() -> None:
     grid = dict(override(parser, word) for word in words.grid)
     state = sweep(
         grid={key: [parse(value) for value in values.split(",")] for key, values in grid.items()} or None,
+        repository=words.repository,
         remote=words.remote,
         task_runner="dask" if words.dask or words.scheduler else "threads",
         scheduler=words.scheduler,

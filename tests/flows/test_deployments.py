@@ -1,13 +1,17 @@
 """prefect.yaml as it stands, on a real server with a real worker: triggered, and by a schedule."""
 
 import json
+import os
+import random
 import shutil
+import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 
 from flows.publish import check
@@ -91,3 +95,67 @@ def test_deployments_have_their_schedules_and_do_not_overlap(worker, client):
     for name in ("nightly", "lambda-sweep", "on-demand"):
         assert found[name]["global_concurrency_limit"]["limit"] == 1
         assert found[name]["concurrency_options"]["collision_strategy"] == "ENQUEUE"
+
+
+def processes(environment: dict[str, str]) -> dict[str, list[psutil.Process]]:
+    """Whoever runs in the worker's clone, by kind: the flow, the stages' DVC, and the stages."""
+    found = {"flow": [], "dvc": [], "stage": []}
+    for process in psutil.process_iter():
+        try:
+            words, folder = process.cmdline(), process.cwd()
+        except psutil.Error:
+            continue
+        if folder == environment["GRAFT_HOME"] and process.status() != psutil.STATUS_ZOMBIE:
+            kind = "stage" if "stage.py" in words else "dvc" if any("dvc" in word for word in words) else "flow"
+            found[kind].append(process)
+    return found
+
+
+def settled(environment: dict[str, str], seconds: float = 60) -> bool:
+    """Whether every process in the worker's clone ends in time."""
+    until = time.monotonic() + seconds
+    while any(processes(environment).values()):
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.1)
+    return True
+
+
+@pytest.mark.slow
+def test_twenty_kills_leave_nothing_behind_and_the_next_run_ends_the_same(worker, client, tmp_path):
+    home, chance = Path(worker["GRAFT_HOME"]), random.Random(0)
+    run = ["prefect", "deployment", "run", "pipeline/on-demand", "--params"]
+    struck = []
+    for k in range(20):
+        words = [*run, json.dumps({"overrides": {"lambda": round(0.1 + k / 100, 2)}})]  # so that there is work to do
+        subprocess.run(words, env=worker, check=True, capture_output=True)
+        until = time.monotonic() + 60
+        while not processes(worker)["flow"]:
+            assert time.monotonic() < until, (tmp_path / "worker.log").read_text()
+            time.sleep(0.05)
+        time.sleep(chance.uniform(0, 8))
+        alive = {kind: found for kind, found in processes(worker).items() if found}
+        if alive:
+            kind = chance.choice(sorted(alive))
+            how = chance.choice([signal.SIGTERM, signal.SIGKILL])
+            try:
+                os.kill(chance.choice(alive[kind]).pid, how)
+                struck.append((kind, how.name))
+            except ProcessLookupError:
+                pass
+        assert settled(worker), struck
+        status = subprocess.run(["dvc", "status"], cwd=home, env=worker, capture_output=True, text=True)
+        assert status.returncode == 0 or k == 0, status.stderr
+    print(struck)
+    assert len(struck) > 10
+    before = len(runs(client, "on-demand"))
+    subprocess.run([*run, json.dumps({"overrides": {"lambda": 0.5}})], env=worker, check=True, capture_output=True)
+    until = time.monotonic() + 90
+    while len(runs(client, "on-demand")) == before:
+        assert time.monotonic() < until
+        time.sleep(0.5)
+    assert runs(client, "on-demand")[0]["state"]["type"] == "COMPLETED", (tmp_path / "worker.log").read_text()[-5000:]
+    undisturbed = tmp_path / "undisturbed"
+    for line in (f"git clone -q {worker['GRAFT_REPOSITORY']} {undisturbed}", f"cd {undisturbed} && dvc exp run -q -S lambda=0.5"):
+        subprocess.run(line, shell=True, env=worker, check=True)
+    assert (home / "metrics/metrics.json").read_bytes() == (undisturbed / "metrics/metrics.json").read_bytes()
