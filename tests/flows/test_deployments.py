@@ -1,13 +1,13 @@
 """prefect.yaml as it stands, on a real server with a real worker: triggered, and by a schedule."""
 
 import json
-import os
 import random
 import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 import httpx
@@ -26,8 +26,8 @@ def client(api):
 
 
 @pytest.fixture
-def worker(evaluated, server, tmp_path):
-    """The deployments of prefect.yaml for a small project, and a worker that serves them; yields its environment."""
+def deployed(evaluated, server, tmp_path) -> dict[str, str]:
+    """The deployments of prefect.yaml for a small project; returns the environment of a worker."""
     for name in ("prefect.yaml", "requirements.lock"):
         shutil.copy(ROOT / name, evaluated / name)
     environment = {**server, "GRAFT_REPOSITORY": str(evaluated), "GRAFT_HOME": str(tmp_path / "home"),
@@ -38,12 +38,23 @@ def worker(evaluated, server, tmp_path):
         "prefect deploy --all",
     ):
         subprocess.run(line, shell=True, cwd=evaluated, env=environment, check=True, capture_output=True)
-    log = (tmp_path / "worker.log").open("w")
-    command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", "gpu"]
-    process = subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=log, stderr=log, start_new_session=True)
-    yield environment
+    return environment
+
+
+@pytest.fixture
+def worker(deployed):
+    """A worker that serves them; yields its environment."""
+    process = start_worker(deployed)
+    yield deployed
     process.terminate()
     process.wait(30)
+
+
+def start_worker(environment: dict[str, str]) -> subprocess.Popen:
+    folder = Path(environment["GRAFT_HOME"]).parent
+    command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", "gpu"]
+    with (folder / "worker.log").open("a") as log:
+        return subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log, start_new_session=True)
 
 
 def runs(client: httpx.Client, deployment: str) -> list[dict]:
@@ -121,41 +132,73 @@ def settled(environment: dict[str, str], seconds: float = 60) -> bool:
     return True
 
 
+def strike(process: psutil.Process, how: signal.Signals) -> None:
+    try:
+        process.send_signal(how)
+    except psutil.NoSuchProcess:
+        pass
+
+
 @pytest.mark.slow
-def test_twenty_kills_leave_nothing_behind_and_the_next_run_ends_the_same(worker, client, tmp_path):
-    home, chance = Path(worker["GRAFT_HOME"]), random.Random(0)
+def test_twenty_kills_leave_nothing_behind_and_the_next_run_ends_the_same(deployed, client, tmp_path):
+    """SIGTERM and SIGKILL of the flow, the worker, DVC with its guard, and the stage, at random moments."""
+    home, log, chance = Path(deployed["GRAFT_HOME"]), tmp_path / "worker.log", random.Random(0)
+    environment = {**deployed, "STAGE_S": "2"}
     run = ["prefect", "deployment", "run", "pipeline/on-demand", "--params"]
-    struck = []
+    kinds = ["flow", "worker", "dvc", "stage"]
+    worker, struck = start_worker(environment), Counter()
     for k in range(20):
+        kind, how = kinds[k % 4], [signal.SIGTERM, signal.SIGKILL][k // 4 % 2]
         words = [*run, json.dumps({"overrides": {"lambda": round(0.1 + k / 100, 2)}})]  # so that there is work to do
-        subprocess.run(words, env=worker, check=True, capture_output=True)
-        until = time.monotonic() + 60
-        while not processes(worker)["flow"]:
-            assert time.monotonic() < until, (tmp_path / "worker.log").read_text()
+        subprocess.run(words, env=environment, check=True, capture_output=True)
+        until = time.monotonic() + 90
+        while not processes(environment)["stage"]:
+            assert time.monotonic() < until, log.read_text()[-5000:]
             time.sleep(0.05)
-        time.sleep(chance.uniform(0, 8))
-        alive = {kind: found for kind, found in processes(worker).items() if found}
+        time.sleep(chance.uniform(0, 4))
+        alive = {**processes(environment), "worker": [psutil.Process(worker.pid)]}[kind]
         if alive:
-            kind = chance.choice(sorted(alive))
-            how = chance.choice([signal.SIGTERM, signal.SIGKILL])
-            try:
-                os.kill(chance.choice(alive[kind]).pid, how)
-                struck.append((kind, how.name))
-            except ProcessLookupError:
-                pass
-        assert settled(worker), struck
-        status = subprocess.run(["dvc", "status"], cwd=home, env=worker, capture_output=True, text=True)
-        assert status.returncode == 0 or k == 0, status.stderr
-    print(struck)
-    assert len(struck) > 10
+            strike(chance.choice(alive), how)
+            struck[kind, how] += 1
+        if kind == "worker":
+            worker.wait(60)
+        assert settled(environment), (kind, how)
+        status = subprocess.run(["dvc", "status"], cwd=home, env=environment, capture_output=True, text=True)
+        assert status.returncode == 0, (kind, how, status.stderr)
+        if kind == "worker":
+            worker = start_worker(environment)
+    assert {kind for kind, _ in struck} == set(kinds) and struck.total() > 12, struck
     before = len(runs(client, "on-demand"))
-    subprocess.run([*run, json.dumps({"overrides": {"lambda": 0.5}})], env=worker, check=True, capture_output=True)
-    until = time.monotonic() + 90
+    words = [*run, json.dumps({"overrides": {"lambda": 0.5}})]
+    subprocess.run(words, env=environment, check=True, capture_output=True)
+    until = time.monotonic() + 120
     while len(runs(client, "on-demand")) == before:
-        assert time.monotonic() < until
+        assert time.monotonic() < until, log.read_text()[-5000:]
         time.sleep(0.5)
-    assert runs(client, "on-demand")[0]["state"]["type"] == "COMPLETED", (tmp_path / "worker.log").read_text()[-5000:]
+    worker.terminate()
+    worker.wait(60)
+    assert runs(client, "on-demand")[0]["state"]["type"] == "COMPLETED", log.read_text()[-5000:]
     undisturbed = tmp_path / "undisturbed"
-    for line in (f"git clone -q {worker['GRAFT_REPOSITORY']} {undisturbed}", f"cd {undisturbed} && dvc exp run -q -S lambda=0.5"):
-        subprocess.run(line, shell=True, env=worker, check=True)
+    for line in (
+        f"git clone -q {environment['GRAFT_REPOSITORY']} {undisturbed}",
+        f"cd {undisturbed} && dvc exp run -q -S lambda=0.5",
+    ):
+        subprocess.run(line, shell=True, env=environment, check=True)
     assert (home / "metrics/metrics.json").read_bytes() == (undisturbed / "metrics/metrics.json").read_bytes()
+
+
+def test_a_cancelled_run_leaves_no_process(worker, client, tmp_path):
+    (tmp_path / "hold-pretrain").touch()
+    subprocess.run(["prefect", "deployment", "run", "pipeline/on-demand"], env=worker, check=True, capture_output=True)
+    until = time.monotonic() + 60
+    while not (tmp_path / "holds-pretrain").exists():
+        assert time.monotonic() < until, (tmp_path / "worker.log").read_text()
+        time.sleep(0.1)
+    wanted = {"deployments": {"name": {"any_": ["on-demand"]}}, "flow_runs": {"state": {"type": {"any_": ["RUNNING"]}}}}
+    (run,) = client.post("/flow_runs/filter", json=wanted).json()
+    subprocess.run(["prefect", "flow-run", "cancel", run["id"]], env=worker, check=True, capture_output=True)
+    assert settled(worker, 20)
+    until = time.monotonic() + 20
+    while client.get(f"/flow_runs/{run['id']}").json()["state"]["type"] != "CANCELLED":
+        assert time.monotonic() < until, (tmp_path / "worker.log").read_text()
+        time.sleep(0.2)
