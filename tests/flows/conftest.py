@@ -122,7 +122,7 @@ def project(tmp_path, surroundings, monkeypatch) -> Path:
     (folder / "stage.py").write_text(STAGE)
     (folder / "params.yaml").write_text("lambda: 0.01\n")
     (folder / ".gitignore").write_text("__pycache__/\n/.graft/\n")
-    line = "git init -q -b main && dvc init -q && git add --all && git commit -qm 'five stages'"
+    line = "git init -q -b main && dvc init -q && dvc config core.analytics false && git add --all && git commit -qm 'five stages'"
     subprocess.run(line, shell=True, cwd=folder, env=surroundings, check=True)
     return folder
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from ruamel.yaml import YAML
 
 
 def flow(project: Path, environment: dict[str, str], *words: str) -> subprocess.Popen:
@@ -151,4 +152,6 @@ def test_torn_lock_files_are_mended(project, server):
     (project / "dvc.lock").write_text(lock[: len(lock) // 2 + 7])
     (project / ".dvc/tmp/rwlock").write_text('{"read": {"')
     assert finished(project, server) == 0, told(project)
-    assert journal(project) == {} and (project / "dvc.lock").read_text() == lock
+    assert journal(project) == {}
+    yaml = YAML(typ="safe")
+    assert yaml.load(project / "dvc.lock") == yaml.load(lock)  # the stages stand there in the order that they ended in
