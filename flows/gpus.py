@@ -1,19 +1,19 @@
 """GPU slots: a stage that asks for a GPU waits for one, has it alone, and gives it back whatever happens."""
 
-import fcntl
 import os
 import shutil
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from prefect.concurrency.sync import concurrency
 
+from flows.locks import locked
+
 LIMIT = "gpu"  # the Prefect concurrency limit: as many slots as there are GPUs for graft to use
-WAIT_S = 1.0
+LEASE_S = 60.0  # a slot whose run was killed is free again after this; Prefect allows no less
 
 
 def devices() -> list[str]:
@@ -33,21 +33,7 @@ def slot(wanted: bool) -> Iterator[dict[str, str]]:
     if not (wanted and found):
         yield {}
         return
-    with concurrency(LIMIT, occupy=1), _alone(found) as device:
-        yield {"CUDA_VISIBLE_DEVICES": device}
-
-
-@contextmanager
-def _alone(found: list[str]) -> Iterator[str]:
-    """Yield a device that no other run on this machine has; a lock of the kernel's ends with its process."""
-    while True:
-        for device in found:
-            path = Path(tempfile.gettempdir()) / f"graft-gpu-{device}.lock"
-            with path.open("a") as file:
-                try:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError:
-                    continue
-                yield device
-                return
-        time.sleep(WAIT_S)
+    folder = Path(tempfile.gettempdir())
+    files = {folder / f"graft-gpu-{device.replace('/', '-')}.lock": device for device in found}
+    with concurrency(LIMIT, occupy=1, lease_duration=LEASE_S), locked(list(files), "a GPU") as file:
+        yield {"CUDA_VISIBLE_DEVICES": files[file]}

@@ -9,7 +9,7 @@ import argparse
 import json
 import sys
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -23,9 +23,11 @@ from prefect.states import Completed, Failed
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows import command, gpus, graph, publish
+from flows.locks import locked
 from flows.mend import mend
 
 ROOT = Path(__file__).parents[1]
+LOCK = ROOT / ".graft/flow.lock"  # held by the flow that runs in this folder
 TAIL = 20  # lines of a failed stage that its task's state repeats
 MANY = 256  # threads: a task that waits for others holds one
 
@@ -47,30 +49,40 @@ def pipeline(
         remote: DVC remote to pull earlier runs from, and to push this one's to.
         gates: bounds that the metrics must keep for `latest.json` to become this run's.
     """
+    LOCK.parent.mkdir(exist_ok=True)
+    with locked([LOCK], "this folder"):
+        try:
+            return _pipeline(overrides or {}, targets or [], destination, remote, gates or [])
+        except (DvcException, ValueError) as error:
+            reason = f"{error}: {error.__cause__}" if error.__cause__ else str(error)
+            return Failed(message=reason)
+        finally:
+            command.end_all()
+
+
+def _pipeline(
+    overrides: Mapping[str, object],
+    targets: Sequence[str],
+    destination: str | None,
+    remote: str | None,
+    gates: list[publish.Gate],
+) -> State:
     started, log = datetime.now(UTC), get_run_logger()
-    try:
-        problem = _prepare(overrides or {}, remote)
-        if problem:
-            return Failed(message=problem)
-        stages, changed = graph.stages(ROOT, targets or ()), graph.changed(ROOT)
-        states = _run(stages, changed)
-        failed = {name: state.message for name, state in states.items() if state.is_failed()}
-        if failed:
-            left = [name for name, state in states.items() if not state.is_final()]
-            log.error("failed: %s; not started: %s", ", ".join(failed), ", ".join(left) or "none")
-            return Failed(message="\n\n".join(failed.values()))
-        ran = [name for name, state in states.items() if state.name == "Ran"]
-        log.info("%d stages ran, %d had been run before", len(ran), len(states) - len(ran))
-        if remote and (problem := _dvc("push", "--run-cache", "--remote", remote)):
-            return Failed(message=problem)
-        if not (ROOT / publish.METRICS).is_file():
-            return Completed(message=f"{len(ran)} stages ran; there are no metrics to publish")
-        return publish.report(publish.assemble(ROOT, started), destination, gates or [])
-    except (DvcException, ValueError) as error:
-        reason = f"{error}: {error.__cause__}" if error.__cause__ else str(error)
-        return Failed(message=reason)
-    finally:
-        command.end_all()
+    if problem := _prepare(overrides, remote):
+        return Failed(message=problem)
+    states = _run(graph.stages(ROOT, targets), graph.changed(ROOT))
+    failed = {name: state.message for name, state in states.items() if state.is_failed()}
+    if failed:
+        left = [name for name, state in states.items() if not state.is_final()]
+        log.error("failed: %s; not started: %s", ", ".join(failed), ", ".join(left) or "none")
+        return Failed(message="\n\n".join(failed.values()))
+    ran = [name for name, state in states.items() if state.name == "Ran"]
+    log.info("%d stages ran, %d had been run before", len(ran), len(states) - len(ran))
+    if remote and (problem := _dvc("push", "--run-cache", "--remote", remote)):
+        return Failed(message=problem)
+    if not (ROOT / publish.METRICS).is_file():
+        return Completed(message=f"{len(ran)} stages ran; there are no metrics to publish")
+    return publish.report(publish.assemble(ROOT, started), destination, gates)
 
 
 @task(name="stage", cache_policy=NO_CACHE)

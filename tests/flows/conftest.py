@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -59,6 +60,9 @@ Path(f"{name}.txt").write_text(name)
 with open(told / "journal", "a") as journal:
     journal.write(f"{name} {began} {time.monotonic()} {os.environ.get('CUDA_VISIBLE_DEVICES')}\\n")
 """
+
+# A shell starts what it runs in the background with Ctrl-C ignored, and whoever is started here would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

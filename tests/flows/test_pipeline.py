@@ -145,6 +145,22 @@ def test_a_flow_that_is_ended_leaves_no_process_and_resumes(project, server, kil
     assert set(journal(project)) == {"lung", "liver", "first", "second", "both"}
 
 
+def test_two_flows_in_one_folder_take_turns(project, server):
+    hold(project, "lung")
+    first = flow(project, server)
+    wait_until_held(project, "lung")
+    command = [sys.executable, "-m", "flows.pipeline", "-S", "lambda=0.5"]
+    second = subprocess.Popen(command, cwd=project, env=server, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    said = next(line for line in second.stdout if "waiting for this folder" in line)
+    assert "which another run has" in said and "0.01" in (project / "params.yaml").read_text()
+    release(project, "lung")
+    assert first.wait(60) == 0, told(project)
+    rest = second.stdout.read()
+    assert second.wait(60) == 0, rest
+    ran = (project.parent / "journal").read_text().split("\n")
+    assert [line.split()[0] for line in ran if line].count("lung") == 2  # once with each lambda
+
+
 def test_torn_lock_files_are_mended(project, server):
     assert finished(project, server) == 0
     journal(project)
