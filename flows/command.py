@@ -10,6 +10,10 @@ from pathlib import Path
 
 from flows import guard
 
+# For commands that share the cores: threads that spin while they wait would keep the others from working. There are
+# as many threads as ever, so that the bytes are those of `dvc repro`.
+SHARING = {"OMP_WAIT_POLICY": "PASSIVE"}
+
 _running: set[subprocess.Popen] = set()
 _lock = threading.Lock()
 
@@ -22,9 +26,6 @@ def run(words: Sequence[str], folder: Path, tell: Callable[[str], None], more: M
     """
     environment = {
         **os.environ,
-        # Two stages beside each other want the same cores: threads that wait without spinning lose little,
-        # and as many threads as ever give the same bytes as `dvc repro` does.
-        "OMP_WAIT_POLICY": "PASSIVE",
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
         "PYTHONUNBUFFERED": "1",
         **(more or {}),

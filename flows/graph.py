@@ -1,6 +1,6 @@
 """The pipeline as DVC sees it: its stages, what each waits for, and which have changed."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,11 +14,13 @@ class Stage:
     """One stage of the pipeline.
 
     `name` is DVC's address of it (`pretrain`, `data/phantom/dvc.yaml:phantom@lung`), `after` are the names of
-    the stages whose outs it reads, and `gpu` whether its `meta` in dvc.yaml asks for a GPU.
+    the stages whose outs it reads, `beside` of those that may run at the same time, and `gpu` says whether its
+    `meta` in dvc.yaml asks for a GPU.
     """
 
     name: str
     after: tuple[str, ...]
+    beside: tuple[str, ...]
     gpu: bool
 
 
@@ -32,7 +34,7 @@ def stages(root: Path, targets: Sequence[str] = ()) -> list[Stage]:
         graph = _needed(repo, targets)
         order = networkx.lexicographical_topological_sort(graph.reverse(), _name)
         return [
-            Stage(_name(stage), _waits_for(graph, stage), bool((stage.meta or {}).get("gpu")))
+            Stage(_name(stage), _names(graph.successors(stage)), _beside(graph, stage), bool((stage.meta or {}).get("gpu")))
             for stage in order
             if stage.cmd
         ]
@@ -64,8 +66,12 @@ def _needed(repo: Repo, targets: Sequence[str]) -> networkx.DiGraph:
     return graph.subgraph(set().union(*({by_name[name], *networkx.descendants(graph, by_name[name])} for name in wanted)))
 
 
-def _waits_for(graph: networkx.DiGraph, stage: object) -> tuple[str, ...]:
-    return tuple(sorted(_name(other) for other in graph.successors(stage) if other.cmd))
+def _beside(graph: networkx.DiGraph, stage: object) -> tuple[str, ...]:
+    return _names(graph.nodes - {stage} - networkx.ancestors(graph, stage) - networkx.descendants(graph, stage))
+
+
+def _names(stages: Iterable[object]) -> tuple[str, ...]:
+    return tuple(sorted(_name(stage) for stage in stages if stage.cmd))
 
 
 def _name(stage: object) -> str:

@@ -31,6 +31,8 @@ LOCK = ROOT / ".graft/flow.lock"  # held by the flow that runs in this folder
 TAIL = 20  # lines of a failed stage that its task's state repeats
 MANY = 256  # threads: a task that waits for others holds one
 
+_unfinished: set[str] = set()  # stages of the run
+
 
 @flow(name="pipeline", task_runner=ThreadPoolTaskRunner(max_workers=MANY))
 def pipeline(
@@ -91,10 +93,18 @@ def run_stage(stage: graph.Stage, changed: bool, upstream: list[bool]) -> State[
 
     `upstream` says the same of the stages that this one waits for.
     """
-    if not (changed or any(upstream)):
+    try:
+        if changed or any(upstream):
+            return _repro(stage)
         return Completed(name="Cached", message="nothing changed", data=False)
+    finally:
+        _unfinished.discard(stage.name)
+
+
+def _repro(stage: graph.Stage) -> State[bool]:
     log, lines = get_run_logger(), deque(maxlen=TAIL)
     ran = False
+    sharing = command.SHARING if _unfinished.intersection(stage.beside) else {}
 
     def tell(line: str) -> None:
         nonlocal ran
@@ -104,7 +114,7 @@ def run_stage(stage: graph.Stage, changed: bool, upstream: list[bool]) -> State[
 
     with gpus.slot(stage.gpu) as environment:
         words = ["dvc", "--wait-for-lock", "repro", "--single-item", stage.name]
-        status = command.run(words, ROOT, tell, environment)
+        status = command.run(words, ROOT, tell, {**sharing, **environment})
     if status:
         return Failed(message="\n".join([f"stage {stage.name} ended with {status}:", *lines]))
     if ran:
@@ -114,6 +124,8 @@ def run_stage(stage: graph.Stage, changed: bool, upstream: list[bool]) -> State[
 
 def _run(stages: list[graph.Stage], changed: set[str]) -> dict[str, State]:
     """Submit every stage, each to start when those that it waits for are done; returns how each ended."""
+    _unfinished.clear()
+    _unfinished.update(stage.name for stage in stages)
     futures: dict[str, PrefectFuture] = {}
     for stage in stages:
         named = run_stage.with_options(task_run_name=stage.name.rpartition(":")[2])

@@ -212,7 +212,7 @@ def _run(folder: Path, *words: str) -> None:
         lines.append(line)
         log.info(line)
 
-    if status := command.run(words, folder, tell):
+    if status := command.run(words, folder, tell, command.SHARING):
         raise CommandFailed("\n".join([f"{' '.join(words[:3])} ended with {status}:", *lines]))
 
 
