@@ -6,7 +6,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,12 +64,12 @@ def dvc(folder: Path, *words: str) -> None:
     _check(command, folder, subprocess.run(command, cwd=folder, env=_environment(folder), stdout=sys.stderr).returncode)
 
 
-def measure(folder: Path, *command: str) -> Cost:
-    """Run a command in a clone and measure it. Raises InputError where it fails."""
+def measure(folder: Path, *command: str, settings: Mapping[str, str] | None = None) -> Cost:
+    """Run a command in a clone, with more environment variables, and measure it. Raises InputError where it fails."""
     lines = []
     began = time.perf_counter()
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-    with subprocess.Popen(command, cwd=folder, env=_environment(folder), **pipes) as process:
+    with subprocess.Popen(command, cwd=folder, env={**_environment(folder), **(settings or {})}, **pipes) as process:
         peak, watch = [0], threading.Thread(target=lambda: _watch(process.pid, peak), daemon=True)
         watch.start()
         for line in process.stdout:
