@@ -19,10 +19,11 @@ def main() -> None:
 
     with SLURMCluster(
         queue=QUEUE,
-        cores=1,  # points at once in a job; the stages of a point use cpus-per-task
+        cores=1,  # points at once in a job
+        job_cpu=4,  # what the stages of a point may use
         memory="16GB",
         walltime="04:00:00",
-        job_extra_directives=["--gpus=1", "--cpus-per-task=4"],
+        job_extra_directives=["--gpus=1"],
     ) as cluster:
         cluster.adapt(maximum=POINTS_AT_ONCE)
         print(cluster.scheduler_address, flush=True)

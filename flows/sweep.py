@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
@@ -26,7 +26,7 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from flows import command, graph
+from flows import command, gpus, graph
 from flows.pipeline import TAIL, override, parse
 from graft.files import read_json, whole_file
 
@@ -118,7 +118,8 @@ def point(values: dict[str, object], origin: str, revision: str, remote: str) ->
         with _workspace(origin, revision, remote) as folder:
             _run(folder, "dvc", "pull", "--run-cache", "--allow-missing")
             sets = [word for key, value in values.items() for word in ("-S", f"{key}={json.dumps(value)}")]
-            _run(folder, "dvc", "exp", "run", "--pull", *sets)
+            with gpus.slot(True) as environment:
+                _run(folder, "dvc", "exp", "run", "--pull", *sets, more=environment)
             _run(folder, "dvc", "push", "--run-cache")
             name = _git(folder, "for-each-ref", "--format=%(refname:lstrip=4)", "refs/exps").splitlines()[-1]
             _run(folder, "dvc", "exp", "push", "--no-cache", "origin", name)
@@ -204,15 +205,15 @@ def _runner(kind: str, scheduler: str | None, workers: int) -> object:
     return DaskTaskRunner(cluster_kwargs={"n_workers": workers, "threads_per_worker": 1})
 
 
-def _run(folder: Path, *words: str) -> None:
-    """Run a command and log its lines; raises CommandFailed."""
+def _run(folder: Path, *words: str, more: Mapping[str, str] | None = None) -> None:
+    """Run a command, with more environment variables, and log its lines; raises CommandFailed."""
     log, lines = get_run_logger(), deque(maxlen=TAIL)
 
     def tell(line: str) -> None:
         lines.append(line)
         log.info(line)
 
-    if status := command.run(words, folder, tell, command.SHARING):
+    if status := command.run(words, folder, tell, {**command.SHARING, **(more or {})}):
         raise CommandFailed("\n".join([f"{' '.join(words[:3])} ended with {status}:", *lines]))
 
 
