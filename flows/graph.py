@@ -8,6 +8,9 @@ import networkx
 from dvc.dependency.param import ParamsDependency
 from dvc.repo import Repo
 
+FILES = ("dvc.yaml", "data/phantom/dvc.yaml")
+LOCKS = tuple(name.replace(".yaml", ".lock") for name in FILES)
+
 
 @dataclass(frozen=True)
 class Stage:

@@ -9,7 +9,8 @@ from dvc.schema import COMPILED_LOCKFILE_SCHEMA
 from ruamel.yaml import YAML, YAMLError
 from voluptuous import Invalid
 
-LOCKS = ("dvc.lock", "data/phantom/dvc.lock")
+from flows import graph
+
 GRACE_S = 1.0  # a file that is being written is whole by then
 
 
@@ -18,7 +19,7 @@ def mend(root: Path) -> None:
 
     What is lost with them, DVC's run cache knows: the stages are restored, not run.
     """
-    for name in LOCKS:
+    for name in graph.LOCKS:
         if _torn(root / name, _check_lock) and subprocess.run(["git", "checkout", "HEAD", "--", name], cwd=root).returncode:
             (root / name).unlink()
     if _torn(root / ".dvc/tmp/rwlock", json.loads):

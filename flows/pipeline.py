@@ -140,7 +140,12 @@ def _prepare(overrides: Mapping[str, object], remote: str | None) -> str | None:
     mend(ROOT)
     if overrides:
         apply_overrides(ROOT / "params.yaml", [f"{key}={json.dumps(value)}" for key, value in overrides.items()])
-    return _dvc("pull", "--run-cache", "--allow-missing", "--remote", remote) if remote else None
+    if not remote:
+        return None
+    pull = ("pull", "--allow-missing", "--remote", remote)
+    # What a stage was killed over is nobody's work and may go; data that somebody changed may not.
+    stages = [name for name in graph.FILES if (ROOT / name).is_file()]
+    return _dvc(*pull, "--run-cache", "--force", *stages) or _dvc(*pull)
 
 
 def _dvc(*words: str) -> str | None:

@@ -23,6 +23,7 @@ from prefect.states import Completed, Failed
 from pydantic import BaseModel
 from ruamel.yaml import YAML
 
+from flows import graph
 from graft.files import read_json, whole_file, write_json
 
 METRICS = Path("metrics/metrics.json")
@@ -31,7 +32,6 @@ SCHEMA = Path(__file__).with_name("published.schema.json")
 SCHEMA_VERSION = 1
 LATEST = "latest.json"
 LIBRARIES = ("dvc", "monai", "numpy", "prefect", "scikit-learn", "torch")
-LOCKS = ("dvc.lock", "data/phantom/dvc.lock")
 
 
 class Gate(BaseModel, extra="forbid"):
@@ -49,7 +49,7 @@ class Gate(BaseModel, extra="forbid"):
 def assemble(root: Path, started: datetime) -> dict:
     """The document of the run that ends now, checked against published.schema.json."""
     yaml = YAML(typ="safe")
-    locks = [yaml.load(root / name) for name in LOCKS if (root / name).is_file()]
+    locks = [yaml.load(root / name) for name in graph.LOCKS if (root / name).is_file()]
     document = {
         "schema_version": SCHEMA_VERSION,
         "started": _time(started),

@@ -161,6 +161,18 @@ def test_two_flows_in_one_folder_take_turns(project, server):
     assert [line.split()[0] for line in ran if line].count("lung") == 2  # once with each lambda
 
 
+def test_a_remote_brings_what_another_clone_ran(project, server, tmp_path):
+    subprocess.run(f"dvc remote add -q shelf {tmp_path / 'shelf'}", shell=True, cwd=project, env=server, check=True)
+    assert finished(project, server, "--remote", "shelf") == 0, told(project)
+    assert len(journal(project)) == 5
+    line = "git add --all && git commit -qm ran && git clone -q . ../other"
+    subprocess.run(line, shell=True, cwd=project, env=server, check=True)
+    other = tmp_path / "other"
+    (other / "lung.txt").write_text("what a killed run left")
+    assert finished(other, server, "--remote", "shelf") == 0, told(other)
+    assert journal(other) == {} and (other / "lung.txt").read_text() == "lung"
+
+
 def test_torn_lock_files_are_mended(project, server):
     assert finished(project, server) == 0
     journal(project)
