@@ -41,6 +41,7 @@ class Domain(Section):
     path: str
     classes: Annotated[list[str], Field(min_length=2)]
     window: Pair
+    intensity: Literal["window", "percentile", "zscore"] = "window"
     split: Split
 
     @model_validator(mode="after")
@@ -49,6 +50,8 @@ class Domain(Section):
             raise ValueError("classes: expected names that differ")
         if self.window[0] == self.window[1]:
             raise ValueError(f"window: got {self.window}, expected two intensities that differ")
+        if self.intensity == "percentile" and not all(0 <= end <= 100 for end in self.window):
+            raise ValueError(f"window: got {self.window}, expected percentiles from 0 to 100, as intensity says")
         return self
 
 
