@@ -59,13 +59,6 @@ class Cohort(Section):
     patients: Count
 
 
-class Phantom(Section):
-    """The synthetic cohort of each organ."""
-
-    lung: Cohort
-    liver: Cohort
-
-
 class Preprocess(Section):
     patch: Annotated[list[Annotated[int, Field(ge=4)]], Field(min_length=2, max_length=3)]
     spacing: Annotated[list[Positive], Field(min_length=2, max_length=3)]
@@ -134,7 +127,7 @@ class Params(Section):
     source: str
     target: str
     domains: Annotated[dict[str, Domain], Field(min_length=1)]
-    phantom: Phantom
+    phantom: dict[Literal["lung", "liver", "liver_mr"], Cohort]
     preprocess: Preprocess
     network: Network
     training: Training
