@@ -14,7 +14,7 @@ HOME = Path(".graft/examples")
 
 
 def prepare(name: str, params: Path) -> Path:
-    """Make the workspace of an example or bring it to HEAD, with its `params.yaml`; nothing of it is in the working tree.
+    """Make the workspace of an example or bring it to HEAD, with the example's `params.yaml`.
 
     Raises InputError where git or DVC cannot.
     """

@@ -27,13 +27,18 @@ def to_raw(window: tuple[float, float], intensity: str, voxels: np.ndarray) -> t
     sample = _sample(voxels)
     foreground = sample[sample > sample.min()] if sample.size else sample
     if not foreground.size or foreground.min() == foreground.max():
-        raise InputError(f"it has {np.unique(sample).size} intensities, expected at least 3 for {intensity}: a background and a foreground that varies")
+        raise InputError(
+            f"it has {np.unique(sample).size} intensities, expected at least 3 for {intensity}: a background and a "
+            "foreground that varies"
+        )
     if intensity == "percentile":
         low, high = np.percentile(foreground, window)
     else:
         low, high = foreground.mean() + np.array(window) * foreground.std()
     if low == high or not np.isfinite([low, high]).all():
-        raise InputError(f"the {intensity} window {list(window)} of its foreground is {low:g} to {high:g}, expected two ends")
+        raise InputError(
+            f"the {intensity} window {list(window)} of its foreground is {low:g} to {high:g}, expected ends that differ"
+        )
     return float(low), float(high)
 
 

@@ -71,7 +71,7 @@ def test_examples_are_listed_and_wrong_words_are_one_line():
 
 @pytest.fixture
 def repository(tmp_path, monkeypatch) -> Path:
-    """A repository of the files that git knows, committed, whose examples are tiny."""
+    """A repository of the code, committed, whose examples are tiny."""
     home = tmp_path / "home"
     home.mkdir()
     (home / ".gitconfig").write_text("[user]\nname = graft\nemail = graft@example.org\n")
@@ -91,7 +91,8 @@ def repository(tmp_path, monkeypatch) -> Path:
     for file in (folder / "examples").glob("*/params.yaml"):
         found = content(file)
         for section, values in TINY.items():
-            found[section] |= {key: value for key, value in values.items() if section != "phantom" or key in found[section]}
+            asked = {key: value for key, value in values.items() if section != "phantom" or key in found["phantom"]}
+            found[section] |= asked
         YAML().dump(found, file)
     for words in (["init", "-q", "-b", "main"], ["add", "--all"], ["commit", "-qm", "tiny examples"]):
         typed(folder, "git", *words)

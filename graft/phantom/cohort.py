@@ -21,7 +21,7 @@ from graft.phantom.traits import draw_labels, draw_traits
 from graft.seeds import generator
 
 COLUMNS = ("patient", "image", "label", "x", "y", "z", "site", "diameter_mm")
-SCANNERS = {"lung": ct, "liver": ct, "liver_mr": mr}
+SCANNERS = {"lung": ct, "liver": ct, "liver_mr": mr}  # each draws a scan, says what it shows, and acquires it
 EDGE_MM = 16.0  # between a lesion's centre and the end of the field of view, at least
 GAP_MM = 2.0  # between two lesions, at least
 CANDIDATES = 40  # places tried for one lesion

@@ -1,7 +1,8 @@
 """MR: T2-weighted scans of the liver, in units that mean nothing, from two sites' scanners.
 
 The signal is that of a spin echo whose repetition time is long, exp(−TE / T2), for tissues of about the same proton
-density. So a cyst or a haemangioma shines, a solid lesion is somewhat lighter than the liver, and flowing blood is dark.
+density. So a cyst or a haemangioma shines, a solid lesion is somewhat lighter than the liver, and blood that flows is
+dark.
 """
 
 from dataclasses import dataclass
@@ -46,9 +47,10 @@ class MrScan(Scan):
 
     def sensitivity(self) -> np.ndarray:
         """The bias field (X, Y, Z): a Gaussian about the coil, 1 in the middle of the field of view."""
-        x, y, z = np.ix_(*((np.arange(n) - (n - 1) / 2) * step for n, step in zip(self.shape, self.spacing, strict=True)))
+        grid = zip(self.shape, self.spacing, strict=True)
+        x, y, z = np.ix_(*((np.arange(count) - (count - 1) / 2) * step for count, step in grid))
         cx, cy, cz = self.directions.T @ self.coil
-        nearer = 2 * (cx * x + cy * y + cz * z) - (x**2 + y**2 + z**2)  # mm² by which the coil is nearer than the middle
+        nearer = 2 * (cx * x + cy * y + cz * z) - (x**2 + y**2 + z**2)  # mm²: |coil|² − |coil − point|²
         return np.exp(nearer / (2 * self.reach_mm**2))
 
 

@@ -11,7 +11,7 @@ from graft.files import InputError
 from graft.intensity import to_raw
 from graft.volumes import read as read_volume
 
-# 27 voxels: a background of six, and a foreground of 1, 2, ... 21 whose mean is 11 and variance (21² - 1) / 12 = 110 / 3.
+# 27 voxels: a background of six, and a foreground of 1, 2, ... 21 with a mean of 11 and a variance of (21² - 1) / 12.
 SCAN = np.array([0.0] * 6 + [float(k) for k in range(1, 22)]).reshape(3, 3, 3)
 SPREAD = (110 / 3) ** 0.5
 WINDOWS = [("percentile", (5.0, 90.0)), ("zscore", (-2.0, 3.0))]
@@ -115,5 +115,5 @@ def test_arrays_are_windowed_sample_by_sample(tmp_path):
 def test_percentiles_end_at_100(tmp_path):
     text = (Path(__file__).parents[2] / "params.yaml").read_text()
     (tmp_path / "params.yaml").write_text(text.replace("intensity: window", "intensity: percentile", 1))
-    with pytest.raises(InputError, match=r"domains.lung.window: got \[-1000.0, 400.0\], expected percentiles from 0 to 100"):
+    with pytest.raises(InputError, match=r"lung.window: got \[-1000.0, 400.0\], expected percentiles from 0 to 100"):
         params.load(tmp_path / "params.yaml")
