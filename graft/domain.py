@@ -14,11 +14,15 @@ PARTS = ("train", "validation", "test", "external")
 
 @dataclass(frozen=True)
 class Grid:
-    """What an image shall be: voxels and mm a voxel along R, A, S (or R, A); the intensities that become 0 and 1."""
+    """What an image shall be: voxels and mm a voxel along R, A, S (or R, A); the intensities that become 0 and 1.
+
+    `intensity` says what `window` counts in, as `graft.intensity.to_raw` reads it.
+    """
 
     patch: tuple[int, ...]
     spacing: tuple[float, ...]
     window: tuple[float, float]
+    intensity: str = "window"
 
 
 @dataclass(frozen=True)
@@ -27,7 +31,7 @@ class Domain:
 
     `images` (N, C, *spatial) float16 in [0, 1] are memory-mapped when they come from a file; `index` has a row
     for each, with COLUMNS; `preprocessing` has the patch in voxels, the spacing in mm a voxel (None where the
-    raw data has none), the window in raw intensities and what the column `size` measures.
+    raw data has none), the window, the intensity that it counts in and what the column `size` measures.
     """
 
     name: str

@@ -41,6 +41,7 @@ class Domain(Section):
     path: str
     classes: Annotated[list[str], Field(min_length=2)]
     window: Pair
+    intensity: Literal["window", "percentile", "zscore"] = "window"
     split: Split
 
     @model_validator(mode="after")
@@ -49,18 +50,13 @@ class Domain(Section):
             raise ValueError("classes: expected names that differ")
         if self.window[0] == self.window[1]:
             raise ValueError(f"window: got {self.window}, expected two intensities that differ")
+        if self.intensity == "percentile" and not all(0 <= end <= 100 for end in self.window):
+            raise ValueError(f"window: got {self.window}, expected percentiles from 0 to 100, as intensity says")
         return self
 
 
 class Cohort(Section):
     patients: Count
-
-
-class Phantom(Section):
-    """The synthetic cohort of each organ."""
-
-    lung: Cohort
-    liver: Cohort
 
 
 class Preprocess(Section):
@@ -131,7 +127,7 @@ class Params(Section):
     source: str
     target: str
     domains: Annotated[dict[str, Domain], Field(min_length=1)]
-    phantom: Phantom
+    phantom: dict[Literal["lung", "liver", "liver_mr"], Cohort]
     preprocess: Preprocess
     network: Network
     training: Training

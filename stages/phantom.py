@@ -6,14 +6,12 @@ from pathlib import Path
 
 from graft import params
 from graft.console import one_of, run, say
-from graft.phantom.cohort import size_auroc, write_cohort
-
-ORGANS = ("lung", "liver")
+from graft.phantom.cohort import SCANNERS, size_auroc, write_cohort
 
 
 def main(organ: str) -> None:
     """Write `data/phantom/<organ>`, and say how many lesions there are and how well size alone tells them apart."""
-    one_of("stages.phantom", organ, ORGANS)
+    one_of("stages.phantom", organ, SCANNERS)
     seed, patients = params.read("seed", f"phantom.{organ}.patients")
     began = time.perf_counter()
     manifest = write_cohort(Path("data/phantom") / organ, organ, patients, seed, workers=os.cpu_count() or 1)

@@ -9,10 +9,14 @@ from graft.domain import Domain, Grid
 
 def main(name: str) -> None:
     """Write `data/processed/<name>`, and say what is in it."""
-    path, classes, window, shape = params.read(
-        f"domains.{name}.path", f"domains.{name}.classes", f"domains.{name}.window", "preprocess"
+    path, classes, window, intensity, shape = params.read(
+        f"domains.{name}.path",
+        f"domains.{name}.classes",
+        f"domains.{name}.window",
+        f"domains.{name}.intensity",
+        "preprocess",
     )
-    grid = Grid(tuple(shape.patch), tuple(shape.spacing), tuple(window))
+    grid = Grid(tuple(shape.patch), tuple(shape.spacing), tuple(window), intensity)
     made = raw.read(Path(path), name, classes, grid)
     domain.write(Path("data/processed") / name, made)
     report(made)

@@ -8,7 +8,7 @@ from importlib.metadata import packages_distributions
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-ROOMS = ("graft", "stages", "flows", "benchmarks", "tests", "data")
+ROOMS = ("graft", "stages", "flows", "benchmarks", "examples", "tests", "data")
 OPTIONAL = {"dask-jobqueue"}  # read by who has a SLURM cluster; docs/prefect.md tells to install it
 
 

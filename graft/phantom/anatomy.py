@@ -1,18 +1,12 @@
 """The organ around the lesions: parenchyma, a vessel tree, and the body's wall on one side."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import ndimage
 
-AIR_AND_ALVEOLI_HU = -850.0
-LIVER_HU = 60.0  # native
-LIVER_ENHANCEMENT_HU = 45.0  # more in the portal venous phase
-BLOOD_HU = 40.0
-BLOOD_ENHANCEMENT_HU = 125.0
-TEXTURE_HU = {"lung": 22.0, "liver": 4.0}
-TEXTURE_MM = (0.9, 3.0)  # correlation lengths of its two octaves
-MUSCLE_HU, FAT_HU, BONE_HU = 50.0, -100.0, 400.0
+TEXTURE_MM = (0.9, 3.0)  # correlation lengths of the parenchyma's two octaves
 MUSCLE_MM = 5.0
 RIB_DEPTH_MM, RIB_RADIUS_MM, RIB_STEP_MM = 9.0, 4.0, 24.0
 WALL_DISTANCE_MM = (22.0, 40.0)  # from the middle of the field of view
@@ -30,11 +24,29 @@ class Tree:
     step: tuple[float, float]
 
 
-TREES = {
-    "lung": Tree(roots=3, root_radius=(2.0, 3.2), least_radius=0.5, step=(6.0, 12.0)),
-    "liver": Tree(roots=2, root_radius=(3.0, 4.5), least_radius=1.1, step=(9.0, 16.0)),
-}
+LUNG_TREE = Tree(roots=3, root_radius=(2.0, 3.2), least_radius=0.5, step=(6.0, 12.0))
+LIVER_TREE = Tree(roots=2, root_radius=(3.0, 4.5), least_radius=1.1, step=(9.0, 16.0))
 SPREAD = 0.55  # how far a branch turns away: the tangent of the angle, at one standard deviation
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a scan shows of an organ and what is around it, in HU or, in MR, as a share of the greatest signal.
+
+    `lesion(rng, traits, relative, direction)` gives the inside of a lesion at points a `relative` share of its
+    radius from its centre, in a `direction`; `texture` and `heterogeneity` are amplitudes of noise in the organ
+    and in a lesion.
+    """
+
+    tree: Tree
+    organ: float
+    texture: float
+    blood: float
+    muscle: float
+    fat: float
+    bone: float
+    heterogeneity: float
+    lesion: Callable[[np.random.Generator, dict[str, float], np.ndarray, tuple[np.ndarray, ...]], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -56,16 +68,6 @@ def draw_wall(rng: np.random.Generator) -> Wall:
     return Wall(normal / np.linalg.norm(normal), rng.uniform(*WALL_DISTANCE_MM))
 
 
-def parenchyma_hu(organ: str, enhancement: float) -> float:
-    """HU of the organ itself."""
-    return AIR_AND_ALVEOLI_HU if organ == "lung" else LIVER_HU + LIVER_ENHANCEMENT_HU * enhancement
-
-
-def blood_hu(enhancement: float) -> float:
-    """HU inside a vessel."""
-    return BLOOD_HU + BLOOD_ENHANCEMENT_HU * enhancement
-
-
 def field(rng: np.random.Generator, axes: list[np.ndarray], length: float) -> np.ndarray:
     """Smooth noise of mean about 0 and standard deviation 1, correlated over `length` mm, on the grid of `axes`."""
     white = rng.standard_normal([len(axis) for axis in axes], dtype=np.float32)
@@ -78,9 +80,9 @@ def step(inside: np.ndarray, width: float) -> np.ndarray:
     return 1 / (1 + np.exp(np.clip(-4 / width * inside, -30, 30)))
 
 
-def blend(volume: np.ndarray, weight: np.ndarray, hu: np.ndarray | float) -> None:
-    """Replace `volume` in place by `hu` where `weight` is 1, in part where it is less."""
-    volume += weight * (hu - volume)
+def blend(volume: np.ndarray, weight: np.ndarray, value: np.ndarray | float) -> None:
+    """Replace `volume` in place by `value` where `weight` is 1, in part where it is less."""
+    volume += weight * (value - volume)
 
 
 def box(axes: list[np.ndarray], low: np.ndarray, high: np.ndarray) -> tuple[slice, slice, slice]:
@@ -90,18 +92,18 @@ def box(axes: list[np.ndarray], low: np.ndarray, high: np.ndarray) -> tuple[slic
     )
 
 
-def render_parenchyma(rng: np.random.Generator, organ: str, enhancement: float, axes: list[np.ndarray]) -> np.ndarray:
-    """The organ with its texture, HU on the grid of `axes` (X, Y, Z)."""
+def render_parenchyma(rng: np.random.Generator, look: Look, axes: list[np.ndarray]) -> np.ndarray:
+    """The organ with its texture, on the grid of `axes` (X, Y, Z)."""
     fine, coarse = (field(rng, axes, length) for length in TEXTURE_MM)
-    return parenchyma_hu(organ, enhancement) + TEXTURE_HU[organ] * (fine + coarse) / np.sqrt(np.float32(2))
+    return look.organ + look.texture * (fine + coarse) / np.sqrt(np.float32(2))
 
 
 def render_vessels(
-    rng: np.random.Generator, organ: str, hu: float, away: np.ndarray, axes: list[np.ndarray], volume: np.ndarray
+    rng: np.random.Generator, look: Look, away: np.ndarray, axes: list[np.ndarray], volume: np.ndarray
 ) -> None:
     """Draw a vessel tree that grows towards `away` (3,), a unit vector in the grid's frame, into `volume`."""
     weight = np.zeros_like(volume)
-    for start, end, thick, thin in _grow(rng, TREES[organ], away):
+    for start, end, thick, thin in _grow(rng, look.tree, away):
         reach = thick + 2 * VESSEL_EDGE_MM
         part = box(axes, np.minimum(start, end) - reach, np.maximum(start, end) + reach)
         x, y, z = np.ix_(*(axis[cut] for axis, cut in zip(axes, part, strict=True)))
@@ -114,20 +116,20 @@ def render_vessels(
         away_mm = np.sqrt((x - sx - along * dx) ** 2 + (y - sy - along * dy) ** 2 + (z - sz - along * dz) ** 2)
         tube = step(thick + (thin - thick) * along - away_mm, 2 * VESSEL_EDGE_MM)
         np.maximum(weight[part], tube, out=weight[part])
-    blend(volume, weight, hu)
+    blend(volume, weight, look.blood)
 
 
-def render_wall(wall: Wall, axes: list[np.ndarray], volume: np.ndarray) -> None:
+def render_wall(look: Look, wall: Wall, axes: list[np.ndarray], volume: np.ndarray) -> None:
     """Draw the wall into `volume`: muscle, fat and ribs; `wall.normal` in the grid's frame."""
     x, y, z = np.ix_(*axes)
     depth = wall.depth(x, y, z)
     if depth.max() < 0:
         return
-    blend(volume, step(depth, 1.0), MUSCLE_HU)
-    blend(volume, step(depth - MUSCLE_MM, 1.5), FAT_HU)
+    blend(volume, step(depth, 1.0), look.muscle)
+    blend(volume, step(depth - MUSCLE_MM, 1.5), look.fat)
     across = (z + RIB_STEP_MM / 2) % RIB_STEP_MM - RIB_STEP_MM / 2
     rib = RIB_RADIUS_MM - np.sqrt((depth - RIB_DEPTH_MM) ** 2 + across**2)
-    blend(volume, step(rib, 1.0), BONE_HU)
+    blend(volume, step(rib, 1.0), look.bone)
 
 
 def _grow(rng: np.random.Generator, tree: Tree, away: np.ndarray) -> list[tuple[np.ndarray, np.ndarray, float, float]]:

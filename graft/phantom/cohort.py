@@ -13,13 +13,15 @@ import numpy as np
 import pandas as pd
 
 from graft.files import whole_folder
-from graft.phantom.anatomy import Wall, blood_hu, draw_wall, render_parenchyma, render_vessels, render_wall
+from graft.phantom import ct, mr
+from graft.phantom.anatomy import Wall, draw_wall, render_parenchyma, render_vessels, render_wall
 from graft.phantom.lesion import Lesion, render_lesion
-from graft.phantom.scan import Scan, acquire, draw_scan
+from graft.phantom.scan import Scan
 from graft.phantom.traits import draw_labels, draw_traits
 from graft.seeds import generator
 
 COLUMNS = ("patient", "image", "label", "x", "y", "z", "site", "diameter_mm")
+SCANNERS = {"lung": ct, "liver": ct, "liver_mr": mr}  # each draws a scan, says what it shows, and acquires it
 EDGE_MM = 16.0  # between a lesion's centre and the end of the field of view, at least
 GAP_MM = 2.0  # between two lesions, at least
 CANDIDATES = 40  # places tried for one lesion
@@ -39,7 +41,7 @@ class Patient:
 def draw_patient(seed: int, organ: str, number: int) -> Patient:
     """Draw patient `number` of an organ's cohort: the same whoever else is drawn."""
     rng = generator(seed, "phantom", organ, number)
-    scan, wall = draw_scan(rng, organ), draw_wall(rng)
+    scan, wall = SCANNERS[organ].draw_scan(rng, organ), draw_wall(rng)
     lesions: list[Lesion] = []
     for label in draw_labels(rng):
         traits = draw_traits(rng, organ, label)
@@ -50,16 +52,17 @@ def draw_patient(seed: int, organ: str, number: int) -> Patient:
 
 
 def render(patient: Patient, rng: np.random.Generator) -> np.ndarray:
-    """The patient's CT volume, int16 (X, Y, Z) in HU."""
-    scan, organ, axes = patient.scan, patient.organ, patient.scan.axes()
+    """The patient's volume, int16 (X, Y, Z): HU, or what an MR scanner gives."""
+    scanner, scan, axes = SCANNERS[patient.organ], patient.scan, patient.scan.axes()
     to_grid = scan.directions.T
     wall = Wall(to_grid @ patient.wall.normal, patient.wall.distance)
-    volume = render_parenchyma(rng, organ, scan.enhancement, axes)
-    render_vessels(rng, organ, blood_hu(scan.enhancement), wall.normal, axes, volume)
+    look = scanner.look(patient.organ, scan)
+    volume = render_parenchyma(rng, look, axes)
+    render_vessels(rng, look, wall.normal, axes, volume)
     for lesion in patient.lesions:
-        render_lesion(rng, organ, scan.enhancement, lesion, to_grid @ lesion.centre, axes, volume)
-    render_wall(wall, axes, volume)
-    return acquire(scan, volume, rng)
+        render_lesion(rng, look, lesion, to_grid @ lesion.centre, axes, volume)
+    render_wall(look, wall, axes, volume)
+    return scanner.acquire(scan, volume, rng)
 
 
 def write_cohort(folder: Path, organ: str, patients: int, seed: int, workers: int) -> pd.DataFrame:

@@ -1,23 +1,17 @@
-"""One lesion, from its traits to HU."""
+"""One lesion, from its traits to voxels."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from graft.phantom.anatomy import blend, blood_hu, box, field, parenchyma_hu, step
+from graft.phantom.anatomy import Look, blend, box, field, step
 
 SPICULES = 16
 SPICULE_SHARPNESS = 30.0  # of a bump on the sphere: it falls to 1/e within 15 degrees
 LOBES = 7
 LOBE_SHARPNESS = 5.0  # 1/e within 37 degrees
 GRAIN_MM = 2.2  # correlation length of the heterogeneity
-HETEROGENEITY_HU = {"lung": 220.0, "liver": 32.0}
-GROUND_GLASS_HU = -580.0
-CALCIUM_HU, CALCIFIED_FROM, CALCIFIED_RADIUS = 500.0, 0.6, 0.45
-CYST_HU = 10.0
-RIM_HU, RIM_AT, RIM_WIDTH = 90.0, 0.82, 0.18  # place and width of the radius
-NODULES, NODULE_SHARPNESS, NODULES_FROM = 5, 9.0, 0.4
-LEAST_ENHANCEMENT = 0.2  # of a rim and of nodules, in a native scan
+RIM_AT, RIM_WIDTH = 0.82, 0.18  # of the radius
 
 
 @dataclass(frozen=True)
@@ -36,14 +30,13 @@ class Lesion:
 
 def render_lesion(
     rng: np.random.Generator,
-    organ: str,
-    enhancement: float,
+    look: Look,
     lesion: Lesion,
     centre: np.ndarray,
     axes: list[np.ndarray],
     volume: np.ndarray,
 ) -> None:
-    """Draw `lesion` into `volume` (X, Y, Z) HU, its `centre` (3,) given in the grid's frame."""
+    """Draw `lesion` into `volume` (X, Y, Z), its `centre` (3,) given in the grid's frame."""
     traits, radius = lesion.traits, lesion.radius
     reach = radius * (1 + traits["lobulation"] + traits["spiculation"]) + traits["edge"]
     part = box(axes, centre - reach, centre + reach)
@@ -56,8 +49,8 @@ def render_lesion(
     smooth = radius * (1 + traits["lobulation"] * (2 * lobes - 1))
     outline = smooth + radius * traits["spiculation"] * spicules
     relative = distance / smooth
-    inside = _lung_hu(traits, relative) if organ == "lung" else _liver_hu(rng, traits, relative, direction, enhancement)
-    inside = inside + HETEROGENEITY_HU[organ] * traits["heterogeneity"] * field(rng, near, GRAIN_MM)
+    inside = look.lesion(rng, traits, relative, direction)
+    inside = inside + look.heterogeneity * traits["heterogeneity"] * field(rng, near, GRAIN_MM)
     blend(volume[part], step(outline - distance, traits["edge"]), inside)
 
 
@@ -73,27 +66,6 @@ def bumps(rng: np.random.Generator, direction: tuple[np.ndarray, ...], count: in
     return height
 
 
-def _lung_hu(traits: dict[str, float], relative: np.ndarray) -> np.ndarray:
-    """A solid core in ground glass, the centre calcified where the trait is strong."""
-    core = step(1.1 - traits["part_solid"] - relative, 0.2)
-    core = core if traits["part_solid"] > 0.1 else 1.0
-    calcium = max(0.0, traits["calcification"] - CALCIFIED_FROM) / (1 - CALCIFIED_FROM)
-    solid = traits["density"] + CALCIUM_HU * calcium * step(CALCIFIED_RADIUS - relative, 0.15)
-    return GROUND_GLASS_HU + (solid - GROUND_GLASS_HU) * core
-
-
-def _liver_hu(
-    rng: np.random.Generator,
-    traits: dict[str, float],
-    relative: np.ndarray,
-    direction: tuple[np.ndarray, ...],
-    enhancement: float,
-) -> np.ndarray:
-    """Hypodense to fluid, with an enhancing rim and, the less fluid the more, nodules at the edge."""
-    solid = parenchyma_hu("liver", enhancement) - traits["density"]
-    agent = LEAST_ENHANCEMENT + (1 - LEAST_ENHANCEMENT) * enhancement
-    rim = np.exp(-(((relative - RIM_AT) / RIM_WIDTH) ** 2))
-    nodules = max(0.0, traits["nodules"] - NODULES_FROM) / (1 - NODULES_FROM) * (1 - traits["fluid"])
-    blobs = bumps(rng, direction, NODULES, NODULE_SHARPNESS) * step(relative - 0.55, 0.25)
-    hu = solid + traits["fluid"] * (CYST_HU - solid) + RIM_HU * agent * traits["rim"] * rim
-    return hu + nodules * blobs * (blood_hu(enhancement) - hu)
+def rim(relative: np.ndarray) -> np.ndarray:
+    """A ring inside the outline: 1 at its middle, 0 far from it."""
+    return np.exp(-(((relative - RIM_AT) / RIM_WIDTH) ** 2))

@@ -1,9 +1,9 @@
-"""Two sites and their scanners: where the voxels lie, and what the scanner does to what it sees."""
+"""Where the voxels of a scan lie, whatever kind of scanner it comes from."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import ndimage
 
 FIELD_OF_VIEW_MM = (66.0, 78.0)
 FINE_SLICE_MM = 1.1  # slices are rendered about so thin, then averaged to the scanner's thickness
@@ -11,9 +11,6 @@ ORIENTATIONS = {"RAS": (1, 1, 1), "LPS": (-1, -1, 1), "LAS": (-1, 1, 1)}
 OBLIQUE = 0.4  # share of the scans that are tilted
 TILT_DEGREES = (2.0, 9.0)
 OFFSET_MM = 150.0  # the field of view lies at most so far from the scanner's origin, along each axis
-NOISE_HU = {"lung": 24.0, "liver": 9.0}  # standard deviation at a site whose noise is 1
-SHARPENING_MM = 1.2  # width of the unsharp mask of a sharp kernel
-HU_RANGE = (-1024, 3071)
 
 
 @dataclass(frozen=True)
@@ -23,16 +20,6 @@ class Site:
     share: float  # of the patients
     in_plane_mm: tuple[float, ...]
     thickness_mm: tuple[float, ...]
-    blur_mm: float  # standard deviation of the kernel
-    sharpening: float  # weight of the unsharp mask
-    noise: tuple[float, float]  # of NOISE_HU
-    enhancement: tuple[float, float]  # contrast agent in the tissue: 0 native, 1 portal venous
-
-
-SITES = {
-    "site-a": Site(0.7, (0.8, 0.9, 1.0), (1.0, 1.25, 1.5, 2.0), 0.6, 0.0, (0.8, 1.2), (0.8, 1.0)),
-    "site-b": Site(0.3, (0.85, 0.95), (2.0, 2.5, 3.0), 0.4, 0.6, (1.5, 2.1), (0.3, 0.55)),
-}
 
 
 @dataclass(frozen=True)
@@ -44,8 +31,6 @@ class Scan:
     spacing: tuple[float, float, float]  # mm
     directions: np.ndarray  # (3, 3)
     centre: np.ndarray  # (3,) middle of the field of view, mm in RAS+
-    noise_hu: float
-    enhancement: float
 
     @property
     def affine(self) -> np.ndarray:
@@ -69,11 +54,15 @@ class Scan:
             for count, step in zip(counts, steps, strict=True)
         ]
 
+    def average(self, fine: np.ndarray) -> np.ndarray:
+        """Fine slices (X, Y, Z * slices_in_one) averaged to those of the scan (X, Y, Z)."""
+        return fine.reshape(*self.shape, self.slices_in_one).mean(-1)
 
-def draw_scan(rng: np.random.Generator, organ: str) -> Scan:
-    """Draw a site and one acquisition there."""
-    name = rng.choice(list(SITES), p=[site.share for site in SITES.values()]).item()
-    site = SITES[name]
+
+def draw_geometry(rng: np.random.Generator, sites: Mapping[str, Site]) -> Scan:
+    """Draw a site and where the voxels of one acquisition there lie."""
+    name = rng.choice(list(sites), p=[site.share for site in sites.values()]).item()
+    site = sites[name]
     in_plane, thickness = rng.choice(site.in_plane_mm), rng.choice(site.thickness_mm)
     spacing = (float(in_plane), float(in_plane), float(thickness))
     field = rng.uniform(*FIELD_OF_VIEW_MM)
@@ -86,28 +75,7 @@ def draw_scan(rng: np.random.Generator, organ: str) -> Scan:
         spacing=spacing,
         directions=directions,
         centre=rng.uniform(-OFFSET_MM, OFFSET_MM, 3).round(1),
-        noise_hu=NOISE_HU[organ] * rng.uniform(*site.noise),
-        enhancement=rng.uniform(*site.enhancement),
     )
-
-
-def acquire(scan: Scan, tissue: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """What the scanner makes of `tissue` (X, Y, Z * slices_in_one) HU: an int16 volume (X, Y, Z) in HU."""
-    site = SITES[scan.site]
-    volume = tissue.reshape(*scan.shape, scan.slices_in_one).mean(-1)
-    volume = _reconstruct(volume, site, scan)
-    noise = _reconstruct(rng.standard_normal(scan.shape, dtype=np.float32), site, scan)
-    volume += noise * (scan.noise_hu / noise.std())
-    return volume.round().clip(*HU_RANGE).astype(np.int16)
-
-
-def _reconstruct(volume: np.ndarray, site: Site, scan: Scan) -> np.ndarray:
-    in_plane = scan.spacing[0]
-    volume = ndimage.gaussian_filter(volume, (site.blur_mm / in_plane, site.blur_mm / in_plane, 0))
-    if site.sharpening:
-        wide = SHARPENING_MM / in_plane
-        volume = volume + site.sharpening * (volume - ndimage.gaussian_filter(volume, (wide, wide, 0)))
-    return volume
 
 
 def _rotation(axis: np.ndarray, angle: float) -> np.ndarray:

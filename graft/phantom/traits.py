@@ -24,7 +24,7 @@ class Trait:
     load: float
 
 
-SEPARATION = {"lung": 3.3, "liver": 3.3}  # of the classes' aggressiveness, in standard deviations
+SEPARATION = {"lung": 3.3, "liver": 3.3, "liver_mr": 3.3}  # of the classes' aggressiveness, in standard deviations
 TRAITS: dict[str, dict[str, Trait]] = {
     "lung": {
         "diameter": Trait(8.0, 24.0, 0.13),  # mm
@@ -46,6 +46,16 @@ TRAITS: dict[str, dict[str, Trait]] = {
         "fluid": Trait(0.0, 1.0, -0.40),  # 0: solid and hypodense, 1: a cyst
         "nodules": Trait(0.0, 1.0, -0.35),  # its upper part shows as nodular enhancement at the edge
         "density": Trait(30.0, 60.0, 0.0),  # HU of the solid part below the parenchyma
+    },
+    "liver_mr": {
+        "diameter": Trait(8.0, 24.0, 0.13),
+        "spiculation": Trait(0.0, 1.0, 0.60),
+        "lobulation": Trait(0.0, 0.45, 0.50),
+        "edge": Trait(0.4, 6.0, 0.50),
+        "heterogeneity": Trait(0.0, 1.0, 0.60),
+        "rim": Trait(0.0, 1.0, 0.50),  # 1 doubles T2 there
+        "fluid": Trait(0.0, 1.0, -0.40),  # 0: solid, 1: a cyst, haemangiomas between them
+        "t2": Trait(65.0, 95.0, 0.0),  # ms, of the solid part
     },
 }
 MIMICS = 0.03  # share of the lesions whose traits are drawn from the other class

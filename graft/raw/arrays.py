@@ -8,6 +8,7 @@ import pandas as pd
 from graft.console import say
 from graft.domain import Domain, Grid
 from graft.files import InputError
+from graft.intensity import to_raw
 
 DATA, LABELS, GROUPS = "data.npy", "labels.npy", "groups.npy"
 MOST_CHANNELS = 4
@@ -61,20 +62,23 @@ def to_domain(
         f"to {grid.patch}"
     )
     fit = ResizeWithPadOrCrop(grid.patch)
-    window = ScaleIntensityRange(*grid.window, 0.0, 1.0, clip=True)
     patients, labels, splits, origins = columns
     images = np.empty((len(data), data.shape[1], *grid.patch), np.float16)
     sizes = np.empty(len(data))
     for row, sample in enumerate(data):  # (C, *spatial)
         if not np.isfinite(sample).all():
             raise InputError(f"{path}: {origins[row]} has NaN or infinity, expected numbers")
-        windowed = window(sample.astype(np.float32))
+        try:
+            window = to_raw(grid.window, grid.intensity, sample)
+        except InputError as error:
+            raise InputError(f"{path}: {origins[row]}: {error}") from error
+        windowed = ScaleIntensityRange(*window, 0.0, 1.0, clip=True)(sample.astype(np.float32))
         sizes[row] = (windowed > 0).any(0).sum()
         images[row] = fit(windowed).numpy()
         if images[row].min() == images[row].max():
             raise InputError(
                 f"{path}: {origins[row]} is {images[row].max():g} everywhere after the crop and the window "
-                f"{list(grid.window)}, expected a picture"
+                f"{list(window)}, expected a picture"
             )
     index = pd.DataFrame(
         {
@@ -88,7 +92,13 @@ def to_domain(
         }
     )
     measured = "voxels above the window's floor"
-    about = {"patch": list(grid.patch), "spacing": None, "window": list(grid.window), "size": measured}
+    about = {
+        "patch": list(grid.patch),
+        "spacing": None,
+        "window": list(grid.window),
+        "intensity": grid.intensity,
+        "size": measured,
+    }
     return Domain(name, images, index, classes, about)
 
 

@@ -2,6 +2,7 @@
 
 import os
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from functools import partial
 from itertools import chain
 from multiprocessing import get_context
@@ -13,6 +14,7 @@ import pandas as pd
 from graft import volumes
 from graft.domain import Domain, Grid
 from graft.files import InputError
+from graft.intensity import to_raw
 from graft.raw.rows import FILE, Lesion, read_rows
 
 VOLUMES_AT_A_TIME = 8  # at most, as each of them is held in memory
@@ -48,7 +50,13 @@ def read(path: Path, name: str, classes: list[str], grid: Grid) -> Domain:
             "size": np.asarray(size, float),
         }
     )
-    about = {"patch": list(grid.patch), "spacing": list(grid.spacing), "window": list(grid.window), "size": measured}
+    about = {
+        "patch": list(grid.patch),
+        "spacing": list(grid.spacing),
+        "window": list(grid.window),
+        "intensity": grid.intensity,
+        "size": measured,
+    }
     return Domain(name, images, index, classes, about)
 
 
@@ -81,12 +89,22 @@ def _cut_volume(table: Path, grid: Grid, lesions: list[Lesion]) -> list[Found]:
     volume = None
     for lesion in lesions:
         try:
-            volume = volume or volumes.read(lesion.image)
+            if volume is None:
+                volume = volumes.read(lesion.image)
+                grid = _windowed(grid, volume)
             centre, diameter = _place(volume, lesion)
             found.append((cut(volume, centre, grid).astype(np.float16), diameter))
         except InputError as error:
             raise InputError(f"{table}:{lesion.line}: {error}") from error
     return found
+
+
+def _windowed(grid: Grid, volume: volumes.Volume) -> Grid:
+    """The grid with its window in the raw intensities of one volume."""
+    try:
+        return replace(grid, window=to_raw(grid.window, grid.intensity, volume.voxels))
+    except InputError as error:
+        raise InputError(f"{volume.path.name}: {error}") from error
 
 
 def _place(volume: volumes.Volume, lesion: Lesion) -> tuple[np.ndarray, float | None]:

@@ -1,0 +1,1 @@
+"""Whole runs to begin from: a params.yaml each, in a folder of its name."""
