@@ -23,7 +23,7 @@ def train(network: nn.Module, task: Task, plan: Plan, log: Callable[[Row], None]
     """
     key = {
         "data": _data(task),
-        "start": _digest(parameter.detach().cpu().numpy().tobytes() for parameter in network.parameters()),
+        "start": _digest(tensor.cpu().numpy().tobytes() for tensor in network.state_dict().values()),
         "weights": None if weights is None else weights.tolist(),
         "device": str(next(network.parameters()).device),
         "plan": [plan.recipe, plan.training, plan.augment, plan.seed, plan.purpose],
