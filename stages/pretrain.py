@@ -21,8 +21,8 @@ def main() -> None:
         domain = Domain.read(processed)
         architecture = networks.architecture(network, domain)
         weights = sources.find(recipe.source, network.name)
-        with learn.curves(CURVES):  # nothing is learnt, but `dvc plots` looks for the folder
-            adopt.save(PRETRAINED, weights, architecture, domain, drawn)
+        adopt.save(PRETRAINED, weights, architecture, domain, drawn)
+        learn.no_curves(CURVES)
         return
     device = pick_device(training.device)
     task = samples.read(processed, Path(f"data/splits/{source}.csv"), device)
