@@ -42,7 +42,7 @@ def save(folder: Path, weights: Weights, architecture: dict, domain: Domain, see
 
 
 def fit(tensors: Mapping[str, Tensor], network: nn.Module) -> tuple[dict[str, Tensor], str]:
-    """The tensors with kernels as deep, and a stem of as many channels, as the network has; and what became of the stem."""
+    """The tensors with kernels as deep, and a stem of as many channels, as the network has; and what the stem became."""
     wanted = network.state_dict()
     fitted = {name: _as_deep(tensor, wanted[name]) if name in wanted else tensor for name, tensor in tensors.items()}
     stem = next(name for name, tensor in wanted.items() if tensor.ndim > 3)  # the first convolution

@@ -1,4 +1,4 @@
-"""Layers that give the same bytes on every run, on a GPU too, and whose result for an image is its own, whatever the batch.
+"""Layers that give the same bytes on every run, on a GPU too, and to each image its own result, whatever the batch.
 
 Pooling is written as slices and means, whose gradients need no atomic additions: PyTorch lists the backward passes
 of its own max, average and adaptive pooling as non-deterministic on CUDA.
@@ -55,7 +55,8 @@ class FrozenNorm(nn.Module):
         self.register_buffer("running_var", torch.ones(planes))
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, training=False, eps=self.eps)
+        statistics = self.running_mean, self.running_var
+        return F.batch_norm(x, *statistics, self.weight, self.bias, training=False, eps=self.eps)
 
 
 class InflatedConv(nn.Conv3d):

@@ -57,7 +57,7 @@ def curves(folder: Path) -> Iterator[Callable[[Row], None]]:
 
 
 def no_curves(folder: Path) -> None:
-    """Write the curves of a stage that learnt nothing: tables without a row, which `dvc plots` takes for what they are."""
+    """Write the curves of a stage that learnt nothing: tables without a row, of which `dvc plots` draws nothing."""
     with whole_folder(folder) as partial:
         tables = partial / "plots/metrics"
         tables.mkdir(parents=True)

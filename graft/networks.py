@@ -56,7 +56,9 @@ def architecture(network: Network, domain: Domain) -> dict:
             f"expected {borrowed.DIMENSIONS[network.name]} numbers"
         )
     if network.name.endswith("-planes") and len(set(patch)) > 1:
-        raise InputError(f"preprocess.patch: got {patch} with network.name {network.name!r}, expected three equal sides")
+        raise InputError(
+            f"preprocess.patch: got {patch} with network.name {network.name!r}, expected three equal sides"
+        )
     if min(patch) < SMALLEST.get(network.name, 1):
         raise InputError(
             f"preprocess.patch: got {patch} with network.name {network.name!r}, "

@@ -169,13 +169,13 @@ class Params(Section):
             return self
         if start in self.domains or not (start in PUBLISHED or start.endswith(SUFFIXES)):
             raise ValueError(
-                f"pretrain.source: got {start!r}, expected {self.source!r}, as source says, to learn it, or the weights "
-                f"{', '.join(PUBLISHED)} or a file {', '.join(SUFFIXES)}"
+                f"pretrain.source: got {start!r}, expected {self.source!r}, as source says, to learn it, or the "
+                f"weights {', '.join(PUBLISHED)}, or a file {', '.join(SUFFIXES)}"
             )
         if not network.startswith(PUBLISHED.get(start, "")):
             raise ValueError(
-                f"network.name: got {network!r} with pretrain.source {start!r}, expected one that these weights are for: "
-                f"{PUBLISHED[start]}..."
+                f"network.name: got {network!r} with pretrain.source {start!r}, expected one that these weights "
+                f"are for, {PUBLISHED[start]}..."
             )
         if self.finetune.head == "pretrained":
             raise ValueError(

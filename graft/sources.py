@@ -32,7 +32,7 @@ class Weights:
 
 
 def find(source: str, network: str) -> Weights:
-    """The weights that `pretrain.source` names, for `network.name`; published ones are downloaded where they are not yet.
+    """The weights that `pretrain.source` names, for `network.name`; published ones are downloaded, once.
 
     Raises InputError where the file is missing and cannot be downloaded, is damaged, or holds something else.
     """
@@ -69,7 +69,7 @@ def from_torch_hub(url: str) -> Path:
 
 
 def from_hugging_face(network: str) -> tuple[Path, str]:
-    """The file of MedicalNet for a network `medicalnet-resnet18` in the cache of Hugging Face, whole, and its full name.
+    """The file of MedicalNet for `medicalnet-resnet18` in the cache of Hugging Face, whole, and its full name.
 
     Raises InputError where it is missing and cannot be downloaded, and where its SHA-256 is not that of its name.
     """
@@ -129,7 +129,7 @@ def read(path: Path) -> dict[str, Tensor]:
         content = {name.removeprefix("module."): tensor for name, tensor in content.items()}
     tensors = {name: tensor.float() for name, tensor in content.items() if not name.endswith("num_batches_tracked")}
     if spoilt := [name for name, tensor in tensors.items() if not tensor.isfinite().all()]:
-        raise InputError(f"{path.name}: {spoilt[0]} has NaN or infinite numbers, expected weights of a finished training")
+        raise InputError(f"{path.name}: {spoilt[0]} has NaN or infinite numbers, expected finite ones")
     return tensors
 
 

@@ -8,7 +8,7 @@ from torchvision.models import get_model
 
 from graft import adopt, model, networks, sources
 from graft.domain import Domain
-from graft.files import InputError, read_json
+from graft.files import InputError
 from graft.params import Network
 from graft.transfer import carry
 
@@ -33,7 +33,8 @@ def test_a_stem_summed_over_colours_says_of_a_grey_image_what_it_said_of_three_e
     grey, how = adopt.recolour(kernel, 1)
     assert grey.flatten().tolist() == [7.0] and how == "summed over 3 channels"
     kernel, image = torch.rand(4, 3, 3, 3), torch.rand(1, 1, 8, 8)
-    assert torch.allclose(F.conv2d(image, adopt.recolour(kernel, 1)[0]), F.conv2d(image.expand(-1, 3, -1, -1), kernel), atol=1e-5)
+    colours = F.conv2d(image.expand(-1, 3, -1, -1), kernel)
+    assert torch.allclose(F.conv2d(image, adopt.recolour(kernel, 1)[0]), colours, atol=1e-5)
 
 
 def test_a_grey_stem_repeated_over_colours_says_of_three_equal_colours_what_it_said_of_the_grey_image():
@@ -93,4 +94,4 @@ def test_the_same_weights_make_the_same_bytes(tmp_path):
     for _ in range(2):
         saved(tmp_path, "torchvision-resnet18", weights, domain(1, 16, 16))
         found.append([(tmp_path / "pretrained" / name).read_bytes() for name in ("weights.safetensors", "card.json")])
-    assert found[0] == found[1] and str(tmp_path) not in read_json(tmp_path / "pretrained/card.json")["weights"].values()
+    assert found[0] == found[1] and str(tmp_path) not in found[0][1].decode()

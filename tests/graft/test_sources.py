@@ -99,7 +99,7 @@ def lay_out_hub(hub: Path, depth: int) -> Path:
     folder = hub / f"models--TencentMedicalNet--MedicalNet-Resnet{depth}"
     for name in ("blobs", "refs", "snapshots/0123"):
         (folder / name).mkdir(parents=True)
-    network = nets.resnet10(spatial_dims=3, n_input_channels=1, feed_forward=False, shortcut_type="B", bias_downsample=False)
+    network = nets.resnet10(n_input_channels=1, feed_forward=False, shortcut_type="B", bias_downsample=False)
     state = {f"module.{name}": tensor for name, tensor in network.state_dict().items()}
     torch.save({"state_dict": state}, folder / "draft")
     blob = (folder / "draft").rename(folder / "blobs" / sha256(folder / "draft"))
