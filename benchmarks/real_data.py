@@ -128,6 +128,7 @@ def set_params(path: Path, labelled: float, weight: float) -> None:
         TARGET: _domain(TARGET, ["normal", "mass"], {**shares, "labelled": labelled}),
     }
     content |= {"source": SOURCE, "target": TARGET, "lambda": weight}
+    content["pretrain"]["source"] = SOURCE
     content["preprocess"]["patch"] = [32, 32, 32]
     with whole_file(path) as partial:
         yaml.dump(content, partial)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from graft import checkpoint, model
 from graft.console import progress, say
-from graft.files import sha256, whole_folder
+from graft.files import sha256, whole_folder, write_json
 from graft.samples import Task
 from graft.train import Plan, Row, fit
 
@@ -23,7 +23,7 @@ def train(network: nn.Module, task: Task, plan: Plan, log: Callable[[Row], None]
     """
     key = {
         "data": _data(task),
-        "start": _digest(parameter.detach().cpu().numpy().tobytes() for parameter in network.parameters()),
+        "start": _digest(tensor.cpu().numpy().tobytes() for tensor in network.state_dict().values()),
         "weights": None if weights is None else weights.tolist(),
         "device": str(next(network.parameters()).device),
         "plan": [plan.recipe, plan.training, plan.augment, plan.seed, plan.purpose],
@@ -54,6 +54,16 @@ def curves(folder: Path) -> Iterator[Callable[[Row], None]]:
             live.next_step()
 
         yield log
+
+
+def no_curves(folder: Path) -> None:
+    """Write the curves of a stage that learnt nothing: tables without a row, of which `dvc plots` draws nothing."""
+    with whole_folder(folder) as partial:
+        tables = partial / "plots/metrics"
+        tables.mkdir(parents=True)
+        for name in CURVES:
+            (tables / f"{name}.tsv").write_text(f"step\t{name}\n", encoding="utf-8")
+        write_json(partial / "metrics.json", {})
 
 
 def save(

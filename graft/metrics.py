@@ -22,12 +22,15 @@ DECIMALS = 6  # the last bits of a sum depend on the number of threads
 def assemble(
     source: Study,
     target: Study,
-    pretrained: Assessment,
+    pretrained: Assessment | None,
     models: Mapping[str, Assessment],
     baselines: Mapping[str, Assessment],
     bootstrap: Evaluate,
 ) -> dict:
-    """The whole of metrics.json as plain JSON values, checked: the same keys whatever the parameters."""
+    """The whole of metrics.json as plain JSON values, checked: the same keys whatever the parameters.
+
+    `pretrained` is None where its weights were learnt elsewhere, so that it knows no class of the source.
+    """
     confidence, classes = bootstrap.confidence, target.domain.classes
     size_alone = source.assess_size_alone()
     metrics = {
@@ -36,9 +39,9 @@ def assemble(
         "source": {
             "name": source.domain.name,
             "counts": source.counts(),
-            "pretrained": describe_auroc(pretrained, confidence),
+            "pretrained": pretrained and describe_auroc(pretrained, confidence),
             "size_alone": describe_auroc(size_alone, confidence),
-            "gain_over_size": describe_gain(pretrained, size_alone, confidence),
+            "gain_over_size": pretrained and describe_gain(pretrained, size_alone, confidence),
         },
         "target": {"name": target.domain.name, "counts": target.counts()},
         "models": {name: describe(model, classes, confidence) for name, model in models.items()},

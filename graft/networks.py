@@ -1,41 +1,45 @@
 """Networks by name: `build("resnet", ...)`.
 
-Every one of them gives the same bytes on every run, on a GPU too: pooling is written as slices and
-means, whose gradients need no atomic additions, and GroupNorm stands where BatchNorm would. (PyTorch
-lists the backward passes of its own max, average and adaptive pooling as non-deterministic on CUDA.)
+Every one of them gives the same bytes on every run, on a GPU too, as graft.layers says. BatchNorm stands in none of
+them: GroupNorm does, or FrozenNorm where published weights come with statistics.
 """
 
 from collections.abc import Sequence
-from functools import reduce
 
 import torch
 from torch import Tensor, nn
 
+from graft import borrowed
 from graft.domain import Domain
 from graft.files import InputError
+from graft.layers import GROUPS, MaxPool, reproducible
 from graft.params import Network
 
-GROUPS = 8  # channels are normalised in groups of an eighth of the planes
 HEADS = {"cnn": "head.", "resnet": "head.", "resnet10": "fc.", "resnet18": "fc.", "resnet50": "fc.",
-         "densenet121": "class_layers.out."}  # fmt: skip
+         "densenet121": "class_layers.out.", **dict.fromkeys(borrowed.DIMENSIONS, borrowed.HEAD)}  # fmt: skip
 SMALLEST = {"cnn": 4, "densenet121": 32}  # voxels a side that leave at least one behind all the halvings
 
 
-def build(name: str, *, patch: Sequence[int], channels: int, classes: int, width: int, seed: int) -> nn.Module:
+def build(
+    name: str, *, patch: Sequence[int], channels: int, classes: int, width: int, seed: int, norm: str = "group"
+) -> nn.Module:
     """A network with freshly drawn weights, the same for the same `seed`.
 
     Maps images (B, channels, *patch) in [0, 1] to logits (B, classes); two or three dimensions by the
     length of `patch`.
     `width` is the number of planes of the first block of `resnet`; the other networks have their own.
+    `norm` stands where the network of a library has BatchNorm: `group`, or `frozen` for weights with statistics.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
+        if name in borrowed.DIMENSIONS:
+            return borrowed.build(name, channels, classes, norm)
         if name == "cnn":
             network = SimpleCNN(patch, channels, classes)
         elif name == "resnet":
             network = ResNet(len(patch), channels, classes, width)
         else:
-            network = _monai(name, len(patch), channels, classes)
+            network = _monai(name, len(patch), channels, classes, norm)
     network.register_forward_pre_hook(_standardise)
     return network
 
@@ -43,9 +47,18 @@ def build(name: str, *, patch: Sequence[int], channels: int, classes: int, width
 def architecture(network: Network, domain: Domain) -> dict:
     """The arguments of `build`, less the seed, that make params.yaml's `network` fit a domain; a card keeps them.
 
-    Raises InputError where the patch is too small for the network.
+    Raises InputError where the network does not take such a patch.
     """
     channels, *patch = domain.images.shape[1:]
+    if len(patch) != borrowed.DIMENSIONS.get(network.name, len(patch)):
+        raise InputError(
+            f"preprocess.patch: got {patch} with network.name {network.name!r}, "
+            f"expected {borrowed.DIMENSIONS[network.name]} numbers"
+        )
+    if network.name.endswith("-planes") and len(set(patch)) > 1:
+        raise InputError(
+            f"preprocess.patch: got {patch} with network.name {network.name!r}, expected three equal sides"
+        )
     if min(patch) < SMALLEST.get(network.name, 1):
         raise InputError(
             f"preprocess.patch: got {patch} with network.name {network.name!r}, "
@@ -132,52 +145,16 @@ class Block(nn.Module):
         return (self.norm2(self.conv2(y)) + self.shortcut(x)).relu()
 
 
-class MaxPool(nn.Module):
-    """Maximum over windows of `kernel` voxels a side, stride 2, axis by axis."""
-
-    def __init__(self, kernel: int, padding: int = 0) -> None:
-        super().__init__()
-        self.kernel, self.padding = kernel, padding
-
-    def forward(self, x: Tensor) -> Tensor:
-        return _pool(x, self.kernel, self.padding, torch.maximum)
-
-
-class HalfMean(nn.Module):
-    """Mean over blocks of 2 voxels a side, axis by axis."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return _pool(x, 2, 0, torch.add) / 2 ** (x.ndim - 2)
-
-
-class GlobalMean(nn.Module):
-    """Mean over all spatial axes, kept as axes of length 1."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x.mean(tuple(range(2, x.ndim)), keepdim=True)
-
-
 def _standardise(_: nn.Module, inputs: tuple[Tensor]) -> Tensor:
     # Images lie in [0, 1], mostly near one end: around 0, with about unit variance, training starts at once.
     return (inputs[0] - 0.5) * 4
-
-
-def _pool(x: Tensor, kernel: int, padding: int, combine) -> Tensor:
-    for axis in range(2, x.ndim):
-        if padding:
-            edge = x.new_full((*x.shape[:axis], padding, *x.shape[axis + 1 :]), -torch.inf)
-            x = torch.cat([edge, x, edge], axis)
-        steps = (x.shape[axis] - kernel) // 2 + 1
-        ahead = (slice(None),) * axis
-        x = reduce(combine, [x[(*ahead, slice(k, k + 2 * steps - 1, 2))] for k in range(kernel)])
-    return x
 
 
 def _conv(dimensions: int) -> type[nn.Conv2d] | type[nn.Conv3d]:
     return {2: nn.Conv2d, 3: nn.Conv3d}[dimensions]
 
 
-def _monai(name: str, dimensions: int, channels: int, classes: int) -> nn.Module:
+def _monai(name: str, dimensions: int, channels: int, classes: int, norm: str) -> nn.Module:
     from monai.networks import nets  # late: it takes seconds, and the networks above do not need it
 
     if name == "densenet121":
@@ -187,19 +164,4 @@ def _monai(name: str, dimensions: int, channels: int, classes: int) -> nn.Module
         network = getattr(nets, name)(
             spatial_dims=dimensions, n_input_channels=channels, num_classes=classes, conv1_t_stride=2
         )
-    return _reproducible(network)
-
-
-def _reproducible(module: nn.Module) -> nn.Module:
-    for name, child in module.named_children():
-        if isinstance(child, nn.MaxPool2d | nn.MaxPool3d):
-            setattr(module, name, MaxPool(child.kernel_size, child.padding))
-        elif isinstance(child, nn.AvgPool2d | nn.AvgPool3d):
-            setattr(module, name, HalfMean())
-        elif isinstance(child, nn.AdaptiveAvgPool2d | nn.AdaptiveAvgPool3d):
-            setattr(module, name, GlobalMean())
-        elif isinstance(child, nn.BatchNorm2d | nn.BatchNorm3d):
-            setattr(module, name, nn.GroupNorm(GROUPS, child.num_features))
-        else:
-            _reproducible(child)
-    return module
+    return reproducible(network, norm)

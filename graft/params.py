@@ -16,6 +16,8 @@ Weight = Annotated[float, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
 Pair = Annotated[list[float], Field(min_length=2, max_length=2)]
+PUBLISHED = {"imagenet": "torchvision-", "kinetics": "video-", "medicalnet": "medicalnet-"}  # weights: their networks
+SUFFIXES = (".pt", ".pth", ".safetensors")  # files of weights
 
 
 class Section(BaseModel):
@@ -71,7 +73,14 @@ class Preprocess(Section):
 
 
 class Network(Section):
-    name: Literal["resnet", "cnn", "resnet10", "resnet18", "resnet50", "densenet121"]
+    name: Literal[
+        "resnet", "cnn", "resnet10", "resnet18", "resnet50", "densenet121",
+        "torchvision-resnet18", "torchvision-resnet18-planes", "torchvision-resnet18-inflated",
+        "torchvision-resnet34", "torchvision-resnet34-planes", "torchvision-resnet34-inflated",
+        "torchvision-resnet50", "torchvision-resnet50-planes", "torchvision-resnet50-inflated",
+        "video-r3d_18", "video-mc3_18", "video-r2plus1d_18",
+        "medicalnet-resnet10", "medicalnet-resnet18", "medicalnet-resnet34", "medicalnet-resnet50",
+    ]  # fmt: skip
     width: Annotated[int, Field(ge=8, multiple_of=8)]
 
 
@@ -105,6 +114,10 @@ class Recipe(Section):
     l2: Weight
 
 
+class Pretrain(Recipe):
+    source: str
+
+
 class Finetune(Recipe):
     penalty: Literal["l2", "l1"]
     head: Literal["new", "pretrained"]
@@ -132,7 +145,7 @@ class Params(Section):
     network: Network
     training: Training
     augment: Augment
-    pretrain: Recipe
+    pretrain: Pretrain
     finetune: Finetune
     regularize: Recipe
     ensemble: Ensemble
@@ -143,6 +156,28 @@ class Params(Section):
         for role in ("source", "target"):
             if getattr(self, role) not in self.domains:
                 raise ValueError(f"{role}: got {getattr(self, role)!r}, expected one of domains: {', '.join(self.domains)}")
+        return self
+
+    @model_validator(mode="after")
+    def _known_weights(self) -> "Params":
+        start, network = self.pretrain.source, self.network.name
+        if start == self.source:
+            return self
+        if start in self.domains or not (start in PUBLISHED or start.endswith(SUFFIXES)):
+            raise ValueError(
+                f"pretrain.source: got {start!r}, expected {self.source!r}, as source says, to learn it, or the "
+                f"weights {', '.join(PUBLISHED)}, or a file {', '.join(SUFFIXES)}"
+            )
+        if not network.startswith(PUBLISHED.get(start, "")):
+            raise ValueError(
+                f"network.name: got {network!r} with pretrain.source {start!r}, expected one that these weights "
+                f"are for, {PUBLISHED[start]}..."
+            )
+        if self.finetune.head == "pretrained":
+            raise ValueError(
+                f"finetune.head: got 'pretrained' with pretrain.source {start!r}, whose head knows other classes; "
+                "expected 'new'"
+            )
         return self
 
 

@@ -21,9 +21,13 @@ def lines(metrics: dict) -> Iterator[str]:
         yield _row(name, *_aurocs(model), *_gain(metrics["transfer_gain"].get(name)))
     for name, baseline in metrics["baselines"].items():
         yield _row(name.replace("_", " "), *_aurocs(baseline), "", "")
-    yield f"{source['name']}, which was learnt first:"
-    yield _row("", _heading(source, "test"), _heading(source, "external"), "gain over size, test", "p")
-    yield _row("pretrained", *_aurocs(source["pretrained"]), *_gain(source["gain_over_size"]))
+    if source["pretrained"]:
+        yield f"{source['name']}, which was learnt first:"
+        yield _row("", _heading(source, "test"), _heading(source, "external"), "gain over size, test", "p")
+        yield _row("pretrained", *_aurocs(source["pretrained"]), *_gain(source["gain_over_size"]))
+    else:
+        yield f"{source['name']}, which was not learnt: the pretrained weights come from elsewhere"
+        yield _row("", _heading(source, "test"), _heading(source, "external"), "", "")
     yield _row("size alone", *_aurocs(source["size_alone"]), "", "")
     yield f"best by {metrics['chosen']['by']}: {metrics['chosen']['model']}"
     yield _sentence(metrics, level)

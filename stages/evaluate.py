@@ -32,7 +32,8 @@ def main() -> None:
         Study.read(Path(f"data/processed/{name}"), Path(f"data/splits/{name}.csv"), settings.resamples, seed)
         for name in (source_name, target_name)
     )
-    pretrained = source.assess(load(PRETRAINED, device))
+    first = load(PRETRAINED, device)
+    pretrained = None if "weights" in first.card else source.assess(first)
     models = {name: target.assess(load(folder, device)) for name, folder in MODELS.items()}
     baselines = {"majority": target.assess_majority(), "size_alone": target.assess_size_alone()}
     metrics = assemble(source, target, pretrained, models, baselines, settings)

@@ -4,17 +4,21 @@ import pytest
 import torch
 from torch import nn
 
+from graft import borrowed
 from graft.domain import Domain
 from graft.files import InputError
-from graft.networks import HEADS, GlobalMean, HalfMean, MaxPool, architecture, build, for_domain, is_head
+from graft.layers import GlobalMean, HalfMean, MaxPool
+from graft.networks import HEADS, architecture, build, for_domain, is_head
 from graft.params import Network
+
+OWN = [name for name in HEADS if name not in borrowed.DIMENSIONS]  # those of the libraries: test_borrowed.py
 
 
 def make(name: str, patch=(32, 32), classes: int = 3, seed: int = 0) -> nn.Module:
     return build(name, patch=patch, channels=1, classes=classes, width=8, seed=seed)
 
 
-@pytest.mark.parametrize("name", HEADS)
+@pytest.mark.parametrize("name", OWN)
 @pytest.mark.parametrize("patch", [(32, 32), (32, 40, 32)])
 def test_maps_patches_to_logits_in_two_and_three_dimensions(name, patch):
     network = make(name, patch).eval()
@@ -23,7 +27,7 @@ def test_maps_patches_to_logits_in_two_and_three_dimensions(name, patch):
     assert [network.state_dict()[head].shape[0] for head in heads] == [3, 3]
 
 
-@pytest.mark.parametrize("name", HEADS)
+@pytest.mark.parametrize("name", OWN)
 def test_nothing_in_it_is_nondeterministic_on_a_gpu_or_depends_on_the_batch(name):
     forbidden = ("MaxPool1d", "MaxPool2d", "MaxPool3d", "AvgPool", "Adaptive", "BatchNorm", "Dropout")
     kinds = {type(module).__name__ for module in make(name, (16, 16, 16)).modules()}
@@ -68,6 +72,20 @@ def test_a_patch_too_small_for_the_network_names_the_parameter():
     assert architecture(Network(name="resnet", width=8), domain)["patch"] == [16, 16]
     with pytest.raises(InputError, match=r"preprocess\.patch: got \[16, 16\] .* at least 32"):
         architecture(Network(name="densenet121", width=8), domain)
+
+
+@pytest.mark.parametrize(
+    ("name", "patch", "expected"),
+    [
+        ("torchvision-resnet18", (16, 16, 16), "expected 2 numbers"),
+        ("torchvision-resnet18-inflated", (16, 16), "expected 3 numbers"),
+        ("torchvision-resnet18-planes", (16, 16, 8), "expected three equal sides"),
+    ],
+)
+def test_a_patch_of_other_dimensions_than_the_networks_names_the_parameter(name, patch, expected):
+    domain = Domain("d", np.zeros((1, 1, *patch), np.float16), pd.DataFrame(), ["a", "b"], {})
+    with pytest.raises(InputError, match=rf"preprocess\.patch: got .* '{name}', {expected}"):
+        architecture(Network(name=name, width=8), domain)
 
 
 def test_pretrained_and_target_images_must_have_one_shape():

@@ -33,6 +33,10 @@ def test_values_come_in_the_order_asked_for(tmp_path):
         ("- 160\n    - 0\n", "- 160\n    - 160\n", "domains.liver.window", "[160.0, 160.0]", "differ"),
         ("name: resnet ", "name: resnt ", "network.name", "'resnt'", "densenet121"),
         ("- 1.0\n  - 1.0\n  - 1.0\n", "- 1.0\n", "preprocess.spacing", "[1.0]", "at least 2"),
+        ("  source: lung ", "  source: liver ", "pretrain.source", "'liver'", "expected 'lung', as source says"),
+        ("  source: lung ", "  source: imagnet ", "pretrain.source", "'imagnet'", "imagenet, kinetics, medicalnet"),
+        ("  source: lung ", "  source: weights.ckpt ", "pretrain.source", "weights.ckpt", ".pt, .pth, .safetensors"),
+        ("  source: lung ", "  source: kinetics ", "network.name", "'resnet' with pretrain.source", "video-"),
         ("seed: 42", "seed: 42\nseed: 43", "seed", "duplicate key", "43"),
         ("seed: 42", "", "seed", "missing", "missing"),
     ],
@@ -44,6 +48,24 @@ def test_a_wrong_parameter_is_one_line_with_key_value_and_what_is_allowed(
         params.load(edited(tmp_path, before, after))
     message = str(caught.value)
     assert all(part in message for part in ("params.yaml", key, found, expected)) and "\n" not in message
+
+
+def test_weights_learnt_elsewhere_need_a_network_they_fit_and_a_new_head(tmp_path):
+    path = edited(tmp_path, "  source: lung ", "  source: imagenet ")
+    path.write_text(path.read_text().replace("name: resnet ", "name: torchvision-resnet18-planes "))
+    assert params.read("pretrain.source", path=path) == "imagenet"
+    path.write_text(path.read_text().replace("head: new ", "head: pretrained "))
+    with pytest.raises(InputError, match=r"finetune.head: got 'pretrained' with .*'imagenet'.* expected 'new'"):
+        params.load(path)
+
+
+def test_a_torchvision_tutorial_can_be_said(tmp_path):
+    path = edited(tmp_path, "  source: lung ", "  source: imagenet ")
+    text = path.read_text().replace("name: resnet ", "name: torchvision-resnet18 ").replace("batch: 8", "batch: 32")
+    text = text.replace("adamw ", "adam ").replace("epochs: 40", "epochs: 10").replace("lr: 0.002", "lr: 0.001")
+    text = text.replace("- 32\n  - 32\n  - 32", "- 224\n  - 224").replace("- 1.0\n  - 1.0\n  - 1.0", "- 1.0\n  - 1.0")
+    path.write_text(text)
+    assert params.read("training.batch", "training.optimizer", path=path) == (32, "adam")
 
 
 def test_no_file_and_no_mapping_are_told_apart(tmp_path):

@@ -95,6 +95,16 @@ def test_without_a_held_out_site(project):
     assert metrics["models"]["scratch"]["external"] is None and metrics["source"]["pretrained"]["external"] is None
 
 
+def test_weights_learnt_elsewhere_are_not_judged_on_the_source(project, capsys):
+    folder = evaluate.PRETRAINED
+    card = json.loads((folder / "card.json").read_text()) | {"classes": [], "weights": {"source": "imagenet"}}
+    (folder / "card.json").write_text(json.dumps(card))
+    evaluate.main()
+    source = json.loads(Path(OUTS[0]).read_text())["source"]
+    assert source["pretrained"] is None and source["gain_over_size"] is None and source["size_alone"]["test"]
+    assert "lung, which was not learnt: the pretrained weights come from elsewhere" in capsys.readouterr().out
+
+
 def test_predictions_are_what_the_weights_say(project):
     evaluate.main()
     table = pd.read_csv("metrics/predictions.csv")
