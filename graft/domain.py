@@ -8,7 +8,7 @@ import pandas as pd
 
 from graft.files import InputError, read_json, whole_folder, write_json
 
-COLUMNS = ("sample", "patient", "label", "site", "split", "origin", "size")
+COLUMNS = ("sample", "patient", "label", "site", "split", "origin", "size", "hash")
 PARTS = ("train", "validation", "test", "external")
 
 

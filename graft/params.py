@@ -1,6 +1,7 @@
 """`params.yaml`, checked once, where it enters."""
 
 import difflib
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -41,6 +42,7 @@ class Domain(Section):
     path: str
     classes: Annotated[list[str], Field(min_length=2)]
     window: Pair
+    patient_pattern: str | None
     split: Split
 
     @model_validator(mode="after")
@@ -49,6 +51,19 @@ class Domain(Section):
             raise ValueError("classes: expected names that differ")
         if self.window[0] == self.window[1]:
             raise ValueError(f"window: got {self.window}, expected two intensities that differ")
+        return self
+
+    @model_validator(mode="after")
+    def _finds_patients(self) -> "Domain":
+        try:
+            groups = re.compile(self.patient_pattern or "()").groups
+        except re.error as error:
+            groups = str(error)
+        if groups != 1:
+            raise ValueError(
+                f"patient_pattern: got {self.patient_pattern!r} ({groups if isinstance(groups, str) else f'{groups} groups'}), "
+                "expected null or a regular expression with one group, around the patient"
+            )
         return self
 
 

@@ -9,11 +9,15 @@ from graft.domain import Domain, Grid
 
 def main(name: str) -> None:
     """Write `data/processed/<name>`, and say what is in it."""
-    path, classes, window, shape = params.read(
-        f"domains.{name}.path", f"domains.{name}.classes", f"domains.{name}.window", "preprocess"
+    path, classes, window, pattern, shape = params.read(
+        f"domains.{name}.path",
+        f"domains.{name}.classes",
+        f"domains.{name}.window",
+        f"domains.{name}.patient_pattern",
+        "preprocess",
     )
     grid = Grid(tuple(shape.patch), tuple(shape.spacing), tuple(window))
-    made = raw.read(Path(path), name, classes, grid)
+    made = raw.read(Path(path), name, classes, grid, pattern)
     domain.write(Path("data/processed") / name, made)
     report(made)
 
