@@ -107,22 +107,22 @@ def _decode(path: Path) -> np.ndarray:
     if (frames := getattr(image, "n_frames", 1)) > 1:
         raise InputError(f"{path}: holds {frames} pictures, as an animation or pages, expected one")
     arguments, tags = image.tile[0].args, getattr(image, "tag_v2", {})
-    kept = arguments[0] if isinstance(arguments, tuple) else str(arguments)
-    deep = ";16" in kept or max(tags.get(ExifTags.Base.BitsPerSample, (8,))) > 8
+    kept = arguments[0] if isinstance(arguments, tuple) else str(arguments)  # how the file holds a pixel
     turned = image.getexif().get(ExifTags.Base.Orientation, 1) != 1
+    white = tags.get(ExifTags.Base.PhotometricInterpretation) == WHITE_IS_ZERO
+    deep = ";16" in kept or max(tags.get(ExifTags.Base.BitsPerSample, (8,))) > 8
     image = ImageOps.exif_transpose(image)
-    grey = image.mode.startswith(DEEP_GREY)
     _check_opaque(path, image)
-    if deep and not grey:
-        if turned or not kept.startswith(DEEP_COLOUR):
-            raise InputError(f"{path}: has more than 8 bits a channel ({kept}), expected RGB without alpha or rotation, or 8 bits")
-        return _deep_colour(path)
-    if grey and tags.get(ExifTags.Base.PhotometricInterpretation) == WHITE_IS_ZERO:
-        raise InputError(f"{path}: counts 16 bits from white to black, expected black as 0")
-    if grey:
+    if image.mode.startswith(DEEP_GREY):
+        if white:
+            raise InputError(f"{path}: counts 16 bits from white to black, expected black as 0")
         return np.asarray(image).astype(np.uint16)[..., None]
     if image.mode not in MODES:
-        raise InputError(f"{path}: has the colours {image.mode}, expected grey or RGB, of 8 or 16 bits")
+        raise InputError(f"{path}: has pixels of the mode {image.mode}, expected grey or RGB of 8 or 16 bits")
+    if deep:
+        if turned or not kept.startswith(DEEP_COLOUR):
+            raise InputError(f"{path}: has 16 bits as {kept}, expected RGB without alpha or rotation, or 8 bits")
+        return _deep_colour(path)
     pixels = np.asarray(image.convert(MODES[image.mode]))
     return pixels if pixels.ndim == 3 else pixels[..., None]
 
