@@ -8,7 +8,7 @@ import pandas as pd
 
 from graft.files import InputError, read_json, whole_folder, write_json
 
-COLUMNS = ("sample", "patient", "label", "site", "split", "origin", "size")
+COLUMNS = ("sample", "patient", "label", "site", "split", "origin", "size", "hash")
 PARTS = ("train", "validation", "test", "external")
 
 
@@ -23,6 +23,16 @@ class Grid:
     spacing: tuple[float, ...]
     window: tuple[float, float]
     intensity: str = "window"
+
+    def about(self, size: str, spaced: bool) -> dict:
+        """How a domain's images were made: `size` says what its index measures, `spaced` whether there are mm."""
+        return {
+            "patch": list(self.patch),
+            "spacing": list(self.spacing) if spaced else None,
+            "window": list(self.window),
+            "intensity": self.intensity,
+            "size": size,
+        }
 
 
 @dataclass(frozen=True)

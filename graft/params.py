@@ -1,6 +1,7 @@
 """`params.yaml`, checked once, where it enters."""
 
 import difflib
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -43,7 +44,8 @@ class Domain(Section):
     path: str
     classes: Annotated[list[str], Field(min_length=2)]
     window: Pair
-    intensity: Literal["window", "percentile", "zscore"] = "window"
+    intensity: Literal["window", "percentile", "zscore"]
+    patient_pattern: str | None
     split: Split
 
     @model_validator(mode="after")
@@ -54,6 +56,19 @@ class Domain(Section):
             raise ValueError(f"window: got {self.window}, expected two intensities that differ")
         if self.intensity == "percentile" and not all(0 <= end <= 100 for end in self.window):
             raise ValueError(f"window: got {self.window}, expected percentiles from 0 to 100, as intensity says")
+        return self
+
+    @model_validator(mode="after")
+    def _finds_patients(self) -> "Domain":
+        try:
+            groups = re.compile(self.patient_pattern or "()").groups
+        except re.error as error:
+            groups = str(error)
+        if groups != 1:
+            raise ValueError(
+                f"patient_pattern: got {self.patient_pattern!r} ({groups if isinstance(groups, str) else f'{groups} groups'}), "
+                "expected null or a regular expression with one group, around the patient"
+            )
         return self
 
 

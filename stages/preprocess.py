@@ -9,15 +9,16 @@ from graft.domain import Domain, Grid
 
 def main(name: str) -> None:
     """Write `data/processed/<name>`, and say what is in it."""
-    path, classes, window, intensity, shape = params.read(
+    path, classes, window, intensity, pattern, shape = params.read(
         f"domains.{name}.path",
         f"domains.{name}.classes",
         f"domains.{name}.window",
         f"domains.{name}.intensity",
+        f"domains.{name}.patient_pattern",
         "preprocess",
     )
     grid = Grid(tuple(shape.patch), tuple(shape.spacing), tuple(window), intensity)
-    made = raw.read(Path(path), name, classes, grid)
+    made = raw.read(Path(path), name, classes, grid, pattern)
     domain.write(Path("data/processed") / name, made)
     report(made)
 

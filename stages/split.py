@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from graft import params, split
+from graft import duplicates, params, split
 from graft.console import run, say
 from graft.domain import PARTS, Domain
 
@@ -14,6 +14,7 @@ def main(name: str) -> None:
     rules, seed = params.read(f"domains.{name}.split", "seed")
     domain = Domain.read(Path("data/processed") / name)
     parts = split.assign(name, domain.index, domain.classes, rules, seed)
+    duplicates.check(domain, parts)
     split.write(Path(f"data/splits/{name}.csv"), parts)
     report(domain, parts)
 

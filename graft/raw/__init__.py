@@ -1,7 +1,7 @@
 """Raw data in any of its forms, read as a domain.
 
 A form is a module with `read(path, name, classes, grid) -> Domain`, whose patients are still those of the data
-and whose labels and splits are known words. What marks a folder as being of that form stands in `_form`.
+and whose labels and splits are known words; folders of pictures also need a pattern to know patients by. What marks a folder as being of that form stands in `_form`.
 """
 
 import hashlib
@@ -10,28 +10,41 @@ import os
 from pathlib import Path
 from types import ModuleType
 
+from graft import duplicates
 from graft.console import say
 from graft.domain import Domain, Grid
 from graft.files import InputError
-from graft.raw import arrays, manifest, medmnist
+from graft.raw import arrays, folder, manifest, medmnist
 
 KEY_VARIABLE = "GRAFT_PATIENT_KEY"
 PUBLISHED_KEY = "graft: a published key, which hides nobody"
 
 
-def read(path: Path, name: str, classes: list[str], grid: Grid) -> Domain:
+def read(path: Path, name: str, classes: list[str], grid: Grid, patient_pattern: str | None = None) -> Domain:
     """Read the raw data at `path` as the domain `name`: one image of `grid` a lesion, patients as pseudonyms.
+
+    `patient_pattern` finds patients in the names of pictures, and no other form may have one.
 
     Raises InputError where the data is not as docs/data.md says, a class has no patients, or a patient is in
     two of the given splits.
     """
-    domain = _form(path).read(path, name, classes, grid)
+    form = _form(path)
+    if form is folder:
+        domain = folder.read(path, name, classes, grid, patient_pattern)
+    elif patient_pattern is None:
+        domain = form.read(path, name, classes, grid)
+    else:
+        raise InputError(
+            f"params.yaml: domains.{name}.patient_pattern: got {patient_pattern!r}, expected null, as {path} holds no "
+            "folders of pictures by class"
+        )
     _check_classes(path, domain)
     _check_splits(path, domain)
     key = os.environ.get(KEY_VARIABLE) or PUBLISHED_KEY
     if key == PUBLISHED_KEY:
         say(f"{name}: {KEY_VARIABLE} is not set, so pseudonyms are made with a key that everybody knows")
     domain.index["patient"] = [pseudonym(patient, key) for patient in domain.index["patient"]]
+    domain.index["hash"] = duplicates.hashes(domain.images)
     return domain
 
 
@@ -48,13 +61,14 @@ def _form(path: Path) -> ModuleType:
         manifest: (path / manifest.FILE).is_file(),
         arrays: any((path / file).is_file() for file in (arrays.DATA, arrays.LABELS)),
         medmnist: bool(medmnist.files(path)),
+        folder: not (path / manifest.FILE).is_file() and folder.holds(path),
     }
     forms = [form for form, there in found.items() if there]
     if len(forms) != 1:
         names = " and ".join(form.__name__.rpartition(".")[2] for form in forms) or "none of these"
         raise InputError(
             f"{path}: holds {names}, expected one form of raw data: {manifest.FILE}, "
-            f"{arrays.DATA} with {arrays.LABELS}, or one MedMNIST .npz (docs/data.md)"
+            f"{arrays.DATA} with {arrays.LABELS}, one MedMNIST .npz, or folders of pictures by class (docs/data.md)"
         )
     return forms[0]
 

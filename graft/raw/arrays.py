@@ -92,14 +92,7 @@ def to_domain(
         }
     )
     measured = "voxels above the window's floor"
-    about = {
-        "patch": list(grid.patch),
-        "spacing": None,
-        "window": list(grid.window),
-        "intensity": grid.intensity,
-        "size": measured,
-    }
-    return Domain(name, images, index, classes, about)
+    return Domain(name, images, index, classes, grid.about(measured, spaced=False))
 
 
 def label_names(labels: np.ndarray, classes: list[str], where: Path | str) -> list[str]:

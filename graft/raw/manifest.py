@@ -1,4 +1,4 @@
-"""Raw data as `manifest.csv`, a row a lesion, and volumes beside it."""
+"""Raw data as `manifest.csv`, a row a lesion, and volumes or pictures beside it."""
 
 import os
 from concurrent.futures import ProcessPoolExecutor
@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from graft import volumes
+from graft import pictures, volumes
 from graft.domain import Domain, Grid
 from graft.files import InputError
 from graft.intensity import to_raw
@@ -24,7 +24,7 @@ Found = tuple[np.ndarray, float | None]  # a patch (1, *patch) float16 and the d
 
 
 def read(path: Path, name: str, classes: list[str], grid: Grid) -> Domain:
-    """Cut a patch for each row of `manifest.csv`, in its order.
+    """Cut a patch for each row of `manifest.csv`, in its order; a picture is one lesion, and has no spacing.
 
     A volume is read once for all its lesions, and several volumes at a time. `size` is the diameter in mm that
     the rows or their masks give; where neither does, the number of voxels in the patch above the window's floor.
@@ -32,13 +32,18 @@ def read(path: Path, name: str, classes: list[str], grid: Grid) -> Domain:
     Raises InputError, with the row, for what docs/data.md lists.
     """
     lesions = read_rows(path, classes)
-    found = _cut_all(path / FILE, lesions, grid)
-    images = np.stack([patch for patch, _ in found])  # (N, 1, *patch)
-    diameters = [lesion.diameter_mm or masked for lesion, (_, masked) in zip(lesions, found)]
+    flat = pictures.is_picture(lesions[0].image)
+    if flat:
+        rows = [(f"{path / FILE}:{lesion.line}: ", lesion.image) for lesion in lesions]
+        images, masked = pictures.patches(name, rows, grid), [None] * len(rows)
+    else:
+        found = _cut_all(path / FILE, lesions, grid)
+        images, masked = np.stack([patch for patch, _ in found]), [diameter for _, diameter in found]  # (N, 1, *patch)
+    diameters = [lesion.diameter_mm or other for lesion, other in zip(lesions, masked)]
     if all(diameters):
         size, measured = np.round(diameters, 2), "diameter in mm"
     else:
-        size, measured = (images > 0).reshape(len(images), -1).sum(1), "voxels of the patch above the window's floor"
+        size, measured = (images > 0).any(1).reshape(len(images), -1).sum(1), "voxels of the patch above the window's floor"
     index = pd.DataFrame(
         {
             "sample": range(len(lesions)),
@@ -50,14 +55,7 @@ def read(path: Path, name: str, classes: list[str], grid: Grid) -> Domain:
             "size": np.asarray(size, float),
         }
     )
-    about = {
-        "patch": list(grid.patch),
-        "spacing": list(grid.spacing),
-        "window": list(grid.window),
-        "intensity": grid.intensity,
-        "size": measured,
-    }
-    return Domain(name, images, index, classes, about)
+    return Domain(name, images, index, classes, grid.about(measured, spaced=not flat))
 
 
 def _cut_all(table: Path, lesions: list[Lesion], grid: Grid) -> list[Found]:

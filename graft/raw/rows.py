@@ -8,6 +8,7 @@ from pathlib import Path
 
 from graft.domain import PARTS
 from graft.files import InputError
+from graft.pictures import is_picture
 
 FILE = "manifest.csv"
 REQUIRED = ("patient", "image", "label")
@@ -17,7 +18,7 @@ FRAMES = ("ras", "lps", "voxel")
 
 @dataclass(frozen=True)
 class Lesion:
-    """A row: `position` in mm along the axes of `frame`, or as a voxel index (i, j, k) counted from 0."""
+    """A row: `position` in mm along the axes of `frame`, or as a voxel index (i, j, k) counted from 0; None in pictures."""
 
     line: int
     patient: str
@@ -71,11 +72,11 @@ def _lines(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
 
 def _check_columns(path: Path, columns: list[str]) -> None:
     missing = [name for name in REQUIRED if name not in columns]
-    if "mask" not in columns:
+    if "mask" not in columns and any(name in columns for name in POSITION):
         missing += [name for name in POSITION if name not in columns]
     if missing:
         raise InputError(
-            f"{path}: has no column {', '.join(missing)}, expected {', '.join(REQUIRED)} and either x, y, z or mask "
+            f"{path}: has no column {', '.join(missing)}, expected {', '.join(REQUIRED)} and, for volumes, x, y, z or mask "
             f"(found {', '.join(columns) or 'none'})"
         )
     if len(set(columns)) < len(columns):
@@ -87,13 +88,16 @@ def _lesion(folder: Path, line: int, row: dict[str, str], classes: list[str]) ->
         if not row[name]:
             raise InputError(f"{name} is empty, expected text")
     mask = _inside(folder, "mask", row["mask"]) if row.get("mask") else None
-    position = _position(row)
-    if mask is None and position is None:
+    position, image = _position(row), _inside(folder, "image", row["image"])
+    placed = mask is not None or position is not None
+    if placed and is_picture(image):
+        raise InputError("gives a place in a picture, expected x, y, z and mask to be empty")
+    if not placed and not is_picture(image):
         raise InputError("gives no place, expected x, y and z, or mask")
     return Lesion(
         line=line,
         patient=row["patient"],
-        image=_inside(folder, "image", row["image"]),
+        image=image,
         label=_one_of("label", row["label"], classes),
         position=position,
         frame=_one_of("frame", row.get("frame", "").lower() or "ras", FRAMES),

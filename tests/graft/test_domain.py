@@ -13,9 +13,9 @@ def domain() -> Domain:
     """Three lesions, with texts that a reader of tables might take for numbers or for nothing."""
     index = pd.DataFrame(
         [
-            (0, "0012e00000000000", "benign", "NA", "", "manifest.csv:2", 4.25),
-            (1, "0012e00000000000", "malignant", "1.0", "train", "manifest.csv:3", 0.1 + 0.2),
-            (2, "nan", "benign", "", "train", "manifest.csv:4", 7.0),
+            (0, "0012e00000000000", "benign", "NA", "", "manifest.csv:2", 4.25, "0" * 16),
+            (1, "0012e00000000000", "malignant", "1.0", "train", "manifest.csv:3", 0.1 + 0.2, "1e" * 8),
+            (2, "nan", "benign", "", "train", "manifest.csv:4", 7.0, ""),
         ],
         columns=COLUMNS,
     )

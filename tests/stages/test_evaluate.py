@@ -27,6 +27,7 @@ def lay_out(name: str, sites: bool) -> None:
     index = pd.DataFrame({
         "sample": np.arange(48), "patient": [f"p{i:02}" for i in patient], "label": np.array(CLASSES)[patient // 4 % 2],
         "site": "", "split": "", "origin": "", "size": random.uniform(5, 30, 48),
+        "hash": "",
     })  # fmt: skip
     write(Path("data/processed") / name, Domain(name, random.random((48, 1, *PATCH)), index, CLASSES, {}))
     split = Path(f"data/splits/{name}.csv")
