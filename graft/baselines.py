@@ -1,9 +1,11 @@
-"""The two baselines that a model must beat: the majority class, and the size of the lesion alone."""
+"""The baselines that a model must beat: the majority class, the size of the lesion alone, the covariates alone."""
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
+
+ITERATIONS = 1000  # at most, of the regression on the covariates
 
 
 def majority(training: np.ndarray, cases: int, classes: int) -> np.ndarray:
@@ -23,14 +25,38 @@ def size_alone(training_sizes: np.ndarray, training: np.ndarray, sizes: np.ndarr
 
     Where the training part has one class only, this is `majority`.
     """
-    if len(np.unique(training)) < 2:
-        return majority(training, len(sizes), classes)
     above = training_sizes[training_sizes > 0]
     smallest = above.min() if len(above) else 1.0
     model = make_pipeline(StandardScaler(), LogisticRegression())
-    model.fit(_log(training_sizes, smallest), training)
-    probabilities = np.zeros((len(sizes), classes))
-    probabilities[:, model[-1].classes_] = model.predict_proba(_log(sizes, smallest))
+    return _regression(model, _log(training_sizes, smallest), training, _log(sizes, smallest), classes)
+
+
+def covariates_only(
+    training_covariates: np.ndarray, training: np.ndarray, covariates: np.ndarray, classes: int
+) -> np.ndarray:
+    """Probabilities (N, C) by logistic regression on the covariates as numbers, classes counted alike.
+
+    Args:
+        training_covariates: (T, K) of the training part, as `graft.covariates.Encoding` gives them.
+        training: (T,) class codes of the training part.
+        covariates: (N, K) to be judged.
+        classes: C; a class without a training case gets probability 0.
+
+    Where the training part has one class only, this is `majority`.
+    """
+    model = make_pipeline(LogisticRegression(class_weight="balanced", max_iter=ITERATIONS))
+    return _regression(model, training_covariates, training, covariates, classes)
+
+
+def _regression(
+    model: Pipeline, known: np.ndarray, training: np.ndarray, asked: np.ndarray, classes: int
+) -> np.ndarray:
+    """Probabilities (N, C) of the rows `asked` (N, F) by a classifier fitted on `known` (T, F)."""
+    if len(np.unique(training)) < 2:
+        return majority(training, len(asked), classes)
+    model.fit(known, training)
+    probabilities = np.zeros((len(asked), classes))
+    probabilities[:, model[-1].classes_] = model.predict_proba(asked)
     return probabilities
 
 

@@ -68,6 +68,7 @@ def save(
             "stage": plan.stage,
             "architecture": architecture,
             "classes": task.domain.classes,
+            **({"covariates": list(task.encoding.columns)} if task.encoding.width else {}),
             "preprocessing": task.domain.preprocessing,
             "data": _data(task),
             "training": {**plan.training.model_dump(), **plan.recipe.model_dump(), "seed": plan.seed},

@@ -15,7 +15,7 @@ def main() -> None:
     )
     device = pick_device(training.device)
     task = samples.read(Path("data/processed") / source, Path(f"data/splits/{source}.csv"), device)
-    architecture = networks.architecture(network, task.domain)
+    architecture = networks.architecture(network, task.domain, task.encoding.width)
     model = networks.build(**architecture, seed=derive(seed, "network")).to(device)
     plan = Plan(recipe, training, augment, seed, "pretrain")
     with learn.curves(Path("metrics/curves/pretrain")) as log:

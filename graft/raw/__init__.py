@@ -7,25 +7,38 @@ and whose labels and splits are known words. What marks a folder as being of tha
 import hashlib
 import hmac
 import os
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
 from graft.console import say
 from graft.domain import Domain, Grid
 from graft.files import InputError
-from graft.raw import arrays, manifest, medmnist
+from graft.raw import arrays, clinical, manifest, medmnist
 
 KEY_VARIABLE = "GRAFT_PATIENT_KEY"
 PUBLISHED_KEY = "graft: a published key, which hides nobody"
 
 
-def read(path: Path, name: str, classes: list[str], grid: Grid) -> Domain:
+def read(
+    path: Path, name: str, classes: list[str], grid: Grid, covariates: Mapping[str, str] | None = None
+) -> Domain:
     """Read the raw data at `path` as the domain `name`: one image of `grid` a lesion, patients as pseudonyms.
+
+    `covariates` are the columns of a manifest to keep beside the images, each with its kind; they are kept by name.
 
     Raises InputError where the data is not as docs/data.md says, a class has no patients, or a patient is in
     two of the given splits.
     """
-    domain = _form(path).read(path, name, classes, grid)
+    form, kinds = _form(path), dict(sorted((covariates or {}).items()))
+    if kinds and form is not manifest:
+        raise InputError(
+            f"params.yaml: domains.{name}.covariates: got {', '.join(kinds)}, expected {{}}, as {path} is no folder "
+            f"with a {manifest.FILE} and only that has columns"
+        )
+    table = clinical.read(path, kinds) if kinds else None  # before the volumes, which take minutes
+    domain = replace(form.read(path, name, classes, grid), kinds=kinds, covariates=table)
     _check_classes(path, domain)
     _check_splits(path, domain)
     key = os.environ.get(KEY_VARIABLE) or PUBLISHED_KEY
