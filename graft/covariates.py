@@ -112,7 +112,7 @@ def _encode(cells: pd.Series, column: Mapping) -> np.ndarray:
         encoded[known, 0] = (_numbers(cells[known]) - column["mean"]) / column["std"]
     elif column["kind"] == "category":
         encoded[:, :-1] = cells.astype(str).to_numpy()[:, None] == np.array(column["categories"], dtype=str)
-        known &= encoded.any(1)
+        known = encoded.any(1)
     else:
         for row in np.flatnonzero(known):
             encoded[row, :-1] = _counts(cells.iloc[row], column["name"])

@@ -28,8 +28,9 @@ class Domain:
 
     `images` (N, C, *spatial) float16 in [0, 1] are memory-mapped when they come from a file; `index` has a row
     for each, with COLUMNS; `preprocessing` has the patch in voxels, the spacing in mm a voxel (None where the
-    raw data has none), the window in raw intensities and what the column `size` measures. `kinds` has number, category or text for
-    each clinical covariate; `covariates` has their columns as text, a row a lesion, or is None without any.
+    raw data has none), the window in raw intensities and what the column `size` measures. `kinds` has number,
+    category or text for each clinical covariate, and `covariates` their columns as text, a row a lesion; without
+    any it is None.
     """
 
     name: str
