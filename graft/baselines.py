@@ -1,11 +1,12 @@
 """The baselines that a model must beat: the majority class, the size of the lesion alone, the covariates alone."""
 
 import numpy as np
+from scipy.special import softmax
 from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-ITERATIONS = 1000  # at most, of the regression on the covariates
+from graft.covariates import regress
 
 
 def majority(training: np.ndarray, cases: int, classes: int) -> np.ndarray:
@@ -25,10 +26,15 @@ def size_alone(training_sizes: np.ndarray, training: np.ndarray, sizes: np.ndarr
 
     Where the training part has one class only, this is `majority`.
     """
+    if len(np.unique(training)) < 2:
+        return majority(training, len(sizes), classes)
     above = training_sizes[training_sizes > 0]
     smallest = above.min() if len(above) else 1.0
     model = make_pipeline(StandardScaler(), LogisticRegression())
-    return _regression(model, _log(training_sizes, smallest), training, _log(sizes, smallest), classes)
+    model.fit(_log(training_sizes, smallest), training)
+    probabilities = np.zeros((len(sizes), classes))
+    probabilities[:, model[-1].classes_] = model.predict_proba(_log(sizes, smallest))
+    return probabilities
 
 
 def covariates_only(
@@ -40,24 +46,10 @@ def covariates_only(
         training_covariates: (T, K) of the training part, as `graft.covariates.Encoding` gives them.
         training: (T,) class codes of the training part.
         covariates: (N, K) to be judged.
-        classes: C; a class without a training case gets probability 0.
-
-    Where the training part has one class only, this is `majority`.
+        classes: C; where one has no training case, all are equally likely.
     """
-    model = make_pipeline(LogisticRegression(class_weight="balanced", max_iter=ITERATIONS))
-    return _regression(model, training_covariates, training, covariates, classes)
-
-
-def _regression(
-    model: Pipeline, known: np.ndarray, training: np.ndarray, asked: np.ndarray, classes: int
-) -> np.ndarray:
-    """Probabilities (N, C) of the rows `asked` (N, F) by a classifier fitted on `known` (T, F)."""
-    if len(np.unique(training)) < 2:
-        return majority(training, len(asked), classes)
-    model.fit(known, training)
-    probabilities = np.zeros((len(asked), classes))
-    probabilities[:, model[-1].classes_] = model.predict_proba(asked)
-    return probabilities
+    weights, bias = regress(training_covariates, training, classes, balanced=True)
+    return softmax(covariates @ weights.T + bias, axis=1)
 
 
 def _log(sizes: np.ndarray, smallest: float) -> np.ndarray:

@@ -12,6 +12,7 @@ import pandas as pd
 
 from graft.files import InputError
 
+ITERATIONS = 1000  # of a regression at most
 WORD_BUCKETS = 64  # that the words of a text are hashed into
 
 
@@ -78,6 +79,28 @@ def fit(table: pd.DataFrame, kinds: Mapping[str, str], domain: str) -> Encoding:
             column["categories"] = sorted(set(known.astype(str)))
         columns.append(column)
     return Encoding(columns)
+
+
+def regress(encoded: np.ndarray, labels: np.ndarray, classes: int, balanced: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Weights (C, K) and bias (C,) of the logits that the covariates alone give: a logistic regression.
+
+    Args:
+        encoded: (N, K) of a training part.
+        labels: (N,) class codes; where one of the C classes has no case, all weights are 0.
+        classes: C.
+        balanced: whether classes count alike whatever their numbers.
+
+    The regression has scikit-learn's L2 penalty, ½|w|², so a number that is always 0 has the weight 0.
+    """
+    from sklearn.linear_model import LogisticRegression  # late: it takes a second
+
+    if len(np.unique(labels)) < classes:
+        return np.zeros((classes, encoded.shape[1])), np.zeros(classes)
+    model = LogisticRegression(class_weight="balanced" if balanced else None, max_iter=ITERATIONS).fit(encoded, labels)
+    if classes == 2:  # one logit z for the two: −z/2 and z/2 have the same softmax
+        halves = np.array([[-0.5], [0.5]])
+        return halves * model.coef_, halves[:, 0] * model.intercept_
+    return model.coef_, model.intercept_
 
 
 def withheld(table: pd.DataFrame) -> pd.DataFrame:

@@ -92,9 +92,8 @@ def is_head(network: str, tensor: str) -> bool:
 class JointHead(nn.Linear):
     """A last layer over the features of the image and K covariates: (B, F) ⊕ (B, K) to (B, classes).
 
-    It starts as the head that it replaces, with zeros for the covariates: one that is never seen in training, as a
-    marker of missing values where none are, goes on to say nothing. The networks' `forward` knows images only, so
-    the covariates are handed over beforehand, to `take`.
+    It starts as the head that it replaces, with zeros for the covariates. The networks' `forward` knows images only,
+    so the covariates are handed over beforehand, to `take`.
     """
 
     def __init__(self, head: nn.Linear, covariates: int) -> None:
@@ -103,6 +102,12 @@ class JointHead(nn.Linear):
             self.weight.zero_()[:, : head.in_features] = head.weight
             self.bias.copy_(head.bias)
         self.covariates: Tensor | None = None
+
+    @torch.no_grad()
+    def start(self, weights: Tensor, bias: Tensor) -> None:
+        """Add weights (classes, K) of the covariates and their bias (classes,), as known before any image is seen."""
+        self.weight[:, -weights.shape[1] :] += weights
+        self.bias += bias
 
     def take(self, _: nn.Module, inputs: tuple[Tensor, Tensor]) -> Tensor:
         """Keep the covariates of the batch, and pass on its images."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 SUSPICIOUS_AUROC = 0.9  # of covariates alone: above it they may have been written down after the diagnosis
-WIDTHS = (13, 21, 21, 25, 6)
+WIDTHS = (15, 21, 21, 25, 6)
 SENTENCES = {
     "helps": "Transfer helps",
     "harms": "Transfer harms",

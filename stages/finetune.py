@@ -33,6 +33,8 @@ def main(init: str) -> None:
         model = networks.build(**architecture, seed=derive(seed, "network")).to(device)
         pull, card = None, {"parent": None}
     plan = Plan(recipe, training, augment, seed, f"finetune-{init}", pull)
+    if init == "scratch" or recipe.head == "new":
+        learn.start_head(model, task, plan)
     with learn.curves(Path("metrics/curves") / plan.stage) as log:
         best = learn.train(model, task, plan, log)
     learn.save(Path("models/finetuned") / init, [model], architecture, task, plan, **card, scores=best)

@@ -18,6 +18,7 @@ def main() -> None:
     architecture = networks.architecture(network, task.domain, task.encoding.width)
     model = networks.build(**architecture, seed=derive(seed, "network")).to(device)
     plan = Plan(recipe, training, augment, seed, "pretrain")
+    learn.start_head(model, task, plan)
     with learn.curves(Path("metrics/curves/pretrain")) as log:
         best = learn.train(model, task, plan, log)
     learn.save(Path("models/pretrained"), [model], architecture, task, plan, parent=None, scores=best)

@@ -31,6 +31,8 @@ def test_values_come_in_the_order_asked_for(tmp_path):
         ("batch: 8", "batch: 0", "training.batch", "0", "greater than or equal to 1"),
         ("target: liver", "target: livr", "target", "'livr'", "lung, liver"),
         ("- 160\n    - 0\n", "- 160\n    - 160\n", "domains.liver.window", "[160.0, 160.0]", "differ"),
+        ("covariates: {}", "covariates:\n      age: real", "covariates.age", "'real'", "'category' or 'text'"),
+        ("covariates: {}", "covariates:\n      label: category", "lung.covariates", "'label'", "none of sample"),
         ("name: resnet ", "name: resnt ", "network.name", "'resnt'", "densenet121"),
         ("- 1.0\n  - 1.0\n  - 1.0\n", "- 1.0\n", "preprocess.spacing", "[1.0]", "at least 2"),
         ("seed: 42", "seed: 42\nseed: 43", "seed", "duplicate key", "43"),
