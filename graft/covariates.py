@@ -4,6 +4,7 @@ A table of covariates has a row a lesion and holds text: a number, a category as
 hashed bag of words. An empty cell is a value that is not known.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -51,7 +52,7 @@ class Encoding:
         """
         if absent := [name for name in self.names if name not in table]:
             raise InputError(
-                f"covariates: no column {', '.join(absent)}, expected {', '.join(self.names)}, as the model learnt with"
+                f"covariates: no column {', '.join(absent)}, expected {', '.join(self.names)}, as the model learnt"
             )
         blocks = [np.zeros((len(table), 0)), *(_encode(table[column["name"]], column) for column in self.columns)]
         return np.concatenate(blocks, axis=1).astype(np.float32)
@@ -116,7 +117,8 @@ def bag(texts: Sequence[str]) -> list[str]:
     """
     from sklearn.feature_extraction.text import HashingVectorizer  # late: it takes a second
 
-    counts = HashingVectorizer(n_features=WORD_BUCKETS, norm=None, alternate_sign=False).transform(texts)  # (N, buckets)
+    hashing = HashingVectorizer(n_features=WORD_BUCKETS, norm=None, alternate_sign=False)
+    counts = hashing.transform(texts)  # (N, WORD_BUCKETS), sparse
     counts.sort_indices()
     rows = zip(np.split(counts.indices, counts.indptr[1:-1]), np.split(counts.data, counts.indptr[1:-1]))
     return [" ".join(f"{bucket}:{count:.0f}" for bucket, count in zip(*row)) for row in rows]
@@ -151,7 +153,7 @@ def _counts(cell: str, name: str) -> np.ndarray:
             bucket, count = pair.split(":")
             counts[int(bucket)] = int(count)
     except (AttributeError, ValueError, IndexError) as error:
-        raise InputError(f"covariates: {name} is {cell!r}, expected words as graft.covariates.bag hashes them") from error
+        raise InputError(f"covariates: {name} is {cell!r}, expected what graft.covariates.bag makes of a text") from error
     return counts / np.linalg.norm(counts)
 
 
@@ -160,8 +162,16 @@ def _known(cells: pd.Series) -> np.ndarray:
     return (cells.notna() & (cells.astype(str).str.strip() != "")).to_numpy(bool)
 
 
+def to_number(cell: str | float) -> float:
+    """The number in a cell; NaN where there is none."""
+    try:
+        return float(cell)
+    except (TypeError, ValueError):
+        return math.nan
+
+
 def _numbers(cells: pd.Series) -> np.ndarray:
-    numbers = pd.to_numeric(cells, errors="coerce").to_numpy(float)
+    numbers = np.array([to_number(cell) for cell in cells])
     if not np.isfinite(numbers).all():
         wrong = cells[~np.isfinite(numbers)].iloc[0]
         raise InputError(f"covariates: {cells.name} is {wrong!r}, expected a number, or nothing where it is not known")

@@ -41,7 +41,7 @@ def _ablation(metrics: dict) -> Iterator[str]:
     for name in ("image_only", "covariates_only", "both"):
         yield _row(name.replace("_", " "), *_aurocs(found[name]), "", "")
     yield _row("image adds", *_gains(found["gain_of_image"]), "", "")
-    yield _row("they add", *_gains(found["gain_of_covariates"]), "", "")
+    yield _row("covariates add", *_gains(found["gain_of_covariates"]), "", "")
     for part, scores in found["covariates_only"].items():
         if scores and (scores["auroc"]["value"] or 0) > SUSPICIOUS_AUROC:
             yield (

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from graft.covariates import bag
+from graft.covariates import bag, to_number
 from graft.files import InputError
 from graft.raw.rows import FILE, lines
 
@@ -27,7 +27,7 @@ def read(folder: Path, kinds: Mapping[str, str]) -> pd.DataFrame:
                 f"(found {', '.join(row)})"
             )
         for name, kind in kinds.items():
-            if kind == "number" and row[name] and not _is_number(row[name]):
+            if kind == "number" and row[name] and not math.isfinite(to_number(row[name])):
                 raise InputError(
                     f"{path}:{line}: {name} is {row[name]!r}, expected a number, or nothing where it is not known"
                 )
@@ -39,13 +39,6 @@ def read(folder: Path, kinds: Mapping[str, str]) -> pd.DataFrame:
         elif kind == "text":
             table[name] = bag(table[name].tolist())
     return table
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        return math.isfinite(float(cell))
-    except ValueError:
-        return False
 
 
 def _check_categories(path: Path, cells: pd.Series) -> None:

@@ -78,7 +78,7 @@ def test_no_covariates_are_no_numbers():
         ({"number": ["", ""]}, {}, r"domains.liver: the covariate 'number' is empty in all 2 lesions"),
         ({"number": ["1", "2"]}, {"number": ["old"]}, "number is 'old', expected a number"),
         ({"number": ["1", "2"]}, {"category": ["f"]}, "no column number, expected number"),
-        ({"text": bag(["scar"])}, {"text": ["old scar"]}, "text is 'old scar', expected words as"),
+        ({"text": bag(["scar"])}, {"text": ["old scar"]}, "text is 'old scar', expected what"),
     ],
 )
 def test_what_cannot_be_encoded_is_one_line(columns, asked, told):
