@@ -145,7 +145,8 @@ def failures(gates: list[Gate], document: dict, before: dict | None) -> list[str
 def table(metrics: dict) -> list[dict[str, str]]:
     """A row a model and baseline: AUROC with its interval on each part, and the gain over scratch."""
     rows = []
-    for name, model in (metrics["models"] | metrics["baselines"]).items():
+    known = {name: model for name, model in (metrics["models"] | metrics["baselines"]).items() if model}
+    for name, model in known.items():
         gain = metrics["transfer_gain"].get(name, {})
         row = {"model": name.replace("_", " ")}
         for part in ("test", "external"):

@@ -1,9 +1,12 @@
-"""The two baselines that a model must beat: the majority class, and the size of the lesion alone."""
+"""The baselines that a model must beat: the majority class, the size of the lesion alone, the covariates alone."""
 
 import numpy as np
+from scipy.special import softmax
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+
+from graft.covariates import regress
 
 
 def majority(training: np.ndarray, cases: int, classes: int) -> np.ndarray:
@@ -32,6 +35,21 @@ def size_alone(training_sizes: np.ndarray, training: np.ndarray, sizes: np.ndarr
     probabilities = np.zeros((len(sizes), classes))
     probabilities[:, model[-1].classes_] = model.predict_proba(_log(sizes, smallest))
     return probabilities
+
+
+def covariates_only(
+    training_covariates: np.ndarray, training: np.ndarray, covariates: np.ndarray, classes: int
+) -> np.ndarray:
+    """Probabilities (N, C) by logistic regression on the covariates as numbers, classes counted alike.
+
+    Args:
+        training_covariates: (T, K) of the training part, as `graft.covariates.Encoding` gives them.
+        training: (T,) class codes of the training part.
+        covariates: (N, K) to be judged.
+        classes: C; where one has no training case, all are equally likely.
+    """
+    weights, bias = regress(training_covariates, training, classes, balanced=True)
+    return softmax(covariates @ weights.T + bias, axis=1)
 
 
 def _log(sizes: np.ndarray, smallest: float) -> np.ndarray:

@@ -1,6 +1,7 @@
 """A processed domain: one image a lesion, and what is known of it."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -41,7 +42,9 @@ class Domain:
 
     `images` (N, C, *spatial) float16 in [0, 1] are memory-mapped when they come from a file; `index` has a row
     for each, with COLUMNS; `preprocessing` has the patch in voxels, the spacing in mm a voxel (None where the
-    raw data has none), the window, the intensity that it counts in and what the column `size` measures.
+    raw data has none), the window, the intensity that it counts in and what the column `size` measures. `kinds` has
+    number, category or text for each clinical covariate, and `covariates` their columns as text, a row a lesion;
+    without any it is None.
     """
 
     name: str
@@ -49,6 +52,8 @@ class Domain:
     index: pd.DataFrame
     classes: list[str]
     preprocessing: dict
+    kinds: Mapping[str, str] = field(default_factory=dict)
+    covariates: pd.DataFrame | None = None
 
     @classmethod
     def read(cls, folder: Path) -> "Domain":
@@ -67,7 +72,13 @@ class Domain:
             raise InputError(f"{folder}: images.npy has {len(images)} rows, index.csv {len(index)}, expected as many")
         if unknown := set(index["label"]) - set(classes):
             raise InputError(f"{folder / 'index.csv'}: has the label {min(unknown)!r}, expected one of {classes}")
-        return cls(name, images, index, classes, about)
+        kinds = about.pop("covariates", {})
+        covariates = _read_covariates(folder / "covariates.csv", kinds, len(index)) if kinds else None
+        return cls(name, images, index, classes, about, kinds, covariates)
+
+    def clinical(self, rows: np.ndarray) -> pd.DataFrame:
+        """The covariates of these rows; a table without columns where the domain has none."""
+        return pd.DataFrame(index=rows) if self.covariates is None else self.covariates.iloc[rows]
 
 
 def read_index(path: Path) -> pd.DataFrame:
@@ -82,10 +93,27 @@ def read_index(path: Path) -> pd.DataFrame:
     return index
 
 
+def _read_covariates(path: Path, kinds: Mapping[str, str], count: int) -> pd.DataFrame:
+    try:
+        table = pd.read_csv(path, dtype=str, keep_default_na=False)
+        samples, table = table["sample"].astype("int64"), table[list(kinds)]
+    except (OSError, ValueError, KeyError) as error:
+        names = ", ".join(("sample", *kinds))
+        raise InputError(f"{path}: cannot be read, expected the columns {names} ({error})") from error
+    if not np.array_equal(samples, np.arange(count)):
+        raise InputError(f"{path}: expected `sample` to count from 0 to {count - 1}, as in index.csv")
+    return table
+
+
 def write(folder: Path, domain: Domain) -> None:
-    """Write images.npy, index.csv and domain.json to `folder`, all or none of them."""
+    """Write images.npy, index.csv, domain.json and, where there are any, covariates.csv to `folder`, all or none."""
     about = {"name": domain.name, "classes": list(domain.classes), **domain.preprocessing}
+    if domain.kinds:
+        about["covariates"] = dict(domain.kinds)
     with whole_folder(folder) as partial:
         np.save(partial / "images.npy", np.asarray(domain.images, dtype=np.float16), allow_pickle=False)
         domain.index.to_csv(partial / "index.csv", columns=list(COLUMNS), index=False, lineterminator="\n")
+        if domain.covariates is not None:
+            table = domain.covariates.rename_axis("sample")
+            table.to_csv(partial / "covariates.csv", columns=list(domain.kinds), lineterminator="\n")
         write_json(partial / "domain.json", about)

@@ -3,13 +3,16 @@
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import product
 from pathlib import Path
 
+import torch
 from torch import Tensor, nn
 
-from graft import checkpoint, model
+from graft import checkpoint, covariates, model
 from graft.console import progress, say
 from graft.files import sha256, whole_folder, write_json
+from graft.networks import JointHead
 from graft.samples import Task
 from graft.train import Plan, Row, fit
 
@@ -38,6 +41,19 @@ def train(network: nn.Module, task: Task, plan: Plan, log: Callable[[Row], None]
             log(row)
 
         return fit(network, task, plan, checkpoint.Checkpoint(plan.stage, key), each, weights)
+
+
+def start_head(network: nn.Module, task: Task, plan: Plan) -> None:
+    """Let a new head begin with what the covariates of the training part alone say, and learn on from there.
+
+    An image tells a few training lesions apart within some steps: from 0, nothing would be left for the covariates
+    to explain, and they would not be learnt. Without covariates the head stays as it is.
+    """
+    heads = [module for module in network.modules() if isinstance(module, JointHead)]
+    labels, balanced = task.train.labels.cpu().numpy(), plan.training.class_weights == "balanced"
+    for head, known in product(heads, task.train.known(slice(None))):
+        told = covariates.regress(known.cpu().numpy(), labels, len(task.domain.classes), balanced)
+        head.start(*(torch.from_numpy(numbers).to(head.weight) for numbers in told))
 
 
 @contextmanager
@@ -78,6 +94,7 @@ def save(
             "stage": plan.stage,
             "architecture": architecture,
             "classes": task.domain.classes,
+            **({"covariates": list(task.encoding.columns)} if task.encoding.width else {}),
             "preprocessing": task.domain.preprocessing,
             "data": _data(task),
             "training": {**plan.training.model_dump(), **plan.recipe.model_dump(), "seed": plan.seed},

@@ -15,6 +15,7 @@ from graft.study import Study
 
 SCHEMA_VERSION = 1
 SCHEMA = Path(__file__).with_name("metrics.schema.json")
+COVARIATES = "covariates_only"  # the baseline of a target that names covariates
 REFERENCE = "scratch"  # what the transfer gain is measured against
 DECIMALS = 6  # the last bits of a sum depend on the number of threads
 
@@ -26,10 +27,12 @@ def assemble(
     models: Mapping[str, Assessment],
     baselines: Mapping[str, Assessment],
     bootstrap: Evaluate,
+    withheld: Assessment | None = None,
 ) -> dict:
     """The whole of metrics.json as plain JSON values, checked: the same keys whatever the parameters.
 
     `pretrained` is None where its weights were learnt elsewhere, so that it knows no class of the source.
+    `withheld` is the chosen model, judged without the covariates that it learnt with.
     """
     confidence, classes = bootstrap.confidence, target.domain.classes
     size_alone = source.assess_size_alone()
@@ -45,13 +48,17 @@ def assemble(
         },
         "target": {"name": target.domain.name, "counts": target.counts()},
         "models": {name: describe(model, classes, confidence) for name, model in models.items()},
-        "baselines": {name: describe(baseline, classes, confidence) for name, baseline in baselines.items()},
+        "baselines": {
+            **{name: describe(baseline, classes, confidence) for name, baseline in baselines.items()},
+            **({} if COVARIATES in baselines else {COVARIATES: None}),
+        },
         "transfer_gain": {
             name: describe_gain(model, models[REFERENCE], confidence)
             for name, model in models.items()
             if name != REFERENCE
         },
         "chosen": {"model": choose(models), "by": "validation log loss"},
+        "ablation": withheld and describe_ablation(models[choose(models)], withheld, baselines[COVARIATES], confidence),
     }
     metrics = clean(metrics)
     metrics["verdict"] = verdict(metrics["transfer_gain"]["transfer"]["test"])  # as rounded, as the reader sees it
@@ -79,6 +86,16 @@ def describe_gain(model: Assessment, reference: Assessment, confidence: float) -
     """AUROC less that of the reference, paired, on each of TESTS, or None."""
     parts = reference.parts
     return {part: gain(model.parts[part], parts[part], confidence) if part in parts else None for part in TESTS}
+
+
+def describe_ablation(both: Assessment, image: Assessment, covariates: Assessment, confidence: float) -> dict:
+    """What the image and the covariates each know: AUROC of both, of either alone, and what each adds, paired."""
+    alone = {"both": both, "image_only": image, COVARIATES: covariates}
+    return {
+        **{name: describe_auroc(assessment, confidence) for name, assessment in alone.items()},
+        "gain_of_image": describe_gain(both, covariates, confidence),
+        "gain_of_covariates": describe_gain(both, image, confidence),
+    }
 
 
 def choose(models: Mapping[str, Assessment]) -> str:

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from safetensors.torch import save as as_bytes
 from torch import Tensor, nn
 
+from graft.covariates import Encoding
 from graft.files import InputError, read_json, sha256, write_json
 from graft.networks import build
 
@@ -25,21 +27,46 @@ class Model:
     card: dict
     networks: Sequence[nn.Module]
 
+    @property
+    def encoding(self) -> Encoding:
+        """How the covariates that the model learnt with become numbers."""
+        return Encoding(self.card.get("covariates", ()))
+
     @torch.inference_mode()
-    def predict(self, images: np.ndarray | Tensor) -> np.ndarray:
-        """Class probabilities (N, classes) float64 of images (N, C, *spatial) in [0, 1]."""
+    def predict(self, images: np.ndarray | Tensor, covariates: pd.DataFrame | None = None) -> np.ndarray:
+        """Class probabilities (N, classes) float64 of images (N, C, *spatial) in [0, 1].
+
+        A model that learnt with covariates needs theirs, N rows as `covariates.csv` of a processed domain has them,
+        empty where a value is not known. Other columns are ignored.
+
+        Raises InputError where the images have another shape, or the covariates are not there.
+        """
         if list(images.shape[1:]) != [self.card["architecture"]["channels"], *self.card["architecture"]["patch"]]:
             raise InputError(
                 f"images: got the shape {tuple(images.shape[1:])}, expected {self.card['architecture']['channels']} "
                 f"channels of {self.card['architecture']['patch']}, as the model learnt on"
             )
         device = next(self.networks[0].parameters()).device
+        encoded = self._encode(covariates, len(images))
         chunks = [torch.zeros(0, len(self.card["classes"]), dtype=torch.float64)]
         for start in range(0, len(images), BATCH):
-            batch = torch.as_tensor(images[start : start + BATCH]).to(device, torch.float32)
+            batch = [torch.as_tensor(images[start : start + BATCH]).to(device, torch.float32)]
+            batch += [torch.from_numpy(known[start : start + BATCH]).to(device) for known in encoded]
             shares = zip(self.card["shares"], self.networks, strict=True)
-            chunks.append(sum(share * network(batch).double().softmax(1).cpu() for share, network in shares))
+            chunks.append(sum(share * network(*batch).double().softmax(1).cpu() for share, network in shares))
         return torch.cat(chunks).numpy()
+
+    def _encode(self, covariates: pd.DataFrame | None, count: int) -> list[np.ndarray]:
+        """The covariates (N, K) as the network takes them: one array, or none for a model of images alone."""
+        if not self.encoding.width:
+            return []
+        if covariates is None or len(covariates) != count:
+            found = "none" if covariates is None else f"{len(covariates)} rows"
+            raise InputError(
+                f"covariates: got {found}, expected {', '.join(self.encoding.names)} of {count} images, as the model "
+                "learnt with them"
+            )
+        return [self.encoding.encode(covariates)]
 
 
 def pick_device(name: str) -> torch.device:

@@ -21,30 +21,45 @@ SMALLEST = {"cnn": 4, "densenet121": 32}  # voxels a side that leave at least on
 
 
 def build(
-    name: str, *, patch: Sequence[int], channels: int, classes: int, width: int, seed: int, norm: str = "group"
+    name: str,
+    *,
+    patch: Sequence[int],
+    channels: int,
+    classes: int,
+    width: int,
+    seed: int,
+    norm: str = "group",
+    covariates: int = 0,
 ) -> nn.Module:
     """A network with freshly drawn weights, the same for the same `seed`.
 
     Maps images (B, channels, *patch) in [0, 1] to logits (B, classes); two or three dimensions by the
-    length of `patch`.
+    length of `patch`. With `covariates` it takes a second argument, (B, covariates), which its head reads beside
+    the features of the image.
     `width` is the number of planes of the first block of `resnet`; the other networks have their own.
     `norm` stands where the network of a library has BatchNorm: `group`, or `frozen` for weights with statistics.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         if name in borrowed.DIMENSIONS:
-            return borrowed.build(name, channels, classes, norm)
-        if name == "cnn":
+            network = borrowed.build(name, channels, classes, norm)
+        elif name == "cnn":
             network = SimpleCNN(patch, channels, classes)
         elif name == "resnet":
             network = ResNet(len(patch), channels, classes, width)
         else:
             network = _monai(name, len(patch), channels, classes, norm)
-    network.register_forward_pre_hook(_standardise)
+    if name not in borrowed.DIMENSIONS:  # these know the mean and deviation of what they learnt from
+        network.register_forward_pre_hook(_standardise)
+    if covariates:
+        where = HEADS[name].rstrip(".")
+        head = JointHead(network.get_submodule(where), covariates)
+        network.set_submodule(where, head)
+        network.register_forward_pre_hook(head.take, prepend=True)
     return network
 
 
-def architecture(network: Network, domain: Domain) -> dict:
+def architecture(network: Network, domain: Domain, covariates: int = 0) -> dict:
     """The arguments of `build`, less the seed, that make params.yaml's `network` fit a domain; a card keeps them.
 
     Raises InputError where the network does not take such a patch.
@@ -65,11 +80,12 @@ def architecture(network: Network, domain: Domain) -> dict:
             f"expected at least {SMALLEST[network.name]} voxels a side"
         )
     classes = len(domain.classes)
-    return {"name": network.name, "patch": patch, "channels": channels, "classes": classes, "width": network.width}
+    found = {"name": network.name, "patch": patch, "channels": channels, "classes": classes, "width": network.width}
+    return _with_covariates(found, covariates)
 
 
-def for_domain(source: dict, domain: Domain) -> dict:
-    """The architecture of a pretrained network with the classes of another domain.
+def for_domain(source: dict, domain: Domain, covariates: int = 0) -> dict:
+    """The architecture of a pretrained network with the classes and the covariates of another domain.
 
     Raises InputError where that domain's images have another shape.
     """
@@ -79,12 +95,48 @@ def for_domain(source: dict, domain: Domain) -> dict:
             f"domain {domain.name}: images have {channels} channels of {patch}, expected "
             f"{source['channels']} of {source['patch']}, as the pretrained network has"
         )
-    return {**source, "classes": len(domain.classes)}
+    return _with_covariates({**source, "classes": len(domain.classes)}, covariates)
+
+
+def _with_covariates(architecture: dict, covariates: int) -> dict:
+    """Named where there are some only, so that the card of a network of images alone does not speak of them."""
+    images = {name: value for name, value in architecture.items() if name != "covariates"}
+    return {**images, "covariates": covariates} if covariates else images
 
 
 def is_head(network: str, tensor: str) -> bool:
     """Whether a tensor belongs to the last layer, whose rows are the classes."""
     return tensor.startswith(HEADS[network])
+
+
+class JointHead(nn.Linear):
+    """A last layer over the features of the image and K covariates: (B, F) ⊕ (B, K) to (B, classes).
+
+    It starts as the head that it replaces, with zeros for the covariates. The networks' `forward` knows images only,
+    so the covariates are handed over beforehand, to `take`.
+    """
+
+    def __init__(self, head: nn.Linear, covariates: int) -> None:
+        super().__init__(head.in_features + covariates, head.out_features)
+        with torch.no_grad():
+            self.weight.zero_()[:, : head.in_features] = head.weight
+            self.bias.copy_(head.bias)
+        self.covariates: Tensor | None = None
+
+    @torch.no_grad()
+    def start(self, weights: Tensor, bias: Tensor) -> None:
+        """Add weights (classes, K) of the covariates and their bias (classes,), as known before any image is seen."""
+        self.weight[:, -weights.shape[1] :] += weights
+        self.bias += bias
+
+    def take(self, _: nn.Module, inputs: tuple[Tensor, Tensor]) -> Tensor:
+        """Keep the covariates of the batch, and pass on its images."""
+        images, self.covariates = inputs
+        return images
+
+    def forward(self, features: Tensor) -> Tensor:
+        covariates, self.covariates = self.covariates, None
+        return super().forward(torch.cat([features, covariates], 1))
 
 
 class SimpleCNN(nn.Module):

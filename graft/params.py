@@ -16,6 +16,7 @@ Share = Annotated[float, Field(ge=0, lt=1)]
 Weight = Annotated[float, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
+Kind = Literal["number", "category", "text"]
 Pair = Annotated[list[float], Field(min_length=2, max_length=2)]
 PUBLISHED = {"imagenet": "torchvision-", "kinetics": "video-", "medicalnet": "medicalnet-"}  # weights: their networks
 SUFFIXES = (".pt", ".pth", ".safetensors")  # files of weights
@@ -25,6 +26,10 @@ class Section(BaseModel):
     """A part of params.yaml: unknown keys, other types, NaN and infinity are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+# Columns of a manifest that say who or what a lesion is: learnt from, they would be the answer or nothing.
+NO_COVARIATES = ("sample", "patient", "image", "label", "mask", "frame", "split")
 
 
 class Split(Section):
@@ -46,6 +51,7 @@ class Domain(Section):
     window: Pair
     intensity: Literal["window", "percentile", "zscore"]
     patient_pattern: str | None
+    covariates: dict[str, Kind]
     split: Split
 
     @model_validator(mode="after")
@@ -56,6 +62,11 @@ class Domain(Section):
             raise ValueError(f"window: got {self.window}, expected two intensities that differ")
         if self.intensity == "percentile" and not all(0 <= end <= 100 for end in self.window):
             raise ValueError(f"window: got {self.window}, expected percentiles from 0 to 100, as intensity says")
+        if refused := [name for name in self.covariates if name.strip() != name or not name or name in NO_COVARIATES]:
+            raise ValueError(
+                f"covariates: got {refused[0]!r}, expected a column of manifest.csv that describes the patient or the "
+                f"lesion, none of {', '.join(NO_COVARIATES)}"
+            )
         return self
 
     @model_validator(mode="after")

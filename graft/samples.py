@@ -8,48 +8,64 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from graft import split
+from graft import covariates, split
+from graft.covariates import Encoding
 from graft.domain import Domain
 
 
 @dataclass(frozen=True)
 class Samples:
-    """N lesions: images (N, C, *spatial) float16 in [0, 1], labels (N,) int64, patients (N,)."""
+    """N lesions: images (N, C, *spatial) float16 in [0, 1], labels (N,) int64, patients (N,).
+
+    `covariates` (N, K) float32 are those of the lesions as numbers, or None where the domain has none.
+    """
 
     images: Tensor
     labels: Tensor
     patients: np.ndarray
+    covariates: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def bytes(self) -> Iterator[bytes]:
-        """The bytes of the images and of the labels, for a hash of what was learnt from."""
-        for tensor in (self.images, self.labels):
+        """The bytes of the images, the labels and the covariates, for a hash of what was learnt from."""
+        for tensor in (self.images, self.labels, *self.known(slice(None))):
             yield tensor.cpu().numpy().tobytes()
+
+    def known(self, rows: Tensor | slice) -> tuple[Tensor, ...]:
+        """What a network takes beside the images of these rows: their covariates (B, K), or nothing."""
+        return () if self.covariates is None else (self.covariates[rows],)
 
 
 @dataclass(frozen=True)
 class Task:
-    """What a network can learn from one domain."""
+    """What a network can learn from one domain, and how its covariates were made into numbers."""
 
     domain: Domain
     train: Samples
     validation: Samples
+    encoding: Encoding = Encoding()
 
 
-def read(domain_folder: Path, split_file: Path, device: torch.device) -> Task:
-    """The training and validation parts; a domain's patches fit in memory, so they go to the device once."""
+def read(domain_folder: Path, split_file: Path, device: torch.device, encoding: Encoding | None = None) -> Task:
+    """The training and validation parts; a domain's patches fit in memory, so they go to the device once.
+
+    `encoding` is that of the network which learns on, if it has learnt here before; without it, the training part
+    teaches one.
+    """
     domain = Domain.read(domain_folder)
     parts = split.read(split_file, domain.index)
-    return Task(domain, *(_part(domain, parts[part], device) for part in ("train", "validation")))
+    encoding = encoding or covariates.fit(domain.clinical(parts["train"]), domain.kinds, domain.name)
+    return Task(domain, *(_part(domain, parts[part], encoding, device) for part in ("train", "validation")), encoding)
 
 
-def _part(domain: Domain, rows: np.ndarray, device: torch.device) -> Samples:
+def _part(domain: Domain, rows: np.ndarray, encoding: Encoding, device: torch.device) -> Samples:
     index = domain.index.iloc[rows]
     labels = [domain.classes.index(label) for label in index["label"]]
     return Samples(
         torch.from_numpy(np.ascontiguousarray(domain.images[rows])).to(device),
         torch.tensor(labels, dtype=torch.int64, device=device),
         index["patient"].to_numpy(),
+        torch.from_numpy(encoding.encode(domain.clinical(rows))).to(device) if encoding.width else None,
     )

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from graft import split
-from graft.baselines import majority, size_alone
+from graft import covariates, split
+from graft.baselines import covariates_only, majority, size_alone
 from graft.domain import PARTS, Domain
 from graft.files import InputError
 from graft.judge import Assessment, Cases, assess, codes
@@ -40,14 +40,23 @@ class Study:
                 cases[part] = Cases.of(domain.index.iloc[rows[part]], domain.classes, wanted, random)
         return cls(domain, rows, cases)
 
-    def assess(self, model: Model) -> Assessment:
-        """Judge a model; raises InputError where it knows other classes."""
+    def assess(self, model: Model, withhold: bool = False) -> Assessment:
+        """Judge a model, where `withhold` with none of the covariates known.
+
+        Raises InputError where it knows other classes, or learnt with covariates that the domain does not have.
+        """
         if model.card["classes"] != self.domain.classes:
             raise InputError(
                 f"{model.card.get('stage', 'model')}: knows the classes {model.card['classes']}, "
                 f"expected {self.domain.classes} as in the domain {self.domain.name!r}"
             )
-        return self._assess(lambda part: model.predict(self.domain.images[self.rows[part]]))
+        hide = covariates.withheld if withhold else lambda known: known
+
+        def predict(part: str) -> np.ndarray:
+            images = self.domain.images[self.rows[part]]
+            return model.predict(images, *(hide(known) for known in self._clinical(part)))
+
+        return self._assess(predict)
 
     def assess_majority(self) -> Assessment:
         """Judge the baseline that always says how common each class was in the training part."""
@@ -60,6 +69,17 @@ class Study:
         sizes = {part: self._index(part)["size"].to_numpy(float) for part in self.rows}
         return self._assess(lambda part: size_alone(sizes["train"], training, sizes[part], len(self.domain.classes)))
 
+    def assess_covariates_only(self) -> Assessment | None:
+        """Judge the baseline that knows only the covariates of each lesion; None where the domain has none."""
+        if not self.domain.kinds:
+            return None
+        training = codes(self._index("train"), self.domain.classes)
+        tables = {part: self.domain.clinical(self.rows[part]) for part in self.rows}
+        encoding = covariates.fit(tables["train"], self.domain.kinds, self.domain.name)
+        known = {part: encoding.encode(table) for part, table in tables.items()}
+        classes = len(self.domain.classes)
+        return self._assess(lambda part: covariates_only(known["train"], training, known[part], classes))
+
     def counts(self) -> dict:
         """Patients and lesions of each of PARTS, or None: in all and by class.
 
@@ -70,6 +90,10 @@ class Study:
     def _count(self, rows: pd.DataFrame) -> dict:
         by_class = {name: _count(rows[rows["label"] == name]) for name in self.domain.classes}
         return {**_count(rows), "by_class": by_class}
+
+    def _clinical(self, part: str) -> list[pd.DataFrame]:
+        """What a model may know beside the images of a part: the table of the covariates, or nothing."""
+        return [self.domain.clinical(self.rows[part])] if self.domain.kinds else []
 
     def _index(self, part: str) -> pd.DataFrame:
         return self.domain.index.iloc[self.rows[part]]

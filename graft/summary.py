@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-WIDTHS = (13, 21, 21, 25, 6)
+SUSPICIOUS_AUROC = 0.9  # of covariates alone: above it they may have been written down after the diagnosis
+WIDTHS = (15, 21, 21, 25, 6)
 SENTENCES = {
     "helps": "Transfer helps",
     "harms": "Transfer harms",
@@ -20,7 +21,9 @@ def lines(metrics: dict) -> Iterator[str]:
     for name, model in metrics["models"].items():
         yield _row(name, *_aurocs(model), *_gain(metrics["transfer_gain"].get(name)))
     for name, baseline in metrics["baselines"].items():
-        yield _row(name.replace("_", " "), *_aurocs(baseline), "", "")
+        if baseline:
+            yield _row(name.replace("_", " "), *_aurocs(baseline), "", "")
+    yield from _ablation(metrics)
     if source["pretrained"]:
         yield f"{source['name']}, which was learnt first:"
         yield _row("", _heading(source, "test"), _heading(source, "external"), "gain over size, test", "p")
@@ -31,6 +34,24 @@ def lines(metrics: dict) -> Iterator[str]:
     yield _row("size alone", *_aurocs(source["size_alone"]), "", "")
     yield f"best by {metrics['chosen']['by']}: {metrics['chosen']['model']}"
     yield _sentence(metrics, level)
+
+
+def _ablation(metrics: dict) -> Iterator[str]:
+    """What the covariates add, and whether they say too much, where the target has any."""
+    found = metrics["ablation"]
+    if not found:
+        return
+    yield f"{metrics['chosen']['model']} with the image, the covariates and both:"
+    for name in ("image_only", "covariates_only", "both"):
+        yield _row(name.replace("_", " "), *_aurocs(found[name]), "", "")
+    yield _row("image adds", *_gains(found["gain_of_image"]), "", "")
+    yield _row("covariates add", *_gains(found["gain_of_covariates"]), "", "")
+    for part, scores in found["covariates_only"].items():
+        if scores and (scores["auroc"]["value"] or 0) > SUSPICIOUS_AUROC:
+            yield (
+                f"The covariates alone score AUROC {scores['auroc']['value']:.3f} on the {part} part: one of them says "
+                "nearly all by itself. Is it known before the diagnosis?"
+            )
 
 
 def _sentence(metrics: dict, level: str) -> str:
@@ -47,6 +68,10 @@ def _heading(domain: dict, part: str) -> str:
 
 def _aurocs(model: dict) -> tuple[str, str]:
     return tuple(_interval(model[part]["auroc"] if model[part] else None, "") for part in ("test", "external"))
+
+
+def _gains(parts: dict) -> tuple[str, str]:
+    return tuple(_interval(parts[part], "+") for part in ("test", "external"))
 
 
 def _gain(parts: dict | None) -> tuple[str, str]:

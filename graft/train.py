@@ -123,7 +123,8 @@ def _train_epoch(state: _State, train: Samples, weights: Tensor, plan: Plan, epo
 
         def loss(everything: Tensor, labels: Tensor = labels, rows: Tensor = rows) -> Tensor:
             copies = len(everything) // len(rows)
-            each = F.cross_entropy(network(everything), labels.repeat(copies), reduction="none")
+            known = (covariates.repeat(copies, 1) for covariates in train.known(rows))  # (B, K), none or one
+            each = F.cross_entropy(network(everything, *known), labels.repeat(copies), reduction="none")
             return each * weights[rows].repeat(copies)
 
         data_loss = augmented_loss(loss, images, transforms)
@@ -159,7 +160,8 @@ def _penalty(network: nn.Module, plan: Plan) -> Tensor:
 def logits(network: nn.Module, samples: Samples) -> Tensor:
     """The logits (N, classes) of samples as they are, without transforms."""
     network.eval()
-    return torch.cat([network(images.float()) for images in samples.images.split(64)])
+    batches = (slice(start, start + 64) for start in range(0, len(samples), 64))
+    return torch.cat([network(samples.images[rows].float(), *samples.known(rows)) for rows in batches])
 
 
 def _validate(network: nn.Module, validation: Samples, classes: Tensor) -> Row:

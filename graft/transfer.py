@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from graft.covariates import Encoding
 from graft.files import InputError
 from graft.networks import is_head
 
@@ -52,6 +53,17 @@ def carry(source: Mapping[str, Tensor], network: nn.Module, name: str, *, head: 
         for tensor in wanted:
             target[tensor].copy_(source[tensor])
     return Carried(sorted(wanted), sorted(set(target) - wanted), sorted(set(source) - wanted))
+
+
+def same_covariates(source: Encoding, target: Encoding) -> None:
+    """Raise InputError where a head that learnt with the covariates of `source` cannot read those of `target`."""
+    if source.layout != target.layout:
+        found, wanted = (", ".join(encoding.names) or "none" for encoding in (source, target))
+        also = " with the same categories" if found == wanted else ""
+        raise InputError(
+            f"finetune.head: got 'pretrained', a head that learnt with the covariates {found}, but the target has "
+            f"{wanted}; expected the same ones{also}, or head: new"
+        )
 
 
 def _shape(tensors: Mapping[str, Tensor], name: str) -> str:

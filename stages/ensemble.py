@@ -17,7 +17,8 @@ def main(method: str) -> None:
     one_of("stages.ensemble", method, ("bagging", "boosting"))
     target, training, augment, recipe, seed = params.read("target", "training", "augment", "ensemble", "seed")
     device = pick_device(training.device)
-    task = samples.read(Path("data/processed") / target, Path(f"data/splits/{target}.csv"), device)
+    start = load(REGULARIZED)
+    task = samples.read(Path("data/processed") / target, Path(f"data/splits/{target}.csv"), device, start.encoding)
     plan = Plan(recipe, training, augment, seed, f"ensemble-{method}")
     scores = []
     with learn.curves(Path("metrics/curves") / plan.stage) as log:
@@ -32,8 +33,7 @@ def main(method: str) -> None:
         else:
             members, shares = ensemble.boost(fit, task, recipe.members, training.class_weights)
     card = {"parent": learn.parent(REGULARIZED), "shares": shares, "scores": scores}
-    architecture = load(REGULARIZED).card["architecture"]
-    learn.save(Path("models/ensemble") / method, members, architecture, task, plan, **card)
+    learn.save(Path("models/ensemble") / method, members, start.card["architecture"], task, plan, **card)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from pathlib import Path
 from graft import params
 from graft.console import run, say
 from graft.files import whole_file, whole_folder, write_json
-from graft.metrics import assemble, headline
+from graft.metrics import COVARIATES, assemble, choose, headline
 from graft.model import load, pick_device
 from graft.study import Study
 from graft.summary import lines
@@ -36,7 +36,11 @@ def main() -> None:
     pretrained = None if "weights" in first.card else source.assess(first)
     models = {name: target.assess(load(folder, device)) for name, folder in MODELS.items()}
     baselines = {"majority": target.assess_majority(), "size_alone": target.assess_size_alone()}
-    metrics = assemble(source, target, pretrained, models, baselines, settings)
+    withheld = None
+    if known := target.assess_covariates_only():
+        baselines[COVARIATES] = known
+        withheld = target.assess(load(MODELS[choose(models)], device), withhold=True)
+    metrics = assemble(source, target, pretrained, models, baselines, settings, withheld)
     told = target.cases, target.domain.classes, models | baselines
 
     with whole_folder(BEST) as folder:

@@ -9,28 +9,32 @@ from graft.domain import Domain, Grid
 
 def main(name: str) -> None:
     """Write `data/processed/<name>`, and say what is in it."""
-    path, classes, window, intensity, pattern, shape = params.read(
+    path, classes, window, intensity, pattern, covariates, shape = params.read(
         f"domains.{name}.path",
         f"domains.{name}.classes",
         f"domains.{name}.window",
         f"domains.{name}.intensity",
         f"domains.{name}.patient_pattern",
+        f"domains.{name}.covariates",
         "preprocess",
     )
     grid = Grid(tuple(shape.patch), tuple(shape.spacing), tuple(window), intensity)
-    made = raw.read(Path(path), name, classes, grid, pattern)
+    made = raw.read(Path(path), name, classes, grid, patient_pattern=pattern, covariates=covariates)
     domain.write(Path("data/processed") / name, made)
     report(made)
 
 
 def report(made: Domain) -> None:
-    """Say what the domain holds by class, site and given split, and how far size alone tells two classes apart."""
+    """Say what the domain holds by class, site, split and covariate, and how far size alone tells two classes apart."""
     index = made.index
     say(f"{made.name}: {len(index)} lesions of {index['patient'].nunique()} patients, images {made.images.shape[1:]}")
     for column in ("label", "site", "split"):
         for value, rows in index.groupby(column):
             if value:
                 say(f"  {column} {value}: {len(rows)} lesions of {rows['patient'].nunique()} patients")
+    for column, kind in made.kinds.items():
+        missing = int((made.covariates[column] == "").sum())
+        say(f"  covariate {column} ({kind}): {len(index) - missing} of {len(index)} lesions, {missing} missing")
     if len(made.classes) == 2:
         from sklearn.metrics import roc_auc_score
 

@@ -26,9 +26,10 @@ def main() -> None:
         return
     device = pick_device(training.device)
     task = samples.read(processed, Path(f"data/splits/{source}.csv"), device)
-    architecture = networks.architecture(network, task.domain)
+    architecture = networks.architecture(network, task.domain, task.encoding.width)
     model = networks.build(**architecture, seed=drawn).to(device)
     plan = Plan(recipe, training, augment, seed, "pretrain")
+    learn.start_head(model, task, plan)
     with learn.curves(CURVES) as log:
         best = learn.train(model, task, plan, log)
     learn.save(PRETRAINED, [model], architecture, task, plan, parent=None, scores=best)

@@ -13,8 +13,8 @@ GRAFTED = Path("models/finetuned/transfer")
 def main() -> None:
     target, training, augment, recipe, seed = params.read("target", "training", "augment", "regularize", "seed")
     device = pick_device(training.device)
-    task = samples.read(Path("data/processed") / target, Path(f"data/splits/{target}.csv"), device)
     grafted = load(GRAFTED, device)
+    task = samples.read(Path("data/processed") / target, Path(f"data/splits/{target}.csv"), device, grafted.encoding)
     plan = Plan(recipe, training, augment, seed, "regularize", keep_start=True)
     with learn.curves(Path("metrics/curves/regularize")) as log:
         best = learn.train(grafted.networks[0], task, plan, log)

@@ -7,6 +7,8 @@ and whose labels and splits are known words; folders of pictures also need a pat
 import hashlib
 import hmac
 import os
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -14,30 +16,43 @@ from graft import duplicates
 from graft.console import say
 from graft.domain import Domain, Grid
 from graft.files import InputError
-from graft.raw import arrays, folder, manifest, medmnist
+from graft.raw import arrays, clinical, folder, manifest, medmnist
 
 KEY_VARIABLE = "GRAFT_PATIENT_KEY"
 PUBLISHED_KEY = "graft: a published key, which hides nobody"
 
 
-def read(path: Path, name: str, classes: list[str], grid: Grid, patient_pattern: str | None = None) -> Domain:
+def read(
+    path: Path,
+    name: str,
+    classes: list[str],
+    grid: Grid,
+    *,
+    patient_pattern: str | None = None,
+    covariates: Mapping[str, str] | None = None,
+) -> Domain:
     """Read the raw data at `path` as the domain `name`: one image of `grid` a lesion, patients as pseudonyms.
 
-    `patient_pattern` finds patients in the names of pictures, and no other form may have one.
+    `patient_pattern` finds patients in the names of pictures, and no other form may have one. `covariates` are the
+    columns of a manifest to keep beside the images, each with its kind; they are kept by name.
 
     Raises InputError where the data is not as docs/data.md says, a class has no patients, or a patient is in
     two of the given splits.
     """
-    form = _form(path)
-    if form is folder:
-        domain = folder.read(path, name, classes, grid, patient_pattern)
-    elif patient_pattern is None:
-        domain = form.read(path, name, classes, grid)
-    else:
+    form, kinds = _form(path), dict(sorted((covariates or {}).items()))
+    if patient_pattern is not None and form is not folder:
         raise InputError(
             f"params.yaml: domains.{name}.patient_pattern: got {patient_pattern!r}, expected null, as {path} holds no "
             "folders of pictures by class"
         )
+    if kinds and form is not manifest:
+        raise InputError(
+            f"params.yaml: domains.{name}.covariates: got {', '.join(kinds)}, expected {{}}, as {path} is no folder "
+            f"with a {manifest.FILE} and only that has columns"
+        )
+    table = clinical.read(path, kinds) if kinds else None  # before the volumes, which take minutes
+    more = [patient_pattern] if form is folder else []
+    domain = replace(form.read(path, name, classes, grid, *more), kinds=kinds, covariates=table)
     _check_classes(path, domain)
     _check_splits(path, domain)
     key = os.environ.get(KEY_VARIABLE) or PUBLISHED_KEY

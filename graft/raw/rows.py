@@ -43,7 +43,7 @@ def read_rows(folder: Path, classes: list[str]) -> list[Lesion]:
     """
     path = folder / FILE
     lesions = []
-    for line, row in _lines(path):
+    for line, row in lines(path):
         try:
             lesions.append(_lesion(folder, line, row, classes))
         except InputError as error:
@@ -54,7 +54,7 @@ def read_rows(folder: Path, classes: list[str]) -> list[Lesion]:
     return lesions
 
 
-def _lines(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
+def lines(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
     """Line numbers and cells without the blanks around them; raises InputError where a column is missing."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:

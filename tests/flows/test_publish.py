@@ -35,7 +35,7 @@ def document(bagging: float = 0.8, started: str = "2026-01-02T03:04:05Z", **para
     metrics = {
         "schema_version": 1,
         "models": {"scratch": model(0.6), "bagging": model(bagging)},
-        "baselines": {"size_alone": model(0.55)},
+        "baselines": {"size_alone": model(0.55), "covariates_only": None},
         "transfer_gain": {"bagging": {"test": {**auroc(bagging - 0.6), "p": 0.01}, "external": None}},
         "chosen": {"model": "bagging", "by": "validation log loss"},
         "verdict": "helps",

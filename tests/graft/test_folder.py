@@ -35,7 +35,7 @@ def folder(tmp_path) -> Path:
 
 
 def read(path: Path, grid: Grid = GRID, pattern: str | None = None) -> Domain:
-    return raw.read(path, "liver", CLASSES, grid, pattern)
+    return raw.read(path, "liver", CLASSES, grid, patient_pattern=pattern)
 
 
 def fails(path: Path, message: str, grid: Grid = GRID, pattern: str | None = None) -> None:

@@ -26,7 +26,7 @@ def lay_out(name: str) -> None:
     images[label == 1, :, 12:20, 12:20] += 0.4
     index = pd.DataFrame({
         "sample": np.arange(24), "patient": [f"p{i:02}" for i in range(24)], "label": np.array(CLASSES)[label],
-        "site": "", "split": "", "origin": "", "size": 1.0,
+        "site": "", "split": "", "origin": "", "size": 1.0, "hash": "",
     })  # fmt: skip
     write(Path("data/processed") / name, Domain(name, images, index, CLASSES, {"spacing": None}))
     split = Path(f"data/splits/{name}.csv")

@@ -1,0 +1,164 @@
+"""The stages, one after the other, on a small manifest with covariates, one of which gives the label away."""
+
+import csv
+import json
+import shutil
+from pathlib import Path
+
+import nibabel
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from ruamel.yaml import YAML
+
+from graft.files import InputError
+from graft.metrics import check
+from graft.split import TESTS
+from stages import ensemble, evaluate, finetune, preprocess, pretrain, regularize, split
+
+ROOT = Path(__file__).parents[2]
+PATIENTS = 30  # of each class
+KINDS = {"age": "number", "biopsy": "category", "note": "text"}
+RECIPE = {"epochs": 1, "transforms": 1}
+
+
+def lay_out(name: str, rng: np.random.Generator) -> None:
+    """Raw volumes of noise, with a manifest in which `biopsy` is the label."""
+    folder = Path("raw") / name
+    folder.mkdir(parents=True)
+    with (folder / "manifest.csv").open("w", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(("patient", "image", "label", "x", "y", "z", "site", "diameter_mm", *KINDS))
+        for number in range(2 * PATIENTS):
+            scan = nibabel.Nifti1Image(rng.random((10, 10, 10), np.float32), np.eye(4))
+            nibabel.save(scan, folder / f"{number}.nii.gz")
+            label, found = (("benign", "cyst"), ("malignant", "tumour"))[number % 2]
+            site = "site-b" if number % 6 < 2 else "site-a"
+            known = ("" if number % 5 == 0 else int(rng.integers(40, 80)), found, f"Jane Doe, visit {number % 3}")
+            table.writerow((f"p{number}", f"{number}.nii.gz", label, 5, 5, 5, site, 5 + number % 3, *known))
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory) -> tuple[Path, str]:
+    """A folder where every stage has run, and what evaluate printed."""
+    folder, yaml = tmp_path_factory.mktemp("covariates"), YAML()
+    params = yaml.load(ROOT / "params.yaml")
+    for name in ("lung", "liver"):
+        params["domains"][name] |= {"path": f"raw/{name}", "window": [0, 1]}
+    params["domains"]["liver"]["covariates"] = KINDS
+    params["domains"]["lung"]["covariates"] = {"age": "number"}
+    params["preprocess"] = {"patch": [8, 8, 8], "spacing": [1.0, 1.0, 1.0]}
+    for section in ("pretrain", "finetune", "regularize", "ensemble"):
+        params[section] |= RECIPE
+    params["training"]["device"] = "cpu"
+    params["ensemble"]["members"], params["evaluate"]["resamples"] = 2, 100
+    threads = torch.get_num_threads()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        yaml.dump(params, folder / "params.yaml")
+        torch.set_num_threads(1)
+        rng = np.random.default_rng(0)
+        for name in ("lung", "liver"):
+            lay_out(name, rng)
+            preprocess.main(name)
+            split.main(name)
+        pretrain.main()
+        for init in ("transfer", "scratch"):
+            finetune.main(init)
+        regularize.main()
+        for method in ("bagging", "boosting"):
+            ensemble.main(method)
+        lines: list[str] = []
+        patch.setattr(evaluate, "say", lines.append)
+        evaluate.main()
+    torch.set_num_threads(threads)
+    return folder, "\n".join(lines)
+
+
+@pytest.fixture
+def project(finished, tmp_path, monkeypatch) -> Path:
+    shutil.copytree(finished[0], tmp_path / "project")
+    monkeypatch.chdir(tmp_path / "project")
+    return tmp_path / "project"
+
+
+def metrics(folder: Path) -> dict:
+    return json.loads((folder / "metrics/metrics.json").read_text())
+
+
+def test_preprocessing_says_how_many_values_are_missing(project, capsys):
+    preprocess.main("liver")
+    told = capsys.readouterr().out
+    assert "  covariate age (number): 48 of 60 lesions, 12 missing" in told
+    assert "  covariate biopsy (category): 60 of 60 lesions, 0 missing" in told
+
+
+def test_the_ablation_shows_a_covariate_that_gives_the_label_away(finished):
+    folder, told = finished
+    found = metrics(folder)
+    check(found)
+    ablation = found["ablation"]
+    both, known, image = (
+        ablation[name]["test"]["auroc"]["value"] for name in ("both", "covariates_only", "image_only")
+    )
+    assert known == 1 and both > 0.9 > image
+    assert ablation["gain_of_covariates"]["test"]["value"] == pytest.approx(both - image, abs=1e-5)
+    assert ablation["gain_of_image"]["test"]["value"] == pytest.approx(both - known, abs=1e-5)
+    assert found["baselines"]["covariates_only"]["test"]["auroc"]["value"] == 1
+    assert "The covariates alone score AUROC 1.000 on the test part" in told and "before the diagnosis?" in told
+    assert set(pd.read_csv(folder / "metrics/predictions.csv")["model"]) > {"covariates_only"}
+
+
+def test_cards_hold_the_encoding_and_no_text_of_the_patients(finished):
+    folder, _ = finished
+    for name in ("finetuned/transfer", "finetuned/scratch", "regularized", "ensemble/bagging", "best"):
+        card = json.loads((folder / "models" / name / "card.json").read_text())
+        assert [column["name"] for column in card["covariates"]] == sorted(KINDS)
+        assert card["covariates"][1]["categories"] == ["cyst", "tumour"] and card["architecture"]["covariates"] == 70
+    card = json.loads((folder / "models/pretrained/card.json").read_text())
+    assert [column["name"] for column in card["covariates"]] == ["age"] and card["architecture"]["covariates"] == 2
+    written = (path for out in ("data", "models", "metrics") for path in (folder / out).rglob("*") if path.is_file())
+    assert not any(b"Jane" in path.read_bytes() for path in written)
+
+
+def test_covariates_of_the_tests_change_no_model(project):
+    before = {path: path.read_bytes() for path in Path("models/finetuned").rglob("*.*")}
+    table, parts = pd.read_csv("data/processed/liver/covariates.csv", dtype=str), pd.read_csv("data/splits/liver.csv")
+    hidden = parts["sample"][parts["part"].isin(TESTS)]
+    table.loc[hidden, ["age", "biopsy", "note"]] = ["500", "new", "7:7"]
+    table.to_csv("data/processed/liver/covariates.csv", index=False)
+    for init in ("transfer", "scratch"):
+        finetune.main(init)
+    assert {path: path.read_bytes() for path in before} == before
+
+
+def test_covariates_of_the_training_part_change_the_model(project):
+    path, data = Path("models/finetuned/scratch/weights.safetensors"), Path("data/processed/liver/covariates.csv")
+    before = path.read_bytes()
+    data.write_text(data.read_text().replace("cyst", "tumour"))
+    finetune.main("scratch")
+    assert path.read_bytes() != before
+
+
+def test_a_head_for_other_covariates_is_one_line(project):
+    text = Path("params.yaml").read_text()
+    Path("params.yaml").write_text(text.replace("head: new", "head: pretrained"))
+    with pytest.raises(InputError, match="finetune.head: got 'pretrained'.* age, but the target has age, biopsy"):
+        finetune.main("transfer")
+
+
+def test_without_covariates_the_same_keys_hold_nothing(project):
+    text = Path("params.yaml").read_text()
+    for name, kind in KINDS.items():
+        text = text.replace(f"\n      {name}: {kind}", "")
+    Path("params.yaml").write_text(text.replace("covariates:", "covariates: {}"))
+    for stage, *word in ((preprocess, "liver"), (split, "liver"), (finetune, "transfer"), (finetune, "scratch")):
+        stage.main(*word)
+    for folder in ("regularized", "ensemble/bagging", "ensemble/boosting"):
+        shutil.rmtree(Path("models") / folder)
+        shutil.copytree("models/finetuned/transfer", Path("models") / folder)
+    evaluate.main()
+    found = metrics(project)
+    assert found["ablation"] is None and found["baselines"]["covariates_only"] is None
+    assert "covariates" not in Path("models/finetuned/scratch/card.json").read_text()
