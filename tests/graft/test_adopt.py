@@ -2,6 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from monai.networks import nets
 from torch import nn
 from torch.nn import functional as F
 from torchvision.models import get_model
@@ -68,6 +69,19 @@ def test_the_body_of_a_library_is_carried_into_a_network_for_other_classes(tmp_p
     carried = carry(pretrained.networks[0].state_dict(), target, name, head="new")
     assert torch.equal(target.bn1.running_mean, theirs.bn1.running_mean) and target.fc.weight.shape == (3, 512)
     assert carried.new == ["fc.bias", "fc.weight"] and len(carried.loaded) == 100
+
+
+@pytest.mark.parametrize(("name", "theirs", "left", "stem"), [
+    ("video-mc3_18", lambda: get_model("mc3_18"), ["fc.bias", "fc.weight"], "summed over 3 channels"),
+    ("medicalnet-resnet10", lambda: nets.resnet10(n_input_channels=1, feed_forward=False, bias_downsample=False), [],
+     "as it is"),
+])  # fmt: skip
+def test_every_tensor_below_the_head_is_loaded_from_networks_for_volumes(tmp_path, name, theirs, left, stem):
+    card = saved(tmp_path, name, weights_of(tmp_path, theirs()), domain(1, 16, 16, 16)).card
+    target = networks.build(**networks.for_domain(card["architecture"], domain(1, 16, 16, 16)), seed=2)
+    carried = carry(model.load(tmp_path / "pretrained").networks[0].state_dict(), target, name, head="new")
+    assert card["weights"]["carried"]["left"] == left and card["weights"]["stem"] == stem
+    assert card["weights"]["carried"]["loaded"] == carried.loaded and carried.new == ["fc.bias", "fc.weight"]
 
 
 def test_weights_without_statistics_keep_group_norm(tmp_path):
