@@ -33,6 +33,7 @@ def test_values_come_in_the_order_asked_for(tmp_path):
         ("- 160\n    - 0\n", "- 160\n    - 160\n", "domains.liver.window", "[160.0, 160.0]", "differ"),
         ("patient_pattern: ", "patient_pattern: 'P('", "domains.lung.patient_pattern", "unterminated", "with one group"),
         ("patient_pattern: ", "patient_pattern: 'P'", "domains.lung.patient_pattern", "'P' (0 groups)", "with one group"),
+        ("patient_pattern: ", "patient_pattern: ''", "domains.lung.patient_pattern", "''", "with one group"),
         ("name: resnet ", "name: resnt ", "network.name", "'resnt'", "densenet121"),
         ("- 1.0\n  - 1.0\n  - 1.0\n", "- 1.0\n", "preprocess.spacing", "[1.0]", "at least 2"),
         ("seed: 42", "seed: 42\nseed: 43", "seed", "duplicate key", "43"),
