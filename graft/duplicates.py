@@ -52,7 +52,8 @@ def check(domain: Domain, parts: pd.Series) -> None:
     pairs = [Pair(rows[pair.one], rows[pair.other], pair.apart) for pair in find(domain, rows)]
     across = [pair for pair in pairs if part[pair.one] != part[pair.other]]
     if across:
-        told = [f"{origin[a.one]} ({part[a.one]}) and {origin[a.other]} ({part[a.other]}), {a.apart}" for a in across[:LISTED]]
+        where = [f"{name} ({place})" for name, place in zip(origin, part)]
+        told = [f"{where[pair.one]} and {where[pair.other]}, {pair.apart}" for pair in across[:LISTED]]
         more = f"; and {len(across) - LISTED} more" if len(across) > LISTED else ""
         raise InputError(
             f"domains.{domain.name}: {len(across)} pairs of images are the same picture in two parts of the split: "
@@ -60,7 +61,8 @@ def check(domain: Domain, parts: pd.Series) -> None:
         )
     if pairs:
         others = sum(patient[pair.one] != patient[pair.other] for pair in pairs)
-        say(f"{domain.name}: {len(pairs)} pairs of images are the same picture within a part, {others} of them of two patients")
+        count = f"{len(pairs)} pairs of images are the same picture within a part"
+        say(f"{domain.name}: {count}, {others} of them of two patients")
 
 
 def find(domain: Domain, rows: np.ndarray) -> Iterator[Pair]:

@@ -71,14 +71,17 @@ class Domain(Section):
 
     @model_validator(mode="after")
     def _finds_patients(self) -> "Domain":
+        if self.patient_pattern is None:
+            return self
         try:
-            groups = re.compile(self.patient_pattern or "()").groups
+            groups = re.compile(self.patient_pattern).groups
+            fault = None if groups == 1 else f"{groups} groups"
         except re.error as error:
-            groups = str(error)
-        if groups != 1:
+            fault = str(error)
+        if fault:
             raise ValueError(
-                f"patient_pattern: got {self.patient_pattern!r} ({groups if isinstance(groups, str) else f'{groups} groups'}), "
-                "expected null or a regular expression with one group, around the patient"
+                f"patient_pattern: got {self.patient_pattern!r} ({fault}), expected null or a regular expression with "
+                "one group, around the patient"
             )
         return self
 

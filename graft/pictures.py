@@ -17,7 +17,7 @@ from graft.intensity import to_raw
 
 FORMATS = ("PNG", "JPEG", "TIFF", "BMP")
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
-MODES = {"1": "L", "L": "L", "LA": "L", "P": "RGB", "PA": "RGB", "RGB": "RGB", "RGBA": "RGB"}  # 8 bits, of grey or colour
+MODES = {"1": "L", "L": "L", "LA": "L", "P": "RGB", "PA": "RGB", "RGB": "RGB", "RGBA": "RGB"}  # of 8 bits
 DEEP_GREY, DEEP_COLOUR = "I;16", "RGB;16"  # as Pillow's modes, and its names of what a file holds, begin
 WHITE_IS_ZERO = 0  # a value of the tag PhotometricInterpretation (TIFF 6.0, section 8)
 
@@ -46,7 +46,9 @@ def patches(name: str, rows: list[tuple[str, Path]], grid: Grid) -> np.ndarray:
     first, and where the window leaves the intensities that pictures of this depth have.
     """
     if len(grid.patch) != 2:
-        raise InputError(f"params.yaml: preprocess.patch: got {list(grid.patch)}, expected two numbers, as {name} has pictures")
+        raise InputError(
+            f"params.yaml: preprocess.patch: got {list(grid.patch)}, expected two numbers, as {name} has pictures"
+        )
     Image.init()  # before there are threads
     with warnings.catch_warnings(), ThreadPoolExecutor(os.cpu_count()) as pool:
         warnings.simplefilter("ignore")  # Pillow's, of odd metadata, which is not used
@@ -67,7 +69,8 @@ def patches(name: str, rows: list[tuple[str, Path]], grid: Grid) -> np.ndarray:
     )
     channels = [len(cut.patch) for cut in cuts]
     if max(channels) > min(channels):
-        say(f"{name}: {channels.count(1)} of {len(cuts)} pictures are grey, and repeated in 3 channels beside those in colour")
+        grey = f"{channels.count(1)} of {len(cuts)} pictures are grey"
+        say(f"{name}: {grey}, and repeated in 3 channels beside those in colour")
     return np.stack([np.broadcast_to(cut.patch, (max(channels), *grid.patch)) for cut in cuts])
 
 

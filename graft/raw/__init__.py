@@ -1,7 +1,8 @@
 """Raw data in any of its forms, read as a domain.
 
 A form is a module with `read(path, name, classes, grid) -> Domain`, whose patients are still those of the data
-and whose labels and splits are known words; folders of pictures also need a pattern to know patients by. What marks a folder as being of that form stands in `_form`.
+and whose labels and splits are known words; that of folders of pictures takes a pattern for patients too. What
+marks a folder as being of a form stands in `_form`.
 """
 
 import hashlib

@@ -1,4 +1,4 @@
-"""Raw data as pictures in a folder for each class, `<class>/*.png`, or in `train`, `val` and `test` over such folders."""
+"""Raw data as pictures in a folder for each class: `<class>/*.png`, or `train|val|test/<class>/*.png`."""
 
 import re
 from dataclasses import dataclass
@@ -27,7 +27,8 @@ class Picture:
 
 def holds(path: Path) -> bool:
     """Whether there are pictures in folders at `path`, or in folders of these."""
-    return any(pictures.is_picture(file) for pattern in ("*/*", "*/*/*") for file in path.glob(pattern) if not _hidden(file))
+    files = (file for pattern in ("*/*", "*/*/*") for file in path.glob(pattern))
+    return any(pictures.is_picture(file) and not _hidden(file) for file in files)
 
 
 def read(path: Path, name: str, classes: list[str], grid: Grid, patient_pattern: str | None) -> Domain:
@@ -66,15 +67,17 @@ def read(path: Path, name: str, classes: list[str], grid: Grid, patient_pattern:
 def _pictures(path: Path, classes: list[str]) -> tuple[list[Picture], int]:
     """The pictures by split, class and name, and the number of hidden files beside them."""
     tops, hidden = _visible(path)
-    names = {top.name for top in tops}
-    roots = [(SPLITS[top.name], top) for top in tops] if names <= set(SPLITS) and not names <= set(classes) else [("", path)]
+    names, roots = {top.name for top in tops}, [("", path)]
+    if names <= set(SPLITS) and not names <= set(classes):
+        roots = [(SPLITS[top.name], top) for top in tops]
     found = []
     for split, root in roots:
         folders, more = _visible(root)
         hidden += more if split else 0
         for folder in folders:
             if not folder.is_dir() or folder.name not in classes:
-                raise InputError(f"{folder}: is no folder of a class, expected {', '.join(classes)} or train, val, test over these")
+                expected = f"{', '.join(classes)}, or train, val, test over these"
+                raise InputError(f"{folder}: is no folder of a class, expected {expected}")
             files, more = _visible(folder)
             hidden += more
             for number, file in enumerate(files, 1):
@@ -103,5 +106,5 @@ def _patient(path: Path, name: str, file: Path, pattern: str | None) -> str:
         return f"{name} {file.relative_to(path).as_posix()}"
     match = re.search(pattern, file.name)
     if not match or not match[1]:
-        raise InputError(f"{file}: has a name in which patient_pattern {pattern!r} finds no patient, expected one in each")
+        raise InputError(f"{file}: has a name in which patient_pattern {pattern!r} finds no patient, expected one")
     return match[1]

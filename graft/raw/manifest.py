@@ -38,12 +38,14 @@ def read(path: Path, name: str, classes: list[str], grid: Grid) -> Domain:
         images, masked = pictures.patches(name, rows, grid), [None] * len(rows)
     else:
         found = _cut_all(path / FILE, lesions, grid)
-        images, masked = np.stack([patch for patch, _ in found]), [diameter for _, diameter in found]  # (N, 1, *patch)
+        images = np.stack([patch for patch, _ in found])  # (N, 1, *patch)
+        masked = [diameter for _, diameter in found]
     diameters = [lesion.diameter_mm or other for lesion, other in zip(lesions, masked)]
     if all(diameters):
         size, measured = np.round(diameters, 2), "diameter in mm"
     else:
-        size, measured = (images > 0).any(1).reshape(len(images), -1).sum(1), "voxels of the patch above the window's floor"
+        size = (images > 0).any(1).reshape(len(images), -1).sum(1)
+        measured = "voxels of the patch above the window's floor"
     index = pd.DataFrame(
         {
             "sample": range(len(lesions)),

@@ -18,7 +18,7 @@ FRAMES = ("ras", "lps", "voxel")
 
 @dataclass(frozen=True)
 class Lesion:
-    """A row: `position` in mm along the axes of `frame`, or as a voxel index (i, j, k) counted from 0; None in pictures."""
+    """A row: `position` in mm along the axes of `frame`, or as a voxel index (i, j, k) from 0; None in pictures."""
 
     line: int
     patient: str

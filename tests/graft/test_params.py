@@ -35,6 +35,7 @@ def test_values_come_in_the_order_asked_for(tmp_path):
         ("patient_pattern: ", "patient_pattern: 'P'", "domains.lung.patient_pattern", "'P' (0 groups)", "with one group"),
         ("covariates: {}", "covariates:\n      age: real", "covariates.age", "'real'", "'category' or 'text'"),
         ("covariates: {}", "covariates:\n      label: category", "lung.covariates", "'label'", "none of sample"),
+        ("patient_pattern: ", "patient_pattern: ''", "domains.lung.patient_pattern", "''", "with one group"),
         ("name: resnet ", "name: resnt ", "network.name", "'resnt'", "densenet121"),
         ("- 1.0\n  - 1.0\n  - 1.0\n", "- 1.0\n", "preprocess.spacing", "[1.0]", "at least 2"),
         ("  source: lung ", "  source: liver ", "pretrain.source", "'liver'", "expected 'lung', as source says"),
