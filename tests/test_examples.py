@@ -101,7 +101,7 @@ def repository(tmp_path, monkeypatch) -> Path:
 
 def test_data_that_is_missing_is_one_line_and_nothing_is_made(repository):
     told = typed(repository, sys.executable, "-m", "examples", "resnet18", fails=True)
-    assert told == "error: data/raw/lung_images: is missing, expected your data, as docs/data.md says\n"
+    assert told == "error: data/raw/liver_images: is missing, expected your data, as docs/data.md says\n"
     assert not (repository / ".graft").exists()
 
 
