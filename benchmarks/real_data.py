@@ -134,7 +134,8 @@ def set_params(path: Path, labelled: float, weight: float) -> None:
 
 
 def _domain(name: str, classes: list[str], split: dict) -> dict:
-    return {"path": f"data/raw/{name}", "classes": classes, "window": [0, 255], "split": split}
+    shown = {"classes": classes, "window": [0, 255], "burned_in": "refuse"}
+    return {"path": f"data/raw/{name}", **shown, "split": split}
 
 
 def tables(runs: list[dict]) -> Iterator[str]:

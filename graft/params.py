@@ -41,6 +41,7 @@ class Domain(Section):
     path: str
     classes: Annotated[list[str], Field(min_length=2)]
     window: Pair
+    burned_in: Literal["refuse", "allow"] = "refuse"
     split: Split
 
     @model_validator(mode="after")
@@ -50,6 +51,13 @@ class Domain(Section):
         if self.window[0] == self.window[1]:
             raise ValueError(f"window: got {self.window}, expected two intensities that differ")
         return self
+
+
+class Privacy(Section):
+    """Where the key of the pseudonyms is found."""
+
+    key_variable: Annotated[str, Field(pattern="^[A-Za-z_][A-Za-z0-9_]*$")] = "GRAFT_PATIENT_KEY"
+    key_file: str | None = None
 
 
 class Cohort(Section):
@@ -131,6 +139,7 @@ class Params(Section):
     source: str
     target: str
     domains: Annotated[dict[str, Domain], Field(min_length=1)]
+    privacy: Privacy = Privacy()
     phantom: Phantom
     preprocess: Preprocess
     network: Network

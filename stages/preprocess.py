@@ -9,11 +9,17 @@ from graft.domain import Domain, Grid
 
 def main(name: str) -> None:
     """Write `data/processed/<name>`, and say what is in it."""
-    path, classes, window, shape = params.read(
-        f"domains.{name}.path", f"domains.{name}.classes", f"domains.{name}.window", "preprocess"
+    path, classes, window, burned_in, key, shape = params.read(
+        f"domains.{name}.path",
+        f"domains.{name}.classes",
+        f"domains.{name}.window",
+        f"domains.{name}.burned_in",
+        "privacy",
+        "preprocess",
     )
     grid = Grid(tuple(shape.patch), tuple(shape.spacing), tuple(window))
-    made = raw.read(Path(path), name, classes, grid)
+    privacy = raw.Privacy(key.key_variable, key.key_file, burned_in == "allow")
+    made = raw.read(Path(path), name, classes, grid, privacy)
     domain.write(Path("data/processed") / name, made)
     report(made)
 

@@ -2,6 +2,7 @@
 
 import os
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from itertools import chain
 from multiprocessing import get_context
@@ -21,8 +22,8 @@ CHUNK = 4  # volumes handed to a process at once
 Found = tuple[np.ndarray, float | None]  # a patch (1, *patch) float16 and the diameter in mm of its mask
 
 
-def read(path: Path, name: str, classes: list[str], grid: Grid) -> Domain:
-    """Cut a patch for each row of `manifest.csv`, in its order.
+def read(path: Path, name: str, classes: list[str], grid: Grid, burned_in: bool = False) -> Domain:
+    """Cut a patch for each row of `manifest.csv`, in its order; with `burned_in`, of images that may show a name too.
 
     A volume is read once for all its lesions, and several volumes at a time. `size` is the diameter in mm that
     the rows or their masks give; where neither does, the number of voxels in the patch above the window's floor.
@@ -30,7 +31,7 @@ def read(path: Path, name: str, classes: list[str], grid: Grid) -> Domain:
     Raises InputError, with the row, for what docs/data.md lists.
     """
     lesions = read_rows(path, classes)
-    found = _cut_all(path / FILE, lesions, grid)
+    found = _cut_all(path / FILE, lesions, grid, burned_in)
     images = np.stack([patch for patch, _ in found])  # (N, 1, *patch)
     diameters = [lesion.diameter_mm or masked for lesion, (_, masked) in zip(lesions, found)]
     if all(diameters):
@@ -52,17 +53,20 @@ def read(path: Path, name: str, classes: list[str], grid: Grid) -> Domain:
     return Domain(name, images, index, classes, about)
 
 
-def _cut_all(table: Path, lesions: list[Lesion], grid: Grid) -> list[Found]:
+def _cut_all(table: Path, lesions: list[Lesion], grid: Grid, burned_in: bool) -> list[Found]:
     """The patches in the order of the lesions, from a pool of processes with a volume each."""
     import graft.patches  # noqa: F401  before the fork, or every process would spend seconds on it
 
-    by_image: dict[Path, list[int]] = {}
+    by_image: dict[tuple[Path, str], list[int]] = {}
     for number, lesion in enumerate(lesions):
-        by_image.setdefault(lesion.image, []).append(number)
+        by_image.setdefault((lesion.image, lesion.series), []).append(number)
     groups = [[lesions[number] for number in numbers] for numbers in by_image.values()]
     workers = min(os.cpu_count() or 1, VOLUMES_AT_A_TIME, len(groups))
     with ProcessPoolExecutor(workers, mp_context=get_context("fork"), initializer=_one_thread) as pool:
-        found = list(chain.from_iterable(pool.map(partial(_cut_volume, table, grid), groups, chunksize=CHUNK)))
+        try:
+            found = list(chain.from_iterable(pool.map(partial(_cut_volume, table, grid, burned_in), groups, chunksize=CHUNK)))
+        except BrokenProcessPool:  # a decoder that fell over, or one volume too many for the memory
+            raise InputError(f"{table}: a process that read volumes was ended, by a damaged one or for want of memory") from None
     places = np.argsort([number for numbers in by_image.values() for number in numbers])
     return [found[place] for place in places]
 
@@ -73,7 +77,7 @@ def _one_thread() -> None:
     torch.set_num_threads(1)
 
 
-def _cut_volume(table: Path, grid: Grid, lesions: list[Lesion]) -> list[Found]:
+def _cut_volume(table: Path, grid: Grid, burned_in: bool, lesions: list[Lesion]) -> list[Found]:
     """The patches of the lesions of one volume."""
     from graft.patches import cut
 
@@ -81,7 +85,7 @@ def _cut_volume(table: Path, grid: Grid, lesions: list[Lesion]) -> list[Found]:
     volume = None
     for lesion in lesions:
         try:
-            volume = volume or volumes.read(lesion.image)
+            volume = volume or volumes.read(lesion.image, lesion.series, burned_in)
             centre, diameter = _place(volume, lesion)
             found.append((cut(volume, centre, grid).astype(np.float16), diameter))
         except InputError as error:
@@ -93,7 +97,7 @@ def _place(volume: volumes.Volume, lesion: Lesion) -> tuple[np.ndarray, float | 
     """The lesion's centre (3,) in mm, RAS+, and the diameter in mm of its mask, if it has one."""
     centroid = diameter = None
     if lesion.mask:
-        centroid, diameter = volumes.locate(volumes.read(lesion.mask), volume)
+        centroid, diameter = volumes.locate(volumes.read_mask(lesion.mask, volume, lesion.segment), volume)
     if lesion.position is None:
         return centroid, diameter
     position = np.array(lesion.position)
