@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from graft.dicom import datasets
-from graft.dicom.slices import plane
+from graft.dicom.slices import part, places, plane
 from graft.files import InputError
 from graft.volumes import LPS_TO_RAS, SAME_MM, Volume
 
@@ -72,10 +72,15 @@ def _choose(found: "Segmentation", segment: int | None) -> int:
 
 def _frames(found: "Segmentation", number: int) -> list[tuple[int, np.ndarray]]:
     """The frames of a segment with their indices: pixels (rows, columns)."""
-    of = [int(group.SegmentIdentificationSequence[0].ReferencedSegmentNumber) for group in found.PerFrameFunctionalGroupsSequence]
-    if len(of) != found.NumberOfFrames:
-        raise InputError(f"has {found.NumberOfFrames} frames and says of {len(of)} what they are")
-    return [(index, found.get_stored_frame(index + 1)) for index, owner in enumerate(of) if owner == number]
+    said = found.PerFrameFunctionalGroupsSequence
+    if len(said) != found.NumberOfFrames:
+        raise InputError(f"has {found.NumberOfFrames} frames and says of {len(said)} what they are")
+    owners = [part("SegmentIdentificationSequence", *places(found, index)) for index in range(len(said))]
+    return [
+        (index, found.get_stored_frame(index + 1))
+        for index, owner in enumerate(owners)
+        if datasets.whole(owner, "ReferencedSegmentNumber") == number
+    ]
 
 
 def _place(found: "Segmentation", frame: int, pixels: np.ndarray, image: Volume, voxels: np.ndarray) -> None:

@@ -78,6 +78,8 @@ def _syntax(dataset: "Dataset") -> object:
     named = dataset.file_meta.get("TransferSyntaxUID")
     if named:
         return named
+    if len(dataset.file_meta):
+        raise InputError("has no TransferSyntaxUID, it may be damaged")
     implicit, little = dataset.original_encoding
     return ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian if little else ExplicitVRBigEndian
 
@@ -94,6 +96,8 @@ def _check_length(dataset: "Dataset", encapsulated: bool) -> list[bytes]:
         if len(found) != count:
             raise InputError(f"has {len(found)} compressed frames, expected {count}")
         return found
+    if dataset["PixelData"].is_undefined_length:
+        raise InputError("has compressed PixelData and a TransferSyntaxUID without compression")
     plane = whole(dataset, "Rows") * whole(dataset, "Columns") * whole(dataset, "BitsAllocated") // 8
     length = len(dataset.PixelData)
     if not plane * count <= length < plane * (count + 1):

@@ -54,8 +54,8 @@ def slices(dataset: "Dataset", number: int) -> list[Slice]:
         if frames != 1:
             raise InputError(f"has {frames} frames and does not say where each lies")
         return [_slice(dataset, number, 0, _position(dataset, dataset, dataset), dataset)]
-    if len(_groups(dataset)) != frames:
-        raise InputError(f"has {frames} frames and says where {len(_groups(dataset))} lie")
+    if len(dataset.PerFrameFunctionalGroupsSequence) != frames:
+        raise InputError(f"has {frames} frames and says where {len(dataset.PerFrameFunctionalGroupsSequence)} lie")
     return [_frame(dataset, number, index) for index in range(frames)]
 
 
@@ -72,34 +72,28 @@ def check_alike(found: list[Slice]) -> None:
 
 def plane(dataset: "Dataset", index: int) -> np.ndarray:
     """The matrix (4, 4) from (column, row, 0) of a frame of an enhanced image to mm, LPS+; its third column is 0."""
-    position, orientation, (rows_apart, columns_apart) = _where(_groups(dataset)[index], _shared(dataset))
+    position, orientation, (rows_apart, columns_apart) = _where(*places(dataset, index))
     matrix = np.diag([0.0, 0, 0, 1])
     matrix[:3, 0], matrix[:3, 1] = orientation[:3] * columns_apart, orientation[3:] * rows_apart
     matrix[:3, 3] = position
     return matrix
 
 
-def _groups(dataset: "Dataset") -> list["Dataset"]:
-    """What is said of each frame (PS3.3, C.7.6.16)."""
-    return dataset.PerFrameFunctionalGroupsSequence
+def places(dataset: "Dataset", index: int) -> tuple["Dataset", "Dataset | dict"]:
+    """Where functional groups of a frame stand: its own, then those that all frames share (PS3.3, C.7.6.16)."""
+    return dataset.PerFrameFunctionalGroupsSequence[index], (dataset.get("SharedFunctionalGroupsSequence") or [{}])[0]
 
 
-def _shared(dataset: "Dataset") -> "Dataset | dict":
-    """What is said of all frames."""
-    return (dataset.get("SharedFunctionalGroupsSequence") or [{}])[0]
-
-
-def _part(name: str, *places: "Dataset | dict") -> "Dataset | dict":
-    """A functional group of a frame, else the one that all frames share, else none."""
-    for place in places:
-        if place.get(name):
-            return place.get(name)[0]
-    return {}
+def part(name: str, *places: "Dataset | dict") -> "Dataset | dict":
+    """A functional group from the first place that has it; empty where none has."""
+    return next((place.get(name)[0] for place in places if place.get(name)), {})
 
 
 def _where(*places: "Dataset | dict") -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return _position(
-        _part("PlanePositionSequence", *places), _part("PlaneOrientationSequence", *places), _part("PixelMeasuresSequence", *places)
+        part("PlanePositionSequence", *places),
+        part("PlaneOrientationSequence", *places),
+        part("PixelMeasuresSequence", *places),
     )
 
 
@@ -116,11 +110,11 @@ def _position(place: "Dataset | dict", turn: "Dataset | dict", measures: "Datase
 
 
 def _frame(dataset: "Dataset", number: int, index: int) -> Slice:
-    places = _groups(dataset)[index], _shared(dataset)
+    said = places(dataset, index)
     for name in ("CTImageFrameTypeSequence", "MRImageFrameTypeSequence"):
-        if is_scout(_part(name, *places).get("FrameType")):
+        if is_scout(part(name, *said).get("FrameType")):
             raise InputError(f"has a localizer as frame {index + 1}, expected slices of a volume")
-    return _slice(dataset, number, index, _where(*places), _part("PixelValueTransformationSequence", *places))
+    return _slice(dataset, number, index, _where(*said), part("PixelValueTransformationSequence", *said))
 
 
 def _slice(
