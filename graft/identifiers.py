@@ -41,7 +41,8 @@ def main(raw: str, *outputs: str) -> None:
         say(line)
     if found:
         sys.exit(1)
-    say(f"{raw}: none of its {needles.count} identifiers is in the {len(files)} files of {', '.join(map(str, roots)) or 'no output'}")
+    looked = ", ".join(map(str, roots)) or "no output"
+    say(f"{raw}: none of its {needles.count} identifiers is in the {len(files)} files of {looked}")
 
 
 def gather(raw: Path) -> dict[str, str]:
@@ -76,7 +77,7 @@ def _of_tables(raw: Path) -> Iterator[tuple[str, str]]:
             with table.open(encoding="utf-8-sig", newline="") as file:
                 rows = [{name.strip(): cell for name, cell in row.items() if name} for row in csv.DictReader(file)]
         except (OSError, UnicodeDecodeError, csv.Error) as error:
-            raise InputError(f"{table}: cannot be read as a table with commas, in UTF-8 ({type(error).__name__})") from None
+            raise InputError(f"{table}: cannot be read as a table in UTF-8 ({type(error).__name__})") from None
         yield from ((str(row.get("patient") or "").strip(), f"patient of {FILE}") for row in rows)
     if groups.is_file():
         try:
@@ -92,7 +93,7 @@ def _of_dicom(raw: Path) -> Iterator[tuple[str, str]]:
 
     files = datasets.find(raw)
     for number, file in enumerate(files):
-        with datasets.reading(f"{raw}: file {number + 1} of {len(files)}, in the order of their names,"):
+        with datasets.reading(datasets.called(raw, number, len(files))):
             if datasets.begins_as_dicom(file):
                 yield from names.identifiers(datasets.parse(file, pixels=False))
 

@@ -99,5 +99,5 @@ def rescale(dataset: "Dataset", modality: str) -> tuple[float, float]:
 
 
 def _words(value: object) -> set[str]:
-    many = value if isinstance(value, list | tuple) or hasattr(value, "__iter__") and not isinstance(value, str) else [value]
-    return {str(part).strip().upper() for part in many}
+    parts = [value] if value is None or isinstance(value, str) else value
+    return {str(part).strip().upper() for part in parts}

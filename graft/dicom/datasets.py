@@ -50,12 +50,14 @@ def find(path: Path) -> list[Path]:
 
     Hidden files, directories of a disc (DICOMDIR) and all that is no regular file are left out.
 
-    Raises InputError where a link leads out of the folder, or there is nothing.
+    Raises InputError where a link leads out of the folder or to another, or there is nothing.
     """
     if not path.is_dir():
         return [path]
     found = []
     for folder, folders, names in os.walk(path):
+        if any(Path(folder, name).is_symlink() for name in folders):
+            raise InputError(f"{path}: holds a link to a folder, expected files and folders")
         folders[:] = [name for name in folders if not name.startswith(".")]
         found += [Path(folder, name) for name in names if not name.startswith(".") and name.upper() != "DICOMDIR"]
     found = sorted(file for file in found if file.is_file())
@@ -65,6 +67,11 @@ def find(path: Path) -> list[Path]:
     if not found:
         raise InputError(f"{path}: holds no files, expected a DICOM series")
     return found
+
+
+def called(path: Path, number: int, count: int) -> str:
+    """How errors name a file of a folder, as its own name may be a person's."""
+    return f"{path}: file {number + 1} of {count}, in the order of their names,"
 
 
 def begins_as_dicom(path: Path) -> bool:
@@ -82,7 +89,7 @@ def is_dicom(path: Path) -> bool:
         return True
     start = _start(path)
     if NAMED_AS_DICOM.fullmatch(path.suffix) and not _is_text(start):
-        raise InputError("does not begin as DICOM does, it may be damaged; expected none but DICOM files with such a name")
+        raise InputError("does not begin as DICOM does, it may be damaged; expected DICOM under such a name")
     return False
 
 

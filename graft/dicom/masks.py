@@ -44,15 +44,15 @@ def _parse(path: Path) -> "Segmentation":
     dataset = datasets.parse(path, pixels=True)
     kind = str(dataset.get("SOPClassUID", ""))
     if kind == STRUCTURES:
-        raise InputError("is an RTSTRUCT, whose contours have no voxels; expected a mask: export it as DICOM SEG, NIfTI or NRRD")
+        raise InputError("is an RTSTRUCT, contours without voxels; export the mask as DICOM SEG, NIfTI or NRRD")
     if kind != SEG:
         raise InputError("is no mask, expected DICOM SEG, NIfTI, MetaImage or NRRD")
     if datasets.word(dataset, "SegmentationType") != "BINARY" or datasets.whole(dataset, "BitsAllocated") != 1:
         raise InputError("holds shares of voxels or labels, expected the SegmentationType BINARY")
-    pixels = datasets.whole(dataset, "Rows") * datasets.whole(dataset, "Columns") * datasets.whole(dataset, "NumberOfFrames")
+    rows, columns, frames = (datasets.whole(dataset, name) for name in ("Rows", "Columns", "NumberOfFrames"))
     if dataset.file_meta.TransferSyntaxUID.is_encapsulated:
         raise InputError("is compressed, expected a BINARY segmentation as its bits")
-    if not 0 < pixels <= BITS_A_BYTE * len(dataset.get("PixelData", b"")):
+    if not 0 < rows * columns * frames <= BITS_A_BYTE * len(dataset.get("PixelData", b"")):
         raise InputError(f"has {len(dataset.get('PixelData', b''))} bytes of PixelData, too few: it may be cut short")
     from highdicom.seg import Segmentation
 

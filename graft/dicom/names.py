@@ -12,8 +12,8 @@ MAKERS = {"ImplementationClassUID", "DeviceUID"}
 FREE_TEXT = {"LT", "ST", "UT"}  # value representations
 DATES = {"DA", "DT"}
 TEXTS = re.compile(  # keywords of short texts that name somebody or some place, or say what nobody can foresee
-    r".*(PatientID|PatientIDs|Address|Telephone|Institution|Department|StationName|AccessionNumber|StudyID|Description|Comment"
-    r"|Occupation|MilitaryRank|AdmissionID|ProcedureID|ProcedureStepID|SerialNumber|Insurance|Residence|BirthName|Title).*"
+    r".*(PatientID|Address|Telephone|Institution|Department|StationName|AccessionNumber|StudyID|Description|Comment"
+    r"|Occupation|MilitaryRank|AdmissionID|ProcedureID|ProcedureStepID|SerialNumber|Insurance|Residence|Title).*"
 )
 
 

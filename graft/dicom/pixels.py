@@ -1,4 +1,4 @@
-"""Pixels: decoded after their lengths were compared with those that the header names, and rescaled where they are read."""
+"""Pixels: decoded after their lengths were compared with what the header names, and rescaled where they are read."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -59,7 +59,8 @@ def frames(dataset: "Dataset", wanted: list[Slice]) -> Iterator[np.ndarray]:
     for one in wanted:
         if encapsulated:
             _check_codestream(encapsulated[one.index], syntax, one.size, whole(dataset, "BitsAllocated"))
-        plane, _ = decoder.as_array(dataset, index=one.index, raw=True, decoding_plugin=DECODER.get(syntax, OTHER_DECODER))
+        plugin = DECODER.get(syntax, OTHER_DECODER)
+        plane, _ = decoder.as_array(dataset, index=one.index, raw=True, decoding_plugin=plugin)
         bounds = np.iinfo(container)
         if plane.shape != one.size or plane.min() < bounds.min or plane.max() > bounds.max:
             raise InputError(f"holds other pixels than its header names, expected {one.size} of {container}")
@@ -85,7 +86,7 @@ def _syntax(dataset: "Dataset") -> object:
 
 
 def _check_length(dataset: "Dataset", encapsulated: bool) -> list[bytes]:
-    """The frames where they are compressed, else none; raises InputError where there are others than the header names."""
+    """The frames where they are compressed, else none; raises InputError where they are not as the header says."""
     from pydicom.encaps import generate_frames
 
     count = whole(dataset, "NumberOfFrames") if "NumberOfFrames" in dataset else 1

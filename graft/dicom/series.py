@@ -64,7 +64,7 @@ def _files(path: Path) -> list[File]:
     files = []
     found = datasets.find(path)
     for number, file in enumerate(found):
-        called = f"{path}: file {number + 1} of {len(found)}, in the order of their names," if path.is_dir() else f"{path}:"
+        called = datasets.called(path, number, len(found)) if path.is_dir() else f"{path}:"
         with datasets.reading(called):
             if not datasets.is_dicom(file):
                 continue

@@ -12,6 +12,10 @@ from graft.files import InputError
 if TYPE_CHECKING:
     from pydicom import Dataset
 
+    Said = Dataset | dict  # where elements are looked up; empty where nothing is said
+
+Where = tuple[np.ndarray, np.ndarray, np.ndarray]  # position (3,), orientation (6,) and pixel spacing (2,)
+
 UNIT = 1e-3  # how far a direction's length may be from 1, and the product of two from 0: they are rounded text
 SAME = 1e-4  # how far numbers of two slices may differ and be the same
 ALIKE = {  # what slices of one volume share, and how it is spoken of
@@ -26,7 +30,7 @@ ALIKE = {  # what slices of one volume share, and how it is spoken of
 
 @dataclass(frozen=True)
 class Slice:
-    """A plane: `position` (3,) of the middle of its first pixel, in mm, LPS+; `orientation` (6,) of its rows and columns.
+    """A plane: `position` (3,) of the middle of its first pixel in mm, LPS+; `orientation` (6,) of rows and columns.
 
     `spacing` is (between rows, between columns) in mm, and a pixel's value is slope · stored + intercept.
     """
@@ -79,17 +83,17 @@ def plane(dataset: "Dataset", index: int) -> np.ndarray:
     return matrix
 
 
-def places(dataset: "Dataset", index: int) -> tuple["Dataset", "Dataset | dict"]:
+def places(dataset: "Dataset", index: int) -> tuple["Dataset", "Said"]:
     """Where functional groups of a frame stand: its own, then those that all frames share (PS3.3, C.7.6.16)."""
     return dataset.PerFrameFunctionalGroupsSequence[index], (dataset.get("SharedFunctionalGroupsSequence") or [{}])[0]
 
 
-def part(name: str, *places: "Dataset | dict") -> "Dataset | dict":
+def part(name: str, *places: "Said") -> "Said":
     """A functional group from the first place that has it; empty where none has."""
     return next((place.get(name)[0] for place in places if place.get(name)), {})
 
 
-def _where(*places: "Dataset | dict") -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _where(*places: "Said") -> Where:
     return _position(
         part("PlanePositionSequence", *places),
         part("PlaneOrientationSequence", *places),
@@ -97,7 +101,7 @@ def _where(*places: "Dataset | dict") -> tuple[np.ndarray, np.ndarray, np.ndarra
     )
 
 
-def _position(place: "Dataset | dict", turn: "Dataset | dict", measures: "Dataset | dict") -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _position(place: "Said", turn: "Said", measures: "Said") -> Where:
     """Position (3,), orientation (6,) and pixel spacing (2,), as numbers that can be right."""
     orientation = numbers(turn, "ImageOrientationPatient", 6)
     row, column = orientation[:3], orientation[3:]
@@ -117,9 +121,7 @@ def _frame(dataset: "Dataset", number: int, index: int) -> Slice:
     return _slice(dataset, number, index, _where(*said), part("PixelValueTransformationSequence", *said))
 
 
-def _slice(
-    dataset: "Dataset", number: int, index: int, where: tuple[np.ndarray, np.ndarray, np.ndarray], values: "Dataset | dict"
-) -> Slice:
+def _slice(dataset: "Dataset", number: int, index: int, where: Where, values: "Said") -> Slice:
     modality = word(dataset, "Modality")
     position, orientation, spacing = where
     slope, intercept = rescale(values, modality)

@@ -63,10 +63,12 @@ def _cut_all(table: Path, lesions: list[Lesion], grid: Grid, burned_in: bool) ->
     groups = [[lesions[number] for number in numbers] for numbers in by_image.values()]
     workers = min(os.cpu_count() or 1, VOLUMES_AT_A_TIME, len(groups))
     with ProcessPoolExecutor(workers, mp_context=get_context("fork"), initializer=_one_thread) as pool:
+        cut_all = partial(_cut_volume, table, grid, burned_in)
         try:
-            found = list(chain.from_iterable(pool.map(partial(_cut_volume, table, grid, burned_in), groups, chunksize=CHUNK)))
+            found = list(chain.from_iterable(pool.map(cut_all, groups, chunksize=CHUNK)))
         except BrokenProcessPool:  # a decoder that fell over, or one volume too many for the memory
-            raise InputError(f"{table}: a process that read volumes was ended, by a damaged one or for want of memory") from None
+            reason = "a process that read volumes was ended, by a damaged one or for want of memory"
+            raise InputError(f"{table}: {reason}") from None
     places = np.argsort([number for numbers in by_image.values() for number in numbers])
     return [found[place] for place in places]
 

@@ -80,4 +80,5 @@ def save(made: Dataset, path: Path, syntax: str = ExplicitVRLittleEndian) -> Non
     made.file_meta.TransferSyntaxUID = syntax
     if not syntax.is_little_endian:
         made.PixelData = np.frombuffer(made.PixelData, "<u2").byteswap().tobytes()
-    dcmwrite(path, made, enforce_file_format=True, implicit_vr=syntax.is_implicit_VR, little_endian=syntax.is_little_endian)
+    encoding = {"implicit_vr": syntax.is_implicit_VR, "little_endian": syntax.is_little_endian}
+    dcmwrite(path, made, enforce_file_format=True, **encoding)

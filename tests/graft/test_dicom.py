@@ -1,5 +1,7 @@
-import os
+import locale
+import resource
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -50,7 +52,8 @@ def fails(path: Path, message: str, series: str = "", burned_in: bool = False) -
     ),
 )
 def test_a_series_reads_as_itk_reads_it(tmp_path, write_series, turn, modality, spacing, rescale):
-    values = write_series(tmp_path, modality, spacing=spacing, turn=turn, rescale=lambda k: tuple(map(float, rescale(k))))
+    numbers = [tuple(map(float, rescale(k))) for k in range(6)]
+    values = write_series(tmp_path, modality, spacing=spacing, turn=turn, rescale=lambda k: numbers[k])
     volume, other = volumes.read(tmp_path), itk(tmp_path)
     assert np.array_equal(np.asarray(volume.voxels), values)
     assert np.array_equal(np.asarray(volume.voxels), other.voxels)
@@ -60,7 +63,7 @@ def test_a_series_reads_as_itk_reads_it(tmp_path, write_series, turn, modality, 
 def test_slices_lie_where_their_positions_say(tmp_path, write_series):
     write_series(tmp_path, turn=OBLIQUE)
     volume = volumes.read(tmp_path)
-    # column 3 and row 5 of the slice 2 steps of 2.5 mm up, in LPS+: first + 3 · 0.8 · row + 5 · 0.7 · column + 5 · normal
+    # column 3 and row 5, 2 steps of 2.5 mm up, in LPS+: first + 3 · 0.8 · row + 5 · 0.7 · column + 5 · normal
     lps = np.array([-30, -20, 100]) + OBLIQUE @ (2.4, 3.5, 5.0)
     assert np.allclose(volume.to_mm(np.array([3, 5, 2])), lps * (-1, -1, 1), atol=1e-6)
 
@@ -96,8 +99,16 @@ def test_every_transfer_syntax_gives_the_same_values(tmp_path, write_series, syn
     assert np.array_equal(np.asarray(volumes.read(tmp_path).voxels), values)
 
 
+@pytest.fixture
+def kept_locale() -> Iterator[None]:
+    """ITK's writer of JPEG leaves the locale at C, and with it files that Python opens are ASCII."""
+    kept = locale.setlocale(locale.LC_ALL)
+    yield
+    locale.setlocale(locale.LC_ALL, kept)
+
+
 @pytest.mark.parametrize("compressor", ("JPEG", "JPEG2000", "JPEGLS"))
-def test_lossless_compression_by_gdcm_is_read(tmp_path, write_series, compressor):
+def test_lossless_compression_by_gdcm_is_read(tmp_path, write_series, kept_locale, compressor):
     values = write_series(tmp_path / "plain", size=(32, 32), rescale=lambda k: (1, 0))
     writer = SimpleITK.ImageFileWriter()
     writer.KeepOriginalImageUIDOn()
@@ -109,7 +120,8 @@ def test_lossless_compression_by_gdcm_is_read(tmp_path, write_series, compressor
         writer.Execute(SimpleITK.ReadImage(path))
         small, plain = dcmread(tmp_path / "small" / path.name), dcmread(path)
         assert small.file_meta.TransferSyntaxUID.is_compressed
-        for name in ("SeriesInstanceUID", "FrameOfReferenceUID", "ImageType", "ImagePositionPatient", "ImageOrientationPatient"):
+        places = ("FrameOfReferenceUID", "ImagePositionPatient", "ImageOrientationPatient")
+        for name in ("SeriesInstanceUID", "ImageType", *places):
             setattr(small, name, plain[name].value)
         small.save_as(tmp_path / "small" / path.name)
     assert np.array_equal(np.asarray(volumes.read(tmp_path / "small").voxels), values)
@@ -136,14 +148,17 @@ def enhance(made: Dataset, positions: list[list[float]]) -> None:
     made.SOPClassUID, made.NumberOfFrames = uid.EnhancedCTImageStorage, len(positions)
     made.SharedFunctionalGroupsSequence, made.PerFrameFunctionalGroupsSequence = Sequence([shared]), Sequence(frames)
     made.PixelData = made.PixelData * len(positions)
-    for name in ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "RescaleSlope", "RescaleIntercept", "RescaleType"):
+    for name in ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing"):
+        delattr(made, name)
+    for name in ("RescaleSlope", "RescaleIntercept", "RescaleType"):
         delattr(made, name)
 
 
 @pytest.mark.parametrize("named", ("slice-01.dcm", "file without suffix"))
 def test_an_enhanced_image_puts_each_frame_where_it_lies(tmp_path, write_series, named):
     heights = (7.0, 1.0, 5.0, 3.0)  # so frames 1, 3, 2, 0 from below
-    stored = write_series(tmp_path, count=1, change=lambda made, k: enhance(made, [[-5.0, 6.0, z] for z in heights])) + 1024
+    places = [[-5.0, 6.0, z] for z in heights]
+    stored = write_series(tmp_path, count=1, change=lambda made, k: enhance(made, places)) + 1024
     path = (tmp_path / "slice-01.dcm").rename(tmp_path / named)
     for place in (path, tmp_path):
         volume = volumes.read(place)
@@ -167,7 +182,7 @@ def put(k: int | None = None, **elements: object):
 
 FAULTS = [
     (put(2, ImagePositionPatient=[-30, -20, 102.5]), "has 1 slices at the position of another"),
-    (put(2, ImagePositionPatient=[-30, -20, 105.4]), "has slices 2.1 to 2.9 mm apart, or shifted .* slices may be missing"),
+    (put(2, ImagePositionPatient=[-30, -20, 105.4]), "has slices 2.1 to 2.9 mm apart, .* slices may be missing"),
     (put(2, ImagePositionPatient=[-29, -20, 105]), "shifted sideways"),
     (put(2, ImagePositionPatient=None), r"file 4 of 6, in the order of their names, has no ImagePositionPatient"),
     (put(2, ImagePositionPatient=[1, 2]), "has a ImagePositionPatient that is not 3 finite numbers"),
@@ -181,7 +196,7 @@ FAULTS = [
     (put(RescaleType="US"), "has the RescaleType US, expected HU for CT"),
     (put(2, RescaleSlope=None), "has no RescaleSlope"),
     (put(RescaleSlope=0), "has a RescaleSlope of 0"),
-    (put(PhotometricInterpretation="MONOCHROME1"), "has the PhotometricInterpretation MONOCHROME1, expected MONOCHROME2"),
+    (put(PhotometricInterpretation="MONOCHROME1"), "PhotometricInterpretation MONOCHROME1, expected MONOCHROME2"),
     (put(PhotometricInterpretation="RGB", SamplesPerPixel=3, PlanarConfiguration=0), "PhotometricInterpretation RGB"),
     (put(ImageType=["ORIGINAL", "PRIMARY", "LOCALIZER"]), "is a localizer"),
     (put(HighBit=11), "has 16 of 16 bits a pixel, the highest 11"),
@@ -227,7 +242,8 @@ def test_what_may_show_a_name_is_read_where_the_domain_allows_it(tmp_path, write
 
 def test_a_disc_needs_a_series_named(tmp_path, write_series):
     chest = write_series(tmp_path / "disc" / "A", change=put(SeriesNumber=2, SeriesInstanceUID="2.25.2"))
-    head = write_series(tmp_path / "disc" / "B" / "C", "MR", count=4, size=(8, 9), change=put(SeriesNumber=7, SeriesInstanceUID="2.25.7"))
+    seven = put(SeriesNumber=7, SeriesInstanceUID="2.25.7")
+    head = write_series(tmp_path / "disc" / "B" / "C", "MR", count=4, size=(8, 9), change=seven)
     for path in (SAMPLES / "reportsi.dcm", SAMPLES / "dicomdirtests" / "DICOMDIR"):
         shutil.copy(path, tmp_path / "disc")
     (tmp_path / "disc" / "README").write_text("how to open this disc")
@@ -249,6 +265,9 @@ def test_files_that_were_dicom_links_out_and_folders_of_nothing_are_refused(tmp_
     (tmp_path / "a" / "IM01").unlink()
     (tmp_path / "a" / "slice-00.dcm").symlink_to(SAMPLES / "CT_small.dcm")
     fails(tmp_path / "a", "holds a link that leaves it")
+    (tmp_path / "a" / "slice-00.dcm").unlink()
+    (tmp_path / "a" / "more").symlink_to(tmp_path / "a")
+    fails(tmp_path / "a", "holds a link to a folder")
     (tmp_path / "b").mkdir()
     fails(tmp_path / "b", "holds no files")
     (tmp_path / "b" / "notes.txt").write_text("nothing")
@@ -263,7 +282,8 @@ def test_a_series_and_a_segment_are_for_dicom_alone(tmp_path):
 
 
 def test_a_deflated_file_that_would_fill_the_memory_is_refused(tmp_path, write_series, monkeypatch):
-    write_series(tmp_path, syntax=uid.DeflatedExplicitVRLittleEndian, size=(64, 64), change=put(ImageComments="x" * 9000))
+    comment = put(ImageComments="x" * 9000)
+    write_series(tmp_path, syntax=uid.DeflatedExplicitVRLittleEndian, size=(64, 64), change=comment)
     monkeypatch.setattr("graft.dicom.datasets.LARGEST", 16000)
     fails(tmp_path, "is deflated and holds more than 16000 bytes")
 
@@ -304,7 +324,8 @@ def test_compressed_pixels_without_their_transfer_syntax_are_refused(tmp_path, w
 
 @pytest.mark.filterwarnings("error")
 def test_every_sample_of_pydicom_is_read_or_refused_in_one_line(capfd):
-    samples = sorted(path for path in SAMPLES.rglob("*") if path.is_file() and path.suffix not in (".json", ".dump", ".txt", ".icc"))
+    others = (".json", ".dump", ".txt", ".icc")
+    samples = sorted(path for path in SAMPLES.rglob("*") if path.is_file() and path.suffix not in others)
     assert len(samples) > 90
     for path in samples:
         try:
@@ -331,8 +352,6 @@ def damage(whole: bytes, header: int, rng: np.random.Generator) -> bytes:
 
 def check_damaged(folder: Path, syntax: uid.UID, rounds: int, write_series, capfd) -> int:
     """Damage one slice of a series again and again; the number of times that it was read, and read right."""
-    import resource
-
     values = write_series(folder, syntax=syntax, size=(32, 32))
     path = folder / "slice-02.dcm"  # the last but one along the normal
     whole = path.read_bytes()
@@ -349,7 +368,7 @@ def check_damaged(folder: Path, syntax: uid.UID, rounds: int, write_series, capf
         harmed = dcmread(path, force=True)
         expected = values.copy()
         line = float(harmed.RescaleSlope), float(harmed.RescaleIntercept)
-        stored = harmed.pixel_array.T if syntax.is_deflated else values[..., 4] + 1024  # deflated has no checksum
+        stored = harmed.pixel_array.T if syntax.is_deflated else values[..., 4] + 1024  # deflating adds no sum
         expected[..., 4] = stored * line[0] + line[1]
         assert np.array_equal(found, expected)
         read += 1
@@ -358,7 +377,7 @@ def check_damaged(folder: Path, syntax: uid.UID, rounds: int, write_series, capf
     return read
 
 
-@pytest.mark.parametrize("syntax", (uid.ExplicitVRLittleEndian, uid.ImplicitVRLittleEndian, uid.JPEG2000Lossless), ids=str)
+@pytest.mark.parametrize("syntax", (uid.ExplicitVRLittleEndian, *(WRITABLE[key] for key in ("implicit", "jpeg 2000"))))
 def test_damaged_files_are_refused_or_read_right(tmp_path, write_series, capfd, syntax):
     assert 5 < check_damaged(tmp_path, syntax, 70, write_series, capfd) < 65
 

@@ -69,7 +69,7 @@ def test_a_segment_in_one_slice_and_an_image_stored_upside_down(tmp_path, series
     mask[4] = 0
     write_seg(series, tmp_path / "seg.dcm", mask)
     image = volumes.read(series)
-    flipped = image.affine @ [[0, -1, 0, 9], [1, 0, 0, 0], [0, 0, -1, 5], [0, 0, 0, 1]]  # axes swapped, two turned round
+    flipped = image.affine @ [[0, -1, 0, 9], [1, 0, 0, 0], [0, 0, -1, 5], [0, 0, 0, 1]]
     stored = volumes.Volume(Path("same.nii"), np.asarray(image.voxels)[::-1, :, ::-1].transpose(1, 0, 2), flipped)
     found = volumes.read_mask(tmp_path / "seg.dcm", stored)
     assert np.array_equal(found.voxels, mask[..., 0].T[::-1, :, ::-1].transpose(1, 0, 2))
@@ -97,7 +97,7 @@ def test_shares_of_voxels_contours_and_images_are_no_masks(tmp_path, series):
     image = volumes.read(series)
     for path, message in (
         (tmp_path / "seg.dcm", "holds shares of voxels or labels, expected the SegmentationType BINARY"),
-        (SAMPLES / "rtstruct.dcm", "is an RTSTRUCT, .* export it as DICOM SEG, NIfTI or NRRD"),
+        (SAMPLES / "rtstruct.dcm", "is an RTSTRUCT, .* export the mask as DICOM SEG, NIfTI or NRRD"),
         (series / "slice-01.dcm", "is no mask"),
         (series, "holds 6 files, expected one DICOM SEG"),
         (SAMPLES / "liver_1frame.dcm", "has no NumberOfFrames"),

@@ -29,7 +29,8 @@ def project(tmp_path, monkeypatch, write_series) -> Path:
         name = f"Thunderclap{number}^Bartholomew"
 
         def loud(made, k, number=number, name=name):
-            made.PatientName, made.PatientID, made.PatientBirthDate = name, f"HOSP-{number:04}-XQ", f"1937021{number % 10}"
+            made.PatientName, made.PatientID = name, f"HOSP-{number:04}-XQ"
+            made.PatientBirthDate = f"1937021{number % 10}"
             made.InstitutionName, made.ReferringPhysicianName = "Saint Megaphone Infirmary", "Bellowing^Doctor"
             made.StudyDescription, made.AccessionNumber = "Follow-up of Mr Thunderclap", f"ACC{number:07}"
             made.SeriesInstanceUID = f"2.25.9999{number}"
