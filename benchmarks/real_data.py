@@ -136,7 +136,7 @@ def set_params(path: Path, labelled: float, weight: float) -> None:
 
 def _domain(name: str, classes: list[str], split: dict) -> dict:
     raw = {"path": f"data/raw/{name}", "classes": classes, "window": [0, 255], "intensity": "window"}
-    return {**raw, "patient_pattern": None, "covariates": {}, "split": split}
+    return {**raw, "burned_in": "refuse", "patient_pattern": None, "covariates": {}, "split": split}
 
 
 def tables(runs: list[dict]) -> Iterator[str]:

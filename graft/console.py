@@ -1,6 +1,7 @@
 """What a person sees: plain lines, and one line for an error."""
 
 import inspect
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -11,6 +12,20 @@ from graft.files import InputError
 def say(text: str) -> None:
     """Print one line at once, so that logs show it while the stage still runs."""
     print(text, flush=True)
+
+
+@contextmanager
+def silence() -> Iterator[None]:
+    """Keep readers from printing on standard error, as ITK and codecs do from below Python before they raise."""
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 @contextmanager

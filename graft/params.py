@@ -52,6 +52,7 @@ class Domain(Section):
     intensity: Literal["window", "percentile", "zscore"]
     patient_pattern: str | None
     covariates: dict[str, Kind]
+    burned_in: Literal["refuse", "allow"]
     split: Split
 
     @model_validator(mode="after")
@@ -84,6 +85,13 @@ class Domain(Section):
                 "one group, around the patient"
             )
         return self
+
+
+class Privacy(Section):
+    """Where the key of the pseudonyms is found."""
+
+    key_variable: Annotated[str, Field(pattern="^[A-Za-z_][A-Za-z0-9_]*$")]
+    key_file: str | None
 
 
 class Cohort(Section):
@@ -169,6 +177,7 @@ class Params(Section):
     source: str
     target: str
     domains: Annotated[dict[str, Domain], Field(min_length=1)]
+    privacy: Privacy
     phantom: dict[Literal["lung", "liver", "liver_mr"], Cohort]
     preprocess: Preprocess
     network: Network

@@ -3,14 +3,14 @@
 import gzip
 import os
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 
+from graft.console import silence
 from graft.files import InputError
 
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
@@ -36,18 +36,27 @@ class Volume:
         return indices @ self.affine[:3, :3].T + self.affine[:3, 3]
 
 
-def read(path: Path) -> Volume:
-    """Read a volume of three dimensions, NIfTI, MetaImage or NRRD by its suffix.
+def read(path: Path, series: str = "", burned_in: bool = False) -> Volume:
+    """Read a volume of three dimensions: NIfTI, MetaImage or NRRD by its suffix, or DICOM, a folder or a file.
 
-    The file is read to its end, so that one that was cut short is refused wherever the cut lies.
+    The files are read to their end, so that one that was cut short is refused wherever the cut lies. `series` and
+    `burned_in` are those of graft.dicom.series, and for DICOM alone.
 
     Raises InputError where it is missing, broken, of another kind or shape, or does not say where it lies.
     """
-    reader = next((reader for suffix, reader in READERS.items() if path.name.lower().endswith(suffix)), None)
+    if not path.exists():
+        raise InputError(f"{path}: is missing, expected a volume")
+    if _is_dicom(path):
+        from graft.dicom.series import read as read_series
+
+        voxels, affine = read_series(path, series, burned_in)
+        return Volume(path, voxels, LPS_TO_RAS @ affine)
+    if series:
+        raise InputError(f"{path}: is no DICOM, expected the column series to be empty")
+    reader = _reader(path)
     if reader is None:
-        raise InputError(f"{path}: is no kind of volume that is known, expected one of {', '.join(READERS)}")
-    if not path.is_file():
-        raise InputError(f"{path}: is {'a folder' if path.is_dir() else 'missing'}, expected a volume")
+        known = f"{', '.join(READERS)}, or DICOM"
+        raise InputError(f"{path}: is no kind of volume that is known, expected one of {known}")
     try:
         voxels, affine = reader(path)
     except InputError:
@@ -62,6 +71,20 @@ def read(path: Path) -> Volume:
     if not (np.isfinite(affine).all() and abs(np.linalg.det(affine[:3, :3])) > 1e-9):
         raise InputError(f"{path}: its affine is singular, expected three directions that have a length in mm")
     return Volume(path, voxels, affine)
+
+
+def read_mask(path: Path, image: Volume, segment: int | None = None) -> Volume:
+    """Read a mask as `read` does, or a segment of a DICOM SEG, which is put on the grid of its image.
+
+    Raises InputError as `read` does, and where a SEG lies on another grid or holds several segments and none is named.
+    """
+    if _is_dicom(path):
+        from graft.dicom.masks import read as read_segment
+
+        return Volume(path, read_segment(path, segment, image), image.affine)
+    if segment is not None:
+        raise InputError(f"{path}: is no DICOM SEG, expected the column segment to be empty")
+    return read(path)
 
 
 def locate(mask: Volume, image: Volume) -> tuple[np.ndarray, float]:
@@ -79,6 +102,21 @@ def locate(mask: Volume, image: Volume) -> tuple[np.ndarray, float]:
         raise InputError(f"{mask.path}: is empty, expected voxels above 0 where the lesion is")
     volume = len(inside) * abs(np.linalg.det(mask.affine[:3, :3]))  # mm³
     return mask.to_mm(inside.mean(0)), float((6 * volume / np.pi) ** (1 / 3))
+
+
+def _is_dicom(path: Path) -> bool:
+    """Whether a path of no other kind is a folder, or a file that is named as DICOM is or begins so."""
+    if path.is_dir() or path.suffix.lower() == ".dcm":
+        return True
+    if _reader(path) or not path.is_file():
+        return False
+    from graft.dicom.datasets import begins_as_dicom
+
+    return begins_as_dicom(path)
+
+
+def _reader(path: Path) -> Callable[[Path], tuple[np.ndarray, np.ndarray]] | None:
+    return next((reader for suffix, reader in READERS.items() if path.name.lower().endswith(suffix)), None)
 
 
 def _read_nifti(path: Path) -> tuple[np.ndarray, np.ndarray]:
@@ -107,7 +145,7 @@ def _read_itk(path: Path) -> tuple[np.ndarray, np.ndarray]:
     import SimpleITK
 
     _check_data_file(path)
-    with _silence():
+    with silence():
         image = SimpleITK.ReadImage(str(path))
     voxels = SimpleITK.GetArrayFromImage(image).T  # (I, J, K); more axes where it has time or channels
     if voxels.ndim != 3:
@@ -128,20 +166,6 @@ def _check_data_file(path: Path) -> None:
     data = path.parent / os.fsdecode(found[1])
     if data.resolve().parent != path.parent.resolve() or not data.is_file():
         raise InputError(f"{path}: its data file is {os.fsdecode(found[1])!r}, expected a file in the same folder")
-
-
-@contextmanager
-def _silence() -> Iterator[None]:
-    """Keep ITK from printing, as its readers do from below Python before they raise."""
-    kept = os.dup(2)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
 
 
 READERS = {

@@ -9,17 +9,22 @@ from graft.domain import Domain, Grid
 
 def main(name: str) -> None:
     """Write `data/processed/<name>`, and say what is in it."""
-    path, classes, window, intensity, pattern, covariates, shape = params.read(
+    path, classes, window, intensity, pattern, covariates, burned_in, key, shape = params.read(
         f"domains.{name}.path",
         f"domains.{name}.classes",
         f"domains.{name}.window",
         f"domains.{name}.intensity",
         f"domains.{name}.patient_pattern",
         f"domains.{name}.covariates",
+        f"domains.{name}.burned_in",
+        "privacy",
         "preprocess",
     )
     grid = Grid(tuple(shape.patch), tuple(shape.spacing), tuple(window), intensity)
-    made = raw.read(Path(path), name, classes, grid, patient_pattern=pattern, covariates=covariates)
+    privacy = raw.Privacy(key.key_variable, key.key_file, burned_in == "allow")
+    made = raw.read(
+        Path(path), name, classes, grid, patient_pattern=pattern, covariates=covariates, privacy=privacy
+    )
     domain.write(Path("data/processed") / name, made)
     report(made)
 

@@ -9,7 +9,7 @@ import hashlib
 import hmac
 import os
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 
@@ -23,6 +23,15 @@ KEY_VARIABLE = "GRAFT_PATIENT_KEY"
 PUBLISHED_KEY = "graft: a published key, which hides nobody"
 
 
+@dataclass(frozen=True)
+class Privacy:
+    """Where the key of the pseudonyms is, and whether images that a name may be written into are read."""
+
+    key_variable: str = KEY_VARIABLE
+    key_file: str | None = None
+    burned_in: bool = False
+
+
 def read(
     path: Path,
     name: str,
@@ -31,15 +40,17 @@ def read(
     *,
     patient_pattern: str | None = None,
     covariates: Mapping[str, str] | None = None,
+    privacy: Privacy = Privacy(),
 ) -> Domain:
     """Read the raw data at `path` as the domain `name`: one image of `grid` a lesion, patients as pseudonyms.
 
     `patient_pattern` finds patients in the names of pictures, and no other form may have one. `covariates` are the
     columns of a manifest to keep beside the images, each with its kind; they are kept by name.
 
-    Raises InputError where the data is not as docs/data.md says, a class has no patients, or a patient is in
-    two of the given splits.
+    Raises InputError where the data is not as docs/data.md says, a class has no patients, a patient is in two of
+    the given splits, or the file of the key cannot be used.
     """
+    key = _key(privacy)
     form, kinds = _form(path), dict(sorted((covariates or {}).items()))
     if patient_pattern is not None and form is not folder:
         raise InputError(
@@ -52,13 +63,12 @@ def read(
             f"with a {manifest.FILE} and only that has columns"
         )
     table = clinical.read(path, kinds) if kinds else None  # before the volumes, which take minutes
-    more = [patient_pattern] if form is folder else []
-    domain = replace(form.read(path, name, classes, grid, *more), kinds=kinds, covariates=table)
+    more = {manifest: {"burned_in": privacy.burned_in}, folder: {"patient_pattern": patient_pattern}}.get(form, {})
+    domain = replace(form.read(path, name, classes, grid, **more), kinds=kinds, covariates=table)
     _check_classes(path, domain)
     _check_splits(path, domain)
-    key = os.environ.get(KEY_VARIABLE) or PUBLISHED_KEY
     if key == PUBLISHED_KEY:
-        say(f"{name}: {KEY_VARIABLE} is not set, so pseudonyms are made with a key that everybody knows")
+        say(f"{name}: {privacy.key_variable} is not set, so pseudonyms are made with a key that everybody knows")
     domain.index["patient"] = [pseudonym(patient, key) for patient in domain.index["patient"]]
     domain.index["hash"] = duplicates.hashes(domain.images)
     return domain
@@ -67,6 +77,24 @@ def read(
 def pseudonym(patient: str, key: str) -> str:
     """16 hexadecimal digits of HMAC-SHA256 (RFC 2104): the same for a patient and a key, wherever they turn up."""
     return hmac.new(key.encode(), patient.encode(), hashlib.sha256).hexdigest()[:16]
+
+
+def _key(privacy: Privacy) -> str:
+    """The key in the environment, else that in the file, else the published one."""
+    key = os.environ.get(privacy.key_variable)
+    if key or privacy.key_file is None:
+        return key or PUBLISHED_KEY
+    file = Path(privacy.key_file).expanduser()
+    if file.resolve().is_relative_to(Path.cwd().resolve()):
+        raise InputError(f"privacy.key_file: {file} lies in this folder, expected one outside, where git cannot see it")
+    try:
+        key = file.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"  # never what it holds
+        raise InputError(f"privacy.key_file: {file} cannot be read ({reason}), expected a line with the key") from None
+    if not key:
+        raise InputError(f"privacy.key_file: {file} is empty, expected a line with the key")
+    return key
 
 
 def _form(path: Path) -> ModuleType:

@@ -2,6 +2,7 @@
 
 import os
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from functools import partial
 from itertools import chain
@@ -23,8 +24,10 @@ CHUNK = 4  # volumes handed to a process at once
 Found = tuple[np.ndarray, float | None]  # a patch (1, *patch) float16 and the diameter in mm of its mask
 
 
-def read(path: Path, name: str, classes: list[str], grid: Grid) -> Domain:
-    """Cut a patch for each row of `manifest.csv`, in its order; a picture is one lesion, and has no spacing.
+def read(path: Path, name: str, classes: list[str], grid: Grid, burned_in: bool = False) -> Domain:
+    """Cut a patch for each row of `manifest.csv`, in its order; with `burned_in`, of images that may show a name too.
+
+    A picture is one lesion, and has no spacing.
 
     A volume is read once for all its lesions, and several volumes at a time. `size` is the diameter in mm that
     the rows or their masks give; where neither does, the number of voxels in the patch above the window's floor.
@@ -37,7 +40,7 @@ def read(path: Path, name: str, classes: list[str], grid: Grid) -> Domain:
         rows = [(f"{path / FILE}:{lesion.line}: ", lesion.image) for lesion in lesions]
         images, masked = pictures.patches(name, rows, grid), [None] * len(rows)
     else:
-        found = _cut_all(path / FILE, lesions, grid)
+        found = _cut_all(path / FILE, lesions, grid, burned_in)
         images = np.stack([patch for patch, _ in found])  # (N, 1, *patch)
         masked = [diameter for _, diameter in found]
     diameters = [lesion.diameter_mm or other for lesion, other in zip(lesions, masked)]
@@ -60,17 +63,22 @@ def read(path: Path, name: str, classes: list[str], grid: Grid) -> Domain:
     return Domain(name, images, index, classes, grid.about(measured, spaced=not flat))
 
 
-def _cut_all(table: Path, lesions: list[Lesion], grid: Grid) -> list[Found]:
+def _cut_all(table: Path, lesions: list[Lesion], grid: Grid, burned_in: bool) -> list[Found]:
     """The patches in the order of the lesions, from a pool of processes with a volume each."""
     import graft.patches  # noqa: F401  before the fork, or every process would spend seconds on it
 
-    by_image: dict[Path, list[int]] = {}
+    by_image: dict[tuple[Path, str], list[int]] = {}
     for number, lesion in enumerate(lesions):
-        by_image.setdefault(lesion.image, []).append(number)
+        by_image.setdefault((lesion.image, lesion.series), []).append(number)
     groups = [[lesions[number] for number in numbers] for numbers in by_image.values()]
     workers = min(os.cpu_count() or 1, VOLUMES_AT_A_TIME, len(groups))
     with ProcessPoolExecutor(workers, mp_context=get_context("fork"), initializer=_one_thread) as pool:
-        found = list(chain.from_iterable(pool.map(partial(_cut_volume, table, grid), groups, chunksize=CHUNK)))
+        cut_all = partial(_cut_volume, table, grid, burned_in)
+        try:
+            found = list(chain.from_iterable(pool.map(cut_all, groups, chunksize=CHUNK)))
+        except BrokenProcessPool:  # a decoder that fell over, or one volume too many for the memory
+            reason = "a process that read volumes was ended, by a damaged one or for want of memory"
+            raise InputError(f"{table}: {reason}") from None
     places = np.argsort([number for numbers in by_image.values() for number in numbers])
     return [found[place] for place in places]
 
@@ -81,7 +89,7 @@ def _one_thread() -> None:
     torch.set_num_threads(1)
 
 
-def _cut_volume(table: Path, grid: Grid, lesions: list[Lesion]) -> list[Found]:
+def _cut_volume(table: Path, grid: Grid, burned_in: bool, lesions: list[Lesion]) -> list[Found]:
     """The patches of the lesions of one volume."""
     from graft.patches import cut
 
@@ -90,7 +98,7 @@ def _cut_volume(table: Path, grid: Grid, lesions: list[Lesion]) -> list[Found]:
     for lesion in lesions:
         try:
             if volume is None:
-                volume = volumes.read(lesion.image)
+                volume = volumes.read(lesion.image, lesion.series, burned_in)
                 grid = _windowed(grid, volume)
             centre, diameter = _place(volume, lesion)
             found.append((cut(volume, centre, grid).astype(np.float16), diameter))
@@ -111,7 +119,7 @@ def _place(volume: volumes.Volume, lesion: Lesion) -> tuple[np.ndarray, float | 
     """The lesion's centre (3,) in mm, RAS+, and the diameter in mm of its mask, if it has one."""
     centroid = diameter = None
     if lesion.mask:
-        centroid, diameter = volumes.locate(volumes.read(lesion.mask), volume)
+        centroid, diameter = volumes.locate(volumes.read_mask(lesion.mask, volume, lesion.segment), volume)
     if lesion.position is None:
         return centroid, diameter
     position = np.array(lesion.position)

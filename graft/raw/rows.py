@@ -30,6 +30,8 @@ class Lesion:
     diameter_mm: float | None
     site: str
     split: str
+    series: str  # of DICOM: the number or the UID of the one that is meant
+    segment: int | None  # of a DICOM SEG
 
     @property
     def origin(self) -> str:
@@ -105,6 +107,8 @@ def _lesion(folder: Path, line: int, row: dict[str, str], classes: list[str]) ->
         diameter_mm=_diameter(row, mask),
         site=row.get("site", ""),
         split=_one_of("split", row.get("split", "").lower(), ("", *PARTS)),
+        series=row.get("series", ""),
+        segment=_segment(row.get("segment", "")),
     )
 
 
@@ -122,6 +126,12 @@ def _diameter(row: dict[str, str], mask: Path | None) -> float | None:
     if diameter <= 0:
         raise InputError(f"diameter_mm is {diameter:g}, expected more than 0")
     return diameter
+
+
+def _segment(cell: str) -> int | None:
+    if cell and not cell.isdecimal():
+        raise InputError(f"segment is {cell!r}, expected the number of a segment")
+    return int(cell) if cell else None
 
 
 def _number(name: str, cell: str) -> float:
@@ -153,16 +163,20 @@ def _inside(folder: Path, name: str, cell: str) -> Path:
 
 
 def _check_together(path: Path, lesions: list[Lesion]) -> None:
-    places: dict[tuple, int] = {}
     owners: dict[Path, Lesion] = {}
     for lesion in lesions:
+        owners.setdefault(lesion.image.resolve(), lesion)
+    places: dict[tuple, int] = {}
+    for lesion in lesions:
         image = lesion.image.resolve()
-        before = places.setdefault((image, lesion.position or lesion.mask, lesion.frame), lesion.line)
+        for around in (image, *image.parents):  # a series may lie in the folder that another row names
+            owner = owners.get(around, lesion)
+            if owner.patient != lesion.patient:
+                raise InputError(
+                    f"{path}:{max(lesion.line, owner.line)}: {lesion.image.name} belongs to another patient on line "
+                    f"{min(lesion.line, owner.line)}, expected one patient an image"
+                )
+        place = (image, lesion.series, lesion.position or (lesion.mask, lesion.segment), lesion.frame)
+        before = places.setdefault(place, lesion.line)
         if before != lesion.line:
             raise InputError(f"{path}:{lesion.line}: is the lesion of line {before} again, expected each lesion once")
-        owner = owners.setdefault(image, lesion)
-        if owner.patient != lesion.patient:
-            raise InputError(
-                f"{path}:{lesion.line}: {lesion.image.name} belongs to another patient on line {owner.line}, "
-                "expected one patient an image"
-            )

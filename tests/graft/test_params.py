@@ -44,6 +44,8 @@ def test_values_come_in_the_order_asked_for(tmp_path):
         ("  source: lung ", "  source: kinetics ", "network.name", "'resnet' with pretrain.source", "video-"),
         ("seed: 42", "seed: 42\nseed: 43", "seed", "duplicate key", "43"),
         ("seed: 42", "", "seed", "missing", "missing"),
+        ("burned_in: refuse", "burned_in: yes", "domains.lung.burned_in", "'yes'", "'refuse' or 'allow'"),
+        ("GRAFT_PATIENT_KEY", "no name", "privacy.key_variable", "'no name'", "pattern"),
     ],
 )
 def test_a_wrong_parameter_is_one_line_with_key_value_and_what_is_allowed(

@@ -308,6 +308,74 @@ def test_pseudonyms_are_keyed_and_the_key_is_asked_for(cohort, monkeypatch, caps
     assert raw.pseudonym("what do ya want for nothing?", "Jefe") == "5bdcc146bf60754e"
 
 
+def test_the_key_may_lie_in_a_file_outside_and_the_environment_wins(cohort, monkeypatch, capsys, tmp_path):
+    def named(variable: str = "OUR_KEY", file: str | None = str(tmp_path / "key")) -> list[str]:
+        return list(raw.read(cohort, "lung", CLASSES, GRID, raw.Privacy(variable, file)).index["patient"])
+
+    (tmp_path / "key").write_text("Jefe\n")
+    in_file = named()
+    monkeypatch.setenv("OUR_KEY", "Jefe")
+    assert named() == named(file=None) == in_file == [raw.pseudonym(row["patient"], "Jefe") for row in ROWS]
+    monkeypatch.setenv("OUR_KEY", "another")
+    assert named() != in_file and capsys.readouterr().out == ""
+    monkeypatch.delenv("OUR_KEY")
+    assert named(file=None) == list(read(cohort).index["patient"])
+    assert "lung: OUR_KEY is not set" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "content, message",
+    (
+        (b" \n", "is empty, expected a line with the key"),
+        (b"\xff", "cannot be read .it is not UTF-8."),
+        (None, "No such file"),
+    ),
+)
+def test_a_file_without_a_key_is_refused(cohort, tmp_path, monkeypatch, content, message):
+    if content is not None:
+        (tmp_path / "key").write_bytes(content)
+    privacy = raw.Privacy(key_file=str(tmp_path / "key"))
+    with pytest.raises(InputError, match=f"privacy.key_file: .*key.*{message}"):
+        raw.read(cohort, "lung", CLASSES, GRID, privacy)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match="lies in this folder, expected one outside"):
+        raw.read(cohort, "lung", CLASSES, GRID, privacy)
+
+
+def test_dicom_series_and_segments_are_named_by_columns(cohort, write_series):
+    def numbered(number: int):
+        def change(made, k):
+            made.SeriesNumber, made.SeriesInstanceUID = number, f"2.25.{number}"
+
+        return change
+
+    grid = Grid((4, 4, 4), (1.0, 1.0, 1.0), (-2000.0, 2000.0))
+    for number in (2, 5):
+        line = (1, -1000 - 20 * number)
+        write_series(cohort / "disc" / str(number), change=numbered(number), rescale=lambda k, line=line: line)
+    at = {"x": "28", "y": "17", "z": "107"}
+    rows = [{**ROWS[k], "image": "disc", "patient": "cy", **at, "series": str(n)} for k, n in ((0, 2), (1, 5), (2, 2))]
+    rows[2] |= {"x": "27"}
+    write_manifest(cohort, rows)
+    images = read(cohort, grid).images[:, 0].astype(float) * 4000
+    assert np.allclose(images[0] - images[1], 60, atol=3)
+    write_manifest(cohort, [row | {"series": ""} for row in rows[1:]])
+    fails(cohort, "manifest.csv:[23]: .*disc: holds 2 series, expected the column series", grid)
+    write_manifest(cohort, [rows[0], rows[1] | {"patient": "di", "image": "disc/5", "series": ""}])
+    fails(cohort, "manifest.csv:3: 5 belongs to another patient on line 2", grid)
+    write_manifest(cohort, [rows[0] | {"segment": "first"}, rows[1]])
+    fails(cohort, "manifest.csv:2: segment is 'first', expected the number of a segment", grid)
+    write_manifest(cohort, [ROWS[0] | {"segment": "1", "mask": "bob.nii.gz"}, ROWS[1]])
+    fails(cohort, "manifest.csv:2: .*bob.nii.gz: is no DICOM SEG, expected the column segment to be empty")
+    write_manifest(cohort, [ROWS[0] | {"series": "1"}, ROWS[1]])
+    fails(cohort, "manifest.csv:2: .*ann.nii.gz: is no DICOM, expected the column series to be empty")
+
+
+def test_a_reader_that_takes_its_process_with_it_is_one_line(cohort, monkeypatch):
+    monkeypatch.setattr("graft.volumes.read", lambda *_: os._exit(1))
+    fails(cohort, "manifest.csv: a process that read volumes was ended, by a damaged one or for want of memory")
+
+
 def test_real_adrenal_shapes_are_read():
     path = SHARED / "adrenal" / "adrenalmnist3d.npz"
     if not path.is_file():
