@@ -53,12 +53,6 @@ def read(path: Path, series: str, burned_in: bool) -> tuple[pixels.Rescaled, np.
     return pixels.Rescaled(stored.T, slope, intercept), affine
 
 
-def read_header(path: Path) -> "Dataset":
-    """The header of one DICOM file; raises InputError where it is damaged."""
-    with datasets.reading(f"{path}:"):
-        return datasets.parse(path, pixels=False)
-
-
 def _files(path: Path) -> list[File]:
     """Every DICOM file at `path`, but directories of discs."""
     files = []
@@ -69,18 +63,17 @@ def _files(path: Path) -> list[File]:
             if not datasets.is_dicom(file):
                 continue
             header = datasets.parse(file, pixels=False)
-            if not header.get("SOPClassUID") and header.file_meta.get("MediaStorageSOPClassUID") != datasets.DIRECTORY:
-                raise InputError("has no SOPClassUID, it may be cut short or damaged")
-            if header.get("SOPClassUID"):
+            if header.file_meta.get("MediaStorageSOPClassUID") != datasets.DIRECTORY:
                 _check_identified(header)
                 files.append(File(file, called, header))
     return files
 
 
 def _check_identified(header: "Dataset") -> None:
-    """A file that belongs to no series might be a slice that is missing in one."""
-    if not header.get("SeriesInstanceUID"):
-        raise InputError("has no SeriesInstanceUID, it may be damaged")
+    """Refuse a file that belongs to no series: it might be a slice that one of them lacks."""
+    for name in ("SOPClassUID", "SeriesInstanceUID"):
+        if not header.get(name):
+            raise InputError(f"has no {name}, it may be cut short or damaged")
 
 
 def _choose(files: list[File], series: str) -> list[File]:
