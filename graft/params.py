@@ -29,7 +29,7 @@ class Section(BaseModel):
 
 
 # Columns of a manifest that say who or what a lesion is: learnt from, they would be the answer or nothing.
-NO_COVARIATES = ("sample", "patient", "image", "label", "mask", "frame", "split")
+NO_COVARIATES = ("sample", "patient", "image", "series", "label", "mask", "segment", "frame", "split")
 
 
 class Split(Section):

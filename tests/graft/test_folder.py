@@ -232,7 +232,8 @@ def test_a_manifest_may_list_pictures(folder):
         (("b", "benign/P2_benign.png", "benign", "1", "2", "3"), "manifest.csv:3: gives a place in a picture"),
         (("b", "scan.nii", "benign", "1", "2", "3"), "manifest.csv:3: .*scan.nii: is no picture, expected one of .png"),
         (("b", "scan.nii", "benign", "", "", ""), "manifest.csv:3: gives no place, expected x, y and z, or mask"),
-        (("b", "benign/P1_benign.png", "benign", "", "", ""), "manifest.csv:3: is the lesion of line 2 again"),
+        (("b", "benign/P1_benign.png", "benign", "", "", ""), "manifest.csv:3: .* another patient on line 2"),
+        (("a", "benign/P1_benign.png", "benign", "", "", ""), "manifest.csv:3: is the lesion of line 2 again"),
     ),
 )
 def test_a_row_with_a_picture_that_cannot_be_used_is_named(folder, row, message):

@@ -310,7 +310,7 @@ def test_pseudonyms_are_keyed_and_the_key_is_asked_for(cohort, monkeypatch, caps
 
 def test_the_key_may_lie_in_a_file_outside_and_the_environment_wins(cohort, monkeypatch, capsys, tmp_path):
     def named(variable: str = "OUR_KEY", file: str | None = str(tmp_path / "key")) -> list[str]:
-        return list(raw.read(cohort, "lung", CLASSES, GRID, raw.Privacy(variable, file)).index["patient"])
+        return list(raw.read(cohort, "lung", CLASSES, GRID, privacy=raw.Privacy(variable, file)).index["patient"])
 
     (tmp_path / "key").write_text("Jefe\n")
     in_file = named()
@@ -336,10 +336,10 @@ def test_a_file_without_a_key_is_refused(cohort, tmp_path, monkeypatch, content,
         (tmp_path / "key").write_bytes(content)
     privacy = raw.Privacy(key_file=str(tmp_path / "key"))
     with pytest.raises(InputError, match=f"privacy.key_file: .*key.*{message}"):
-        raw.read(cohort, "lung", CLASSES, GRID, privacy)
+        raw.read(cohort, "lung", CLASSES, GRID, privacy=privacy)
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InputError, match="lies in this folder, expected one outside"):
-        raw.read(cohort, "lung", CLASSES, GRID, privacy)
+        raw.read(cohort, "lung", CLASSES, GRID, privacy=privacy)
 
 
 def test_dicom_series_and_segments_are_named_by_columns(cohort, write_series):
