@@ -55,7 +55,7 @@ if (told / f"hold-{name}").exists():
     (told / f"holds-{name}").touch()
     while (told / f"hold-{name}").exists():
         time.sleep(0.05)
-time.sleep(float(os.environ.get("STAGE_S", "0.5")))
+time.sleep(float(os.environ.get("STAGE_S", "0.05")))
 Path(f"{name}.txt").write_text(name)
 with open(told / "journal", "a") as journal:
     journal.write(f"{name} {began} {time.monotonic()} {os.environ.get('CUDA_VISIBLE_DEVICES')}\\n")

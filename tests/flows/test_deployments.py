@@ -75,7 +75,20 @@ def wait_for_run(client: httpx.Client, deployment: str, log: Path, seconds: floa
     return found[0]
 
 
+def assert_deployed(client: httpx.Client) -> None:
+    """Each deployment has its schedule, and no two runs of it at once."""
+    found = {deployment["name"]: deployment for deployment in client.post("/deployments/filter", json={}).json()}
+    assert set(found) >= {"nightly", "lambda-sweep", "on-demand"}
+    schedules = {name: [schedule["schedule"] for schedule in found[name]["schedules"]] for name in found}
+    assert schedules["nightly"][0]["cron"] == "0 2 * * *" and schedules["nightly"][0]["timezone"] == "Europe/Berlin"
+    assert schedules["lambda-sweep"][0]["cron"] == "0 6 * * 0"
+    for name in ("nightly", "lambda-sweep", "on-demand"):
+        assert found[name]["global_concurrency_limit"]["limit"] == 1
+        assert found[name]["concurrency_options"]["collision_strategy"] == "ENQUEUE"
+
+
 def test_nightly_runs_and_publishes_and_a_schedule_fires_by_itself(worker, evaluated, client, tmp_path):
+    assert_deployed(client)
     log = tmp_path / "worker.log"
     parameters = {"overrides": {"lambda": 0.1}, "destination": str(tmp_path / "published")}
     command = ["prefect", "deployment", "run", "pipeline/nightly", "--params", json.dumps(parameters)]
@@ -95,17 +108,6 @@ def test_nightly_runs_and_publishes_and_a_schedule_fires_by_itself(worker, evalu
     subprocess.run(
         ["prefect", "deployment", "schedule", "clear", "--accept-yes", "pipeline/on-demand"], env=worker, check=True
     )
-
-
-def test_deployments_have_their_schedules_and_do_not_overlap(worker, client):
-    found = {deployment["name"]: deployment for deployment in client.post("/deployments/filter", json={}).json()}
-    assert set(found) >= {"nightly", "lambda-sweep", "on-demand"}
-    schedules = {name: [schedule["schedule"] for schedule in found[name]["schedules"]] for name in found}
-    assert schedules["nightly"][0]["cron"] == "0 2 * * *" and schedules["nightly"][0]["timezone"] == "Europe/Berlin"
-    assert schedules["lambda-sweep"][0]["cron"] == "0 6 * * 0"
-    for name in ("nightly", "lambda-sweep", "on-demand"):
-        assert found[name]["global_concurrency_limit"]["limit"] == 1
-        assert found[name]["concurrency_options"]["collision_strategy"] == "ENQUEUE"
 
 
 def processes(environment: dict[str, str]) -> dict[str, list[psutil.Process]]:
