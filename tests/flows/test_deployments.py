@@ -67,6 +67,12 @@ def runs(client: httpx.Client, deployment: str) -> list[dict]:
     return client.post("/flow_runs/filter", json=wanted).json()
 
 
+def in_state(client: httpx.Client, *types: str) -> list[dict]:
+    """The runs of `on-demand` in some states."""
+    wanted = {"deployments": {"name": {"any_": ["on-demand"]}}, "flow_runs": {"state": {"type": {"any_": types}}}}
+    return client.post("/flow_runs/filter", json=wanted).json()
+
+
 def wait_for_run(client: httpx.Client, deployment: str, log: Path, seconds: float = 90) -> dict:
     until = time.monotonic() + seconds
     while not (found := runs(client, deployment)):
@@ -105,9 +111,14 @@ def test_nightly_runs_and_publishes_and_a_schedule_fires_by_itself(worker, evalu
     subprocess.run(command, env=worker, check=True, capture_output=True)
     run = wait_for_run(client, "on-demand", log)
     assert run["state"]["type"] == "COMPLETED" and run["auto_scheduled"], log.read_text()
-    subprocess.run(
-        ["prefect", "deployment", "schedule", "clear", "--accept-yes", "pipeline/on-demand"], env=worker, check=True
-    )
+    command = ["prefect", "deployment", "schedule", "clear", "--accept-yes", "pipeline/on-demand"]
+    subprocess.run(command, env=worker, check=True, capture_output=True)
+    for due in in_state(client, "SCHEDULED"):
+        client.delete(f"/flow_runs/{due['id']}")
+    until = time.monotonic() + 60
+    while in_state(client, "PENDING", "RUNNING"):
+        assert time.monotonic() < until, log.read_text()
+        time.sleep(0.2)
 
 
 def processes(environment: dict[str, str]) -> dict[str, list[psutil.Process]]:
@@ -168,7 +179,7 @@ def test_twenty_kills_leave_nothing_behind_and_the_next_run_ends_the_same(deploy
         status = subprocess.run(["dvc", "status"], cwd=home, env=environment, capture_output=True, text=True)
         assert status.returncode == 0, (kind, how, status.stderr)
         if kind == "worker":  # nobody is left to say that its run is over
-            for lost in client.post("/flow_runs/filter", json={"flow_runs": {"state": {"type": {"any_": ["RUNNING"]}}}}).json():
+            for lost in in_state(client, "RUNNING"):
                 crashed = {"state": {"type": "CRASHED"}, "force": True}
                 assert client.post(f"/flow_runs/{lost['id']}/set_state", json=crashed).is_success
             worker = start_worker(environment)
@@ -199,8 +210,7 @@ def test_a_cancelled_run_leaves_no_process(worker, client, tmp_path):
     while not (tmp_path / "holds-pretrain").exists():
         assert time.monotonic() < until, (tmp_path / "worker.log").read_text()
         time.sleep(0.1)
-    wanted = {"deployments": {"name": {"any_": ["on-demand"]}}, "flow_runs": {"state": {"type": {"any_": ["RUNNING"]}}}}
-    (run,) = client.post("/flow_runs/filter", json=wanted).json()
+    (run,) = in_state(client, "RUNNING")
     subprocess.run(["prefect", "flow-run", "cancel", run["id"]], env=worker, check=True, capture_output=True)
     assert settled(worker, 20)
     until = time.monotonic() + 20
