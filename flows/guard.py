@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 PATIENCE_S = 1.0  # between asking the group to end and killing it
 
@@ -22,7 +23,7 @@ def main(words: list[str]) -> int:
     signal.signal(signal.SIGTERM, lambda *_: _ending.set())  # a handler is not inherited: the command has none
     process = subprocess.Popen(words, stdin=subprocess.DEVNULL)
     threading.Thread(target=_watch, daemon=True).start()
-    threading.Thread(target=_end, daemon=True).start()
+    threading.Thread(target=_end, args=[process.pid], daemon=True).start()
     status = process.wait()
     if _ending.is_set():
         time.sleep(2 * PATIENCE_S)  # until the group is killed, and this process with it
@@ -35,11 +36,28 @@ def _watch() -> None:
     _ending.set()
 
 
-def _end() -> None:
+def _end(command: int) -> None:
     _ending.wait()
-    os.killpg(0, signal.SIGTERM)
+    # What the command started is asked to end, and the command ends on its own: DVC would leave half a dvc.lock.
+    for process in _group() - {os.getpid(), command}:
+        try:
+            os.kill(process, signal.SIGTERM)
+        except ProcessLookupError:
+            pass
     time.sleep(PATIENCE_S)
     os.killpg(0, signal.SIGKILL)
+
+
+def _group() -> set[int]:
+    """The processes of the own group, as far as the system tells."""
+    found = set()
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if os.getpgid(int(folder.name)) == os.getpgrp():
+                found.add(int(folder.name))
+        except ProcessLookupError:
+            pass
+    return found
 
 
 if __name__ == "__main__":

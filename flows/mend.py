@@ -1,4 +1,4 @@
-"""What DVC writes in place may be torn when it is killed: this puts it right before the next run."""
+"""What DVC writes in place may be torn when it is killed: this puts it right, before a run and after it."""
 
 import json
 import subprocess

@@ -60,6 +60,7 @@ def pipeline(
             return Failed(message=reason)
         finally:
             command.end_all()
+            mend(ROOT)
 
 
 def _pipeline(
