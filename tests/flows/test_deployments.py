@@ -21,7 +21,8 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture
 def client(api):
-    with httpx.Client(base_url=api) as client:
+    once = httpx.Limits(max_keepalive_connections=0)  # the server closes what is idle, perhaps as the next request comes
+    with httpx.Client(base_url=api, limits=once) as client:
         yield client
 
 
@@ -31,6 +32,7 @@ def deployed(evaluated, server, tmp_path) -> dict[str, str]:
     for name in ("prefect.yaml", "requirements.lock"):
         shutil.copy(ROOT / name, evaluated / name)
     environment = {**server, "GRAFT_REPOSITORY": str(evaluated), "GRAFT_HOME": str(tmp_path / "home"),
+                   "PREFECT_WORKER_QUERY_SECONDS": "1",
                    "PREFECT_WORKER_QUERY_SECONDS": "1"}  # fmt: skip
     for line in (
         "git add --all && git commit -qm deployments",
