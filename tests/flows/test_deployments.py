@@ -32,7 +32,6 @@ def deployed(evaluated, server, tmp_path) -> dict[str, str]:
     for name in ("prefect.yaml", "requirements.lock"):
         shutil.copy(ROOT / name, evaluated / name)
     environment = {**server, "GRAFT_REPOSITORY": str(evaluated), "GRAFT_HOME": str(tmp_path / "home"),
-                   "PREFECT_WORKER_QUERY_SECONDS": "1",
                    "PREFECT_WORKER_QUERY_SECONDS": "1"}  # fmt: skip
     for line in (
         "git add --all && git commit -qm deployments",
