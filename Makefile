@@ -7,8 +7,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed-$(shell cksum requirements.lock | cut -d' ' -f1)
 
-# The longest file first, so that both processes end at about the same time.
+# The longest files first, so that both processes end at about the same time.
 SIDE_BY_SIDE := --numprocesses 2 --dist loadfile --no-loadscope-reorder
+LONGEST := tests/flows/test_pipeline.py tests/test_pipeline.py tests/flows/test_deployments.py tests/flows/test_sweep.py
 
 .PHONY: run test install prove clean
 .DEFAULT_GOAL := run
@@ -20,7 +21,7 @@ run: $(INSTALLED)
 
 test: $(INSTALLED)
 	@echo "graft: running the tests"
-	PATH="$(CURDIR)/$(BIN):$$PATH" OMP_NUM_THREADS=1 python -m pytest $(SIDE_BY_SIDE) tests/test_pipeline.py tests
+	PATH="$(CURDIR)/$(BIN):$$PATH" OMP_NUM_THREADS=1 python -m pytest $(SIDE_BY_SIDE) $(LONGEST) tests
 
 install: $(INSTALLED)
 
