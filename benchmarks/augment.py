@@ -27,7 +27,7 @@ from torch import Tensor
 
 from graft import augment, params
 from graft.console import run, say
-from graft.params import Augment
+from graft.sections import Augment
 
 BATCH, PATCH = 16, (32, 32, 32)
 REPEATS = 20  # timed, after one that is not

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from graft.params import Augment
+from graft.sections import Augment
 
 
 @dataclass(frozen=True)

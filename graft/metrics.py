@@ -8,12 +8,12 @@ import numpy as np
 
 from graft.files import read_json
 from graft.judge import Assessment, Judgement, estimates, gain, shares_of_classes
-from graft.params import Evaluate
+from graft.sections import Evaluate
 from graft.scores import PER_CLASS
 from graft.split import TESTS
 from graft.study import Study
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 SCHEMA = Path(__file__).with_name("metrics.schema.json")
 COVARIATES = "covariates_only"  # the baseline of a target that names covariates
 REFERENCE = "scratch"  # what the transfer gain is measured against

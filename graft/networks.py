@@ -13,7 +13,7 @@ from graft import borrowed
 from graft.domain import Domain
 from graft.files import InputError
 from graft.layers import GROUPS, MaxPool, reproducible
-from graft.params import Network
+from graft.sections import Network
 
 HEADS = {"cnn": "head.", "resnet": "head.", "resnet10": "fc.", "resnet18": "fc.", "resnet50": "fc.",
          "densenet121": "class_layers.out.", **dict.fromkeys(borrowed.DIMENSIONS, borrowed.HEAD)}  # fmt: skip

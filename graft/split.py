@@ -7,7 +7,7 @@ import pandas as pd
 
 from graft.domain import PARTS
 from graft.files import InputError, whole_file
-from graft.params import Split
+from graft.sections import Split
 from graft.seeds import generator
 
 TESTS = ("test", "external")

@@ -13,7 +13,7 @@ from graft import augment
 from graft.checkpoint import Checkpoint
 from graft.console import say
 from graft.files import InputError
-from graft.params import Augment, Recipe, Training
+from graft.sections import Augment, Recipe, Training
 from graft.penalty import Pull, l1, l2
 from graft.samples import Samples, Task
 from graft.seeds import generator

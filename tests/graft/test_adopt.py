@@ -10,7 +10,7 @@ from torchvision.models import get_model
 from graft import adopt, model, networks, sources
 from graft.domain import Domain
 from graft.files import InputError
-from graft.params import Network
+from graft.sections import Network
 from graft.transfer import carry
 
 

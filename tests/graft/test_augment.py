@@ -2,7 +2,7 @@ import torch
 from torch.nn import functional as F
 
 from graft.augment import Transform, apply, draw
-from graft.params import Augment
+from graft.sections import Augment
 from graft.seeds import generator
 
 STILL = Augment(flip=0.0, rotate=0.0, scale=0.0, shift=0.0, contrast=0.0, brightness=0.0, noise=0.0)

@@ -12,7 +12,7 @@ from graft.domain import Domain
 from graft.files import InputError
 from graft.judge import Cases
 from graft.metrics import assemble, check, choose, clean, headline, verdict
-from graft.params import Evaluate
+from graft.sections import Evaluate
 from graft.seeds import generator
 from graft.study import Study
 from graft.summary import lines

@@ -9,7 +9,7 @@ from graft.domain import Domain
 from graft.files import InputError
 from graft.layers import GlobalMean, HalfMean, MaxPool
 from graft.networks import HEADS, architecture, build, for_domain, is_head
-from graft.params import Network
+from graft.sections import Network
 
 OWN = [name for name in HEADS if name not in borrowed.DIMENSIONS]  # those of the libraries: test_borrowed.py
 

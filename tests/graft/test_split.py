@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from graft.files import InputError
-from graft.params import Split
+from graft.sections import Split
 from graft.split import assign, read, write
 
 CLASSES = ["benign", "malignant"]

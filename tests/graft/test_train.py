@@ -11,7 +11,7 @@ from graft.checkpoint import Checkpoint
 from graft.domain import Domain
 from graft.files import InputError
 from graft.networks import build
-from graft.params import Augment, Recipe, Training
+from graft.sections import Augment, Recipe, Training
 from graft.penalty import pull_towards
 from graft.samples import Samples, Task
 from graft.seeds import generator
