@@ -6,6 +6,7 @@ from pathlib import Path
 import jsonschema
 import numpy as np
 
+from graft.compare import compare
 from graft.files import read_json
 from graft.judge import Assessment, Judgement, estimates, gain, shares_of_classes
 from graft.sections import Evaluate
@@ -16,6 +17,7 @@ from graft.study import Study
 SCHEMA_VERSION = 2
 SCHEMA = Path(__file__).with_name("metrics.schema.json")
 COVARIATES = "covariates_only"  # the baseline of a target that names covariates
+INTERVAL = "bca"  # of scores and gains, see graft.bootstrap.bend
 REFERENCE = "scratch"  # what the transfer gain is measured against
 DECIMALS = 6  # the last bits of a sum depend on the number of threads
 
@@ -38,7 +40,13 @@ def assemble(
     size_alone = source.assess_size_alone()
     metrics = {
         "schema_version": SCHEMA_VERSION,
-        "bootstrap": {"unit": "patient", "resamples": bootstrap.resamples, "confidence": confidence},
+        "bootstrap": {
+            "unit": "patient",
+            "resamples": bootstrap.resamples,
+            "confidence": confidence,
+            "interval": INTERVAL,
+        },
+        "margin": bootstrap.margin,
         "source": {
             "name": source.domain.name,
             "counts": source.counts(),
@@ -52,11 +60,7 @@ def assemble(
             **{name: describe(baseline, classes, confidence) for name, baseline in baselines.items()},
             **({} if COVARIATES in baselines else {COVARIATES: None}),
         },
-        "transfer_gain": {
-            name: describe_gain(model, models[REFERENCE], confidence)
-            for name, model in models.items()
-            if name != REFERENCE
-        },
+        "transfer_gain": compare(target.cases, models, REFERENCE, TESTS, confidence, bootstrap.margin),
         "chosen": {"model": choose(models), "by": "validation log loss"},
         "ablation": withheld and describe_ablation(models[choose(models)], withheld, baselines[COVARIATES], confidence),
     }

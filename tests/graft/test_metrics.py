@@ -18,7 +18,9 @@ from graft.study import Study
 from graft.summary import lines
 from graft.tables import plots, predictions
 
-SETTINGS = Evaluate(resamples=100, confidence=0.9)
+SETTINGS = Evaluate(
+    resamples=100, confidence=0.9, margin=0.05, sensitivity=0.9, specificity=0.9, folds=0, repeats=1, lambdas=[]
+)
 NAMES = ("scratch", "transfer", "regularized", "bagging", "boosting")
 
 
@@ -193,10 +195,11 @@ def test_every_test_case_is_in_the_predictions_and_gives_the_same_scores(metrics
 def test_the_plots_have_every_model_and_part():
     _, target, models = evaluated(["benign", "malignant"])
     tables = plots(target.cases, target.domain.classes, models)
-    assert set(tables) == {"roc", "precision_recall", "calibration", "confusion"}
-    for table in tables.values():
+    assert set(tables) == {"roc", "precision_recall", "calibration", "confusion", "decision"}
+    for name, table in tables.items():
         assert list(table)[:2] == ["part", "model"]
-        assert set(table["model"]) == set(models) and set(table["part"]) == {"test", "external"}
+        assert set(table["model"]) == {*models, *(("all", "none") if name == "decision" else ())}
+        assert set(table["part"]) == {"test", "external"}
 
 
 def test_the_table_names_every_model(metrics):
