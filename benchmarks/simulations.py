@@ -18,12 +18,12 @@ from scipy import stats
 from scipy.special import ndtri
 
 from benchmarks.cohorts import Cohort, draw_cohort
-from graft.bootstrap import interval
+from graft.bootstrap import PERCENTILE, bend, interval
 from graft.compare import compare
 from graft.console import run, say
 from graft.delong import placements, standard_error
 from graft.files import write_json
-from graft.judge import Assessment, Cases, Judgement, estimates, judge
+from graft.judge import Assessment, Cases, Judgement, judge
 from graft.metrics import REFERENCE, verdict
 from graft.scores import HEADLINE, score
 from graft.seeds import generator
@@ -73,17 +73,17 @@ def simulate(patients: int, cohorts: int, truth: dict[str, float]) -> dict[str, 
         cases = {"test": cohort.cases(RESAMPLES, random)}
         models = {name: assess(cohort, cases["test"], auroc, random) for name, auroc in (EQUALS | PLANTED).items()}
         for name, auroc in {REFERENCE: EQUALS[REFERENCE], **PLANTED}.items():
-            for way, (low, high) in auroc_intervals(cases["test"], models[name]).items():
-                held["AUROC", auroc, way].append((low > auroc, high < auroc))
-        for name, way, low, high in score_intervals(models["better"].parts["test"]):
-            held[name, round(truth[name], 3), way].append((low > truth[name], high < truth[name]))
+            for what, way, low, high in score_intervals(cases["test"], models[name]):
+                true = auroc if what == "auroc" else truth[what]
+                if what == "auroc" or name == "better":
+                    held[what, round(true, 3), way].append((low > true, high < true))
         said = {"equals": gains(cases, {name: models[name] for name in EQUALS})}
         said |= {name: gains(cases, {REFERENCE: models[REFERENCE], name: models[name]}) for name in PLANTED}
         for key in ("p", "p_holm"):
             verdicts["of four equals, any " + key].append(any(one[key] < 1 - CONFIDENCE for one in said["equals"].values()))
         for name, auroc in {"transfer": EQUALS["transfer"], **PLANTED}.items():
             true, one = round(auroc - EQUALS[REFERENCE], 2), said["equals" if name == "transfer" else name][name]
-            for way, (low, high) in gain_intervals(one, models[name], models[REFERENCE]).items():
+            for way, (low, high) in gain_intervals(one, *(models[side].parts["test"] for side in (name, REFERENCE))).items():
                 held["gain", true, way].append((low > true, high < true))
             for way, told in (("BCa, widened", one), ("DeLong", one["delong"])):
                 verdicts[true, way].append(verdict(told))
@@ -108,35 +108,39 @@ def gains(cases: dict[str, Cases], models: dict[str, Assessment]) -> dict[str, d
     return {name: found["test"] for name, found in compare(cases, models, REFERENCE, ("test",), CONFIDENCE, MARGIN).items()}
 
 
-def auroc_intervals(cases: Cases, model: Assessment) -> dict[str, tuple[float, float]]:
-    """Way -> low and high of an AUROC."""
+def resampled_intervals(value: float, resampled: np.ndarray, jackknifed: np.ndarray) -> dict[str, tuple[float, float]]:
+    """Way -> low and high of a score, or of a difference of two."""
+    bends = {
+        "percentile": PERCENTILE,
+        "BCa": bend(value, resampled, jackknifed),
+        "BCa, widened": bend(value, resampled, jackknifed, widen=True),
+    }
+    return {way: interval(resampled, CONFIDENCE, bent)[:2] for way, bent in bends.items()}
+
+
+def score_intervals(cases: Cases, model: Assessment) -> Iterator[tuple[str, str, float, float]]:
+    """Name, way, low and high of every score."""
     judged, positive = model.parts["test"], cases.labels == 1
+    for name, value in judged.point.items():
+        for way, ends in resampled_intervals(value, judged.resampled[name], judged.jackknifed[name]).items():
+            yield name, way, *ends
     placed = placements(positive, model.probabilities["test"][:, 1])
     half = ndtri((1 + CONFIDENCE) / 2) * standard_error(positive, placed, cases.patient)
-    found, value = estimates(judged, CONFIDENCE)["auroc"], judged.point["auroc"]
-    return {
-        "BCa": (found["low"], found["high"]),
-        "percentile": interval(judged.resampled["auroc"], CONFIDENCE)[:2],
-        "DeLong": (value - half, value + half),
-    }
+    yield "auroc", "DeLong", judged.point["auroc"] - half, judged.point["auroc"] + half
 
 
-def score_intervals(judged: Judgement) -> Iterator[tuple[str, str, float, float]]:
-    """Name, way, low and high of every score but the AUROC."""
-    for name, found in estimates(judged, CONFIDENCE).items():
-        if name != "auroc":
-            yield name, "BCa", found["low"], found["high"]
-            yield name, "percentile", *interval(judged.resampled[name], CONFIDENCE)[:2]
-
-
-def gain_intervals(found: dict, model: Assessment, reference: Assessment) -> dict[str, tuple[float, float]]:
+def gain_intervals(found: dict, model: Judgement, reference: Judgement) -> dict[str, tuple[float, float]]:
     """Way -> low and high of a gain, which stands in metrics.json as `found`."""
-    differences = model.parts["test"].resampled["auroc"] - reference.parts["test"].resampled["auroc"]
-    return {
-        "BCa, widened": (found["low"], found["high"]),
-        "percentile": interval(differences, CONFIDENCE)[:2],
-        "DeLong": (found["delong"]["low"], found["delong"]["high"]),
-    }
+    value, resampled, jackknifed = (
+        one["auroc"] - other["auroc"]
+        for one, other in (
+            (model.point, reference.point),
+            (model.resampled, reference.resampled),
+            (model.jackknifed, reference.jackknifed),
+        )
+    )
+    ways = resampled_intervals(value, resampled, jackknifed)
+    return ways | {"BCa, widened": (found["low"], found["high"]), "DeLong": (found["delong"]["low"], found["delong"]["high"])}
 
 
 def coverage(what: str, true: float, way: str, missed: list[tuple[bool, bool]]) -> dict:

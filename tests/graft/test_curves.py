@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
-from graft.curves import calibration, confusion_table, precision_recall, roc
+from graft.curves import calibration, confusion_table, decision, precision_recall, roc
 
 LABELS = np.array([0, 0, 1, 1, 1])
 DISEASE = np.array([0.1, 0.6, 0.4, 0.6, 0.9])
@@ -38,6 +38,20 @@ def test_calibration_by_hand():
     table = calibration(LABELS, PROBABILITIES)
     assert table["bin"].tolist() == [1, 4, 6, 9] and table["cases"].tolist() == [1, 1, 2, 1]
     assert table["predicted"].tolist() == [0.1, 0.4, 0.6, 0.9] and table["observed"].tolist() == [0, 1, 0.5, 1]
+
+
+def test_net_benefit_by_hand():
+    table = decision(LABELS, PROBABILITIES).set_index("threshold")["net_benefit"]
+    assert len(table) == 99
+    assert table[0.5] == pytest.approx(2 / 5 - 1 / 5)  # 0.6 and 0.9 found, the healthy 0.6 called too, which weighs 1
+    assert table[0.2] == pytest.approx(3 / 5 - 1 / 5 * 0.25) and table[0.6] == pytest.approx(2 / 5 - 1 / 5 * 1.5)
+    assert table[0.95] == 0  # nobody is called
+
+
+def test_net_benefit_of_calling_everybody_and_nobody():
+    everybody, nobody = (decision(LABELS, np.full((5, 2), said))["net_benefit"] for said in (1.0, 0.0))
+    thresholds = np.arange(1, 100) / 100
+    assert np.allclose(everybody, 3 / 5 - 2 / 5 * thresholds / (1 - thresholds), atol=1e-6) and (nobody == 0).all()
 
 
 def test_confusion_by_hand():
