@@ -63,6 +63,7 @@ def noise(auroc: float) -> float:
     clear = 0.5 + (auroc - 0.5) / (1 - 2 * MIMICS)
     best = ndtr(SEPARATION[ORGAN] * math.sqrt(INFORMATION / (1 + INFORMATION) / 2))
     if not 0.5 < clear <= best:
-        raise ValueError(f"auroc: got {auroc}, expected above 0.5 and at most {0.5 + (best - 0.5) * (1 - 2 * MIMICS):.3f}")
+        most = 0.5 + (best - 0.5) * (1 - 2 * MIMICS)
+        raise ValueError(f"auroc: got {auroc}, expected above 0.5 and at most {most:.3f}")
     variance = (SEPARATION[ORGAN] * INFORMATION / ndtri(clear)) ** 2 / 2
     return math.sqrt(max(variance - INFORMATION**2 - INFORMATION, 0.0))

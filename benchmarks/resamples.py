@@ -37,9 +37,10 @@ def main() -> None:
     models = {name: cohort.read(value, random)[chosen] for name, value in AUROCS.items()}
     whole = _time(lambda: evaluate(cases, models))
     alone = _time(lambda: [aurocs(cases, probabilities) for probabilities in models.values()])
-    theirs = _time(lambda: [loop(cases, probabilities) for probabilities in models.values()]) * RESAMPLES / LOOPED
+    looped = _time(lambda: [loop(cases, probabilities) for probabilities in models.values()])
+    theirs = looped * RESAMPLES / LOOPED
     same = np.abs(aurocs(cases, models["transfer"])[:LOOPED] - loop(cases, models["transfer"])).max()
-    say(f"{RESAMPLES} resamples of the patients, {len(models)} models, {LESIONS} lesions; one run of graft, {REPEATS} timed")
+    say(f"{RESAMPLES} resamples of the patients, {len(models)} models, {LESIONS} lesions")
     say(f"  graft, eleven scores, intervals and gains  {whole:8.3f} s")
     say(f"  graft, AUROC alone                         {alone:8.3f} s")
     say(f"  scikit-learn, AUROC alone, in a loop       {theirs:8.3f} s (of {LOOPED} resamples, scaled)")

@@ -3,9 +3,9 @@
     python -m benchmarks.simulations [--cohorts 500] [--patients 41 120] [--out simulations.json]
 
 Draws cohorts of the phantom's patients, lets models of a known AUROC read them, and judges these with graft.judge,
-graft.compare and graft.metrics.verdict, as `evaluate` does: 41 patients are the test part of the default run. Counts how
-often an interval held the truth, what the p-values do where nothing is gained, and which verdicts fall. Prints tables in
-Markdown. Takes about 3 minutes on one core.
+graft.compare and graft.metrics.verdict, as `evaluate` does: 41 patients are the test part of the default run. Counts
+how often an interval held the truth, what the p-values do where nothing is gained, and which verdicts fall. Prints
+tables in Markdown. Takes about 5 minutes on one core.
 """
 
 import argparse
@@ -80,10 +80,12 @@ def simulate(patients: int, cohorts: int, truth: dict[str, float]) -> dict[str, 
         said = {"equals": gains(cases, {name: models[name] for name in EQUALS})}
         said |= {name: gains(cases, {REFERENCE: models[REFERENCE], name: models[name]}) for name in PLANTED}
         for key in ("p", "p_holm"):
-            verdicts["of four equals, any " + key].append(any(one[key] < 1 - CONFIDENCE for one in said["equals"].values()))
+            least = min(one[key] for one in said["equals"].values())
+            verdicts[f"of four equals, any {key} below 0.05"].append(least < 1 - CONFIDENCE)
         for name, auroc in {"transfer": EQUALS["transfer"], **PLANTED}.items():
             true, one = round(auroc - EQUALS[REFERENCE], 2), said["equals" if name == "transfer" else name][name]
-            for way, (low, high) in gain_intervals(one, *(models[side].parts["test"] for side in (name, REFERENCE))).items():
+            pair = (models[side].parts["test"] for side in (name, REFERENCE))
+            for way, (low, high) in gain_intervals(one, *pair).items():
                 held["gain", true, way].append((low > true, high < true))
             for way, told in (("BCa, widened", one), ("DeLong", one["delong"])):
                 verdicts[true, way].append(verdict(told))
@@ -93,7 +95,9 @@ def simulate(patients: int, cohorts: int, truth: dict[str, float]) -> dict[str, 
         "coverage": [coverage(*key, seen) for key, seen in held.items()],
         "p_values": [uniform(way, np.array(seen)) for way, seen in p_values.items()],
         "verdicts": [shares(*key, seen) for key, seen in verdicts.items() if isinstance(key, tuple)],
-        "wrong": [{"what": key, "share": float(np.mean(seen))} for key, seen in verdicts.items() if isinstance(key, str)],
+        "wrong": [
+            {"what": key, "share": float(np.mean(seen))} for key, seen in verdicts.items() if isinstance(key, str)
+        ],
     }
 
 
@@ -105,7 +109,8 @@ def assess(cohort: Cohort, cases: Cases, auroc: float, random: np.random.Generat
 
 def gains(cases: dict[str, Cases], models: dict[str, Assessment]) -> dict[str, dict]:
     """The gain of each model over the reference, as metrics.json has it."""
-    return {name: found["test"] for name, found in compare(cases, models, REFERENCE, ("test",), CONFIDENCE, MARGIN).items()}
+    found = compare(cases, models, REFERENCE, ("test",), CONFIDENCE, MARGIN)
+    return {name: parts["test"] for name, parts in found.items()}
 
 
 def resampled_intervals(value: float, resampled: np.ndarray, jackknifed: np.ndarray) -> dict[str, tuple[float, float]]:
@@ -139,8 +144,9 @@ def gain_intervals(found: dict, model: Judgement, reference: Judgement) -> dict[
             (model.jackknifed, reference.jackknifed),
         )
     )
+    told = {"BCa, widened": found, "DeLong": found["delong"]}
     ways = resampled_intervals(value, resampled, jackknifed)
-    return ways | {"BCa, widened": (found["low"], found["high"]), "DeLong": (found["delong"]["low"], found["delong"]["high"])}
+    return ways | {way: (said["low"], said["high"]) for way, said in told.items()}
 
 
 def coverage(what: str, true: float, way: str, missed: list[tuple[bool, bool]]) -> dict:
@@ -169,7 +175,8 @@ def tell(patients: int, cohorts: int, found: dict[str, list[dict]]) -> Iterator[
         yield "| " + " | ".join(head) + " |"
         yield "|" + " --- |" * len(head)
         for row in rows:
-            yield "| " + " | ".join(f"{cell:.3f}" if isinstance(cell, float) else str(cell) for cell in row.values()) + " |"
+            cells = (f"{cell:.3f}" if isinstance(cell, float) else str(cell) for cell in row.values())
+            yield f"| {' | '.join(cells)} |"
 
 
 if __name__ == "__main__":

@@ -90,8 +90,8 @@ PERCENTILE = Bend()  # nothing is moved
 def bend(value: float, values: np.ndarray, jackknifed: np.ndarray, widen: bool = False) -> Bend:
     """The bias-corrected and accelerated bend (BCa) of a score, from the resamples and the jackknife.
 
-    Efron (1987), Better bootstrap confidence intervals, equations 2.3, 4.1 and 6.6. `widen` is the expansion of
-    Hesterberg (2015), What teachers should know about the bootstrap, section 5.3, with P - 1 degrees of freedom.
+    Efron (1987), Better bootstrap confidence intervals, Journal of the American Statistical Association 82. `widen` is
+    the expansion of Hesterberg (2015), What teachers should know about the bootstrap, The American Statistician 69.
     Where the resamples lie off the value by more than MOST_BIAS, as those of a calibration error may, a correction
     would take both ends into the last few of them: then nothing is moved.
 

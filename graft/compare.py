@@ -29,9 +29,7 @@ def compare(
     others = [name for name in models if name != reference]
     found = {name: dict.fromkeys(parts) for name in others}
     for part in (part for part in parts if part in cases):
-        gains = {
-            name: gain(models[name].parts[part], models[reference].parts[part], confidence) for name in others
-        }
+        gains = {name: gain(models[name].parts[part], models[reference].parts[part], confidence) for name in others}
         corrected = holm([gains[name]["p"] for name in others])
         for name, p_holm in zip(others, corrected, strict=True):
             probabilities = models[name].probabilities[part], models[reference].probabilities[part]

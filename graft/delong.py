@@ -14,7 +14,7 @@ def placements(positive: np.ndarray, values: np.ndarray) -> np.ndarray:
     Of a positive case the share of the negatives with lower values, of a negative case the share of the positives
     with higher ones; the mean over either class is the AUROC. NaN where the other class has no case.
 
-    DeLong, DeLong and Clarke-Pearson (1988), Biometrics 44, equation 4; by sorting, as in Sun and Xu (2014),
+    DeLong, DeLong and Clarke-Pearson (1988), Biometrics 44; by sorting, as in Sun and Xu (2014),
     IEEE Signal Processing Letters 21.
     """
     sick, well = np.sort(values[positive]), np.sort(values[~positive])
