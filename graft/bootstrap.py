@@ -8,6 +8,7 @@ import numpy as np
 from scipy.special import ndtr, ndtri, stdtr, stdtrit
 
 BLOCK = 2**21  # numbers of a weight matrix held at once: 16 MiB
+MOST_LEFT_OUT = 500  # times that a cohort is judged again for its skew
 MOST_BIAS = 1.0  # normal deviates: 16 % of the resamples lie on one side of the value, 84 % on the other
 DECIMALS = 12  # equal scores must tie, whatever their last bit
 ROUNDING = 1e-9  # 40 · 0.025 is 1, not a little less
@@ -37,11 +38,14 @@ def resample(measure: Callable[[np.ndarray], dict], draws: np.ndarray, patient: 
 
 
 def jackknife(measure: Callable[[np.ndarray], dict], patient: np.ndarray) -> dict[str, np.ndarray]:
-    """What `measure` gives with each of the P patients left out in turn: name -> (P,)."""
-    patients = int(patient.max()) + 1
+    """What `measure` gives with each of the P patients left out in turn: name -> (P,).
+
+    More than MOST_LEFT_OUT patients are left out in so many groups, which are as skewed as the patients are.
+    """
+    groups = min(int(patient.max()) + 1, MOST_LEFT_OUT)
     rows = max(1, BLOCK // len(patient))
-    left_out = np.array_split(np.arange(patients), -(-patients // rows))
-    blocks = [measure((patient != some[:, None]).astype(np.float64)) for some in left_out]
+    left_out = np.array_split(np.arange(groups), -(-groups // rows))
+    blocks = [measure((patient % groups != some[:, None]).astype(np.float64)) for some in left_out]
     return {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
 
 

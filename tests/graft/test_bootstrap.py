@@ -102,6 +102,23 @@ def test_the_jackknife_leaves_out_one_patient_after_the_other(monkeypatch):
         assert found[who] == pytest.approx(metrics.roc_auc_score(labels[rest], probabilities[rest, 1]))
     monkeypatch.setattr("graft.bootstrap.BLOCK", 5 * 24)
     assert np.array_equal(jackknife(measure, patient)["auroc"], found)
+    monkeypatch.setattr("graft.bootstrap.MOST_LEFT_OUT", 4)
+    for group, area in enumerate(jackknife(measure, patient)["auroc"]):
+        rest = patient % 4 != group
+        assert area == pytest.approx(metrics.roc_auc_score(labels[rest], probabilities[rest, 1]))
+
+
+def test_groups_of_patients_are_as_skewed_as_the_patients(monkeypatch):
+    random = np.random.default_rng(3)
+    values, patient = random.exponential(1, 4000), np.arange(4000)
+    resampled = random.normal(1, 0.02, 99)
+    each, groups = (
+        bend(1, resampled, jackknife(lambda weights: {"mean": weights @ values / weights.sum(1)}, patient)["mean"])
+        for most in (4000, 500)
+        if not monkeypatch.setattr("graft.bootstrap.MOST_LEFT_OUT", most)
+    )
+    assert each.acceleration == pytest.approx(2 / (6 * np.sqrt(4000)), rel=0.25)  # the skew of this curve is 2
+    assert groups.acceleration == pytest.approx(each.acceleration, abs=0.004)
 
 
 def test_agrees_with_a_loop_that_copies_the_lesions_of_each_drawn_patient():
