@@ -65,12 +65,12 @@ class Bend:
     def share(self, tail: float) -> float:
         """The share of the resamples that shall lie below an end of an interval with `tail` below that end."""
         moved = self.bias + self._deviate(tail)
-        return float(ndtr(self.bias + moved / (1 - self.acceleration * moved)))
+        return float(ndtr(self.bias + _stretched(moved, self.acceleration)))
 
     def tail(self, share: float) -> float:
         """`share` turned round."""
         moved = ndtri(share) - self.bias
-        deviate = moved / (1 + self.acceleration * moved) - self.bias
+        deviate = _stretched(moved, -self.acceleration) - self.bias
         if self.patients is None:
             return float(ndtr(deviate))
         return float(stdtr(self.patients - 1, deviate / self._widening()))
@@ -146,6 +146,12 @@ def p_value(differences: np.ndarray, bent: Bend = PERCENTILE) -> float:
     sides = (bent, (defined <= 0).sum()), (bent.mirrored(), (defined >= 0).sum())
     tail = min(way.tail(min(1 + beyond, count) / (count + 1)) for way, beyond in sides)
     return float(min(1.0, max(2 * tail, 2 / (count + 1))))
+
+
+def _stretched(deviate: float, acceleration: float) -> float:
+    """d / (1 - a·d), and beyond its pole, which three or four patients may reach, what it tends to there."""
+    rest = 1 - acceleration * deviate
+    return deviate / rest if rest > 0 else math.copysign(math.inf, deviate)
 
 
 def _nth(share: float, count: int) -> int:

@@ -65,6 +65,12 @@ def test_shares_by_hand():
     assert PERCENTILE.share(0.025) == pytest.approx(0.025) and Bend(patients=41).share(0.025) == pytest.approx(widened)
 
 
+def test_an_end_beyond_all_resamples_is_the_outermost():
+    few = Bend(0.2, -0.1, 3)
+    assert [few.share(tail) for tail in (0.0005, 0.9995)] == pytest.approx([0, 1], abs=1e-3)
+    assert interval(np.arange(50.0), 0.999, few)[:2] == (0, 49)
+
+
 @pytest.mark.parametrize("bent", [PERCENTILE, Bend(0.3, -0.1), Bend(-0.2, 0.12, 41), Bend(patients=9)])
 def test_a_tail_is_a_share_turned_round(bent):
     for tail in (0.001, 0.025, 0.4, 0.9):
