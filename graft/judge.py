@@ -27,6 +27,11 @@ class Cases:
         patient, patients = pd.factorize(rows["patient"])
         return cls(rows, codes(rows, classes), patient, draw(len(patients), resamples, generator))
 
+    @property
+    def samples(self) -> tuple[int, ...]:
+        """The sample number of each case."""
+        return tuple(self.rows["sample"].tolist())
+
 
 @dataclass(frozen=True)
 class Judgement:
@@ -43,6 +48,7 @@ class Assessment:
     """A model's threshold, from the validation part, and how it did on each part with that threshold."""
 
     threshold: float | None
+    fitted_on: tuple[int, ...]  # the samples that the threshold was chosen on
     probabilities: dict[str, np.ndarray]  # part -> (N, C)
     parts: dict[str, Judgement]
 
@@ -61,7 +67,7 @@ def assess(cases: dict[str, Cases], probabilities: dict[str, np.ndarray]) -> Ass
     """
     threshold = choose_threshold(cases["validation"].labels, probabilities["validation"])
     judged = {part: judge(cases[part], probabilities[part], threshold) for part in cases}
-    return Assessment(threshold, probabilities, judged)
+    return Assessment(threshold, cases["validation"].samples, probabilities, judged)
 
 
 def judge(cases: Cases, probabilities: np.ndarray, threshold: float | None) -> Judgement:

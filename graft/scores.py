@@ -10,6 +10,7 @@ BINS = 10  # of equal width over [0, 1], for the calibration error and its curve
 LEAST_PROBABILITY = float(np.finfo(np.float64).eps)  # log loss of a certain and wrong call stays finite
 THRESHOLD_DECIMALS = 6
 PER_CLASS = ("recall", "specificity", "precision", "f1")
+CALIBRATION = ("brier", "log_loss", "ece")  # those that say how far probabilities can be taken at their word
 HEADLINE = (
     "auroc",
     "auprc",
@@ -19,9 +20,7 @@ HEADLINE = (
     "specificity",
     "precision",
     "f1",
-    "brier",
-    "log_loss",
-    "ece",
+    *CALIBRATION,
 )
 
 
@@ -57,6 +56,15 @@ def score(labels: np.ndarray, probabilities: np.ndarray, weights: np.ndarray, th
         "specificity": mean["specificity"],
         "precision": mean["precision"],
         "f1": mean["f1"],
+        **calibration_scores(labels, probabilities, weights),
+    }
+
+
+def calibration_scores(labels: np.ndarray, probabilities: np.ndarray, weights: np.ndarray) -> dict:
+    """The scores of CALIBRATION, as `score` gives them: a name -> (R,) table."""
+    total, classes = weights.sum(1), probabilities.shape[1]
+    sought = [1] if classes == 2 else list(range(classes))
+    return {
         "brier": ratio(weights @ _brier(labels, probabilities), total),
         "log_loss": ratio(weights @ _log_loss(labels, probabilities), total),
         "ece": np.mean([_ece(labels == code, probabilities[:, code], weights) for code in sought], axis=0),

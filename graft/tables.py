@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 
+import numpy as np
 import pandas as pd
 
 from graft.curves import calibration, confusion_table, precision_recall, roc
 from graft.judge import Assessment, Cases
 from graft.scores import call
 from graft.split import TESTS
+from graft.tune import Tuned
 
 
 def predictions(cases: Mapping[str, Cases], classes: list[str], models: Mapping[str, Assessment]) -> pd.DataFrame:
@@ -27,14 +29,33 @@ def predictions(cases: Mapping[str, Cases], classes: list[str], models: Mapping[
     return pd.concat(tables, ignore_index=True)
 
 
-def plots(cases: Mapping[str, Cases], classes: list[str], models: Mapping[str, Assessment]) -> dict[str, pd.DataFrame]:
-    """roc, precision_recall, calibration and confusion, each with the columns part and model in front."""
+def plots(
+    cases: Mapping[str, Cases],
+    classes: list[str],
+    models: Mapping[str, Assessment],
+    tuned: Mapping[str, Tuned],
+    confidence: float,
+) -> dict[str, pd.DataFrame]:
+    """roc, precision_recall, calibration and confusion, each with the columns part and model in front.
+
+    calibration also has the column calibration: none, or by what `tuned` has for the model.
+    """
     stacks: dict[str, list[pd.DataFrame]] = {"roc": [], "precision_recall": [], "calibration": [], "confusion": []}
     for part in (part for part in TESTS if part in cases):
         for name, model in models.items():
-            known = cases[part].labels, model.probabilities[part]
+            labels, probabilities = cases[part].labels, model.probabilities[part]
             matrix = confusion_table(model.parts[part].confusion, classes)
-            tables = roc(*known), precision_recall(*known), calibration(*known), matrix
+            reliability = _reliability(cases[part], tuned[name].calibrated(probabilities), confidence)
+            tables = roc(labels, probabilities), precision_recall(labels, probabilities), reliability, matrix
             for stack, table in zip(stacks.values(), tables, strict=True):
                 stack.append(table.assign(part=part, model=name)[["part", "model", *table.columns]])
     return {name: pd.concat(stack, ignore_index=True) for name, stack in stacks.items()}
+
+
+def _reliability(cases: Cases, calibrated: Mapping[str, np.ndarray], confidence: float) -> pd.DataFrame:
+    tables = []
+    for name, probabilities in calibrated.items():
+        table = calibration(cases.labels, probabilities, cases.patient, confidence)
+        table.insert(0, "calibration", name)
+        tables.append(table)
+    return pd.concat(tables, ignore_index=True)

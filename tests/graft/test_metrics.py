@@ -18,7 +18,9 @@ from graft.study import Study
 from graft.summary import lines
 from graft.tables import plots, predictions
 
-SETTINGS = Evaluate(resamples=100, confidence=0.9)
+SETTINGS = Evaluate(
+    resamples=100, confidence=0.9, margin=0.05, sensitivity=0.9, specificity=0.9, folds=0, repeats=1, lambdas=[]
+)
 NAMES = ("scratch", "transfer", "regularized", "bagging", "boosting")
 
 
