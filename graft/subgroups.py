@@ -26,6 +26,7 @@ def describe(study: Study, name: str, model: Assessment, confidence: float) -> d
         found = [
             {"by": by, "group": group, "part": part, **_row(cases, model, part, inside, confidence)}
             for by, group, inside in groups(study, part)
+            if inside.any()
         ]
         corrected = iter(holm([row["gap"]["p"] for row in found if row["gap"]]))
         for row in found:
@@ -80,15 +81,15 @@ def _by_size(training: np.ndarray, sizes: np.ndarray) -> Iterator[tuple[str, str
 
 
 def _row(cases: Cases, model: Assessment, part: str, inside: np.ndarray, confidence: float) -> dict:
-    here = _measure(cases, model, part, inside)
-    told, enough = estimates(here, confidence), _enough(cases, inside, model.probabilities[part].shape[1])
-    others = _enough(cases, ~inside, len(enough)).all() and enough.all()
-    needed = {"auroc": enough, "sensitivity": enough[1:], "specificity": enough[:1]} if len(enough) == 2 else {}
+    here, classes = _measure(cases, model, part, inside), model.probabilities[part].shape[1]
+    told, enough = estimates(here, confidence), _enough(cases, inside, classes)
+    needed = {"sensitivity": enough[1:], "specificity": enough[:1]} if classes == 2 else {}
+    compared = enough.all() and _enough(cases, ~inside, classes).all()
     return {
         "patients": len(np.unique(cases.patient[inside])),
         "lesions": int(inside.sum()),
         **{name: told[name] if needed.get(name, enough).all() else None for name in SHOWN},
-        "gap": gain(here, _measure(cases, model, part, ~inside), confidence) if others else None,
+        "gap": gain(here, _measure(cases, model, part, ~inside), confidence) if compared else None,
     }
 
 

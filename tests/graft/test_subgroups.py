@@ -103,6 +103,7 @@ def test_limits_of_size_come_from_the_training_part():
     assert [(name, inside.sum()) for by, name, inside in groups(moved, "test") if by == "size"] == [
         ("up to 27.3", 0), ("27.3 to 53.7", 0), ("above 53.7", 80)
     ]  # fmt: skip
+    assert [row["group"] for row in rows(moved, model(made), "size")] == ["above 53.7"]
 
 
 def test_every_case_is_in_one_group_of_a_kind_at_most_and_what_is_not_known_in_none():
