@@ -1,4 +1,4 @@
-"""Operating points: the threshold that a wanted sensitivity, or a wanted specificity, asks for on the validation part."""
+"""Operating points: the threshold that a wanted sensitivity or specificity asks for on the validation part."""
 
 from dataclasses import dataclass
 

@@ -59,8 +59,8 @@ def _flagged(subgroups: dict) -> Iterator[str]:
     """The groups of patients on whom the chosen model does other than on the rest."""
     for row in (row for row in subgroups["rows"] if row["flagged"]):
         yield (
-            f"{subgroups['model']} on {row['by']} {row['group']} ({row['part']}, {row['lesions']} of {row['patients']}): "
-            f"AUROC differs from all others by {_interval(row['gap'], '+')}, p = {row['gap']['p_holm']:.4f} after Holm"
+            f"{subgroups['model']} on {row['by']} {row['group']} ({row['part']}, {row['lesions']} of {row['patients']}): AUROC "
+            f"differs from all others by {_interval(row['gap'], '+')}, p = {row['gap']['p_holm']:.4f} after Holm"
         )
 
 

@@ -30,7 +30,7 @@ def main(name: str) -> None:
 
 
 def report(made: Domain) -> None:
-    """Say what the domain holds by class, site, split, group and covariate, and how well size alone tells two classes."""
+    """Say what the domain holds by class, site, split, group and covariate, and how well size tells two classes."""
     index = made.index
     say(f"{made.name}: {len(index)} lesions of {index['patient'].nunique()} patients, images {made.images.shape[1:]}")
     for column in ("label", "site", "split"):

@@ -205,7 +205,7 @@ def test_the_plots_have_every_model_and_part():
         assert set(table["model"]) == set(models) and set(table["part"]) == {"test", "external"}
     reliability = tables["calibration"]
     assert list(reliability) == ["part", "model", "calibration", "bin", "predicted", "observed", "low", "high", "cases"]
-    assert (reliability["low"] <= reliability["observed"]).all() and (reliability["observed"] <= reliability["high"]).all()
+    assert reliability["observed"].between(reliability["low"], reliability["high"]).all()
     for _, table in reliability.groupby(["part", "model", "calibration"]):
         assert table["cases"].sum() == 14 and table["bin"].is_unique
     assert set(reliability["calibration"]) == {"none", "temperature", "isotonic"}

@@ -108,7 +108,7 @@ def test_limits_of_size_come_from_the_training_part():
 
 def test_every_case_is_in_one_group_of_a_kind_at_most_and_what_is_not_known_in_none():
     made = study({
-        "age": lambda index: np.where(index["sample"] % 4 < 2, "", np.where(index["size"] > 40, "70 to 79", "60 to 69")),
+        "age": lambda index: np.where(index["sample"] % 4 < 2, "", np.where(index["size"] > 40, "70s", "60s")),
         "scanner": lambda index: np.full(len(index), "Aquilion ONE"),
     })  # fmt: skip
     counted = {}

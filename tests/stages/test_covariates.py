@@ -114,7 +114,8 @@ def test_the_ablation_shows_a_covariate_that_gives_the_label_away(finished):
 def test_the_chosen_model_is_judged_by_age(finished):
     found = metrics(finished[0])["subgroups"]
     assert found["model"] == metrics(finished[0])["chosen"]["model"]
-    assert {row["group"] for row in found["rows"] if row["by"] == "age"} <= {f"{at} to {at + 9}" for at in (40, 50, 60, 70)}
+    bands = {f"{at} to {at + 9}" for at in (40, 50, 60, 70)}
+    assert {row["group"] for row in found["rows"] if row["by"] == "age"} <= bands
     assert {row["by"] for row in found["rows"]} == {"site", "size", "age"}
 
 
