@@ -6,8 +6,6 @@ import numpy as np
 
 from graft.scores import THRESHOLD_DECIMALS, call, confusion, per_class, ratio
 
-TOLERANCE = 1e-12  # 9 of 10 is 0.9, whatever its last bit
-
 
 @dataclass(frozen=True)
 class OperatingPoint:
@@ -42,7 +40,7 @@ def choose_points(
     }
     points: dict[str, OperatingPoint | None] = {}
     for name, wanted, pick in (("sensitivity", sensitivity, max), ("specificity", specificity, min)):
-        enough = candidates[reached[name] >= wanted - TOLERANCE]
+        enough = candidates[reached[name] >= wanted]
         points[name] = OperatingPoint(wanted, float(pick(enough)), samples) if len(enough) else None
     return points
 

@@ -43,10 +43,9 @@ def score(labels: np.ndarray, probabilities: np.ndarray, weights: np.ndarray, th
     classes = probabilities.shape[1]
     matrix = confusion(labels, call(probabilities, threshold), weights, classes)  # (R, C, C)
     shares = per_class(matrix)
-    sought = [1] if classes == 2 else list(range(classes))
-    mean = {name: values[:, sought].mean(1) for name, values in shares.items()}
+    mean = {name: values[:, sought(classes)].mean(1) for name, values in shares.items()}
     total = weights.sum(1)
-    ranked = [ranks(labels == code, probabilities[:, code], weights) for code in sought]
+    ranked = [ranks(labels == code, probabilities[:, code], weights) for code in sought(classes)]
     return {
         "auroc": np.mean([auroc(*rank) for rank in ranked], axis=0),
         "auprc": np.mean([auprc(*rank) for rank in ranked], axis=0),
@@ -62,13 +61,17 @@ def score(labels: np.ndarray, probabilities: np.ndarray, weights: np.ndarray, th
 
 def calibration_scores(labels: np.ndarray, probabilities: np.ndarray, weights: np.ndarray) -> dict:
     """The scores of CALIBRATION, as `score` gives them: a name -> (R,) table."""
-    total, classes = weights.sum(1), probabilities.shape[1]
-    sought = [1] if classes == 2 else list(range(classes))
+    total, classes = weights.sum(1), sought(probabilities.shape[1])
     return {
         "brier": ratio(weights @ _brier(labels, probabilities), total),
         "log_loss": ratio(weights @ _log_loss(labels, probabilities), total),
-        "ece": np.mean([_ece(labels == code, probabilities[:, code], weights) for code in sought], axis=0),
+        "ece": np.mean([_ece(labels == code, probabilities[:, code], weights) for code in classes], axis=0),
     }
+
+
+def sought(classes: int) -> list[int]:
+    """The classes that a score is the mean over: of two the disease, of more each."""
+    return [1] if classes == 2 else list(range(classes))
 
 
 def call(probabilities: np.ndarray, threshold: float | None) -> np.ndarray:

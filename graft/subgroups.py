@@ -6,7 +6,7 @@ import numpy as np
 
 from graft.judge import Assessment, Cases, estimates, gain
 from graft.measure import Measured, measure
-from graft.scores import score
+from graft.scores import auroc, call, confusion, per_class, ranks, sought
 from graft.split import TESTS
 from graft.study import Study
 
@@ -81,29 +81,43 @@ def _by_size(training: np.ndarray, sizes: np.ndarray) -> Iterator[tuple[str, str
 
 
 def _row(cases: Cases, model: Assessment, part: str, inside: np.ndarray, confidence: float) -> dict:
-    here, classes = _measure(cases, model, part, inside), model.probabilities[part].shape[1]
-    told, enough = estimates(here, confidence), _enough(cases, inside, classes)
-    needed = {"sensitivity": enough[1:], "specificity": enough[:1]} if classes == 2 else {}
-    compared = enough.all() and _enough(cases, ~inside, classes).all()
+    probabilities, (here, others) = model.probabilities[part], (_some(cases, side) for side in (inside, ~inside))
+    enough = _enough(here, probabilities.shape[1])
+    needed = {"sensitivity": enough[1:], "specificity": enough[:1]} if len(enough) == 2 else {}
+    found = _measure(here, probabilities[inside], model)
+    told, gap = estimates(found, confidence), None
+    if enough.all() and _enough(others, len(enough)).all():
+        gap = gain(found, _measure(others, probabilities[~inside]), confidence)
     return {
-        "patients": len(np.unique(cases.patient[inside])),
-        "lesions": int(inside.sum()),
+        "patients": len(np.unique(here.patient)),
+        "lesions": len(here.labels),
         **{name: told[name] if needed.get(name, enough).all() else None for name in SHOWN},
-        "gap": gain(here, _measure(cases, model, part, ~inside), confidence) if compared else None,
+        "gap": gap,
     }
 
 
-def _enough(cases: Cases, inside: np.ndarray, classes: int) -> np.ndarray:
-    """Of which classes LEAST patients or more have a lesion in a group: (C,)."""
-    found = [np.unique(cases.patient[inside & (cases.labels == code)]) for code in range(classes)]
-    return np.array([len(patients) >= LEAST for patients in found])
+def _some(cases: Cases, inside: np.ndarray) -> Cases:
+    """Some of the cases with the draws of them all, so that whatever is measured on two groups is paired."""
+    return Cases(cases.rows[inside], cases.labels[inside], cases.patient[inside], cases.draws)
 
 
-def _measure(cases: Cases, model: Assessment, part: str, inside: np.ndarray) -> Measured:
-    labels, probabilities = cases.labels[inside], model.probabilities[part][inside]
+def _enough(cases: Cases, classes: int) -> np.ndarray:
+    """Of which classes LEAST patients or more have a lesion: (C,)."""
+    patients = [np.unique(cases.patient[cases.labels == code]) for code in range(classes)]
+    return np.array([len(found) >= LEAST for found in patients])
+
+
+def _measure(cases: Cases, probabilities: np.ndarray, model: Assessment | None = None) -> Measured:
+    """AUROC, and with the `model` whose threshold calls the cases also sensitivity and specificity."""
+    labels, classes = cases.labels, probabilities.shape[1]
 
     def scores(weights: np.ndarray) -> dict[str, np.ndarray]:
-        found = score(labels, probabilities, weights[:, inside], model.threshold)
-        return {name: found[name] for name in SHOWN}
+        areas = [auroc(*ranks(labels == code, probabilities[:, code], weights)) for code in sought(classes)]
+        found = {"auroc": np.mean(areas, axis=0)}
+        if model:
+            shares = per_class(confusion(labels, call(probabilities, model.threshold), weights, classes))
+            found["sensitivity"] = shares["recall"][:, sought(classes)].mean(1)
+            found["specificity"] = shares["specificity"][:, sought(classes)].mean(1)
+        return found
 
     return measure(cases, scores)
