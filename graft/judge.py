@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from graft.bootstrap import draw, interval, p_value, resample
+from graft.bootstrap import DECIMALS, bend, draw, interval, jackknife, p_value, resample
 from graft.scores import HEADLINE, PER_CLASS, call, choose_threshold, confusion, per_class, score
 
 
@@ -39,6 +39,7 @@ class Judgement:
 
     point: dict[str, float]  # the scores of graft.scores.HEADLINE
     resampled: dict[str, np.ndarray]  # the same names, (R,) each
+    jackknifed: dict[str, np.ndarray]  # the same names, (P,) each: with one patient left out
     confusion: np.ndarray  # (C, C) number of cases, true class × called class
     per_class: dict[str, np.ndarray]  # the scores of graft.scores.PER_CLASS, (C,) each
 
@@ -71,38 +72,52 @@ def assess(cases: dict[str, Cases], probabilities: dict[str, np.ndarray]) -> Ass
 
 
 def judge(cases: Cases, probabilities: np.ndarray, threshold: float | None) -> Judgement:
-    """Every score of (N, C) probabilities, as it is and for each resample."""
+    """Every score of (N, C) probabilities: as it is, for each resample, and with each patient left out."""
+
+    def measure(weights: np.ndarray) -> dict[str, np.ndarray]:
+        return score(cases.labels, probabilities, weights, threshold)
+
     ones = np.ones((1, len(cases.labels)))
-    point = score(cases.labels, probabilities, ones, threshold)
-    resampled = resample(
-        lambda weights: score(cases.labels, probabilities, weights, threshold), cases.draws, cases.patient
-    )
+    point = measure(ones)
     matrix = confusion(cases.labels, call(probabilities, threshold), ones, probabilities.shape[1])
     return Judgement(
         point={name: float(point[name][0]) for name in HEADLINE},
-        resampled=resampled,
+        resampled=resample(measure, cases.draws, cases.patient),
+        jackknifed=jackknife(measure, cases.patient, cases.draws.shape[1]),
         confusion=matrix[0].astype(np.int64),
         per_class={name: values[0] for name, values in per_class(matrix).items()},
     )
 
 
 def estimates(judgement: Judgement, confidence: float) -> dict[str, dict[str, float]]:
-    """Each score with its interval: name -> {value, low, high, left_out}.
+    """Each score with its BCa interval: name -> {value, low, high, left_out}.
 
     `left_out` counts the resamples in which the score was not defined.
     """
-    return {
-        name: dict(zip(("value", "low", "high", "left_out"), (value, *interval(judgement.resampled[name], confidence))))
-        for name, value in judgement.point.items()
-    }
+    found = {}
+    for name, value in judgement.point.items():
+        values = judgement.resampled[name]
+        low, high, left_out = interval(values, confidence, bend(value, values, judgement.jackknifed[name]))
+        found[name] = {"value": value, "low": low, "high": high, "left_out": left_out}
+    return found
 
 
 def gain(model: Judgement, reference: Judgement, confidence: float) -> dict[str, float]:
-    """AUROC of a model less that of a reference on the same cases and draws: {value, low, high, p, left_out}."""
-    differences = model.resampled["auroc"] - reference.resampled["auroc"]
-    low, high, left_out = interval(differences, confidence)
-    value = model.point["auroc"] - reference.point["auroc"]
-    return {"value": value, "low": low, "high": high, "p": p_value(differences), "left_out": left_out}
+    """AUROC of a model less that of a reference on the same cases and draws: {value, low, high, p, left_out}.
+
+    The interval is BCa, widened as Student's t: differences over a few dozen patients need it, single scores do not.
+    """
+    value, differences, left = (
+        np.round(one["auroc"] - other["auroc"], DECIMALS)
+        for one, other in (
+            (model.point, reference.point),
+            (model.resampled, reference.resampled),
+            (model.jackknifed, reference.jackknifed),
+        )
+    )
+    bent = bend(value, differences, left, widen=True)
+    low, high, left_out = interval(differences, confidence, bent)
+    return {"value": float(value), "low": low, "high": high, "p": p_value(differences, bent), "left_out": left_out}
 
 
 def shares_of_classes(judgement: Judgement, classes: list[str]) -> dict[str, dict[str, float]]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from graft.bootstrap import resample
+from graft.bootstrap import jackknife, resample
 from graft.judge import Cases
 
 
@@ -15,6 +15,7 @@ class Measured:
 
     point: dict[str, float]
     resampled: dict[str, np.ndarray]  # the same names, (R,) each
+    jackknifed: dict[str, np.ndarray]  # the same names, (P,) each: with one patient left out
 
 
 def measure(cases: Cases, scores: Callable[[np.ndarray], dict[str, np.ndarray]]) -> Measured:
@@ -26,5 +27,7 @@ def measure(cases: Cases, scores: Callable[[np.ndarray], dict[str, np.ndarray]])
     """
     found = scores(np.ones((1, len(cases.labels))))
     return Measured(
-        {name: float(value[0]) for name, value in found.items()}, resample(scores, cases.draws, cases.patient)
+        point={name: float(value[0]) for name, value in found.items()},
+        resampled=resample(scores, cases.draws, cases.patient),
+        jackknifed=jackknife(scores, cases.patient, cases.draws.shape[1]),
     )

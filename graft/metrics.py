@@ -7,6 +7,7 @@ import jsonschema
 import numpy as np
 
 from graft import subgroups
+from graft.compare import compare
 from graft.files import read_json
 from graft.judge import Assessment, Judgement, estimates, gain, shares_of_classes
 from graft.sections import Evaluate
@@ -18,6 +19,7 @@ from graft.tune import Tuned, describe_calibration, describe_points
 SCHEMA_VERSION = 2
 SCHEMA = Path(__file__).with_name("metrics.schema.json")
 COVARIATES = "covariates_only"  # the baseline of a target that names covariates
+INTERVAL = "bca"  # of scores and gains, see graft.bootstrap.bend
 REFERENCE = "scratch"  # what the transfer gain is measured against
 DECIMALS = 6  # the last bits of a sum depend on the number of threads
 
@@ -50,7 +52,13 @@ def assemble(
     }
     metrics = {
         "schema_version": SCHEMA_VERSION,
-        "bootstrap": {"unit": "patient", "resamples": settings.resamples, "confidence": confidence},
+        "bootstrap": {
+            "unit": "patient",
+            "resamples": settings.resamples,
+            "confidence": confidence,
+            "interval": INTERVAL,
+        },
+        "margin": settings.margin,
         "source": {
             "name": source.domain.name,
             "counts": source.counts(),
@@ -61,11 +69,7 @@ def assemble(
         "target": {"name": target.domain.name, "counts": target.counts()},
         "models": {name: told[name] for name in models},
         "baselines": {name: told[name] for name in baselines} | ({} if COVARIATES in baselines else {COVARIATES: None}),
-        "transfer_gain": {
-            name: describe_gain(model, models[REFERENCE], confidence)
-            for name, model in models.items()
-            if name != REFERENCE
-        },
+        "transfer_gain": compare(target.cases, models, REFERENCE, TESTS, confidence, settings.margin),
         "chosen": {"model": chosen, "by": "validation log loss"},
         "ablation": withheld and describe_ablation(models[chosen], withheld, baselines[COVARIATES], confidence),
         "subgroups": subgroups.describe(target, chosen, models[chosen], confidence),

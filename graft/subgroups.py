@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from graft.compare import holm
 from graft.judge import Assessment, Cases, estimates, gain
 from graft.measure import Measured, measure
 from graft.scores import auroc, call, confusion, per_class, ranks, sought
@@ -51,19 +52,6 @@ def groups(study: Study, part: str) -> Iterator[tuple[str, str, np.ndarray]]:
     yield from _by_size(study.domain.index["size"].to_numpy()[study.rows["train"]], rows["size"].to_numpy())
     yield from _by_value("sex", known.get("sex"))
     yield from _by_value("age", known.get("age"))
-
-
-def holm(p: list[float]) -> list[float]:
-    """p-values corrected for there being several, in their order: the k-th smallest of m times m - k + 1, rising.
-
-    One that is not defined (NaN) stays so and is not counted.
-
-    Holm (1979), A Simple Sequentially Rejective Multiple Test Procedure, Scandinavian Journal of Statistics 6.
-    """
-    values = np.array(p, dtype=float)
-    order = np.argsort(values)[: int(np.sum(~np.isnan(values)))]  # NaN sorts last
-    values[order] = np.minimum(np.maximum.accumulate(values[order] * np.arange(len(order), 0, -1)), 1)
-    return values.tolist()
 
 
 def _by_value(by: str, cells: np.ndarray | None) -> Iterator[tuple[str, str, np.ndarray]]:

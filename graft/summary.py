@@ -34,7 +34,27 @@ def lines(metrics: dict) -> Iterator[str]:
     yield _row("size alone", *_aurocs(source["size_alone"]), "", "")
     yield f"best by {metrics['chosen']['by']}: {metrics['chosen']['model']}"
     yield from _flagged(metrics["subgroups"])
+    yield from _tests(metrics)
     yield _sentence(metrics, level)
+
+
+def _tests(metrics: dict) -> Iterator[str]:
+    """What the other tests say of transfer on the test part, and what the part is too small to say."""
+    found = metrics["transfer_gain"]["transfer"]["test"]
+    if found["p"] is None:
+        return
+    told = [f"p = {found['p_holm']:.4f} corrected for {len(metrics['transfer_gain'])} models"]
+    if found["delong"]["p"] is not None:
+        told.append(f"p = {found['delong']['p']:.4f} by DeLong's test")
+    yield f"transfer over scratch: {', '.join(told)}"
+    if metrics["verdict"] == "no difference shown":
+        not_worse = "is no worse" if found["non_inferior"] else "may be worse"
+        yield f"transfer {not_worse} than scratch by {metrics['margin']:g} or more"
+    if found["patients_needed"]:
+        yield (
+            f"some {found['patients_needed']} test patients would tell a gain of this size from 0; there are "
+            f"{metrics['target']['counts']['test']['patients']}"
+        )
 
 
 def _ablation(metrics: dict) -> Iterator[str]:

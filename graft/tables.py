@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from graft.curves import calibration, confusion_table, precision_recall, roc
+from graft.curves import calibration, confusion_table, decision, precision_recall, roc
 from graft.judge import Assessment, Cases
 from graft.scores import call
 from graft.split import TESTS
@@ -36,19 +36,25 @@ def plots(
     tuned: Mapping[str, Tuned],
     confidence: float,
 ) -> dict[str, pd.DataFrame]:
-    """roc, precision_recall, calibration and confusion, each with the columns part and model in front.
+    """roc, precision_recall, calibration, confusion and decision, each with the columns part and model in front.
 
-    calibration also has the column calibration: none, or by what `tuned` has for the model.
+    calibration also has the column calibration: none, or by what `tuned` has for the model. `decision` has two models
+    more, "all" and "none": the disease called in everybody, and in nobody.
     """
-    stacks: dict[str, list[pd.DataFrame]] = {"roc": [], "precision_recall": [], "calibration": [], "confusion": []}
+    names = "roc", "precision_recall", "calibration", "confusion", "decision"
+    stacks: dict[str, list[pd.DataFrame]] = {name: [] for name in names}
     for part in (part for part in TESTS if part in cases):
+        labels = cases[part].labels
         for name, model in models.items():
-            labels, probabilities = cases[part].labels, model.probabilities[part]
+            known = labels, model.probabilities[part]
             matrix = confusion_table(model.parts[part].confusion, classes)
-            reliability = _reliability(cases[part], tuned[name].calibrated(probabilities), confidence)
-            tables = roc(labels, probabilities), precision_recall(labels, probabilities), reliability, matrix
+            reliability = _reliability(cases[part], tuned[name].calibrated(known[1]), confidence)
+            tables = roc(*known), precision_recall(*known), reliability, matrix, decision(*known)
             for stack, table in zip(stacks.values(), tables, strict=True):
-                stack.append(table.assign(part=part, model=name)[["part", "model", *table.columns]])
+                stack.append(_told(table, part, name))
+        for name, said in (("all", 1.0), ("none", 0.0)):
+            everybody = np.full((len(labels), len(classes)), said)
+            stacks["decision"].append(_told(decision(labels, everybody), part, name))
     return {name: pd.concat(stack, ignore_index=True) for name, stack in stacks.items()}
 
 
@@ -59,3 +65,8 @@ def _reliability(cases: Cases, calibrated: Mapping[str, np.ndarray], confidence:
         table.insert(0, "calibration", name)
         tables.append(table)
     return pd.concat(tables, ignore_index=True)
+
+
+def _told(table: pd.DataFrame, part: str, model: str) -> pd.DataFrame:
+    """The table with the columns part and model in front."""
+    return table.assign(part=part, model=model)[["part", "model", *table.columns]]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
-from graft.curves import calibration, confusion_table, precision_recall, roc
+from graft.curves import calibration, confusion_table, decision, precision_recall, roc
 
 LABELS = np.array([0, 0, 1, 1, 1])
 DISEASE = np.array([0.1, 0.6, 0.4, 0.6, 0.9])
@@ -42,6 +42,20 @@ def test_calibration_by_hand():
     low, half = 1 / (1 + z2), np.sqrt(z2 / (1 + z2)) / 2  # the two at 0.6 are of one patient and count as one
     assert table["low"].tolist() == pytest.approx([0, low, 0.5 - half, low], abs=2e-6)
     assert table["high"].tolist() == pytest.approx([1 - low, 1, 0.5 + half, 1], abs=2e-6)
+
+
+def test_net_benefit_by_hand():
+    table = decision(LABELS, PROBABILITIES).set_index("threshold")["net_benefit"]
+    assert len(table) == 99
+    assert table[0.5] == pytest.approx(2 / 5 - 1 / 5)  # 0.6 and 0.9 found, the healthy 0.6 called too, which weighs 1
+    assert table[0.2] == pytest.approx(3 / 5 - 1 / 5 * 0.25) and table[0.6] == pytest.approx(2 / 5 - 1 / 5 * 1.5)
+    assert table[0.95] == 0  # nobody is called
+
+
+def test_net_benefit_of_calling_everybody_and_nobody():
+    everybody, nobody = (decision(LABELS, np.full((5, 2), said))["net_benefit"] for said in (1.0, 0.0))
+    thresholds = np.arange(1, 100) / 100
+    assert np.allclose(everybody, 3 / 5 - 2 / 5 * thresholds / (1 - thresholds), atol=1e-6) and (nobody == 0).all()
 
 
 def test_confusion_by_hand():

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from graft.bootstrap import interval
 from graft.judge import Cases, assess, codes, estimates, gain, judge, shares_of_classes
 from graft.seeds import generator
 
@@ -38,6 +39,24 @@ def test_a_gain_changes_its_sign_with_the_sides():
     forth, back = gain(one, other, 0.95), gain(other, one, 0.95)
     assert forth["value"] > 0 and forth["p"] == back["p"]
     assert (forth["value"], forth["low"], forth["high"]) == pytest.approx((-back["value"], -back["high"], -back["low"]))
+
+
+def test_p_and_the_interval_of_a_gain_agree():
+    seen = set()
+    for seed in range(40):
+        one, other = (judge(cases(LABELS), model(LABELS, noise, 2 * seed + (noise > 0.4)), 0.5) for noise in (0.4, 0.6))
+        found = gain(one, other, 0.95)
+        seen.add(found["p"] < 0.05)
+        assert (found["p"] < 0.05) == (not found["low"] <= 0 <= found["high"])
+    assert seen == {True, False}
+
+
+def test_the_interval_of_an_auroc_near_1_reaches_further_down_than_the_percentiles():
+    judged = judge(cases(LABELS), model(LABELS, 0.25, 9), 0.5)
+    low, high, _ = interval(judged.resampled["auroc"], 0.95)
+    found = estimates(judged, 0.95)["auroc"]
+    assert found["value"] > 0.8 and found["low"] < low and found["high"] <= high
+    assert judged.jackknifed["auroc"].shape == (30,)
 
 
 def test_pairing_narrows_the_gain_of_models_that_agree():

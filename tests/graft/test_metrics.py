@@ -199,10 +199,11 @@ def test_the_plots_have_every_model_and_part():
     _, target, models = evaluated(["benign", "malignant"])
     tuned = {name: tune(model, target.cases, SETTINGS) for name, model in models.items()}
     tables = plots(target.cases, target.domain.classes, models, tuned, 0.9)
-    assert set(tables) == {"roc", "precision_recall", "calibration", "confusion"}
-    for table in tables.values():
+    assert set(tables) == {"roc", "precision_recall", "calibration", "confusion", "decision"}
+    for name, table in tables.items():
         assert list(table)[:2] == ["part", "model"]
-        assert set(table["model"]) == set(models) and set(table["part"]) == {"test", "external"}
+        assert set(table["model"]) == {*models, *(("all", "none") if name == "decision" else ())}
+        assert set(table["part"]) == {"test", "external"}
     reliability = tables["calibration"]
     assert list(reliability) == ["part", "model", "calibration", "bin", "predicted", "observed", "low", "high", "cases"]
     assert reliability["observed"].between(reliability["low"], reliability["high"]).all()
@@ -235,3 +236,39 @@ def test_the_sentence_follows_the_verdict(metrics):
         told = list(lines({**metrics, "verdict": said}))[-1]
         assert told.startswith(start) and told.endswith(numbers)
     assert list(lines({**metrics, "verdict": "not defined"}))[-1].endswith("the test part lacks a class.")
+
+
+def test_the_other_tests_are_told_before_the_sentence(metrics):
+    told = copy.deepcopy(metrics)
+    found = told["transfer_gain"]["transfer"]["test"]
+    found |= {"p": 0.2, "p_holm": 0.6, "non_inferior": False, "patients_needed": 512}
+    found["delong"]["p"] = 0.25
+    told["verdict"] = "no difference shown"
+    assert list(lines(told))[-4:-1] == [
+        "transfer over scratch: p = 0.6000 corrected for 4 models, p = 0.2500 by DeLong's test",
+        "transfer may be worse than scratch by 0.05 or more",
+        "some 512 test patients would tell a gain of this size from 0; there are 7",
+    ]
+    found |= {"non_inferior": True, "patients_needed": None}
+    assert list(lines(told))[-2] == "transfer is no worse than scratch by 0.05 or more"
+
+
+def test_the_comparisons_have_the_margin_and_the_interval_that_they_name(metrics):
+    assert metrics["margin"] == SETTINGS.margin and metrics["bootstrap"]["interval"] == "bca"
+    for parts in metrics["transfer_gain"].values():
+        for found in parts.values():
+            assert found["non_inferior"] == (found["low"] > -metrics["margin"]) and found["p_holm"] >= found["p"]
+            assert (found["p"] < 0.1) == (not found["low"] <= 0 <= found["high"])
+
+
+def test_a_part_without_a_class_has_no_gain_and_passes_the_schema():
+    target = study(["benign", "malignant"])
+    benign = target.cases["external"]
+    rows = benign.rows.assign(label="benign")
+    target.cases["external"] = Cases.of(rows, ["benign", "malignant"], SETTINGS.resamples, generator(0, "benign"))
+    models = {name: target.assess(Fake(["benign", "malignant"], 4, seed)) for seed, name in enumerate(NAMES)}
+    baselines = {"majority": target.assess_majority(), "size_alone": target.assess_size_alone()}
+    tuned = {name: tune(model, target.cases, SETTINGS) for name, model in (models | baselines).items()}
+    found = assemble(target, target, None, models, baselines, tuned, SETTINGS)["transfer_gain"]["bagging"]["external"]
+    assert found["left_out"] == 100 and found["delong"] == {"low": None, "high": None, "p": None}
+    assert {found[key] for key in ("value", "p", "p_holm", "non_inferior", "patients_needed")} == {None}

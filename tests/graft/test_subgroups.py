@@ -11,7 +11,7 @@ from graft.domain import Domain
 from graft.judge import Cases, assess
 from graft.seeds import generator
 from graft.study import Study
-from graft.subgroups import LEAST, describe, groups, holm
+from graft.subgroups import LEAST, describe, groups
 
 CLASSES = ["benign", "malignant"]
 PARTS = ("train", "validation", "test")
@@ -149,8 +149,3 @@ def test_the_external_site_stands_beside_the_internal_ones():
     found = rows(made, model(made), "site")
     assert [(row["part"], row["group"]) for row in found] == [("test", "a"), ("test", "b"), ("external", "c")]
     assert found[2]["auroc"]["value"] and found[2]["gap"] is None
-
-
-def test_holm_by_hand():
-    assert holm([0.01, 0.04, np.nan, 0.03])[:2] == pytest.approx([0.03, 0.06])  # 3 · 0.01; 0.04, no less than 2 · 0.03
-    assert np.isnan(holm([0.01, np.nan])[1]) and holm([0.9, 0.8]) == [1, 1] and holm([]) == []
