@@ -37,12 +37,15 @@ def resample(measure: Callable[[np.ndarray], dict], draws: np.ndarray, patient: 
     return {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
 
 
-def jackknife(measure: Callable[[np.ndarray], dict], patient: np.ndarray) -> dict[str, np.ndarray]:
+def jackknife(
+    measure: Callable[[np.ndarray], dict], patient: np.ndarray, patients: int | None = None
+) -> dict[str, np.ndarray]:
     """What `measure` gives with each of the P patients left out in turn: name -> (P,).
 
+    P is `patients`, which may count some more than those that have a case, so that groups of one part stay paired.
     More than MOST_LEFT_OUT patients are left out in so many groups, which are as skewed as the patients are.
     """
-    groups = min(int(patient.max()) + 1, MOST_LEFT_OUT)
+    groups = min(patients or int(patient.max()) + 1, MOST_LEFT_OUT)
     rows = max(1, BLOCK // len(patient))
     left_out = np.array_split(np.arange(groups), -(-groups // rows))
     blocks = [measure((patient % groups != some[:, None]).astype(np.float64)) for some in left_out]

@@ -6,6 +6,7 @@ The disease, which is the last class, is held against the rest, whatever the num
 import numpy as np
 import pandas as pd
 
+from graft.calibrate import wilson
 from graft.scores import BINS, bins, ranks, ratio
 
 DECIMALS = 6
@@ -37,19 +38,26 @@ def precision_recall(labels: np.ndarray, probabilities: np.ndarray) -> pd.DataFr
     return _where_both(pd.DataFrame(table), positives, negatives)
 
 
-def calibration(labels: np.ndarray, probabilities: np.ndarray) -> pd.DataFrame:
-    """Columns bin, predicted (mean probability), observed (share of the disease) and cases; a row for each filled bin.
+def calibration(
+    labels: np.ndarray, probabilities: np.ndarray, patient: np.ndarray, confidence: float
+) -> pd.DataFrame:
+    """Columns bin, predicted (mean probability), observed (share of the disease), its interval low to high, and cases.
 
-    The bins are those of the calibration error, BINS of equal width.
+    A row for each filled bin. The bins are those of the calibration error, BINS of equal width. `patient` (N,) counts
+    the patients from 0; lesions of one are taken to be alike, see `graft.calibrate.wilson`.
     """
     values, positive = probabilities[:, -1], labels == probabilities.shape[1] - 1
     member = np.eye(BINS)[bins(values)]  # (N, BINS)
     cases = member.sum(0)
+    owner = np.eye(patient.max() + 1)[patient]  # (N, P)
+    low, high = wilson((member * positive[:, None]).T @ owner, member.T @ owner, confidence)
     table = pd.DataFrame(
         {
             "bin": np.arange(BINS),
             "predicted": ratio(values @ member, cases),
             "observed": ratio(positive @ member, cases),
+            "low": low,
+            "high": high,
             "cases": cases.astype(np.int64),
         }
     )

@@ -44,7 +44,8 @@ class Domain:
     for each, with COLUMNS; `preprocessing` has the patch in voxels, the spacing in mm a voxel (None where the
     raw data has none), the window, the intensity that it counts in and what the column `size` measures. `kinds` has
     number, category or text for each clinical covariate, and `covariates` their columns as text, a row a lesion;
-    without any it is None.
+    without any it is None. So is `groups`, the columns `scanner`, `sex` and `age` where there are any: models are
+    judged by them and never learn from them.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Domain:
     preprocessing: dict
     kinds: Mapping[str, str] = field(default_factory=dict)
     covariates: pd.DataFrame | None = None
+    groups: pd.DataFrame | None = None
 
     @classmethod
     def read(cls, folder: Path) -> "Domain":
@@ -73,8 +75,10 @@ class Domain:
         if unknown := set(index["label"]) - set(classes):
             raise InputError(f"{folder / 'index.csv'}: has the label {min(unknown)!r}, expected one of {classes}")
         kinds = about.pop("covariates", {})
-        covariates = _read_covariates(folder / "covariates.csv", kinds, len(index)) if kinds else None
-        return cls(name, images, index, classes, about, kinds, covariates)
+        covariates = _read_table(folder / "covariates.csv", list(kinds), len(index)) if kinds else None
+        columns = about.pop("groups", [])
+        groups = _read_table(folder / "groups.csv", columns, len(index)) if columns else None
+        return cls(name, images, index, classes, about, kinds, covariates, groups)
 
     def clinical(self, rows: np.ndarray) -> pd.DataFrame:
         """The covariates of these rows; a table without columns where the domain has none."""
@@ -93,12 +97,12 @@ def read_index(path: Path) -> pd.DataFrame:
     return index
 
 
-def _read_covariates(path: Path, kinds: Mapping[str, str], count: int) -> pd.DataFrame:
+def _read_table(path: Path, columns: list[str], count: int) -> pd.DataFrame:
     try:
         table = pd.read_csv(path, dtype=str, keep_default_na=False)
-        samples, table = table["sample"].astype("int64"), table[list(kinds)]
+        samples, table = table["sample"].astype("int64"), table[columns]
     except (OSError, ValueError, KeyError) as error:
-        names = ", ".join(("sample", *kinds))
+        names = ", ".join(("sample", *columns))
         raise InputError(f"{path}: cannot be read, expected the columns {names} ({error})") from error
     if not np.array_equal(samples, np.arange(count)):
         raise InputError(f"{path}: expected `sample` to count from 0 to {count - 1}, as in index.csv")
@@ -106,14 +110,18 @@ def _read_covariates(path: Path, kinds: Mapping[str, str], count: int) -> pd.Dat
 
 
 def write(folder: Path, domain: Domain) -> None:
-    """Write images.npy, index.csv, domain.json and, where there are any, covariates.csv to `folder`, all or none."""
+    """Write images.npy, index.csv, domain.json and, where there are any, covariates.csv and groups.csv; all or none."""
     about = {"name": domain.name, "classes": list(domain.classes), **domain.preprocessing}
     if domain.kinds:
         about["covariates"] = dict(domain.kinds)
+    if domain.groups is not None:
+        about["groups"] = list(domain.groups)
     with whole_folder(folder) as partial:
         np.save(partial / "images.npy", np.asarray(domain.images, dtype=np.float16), allow_pickle=False)
         domain.index.to_csv(partial / "index.csv", columns=list(COLUMNS), index=False, lineterminator="\n")
         if domain.covariates is not None:
             table = domain.covariates.rename_axis("sample")
             table.to_csv(partial / "covariates.csv", columns=list(domain.kinds), lineterminator="\n")
+        if domain.groups is not None:
+            domain.groups.rename_axis("sample").to_csv(partial / "groups.csv", lineterminator="\n")
         write_json(partial / "domain.json", about)

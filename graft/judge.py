@@ -27,6 +27,11 @@ class Cases:
         patient, patients = pd.factorize(rows["patient"])
         return cls(rows, codes(rows, classes), patient, draw(len(patients), resamples, generator))
 
+    @property
+    def samples(self) -> tuple[int, ...]:
+        """The sample number of each case."""
+        return tuple(self.rows["sample"].tolist())
+
 
 @dataclass(frozen=True)
 class Judgement:
@@ -44,6 +49,7 @@ class Assessment:
     """A model's threshold, from the validation part, and how it did on each part with that threshold."""
 
     threshold: float | None
+    fitted_on: tuple[int, ...]  # the samples that the threshold was chosen on
     probabilities: dict[str, np.ndarray]  # part -> (N, C)
     parts: dict[str, Judgement]
 
@@ -62,7 +68,7 @@ def assess(cases: dict[str, Cases], probabilities: dict[str, np.ndarray]) -> Ass
     """
     threshold = choose_threshold(cases["validation"].labels, probabilities["validation"])
     judged = {part: judge(cases[part], probabilities[part], threshold) for part in cases}
-    return Assessment(threshold, probabilities, judged)
+    return Assessment(threshold, cases["validation"].samples, probabilities, judged)
 
 
 def judge(cases: Cases, probabilities: np.ndarray, threshold: float | None) -> Judgement:
@@ -77,7 +83,7 @@ def judge(cases: Cases, probabilities: np.ndarray, threshold: float | None) -> J
     return Judgement(
         point={name: float(point[name][0]) for name in HEADLINE},
         resampled=resample(measure, cases.draws, cases.patient),
-        jackknifed=jackknife(measure, cases.patient),
+        jackknifed=jackknife(measure, cases.patient, cases.draws.shape[1]),
         confusion=matrix[0].astype(np.int64),
         per_class={name: values[0] for name, values in per_class(matrix).items()},
     )

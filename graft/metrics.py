@@ -6,6 +6,7 @@ from pathlib import Path
 import jsonschema
 import numpy as np
 
+from graft import subgroups
 from graft.compare import compare
 from graft.files import read_json
 from graft.judge import Assessment, Judgement, estimates, gain, shares_of_classes
@@ -13,6 +14,7 @@ from graft.sections import Evaluate
 from graft.scores import PER_CLASS
 from graft.split import TESTS
 from graft.study import Study
+from graft.tune import Tuned, describe_calibration, describe_points
 
 SCHEMA_VERSION = 2
 SCHEMA = Path(__file__).with_name("metrics.schema.json")
@@ -26,27 +28,37 @@ def assemble(
     source: Study,
     target: Study,
     pretrained: Assessment | None,
-    models: Mapping[str, Assessment],
-    baselines: Mapping[str, Assessment],
-    bootstrap: Evaluate,
+    models: dict[str, Assessment],
+    baselines: dict[str, Assessment],
+    tuned: Mapping[str, Tuned],
+    settings: Evaluate,
     withheld: Assessment | None = None,
 ) -> dict:
     """The whole of metrics.json as plain JSON values, checked: the same keys whatever the parameters.
 
     `pretrained` is None where its weights were learnt elsewhere, so that it knows no class of the source.
+    `tuned` has what was fitted on the validation part for each of the models and baselines.
     `withheld` is the chosen model, judged without the covariates that it learnt with.
     """
-    confidence, classes = bootstrap.confidence, target.domain.classes
+    confidence, chosen = settings.confidence, choose(models)
     size_alone = source.assess_size_alone()
+    told = {
+        name: {
+            **describe(model, target.domain.classes, confidence),
+            "calibration": describe_calibration(tuned[name], model, target.cases, confidence),
+            "operating_points": describe_points(tuned[name], model, target.cases, confidence),
+        }
+        for name, model in (models | baselines).items()
+    }
     metrics = {
         "schema_version": SCHEMA_VERSION,
         "bootstrap": {
             "unit": "patient",
-            "resamples": bootstrap.resamples,
+            "resamples": settings.resamples,
             "confidence": confidence,
             "interval": INTERVAL,
         },
-        "margin": bootstrap.margin,
+        "margin": settings.margin,
         "source": {
             "name": source.domain.name,
             "counts": source.counts(),
@@ -55,14 +67,12 @@ def assemble(
             "gain_over_size": pretrained and describe_gain(pretrained, size_alone, confidence),
         },
         "target": {"name": target.domain.name, "counts": target.counts()},
-        "models": {name: describe(model, classes, confidence) for name, model in models.items()},
-        "baselines": {
-            **{name: describe(baseline, classes, confidence) for name, baseline in baselines.items()},
-            **({} if COVARIATES in baselines else {COVARIATES: None}),
-        },
-        "transfer_gain": compare(target.cases, models, REFERENCE, TESTS, confidence, bootstrap.margin),
-        "chosen": {"model": choose(models), "by": "validation log loss"},
-        "ablation": withheld and describe_ablation(models[choose(models)], withheld, baselines[COVARIATES], confidence),
+        "models": {name: told[name] for name in models},
+        "baselines": {name: told[name] for name in baselines} | ({} if COVARIATES in baselines else {COVARIATES: None}),
+        "transfer_gain": compare(target.cases, models, REFERENCE, TESTS, confidence, settings.margin),
+        "chosen": {"model": chosen, "by": "validation log loss"},
+        "ablation": withheld and describe_ablation(models[chosen], withheld, baselines[COVARIATES], confidence),
+        "subgroups": subgroups.describe(target, chosen, models[chosen], confidence),
     }
     metrics = clean(metrics)
     metrics["verdict"] = verdict(metrics["transfer_gain"]["transfer"]["test"])  # as rounded, as the reader sees it

@@ -10,6 +10,7 @@ BINS = 10  # of equal width over [0, 1], for the calibration error and its curve
 LEAST_PROBABILITY = float(np.finfo(np.float64).eps)  # log loss of a certain and wrong call stays finite
 THRESHOLD_DECIMALS = 6
 PER_CLASS = ("recall", "specificity", "precision", "f1")
+CALIBRATION = ("brier", "log_loss", "ece")  # those that say how far probabilities can be taken at their word
 HEADLINE = (
     "auroc",
     "auprc",
@@ -19,9 +20,7 @@ HEADLINE = (
     "specificity",
     "precision",
     "f1",
-    "brier",
-    "log_loss",
-    "ece",
+    *CALIBRATION,
 )
 
 
@@ -44,10 +43,9 @@ def score(labels: np.ndarray, probabilities: np.ndarray, weights: np.ndarray, th
     classes = probabilities.shape[1]
     matrix = confusion(labels, call(probabilities, threshold), weights, classes)  # (R, C, C)
     shares = per_class(matrix)
-    sought = [1] if classes == 2 else list(range(classes))
-    mean = {name: values[:, sought].mean(1) for name, values in shares.items()}
+    mean = {name: values[:, sought(classes)].mean(1) for name, values in shares.items()}
     total = weights.sum(1)
-    ranked = [ranks(labels == code, probabilities[:, code], weights) for code in sought]
+    ranked = [ranks(labels == code, probabilities[:, code], weights) for code in sought(classes)]
     return {
         "auroc": np.mean([auroc(*rank) for rank in ranked], axis=0),
         "auprc": np.mean([auprc(*rank) for rank in ranked], axis=0),
@@ -57,10 +55,23 @@ def score(labels: np.ndarray, probabilities: np.ndarray, weights: np.ndarray, th
         "specificity": mean["specificity"],
         "precision": mean["precision"],
         "f1": mean["f1"],
+        **calibration_scores(labels, probabilities, weights),
+    }
+
+
+def calibration_scores(labels: np.ndarray, probabilities: np.ndarray, weights: np.ndarray) -> dict:
+    """The scores of CALIBRATION, as `score` gives them: a name -> (R,) table."""
+    total, classes = weights.sum(1), sought(probabilities.shape[1])
+    return {
         "brier": ratio(weights @ _brier(labels, probabilities), total),
         "log_loss": ratio(weights @ _log_loss(labels, probabilities), total),
-        "ece": np.mean([_ece(labels == code, probabilities[:, code], weights) for code in sought], axis=0),
+        "ece": np.mean([_ece(labels == code, probabilities[:, code], weights) for code in classes], axis=0),
     }
+
+
+def sought(classes: int) -> list[int]:
+    """The classes that a score is the mean over: of two the disease, of more each."""
+    return [1] if classes == 2 else list(range(classes))
 
 
 def call(probabilities: np.ndarray, threshold: float | None) -> np.ndarray:

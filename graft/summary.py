@@ -33,6 +33,7 @@ def lines(metrics: dict) -> Iterator[str]:
         yield _row("", _heading(source, "test"), _heading(source, "external"), "", "")
     yield _row("size alone", *_aurocs(source["size_alone"]), "", "")
     yield f"best by {metrics['chosen']['by']}: {metrics['chosen']['model']}"
+    yield from _flagged(metrics["subgroups"])
     yield from _tests(metrics)
     yield _sentence(metrics, level)
 
@@ -72,6 +73,15 @@ def _ablation(metrics: dict) -> Iterator[str]:
                 f"The covariates alone score AUROC {scores['auroc']['value']:.3f} on the {part} part: one of them says "
                 "nearly all by itself. Is it known before the diagnosis?"
             )
+
+
+def _flagged(subgroups: dict) -> Iterator[str]:
+    """The groups of patients on whom the chosen model does other than on the rest."""
+    for row in (row for row in subgroups["rows"] if row["flagged"]):
+        yield (
+            f"{subgroups['model']} on {row['by']} {row['group']} ({row['part']}, {row['lesions']} of {row['patients']}): AUROC "
+            f"differs from all others by {_interval(row['gap'], '+')}, p = {row['gap']['p_holm']:.4f} after Holm"
+        )
 
 
 def _sentence(metrics: dict, level: str) -> str:

@@ -9,6 +9,7 @@ from graft.curves import calibration, confusion_table, decision, precision_recal
 from graft.judge import Assessment, Cases
 from graft.scores import call
 from graft.split import TESTS
+from graft.tune import Tuned
 
 
 def predictions(cases: Mapping[str, Cases], classes: list[str], models: Mapping[str, Assessment]) -> pd.DataFrame:
@@ -28,10 +29,17 @@ def predictions(cases: Mapping[str, Cases], classes: list[str], models: Mapping[
     return pd.concat(tables, ignore_index=True)
 
 
-def plots(cases: Mapping[str, Cases], classes: list[str], models: Mapping[str, Assessment]) -> dict[str, pd.DataFrame]:
+def plots(
+    cases: Mapping[str, Cases],
+    classes: list[str],
+    models: Mapping[str, Assessment],
+    tuned: Mapping[str, Tuned],
+    confidence: float,
+) -> dict[str, pd.DataFrame]:
     """roc, precision_recall, calibration, confusion and decision, each with the columns part and model in front.
 
-    `decision` has two models more, "all" and "none": the disease called in everybody, and in nobody.
+    calibration also has the column calibration: none, or by what `tuned` has for the model. `decision` has two models
+    more, "all" and "none": the disease called in everybody, and in nobody.
     """
     names = "roc", "precision_recall", "calibration", "confusion", "decision"
     stacks: dict[str, list[pd.DataFrame]] = {name: [] for name in names}
@@ -40,13 +48,23 @@ def plots(cases: Mapping[str, Cases], classes: list[str], models: Mapping[str, A
         for name, model in models.items():
             known = labels, model.probabilities[part]
             matrix = confusion_table(model.parts[part].confusion, classes)
-            tables = roc(*known), precision_recall(*known), calibration(*known), matrix, decision(*known)
+            reliability = _reliability(cases[part], tuned[name].calibrated(known[1]), confidence)
+            tables = roc(*known), precision_recall(*known), reliability, matrix, decision(*known)
             for stack, table in zip(stacks.values(), tables, strict=True):
                 stack.append(_told(table, part, name))
         for name, said in (("all", 1.0), ("none", 0.0)):
             everybody = np.full((len(labels), len(classes)), said)
             stacks["decision"].append(_told(decision(labels, everybody), part, name))
     return {name: pd.concat(stack, ignore_index=True) for name, stack in stacks.items()}
+
+
+def _reliability(cases: Cases, calibrated: Mapping[str, np.ndarray], confidence: float) -> pd.DataFrame:
+    tables = []
+    for name, probabilities in calibrated.items():
+        table = calibration(cases.labels, probabilities, cases.patient, confidence)
+        table.insert(0, "calibration", name)
+        tables.append(table)
+    return pd.concat(tables, ignore_index=True)
 
 
 def _told(table: pd.DataFrame, part: str, model: str) -> pd.DataFrame:

@@ -11,6 +11,7 @@ from graft.model import load, pick_device
 from graft.study import Study
 from graft.summary import lines
 from graft.tables import plots, predictions
+from graft.tune import tune
 
 METRICS = Path("metrics")
 PRETRAINED, BEST = Path("models/pretrained"), Path("models/best")
@@ -40,14 +41,16 @@ def main() -> None:
     if known := target.assess_covariates_only():
         baselines[COVARIATES] = known
         withheld = target.assess(load(MODELS[choose(models)], device), withhold=True)
-    metrics = assemble(source, target, pretrained, models, baselines, settings, withheld)
-    told = target.cases, target.domain.classes, models | baselines
+    judged = models | baselines
+    tuned = {name: tune(model, target.cases, settings) for name, model in judged.items()}
+    metrics = assemble(source, target, pretrained, models, baselines, tuned, settings, withheld)
+    told = target.cases, target.domain.classes, judged
 
     with whole_folder(BEST) as folder:
         for name in ("weights.safetensors", "card.json"):
             shutil.copyfile(MODELS[metrics["chosen"]["model"]] / name, folder / name)
     with whole_folder(METRICS / "plots") as folder:
-        for name, table in plots(*told).items():
+        for name, table in plots(*told, tuned, settings.confidence).items():
             table.to_csv(folder / f"{name}.csv", index=False, lineterminator="\n")
     with whole_file(METRICS / "predictions.csv") as path:
         predictions(*told).to_csv(path, index=False, lineterminator="\n")

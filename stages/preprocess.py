@@ -30,13 +30,16 @@ def main(name: str) -> None:
 
 
 def report(made: Domain) -> None:
-    """Say what the domain holds by class, site, split and covariate, and how far size alone tells two classes apart."""
+    """Say what the domain holds by class, site, split, group and covariate, and how well size tells two classes."""
     index = made.index
     say(f"{made.name}: {len(index)} lesions of {index['patient'].nunique()} patients, images {made.images.shape[1:]}")
     for column in ("label", "site", "split"):
         for value, rows in index.groupby(column):
             if value:
                 say(f"  {column} {value}: {len(rows)} lesions of {rows['patient'].nunique()} patients")
+    for column in [] if made.groups is None else made.groups:
+        counts = made.groups[column].replace("", "not known").value_counts().sort_index()
+        say(f"  {column}: {', '.join(f'{value} {count}' for value, count in counts.items())}")
     for column, kind in made.kinds.items():
         missing = int((made.covariates[column] == "").sum())
         say(f"  covariate {column} ({kind}): {len(index) - missing} of {len(index)} lesions, {missing} missing")

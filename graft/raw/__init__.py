@@ -17,7 +17,7 @@ from graft import duplicates
 from graft.console import say
 from graft.domain import Domain, Grid
 from graft.files import InputError
-from graft.raw import arrays, clinical, folder, manifest, medmnist
+from graft.raw import arrays, clinical, folder, groups, manifest, medmnist
 
 KEY_VARIABLE = "GRAFT_PATIENT_KEY"
 PUBLISHED_KEY = "graft: a published key, which hides nobody"
@@ -45,7 +45,8 @@ def read(
     """Read the raw data at `path` as the domain `name`: one image of `grid` a lesion, patients as pseudonyms.
 
     `patient_pattern` finds patients in the names of pictures, and no other form may have one. `covariates` are the
-    columns of a manifest to keep beside the images, each with its kind; they are kept by name.
+    columns of a manifest to keep beside the images, each with its kind; they are kept by name. Its columns scanner,
+    sex and age are kept too where there are any, made coarse, as groups to judge models by.
 
     Raises InputError where the data is not as docs/data.md says, a class has no patients, a patient is in two of
     the given splits, or the file of the key cannot be used.
@@ -63,8 +64,9 @@ def read(
             f"with a {manifest.FILE} and only that has columns"
         )
     table = clinical.read(path, kinds) if kinds else None  # before the volumes, which take minutes
+    coarse = groups.read(path) if form is manifest else None
     more = {manifest: {"burned_in": privacy.burned_in}, folder: {"patient_pattern": patient_pattern}}.get(form, {})
-    domain = replace(form.read(path, name, classes, grid, **more), kinds=kinds, covariates=table)
+    domain = replace(form.read(path, name, classes, grid, **more), kinds=kinds, covariates=table, groups=coarse)
     _check_classes(path, domain)
     _check_splits(path, domain)
     if key == PUBLISHED_KEY:

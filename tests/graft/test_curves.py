@@ -35,9 +35,13 @@ def test_precision_recall_agrees_with_scikit_learn():
 
 
 def test_calibration_by_hand():
-    table = calibration(LABELS, PROBABILITIES)
+    table = calibration(LABELS, PROBABILITIES, np.array([0, 1, 2, 1, 3]), 0.95)
     assert table["bin"].tolist() == [1, 4, 6, 9] and table["cases"].tolist() == [1, 1, 2, 1]
     assert table["predicted"].tolist() == [0.1, 0.4, 0.6, 0.9] and table["observed"].tolist() == [0, 1, 0.5, 1]
+    z2 = 1.959964**2
+    low, half = 1 / (1 + z2), np.sqrt(z2 / (1 + z2)) / 2  # the two at 0.6 are of one patient and count as one
+    assert table["low"].tolist() == pytest.approx([0, low, 0.5 - half, low], abs=2e-6)
+    assert table["high"].tolist() == pytest.approx([1 - low, 1, 0.5 + half, 1], abs=2e-6)
 
 
 def test_net_benefit_by_hand():

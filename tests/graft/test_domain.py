@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +40,17 @@ def test_it_is_written_in_the_same_bytes_each_time(tmp_path, domain):
         assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
 
 
+def test_groups_are_written_and_read_again_and_are_no_part_of_the_preprocessing(tmp_path, domain):
+    kept = pd.DataFrame({"scanner": ["", "NA", "1.0"], "age": ["60 to 69", "", "90 and above"]})
+    write(tmp_path / "lung", replace(domain, groups=kept))
+    assert (tmp_path / "lung" / "groups.csv").read_text().splitlines()[:2] == ["sample,scanner,age", "0,,60 to 69"]
+    again = Domain.read(tmp_path / "lung")
+    assert again.groups.to_dict("records") == kept.to_dict("records") and again.preprocessing == domain.preprocessing
+    (tmp_path / "lung" / "groups.csv").write_text("sample,scanner\n0,a\n1,b\n2,c\n")
+    with pytest.raises(InputError, match="groups.csv: cannot be read, expected the columns sample, scanner, age"):
+        Domain.read(tmp_path / "lung")
+
+
 def shorten_images(folder: Path) -> None:
     np.save(folder / "images.npy", np.zeros((2, 1, 4, 4, 4), np.float16))
 
@@ -47,7 +59,7 @@ def cut_images(folder: Path) -> None:
     (folder / "images.npy").write_bytes((folder / "images.npy").read_bytes()[:-1])
 
 
-def replace(old: str, new: str, file: str = "index.csv") -> object:
+def change(old: str, new: str, file: str = "index.csv") -> object:
     return lambda folder: (folder / file).write_text((folder / file).read_text().replace(old, new))
 
 
@@ -56,10 +68,10 @@ def replace(old: str, new: str, file: str = "index.csv") -> object:
     (
         (shorten_images, "images.npy has 2 rows, index.csv 3"),
         (cut_images, "images.npy: cannot be read"),
-        (replace("malignant", "bad"), "index.csv: has the label 'bad', expected one of"),
-        (replace("label", "class"), "index.csv: cannot be read, expected the columns sample, patient"),
-        (replace("\n2,", "\n5,"), "expected `sample` to count 0, 1, 2"),
-        (replace("classes", "labels", "domain.json"), "domain.json: has no key 'classes'"),
+        (change("malignant", "bad"), "index.csv: has the label 'bad', expected one of"),
+        (change("label", "class"), "index.csv: cannot be read, expected the columns sample, patient"),
+        (change("\n2,", "\n5,"), "expected `sample` to count 0, 1, 2"),
+        (change("classes", "labels", "domain.json"), "domain.json: has no key 'classes'"),
         (lambda folder: (folder / "index.csv").unlink(), "index.csv: cannot be read"),
     ),
 )

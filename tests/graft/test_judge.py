@@ -12,7 +12,8 @@ CLASSES = ["benign", "malignant"]
 
 
 def cases(labels, purpose="test", resamples=200):
-    rows = pd.DataFrame({"patient": [f"p{i // 2}" for i in range(len(labels))], "label": np.array(CLASSES)[labels]})
+    patients = [f"p{i // 2}" for i in range(len(labels))]
+    rows = pd.DataFrame({"sample": range(len(labels)), "patient": patients, "label": np.array(CLASSES)[labels]})
     return Cases.of(rows, CLASSES, resamples, generator(0, purpose))
 
 

@@ -17,6 +17,7 @@ from graft.seeds import generator
 from graft.study import Study
 from graft.summary import lines
 from graft.tables import plots, predictions
+from graft.tune import tune
 
 SETTINGS = Evaluate(
     resamples=100, confidence=0.9, margin=0.05, sensitivity=0.9, specificity=0.9, folds=0, repeats=1, lambdas=[]
@@ -60,7 +61,8 @@ def evaluated(classes: list[str], external: bool = True, noise: float = 4) -> tu
     baselines = {"majority": target.assess_majority(), "size_alone": target.assess_size_alone()}
     source = study(["benign", "malignant"], "lung", external)
     pretrained = source.assess(Fake(["benign", "malignant"], 2, 9))
-    return assemble(source, target, pretrained, models, baselines, SETTINGS), target, models | baselines
+    tuned = {name: tune(model, target.cases, SETTINGS) for name, model in (models | baselines).items()}
+    return assemble(source, target, pretrained, models, baselines, tuned, SETTINGS), target, models | baselines
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +115,8 @@ def test_without_an_external_site_its_keys_are_null(metrics):
 
 def test_three_classes_pass_the_schema_without_a_threshold():
     found = evaluated(["cyst", "haemangioma", "metastasis"])[0]
-    assert found["models"]["scratch"]["threshold"] is None
+    assert found["models"]["scratch"]["threshold"] is None and found["models"]["scratch"]["operating_points"] is None
+    assert found["models"]["scratch"]["calibration"]["parts"]["test"]["isotonic"]["brier"]["value"] > 0
     assert set(found["models"]["scratch"]["test"]["per_class"]) == {"cyst", "haemangioma", "metastasis"}
     assert found["models"]["scratch"]["test"]["auroc"]["value"] > 0.6
 
@@ -194,12 +197,19 @@ def test_every_test_case_is_in_the_predictions_and_gives_the_same_scores(metrics
 
 def test_the_plots_have_every_model_and_part():
     _, target, models = evaluated(["benign", "malignant"])
-    tables = plots(target.cases, target.domain.classes, models)
+    tuned = {name: tune(model, target.cases, SETTINGS) for name, model in models.items()}
+    tables = plots(target.cases, target.domain.classes, models, tuned, 0.9)
     assert set(tables) == {"roc", "precision_recall", "calibration", "confusion", "decision"}
     for name, table in tables.items():
         assert list(table)[:2] == ["part", "model"]
         assert set(table["model"]) == {*models, *(("all", "none") if name == "decision" else ())}
         assert set(table["part"]) == {"test", "external"}
+    reliability = tables["calibration"]
+    assert list(reliability) == ["part", "model", "calibration", "bin", "predicted", "observed", "low", "high", "cases"]
+    assert reliability["observed"].between(reliability["low"], reliability["high"]).all()
+    for _, table in reliability.groupby(["part", "model", "calibration"]):
+        assert table["cases"].sum() == 14 and table["bin"].is_unique
+    assert set(reliability["calibration"]) == {"none", "temperature", "isotonic"}
 
 
 def test_the_table_names_every_model(metrics):
@@ -207,6 +217,15 @@ def test_the_table_names_every_model(metrics):
     for name in (*NAMES, "majority", "size alone", "pretrained"):
         assert any(line.startswith(name) for line in told)
     assert f"{metrics['models']['bagging']['test']['auroc']['value']:.3f} [" in "\n".join(told)
+
+
+def test_a_flagged_group_is_named_and_no_other(metrics):
+    row = metrics["subgroups"]["rows"][0]
+    gap = {"value": -0.2, "low": -0.3, "high": -0.1, "p": 0.002, "p_holm": 0.01, "left_out": 0}
+    flagged = {"model": "bagging", "rows": [{**row, "gap": gap, "flagged": True}, {**row, "group": "fair"}]}
+    told = "\n".join(lines({**metrics, "subgroups": flagged}))
+    assert f"bagging on size {row['group']} (test, " in told and "-0.200 [-0.300, -0.100], p = 0.0100" in told
+    assert "fair" not in told
 
 
 def test_the_sentence_follows_the_verdict(metrics):
@@ -249,6 +268,7 @@ def test_a_part_without_a_class_has_no_gain_and_passes_the_schema():
     target.cases["external"] = Cases.of(rows, ["benign", "malignant"], SETTINGS.resamples, generator(0, "benign"))
     models = {name: target.assess(Fake(["benign", "malignant"], 4, seed)) for seed, name in enumerate(NAMES)}
     baselines = {"majority": target.assess_majority(), "size_alone": target.assess_size_alone()}
-    found = assemble(target, target, None, models, baselines, SETTINGS)["transfer_gain"]["bagging"]["external"]
+    tuned = {name: tune(model, target.cases, SETTINGS) for name, model in (models | baselines).items()}
+    found = assemble(target, target, None, models, baselines, tuned, SETTINGS)["transfer_gain"]["bagging"]["external"]
     assert found["left_out"] == 100 and found["delong"] == {"low": None, "high": None, "p": None}
     assert {found[key] for key in ("value", "p", "p_holm", "non_inferior", "patients_needed")} == {None}

@@ -92,6 +92,7 @@ def test_preprocessing_says_how_many_values_are_missing(project, capsys):
     told = capsys.readouterr().out
     assert "  covariate age (number): 48 of 60 lesions, 12 missing" in told
     assert "  covariate biopsy (category): 60 of 60 lesions, 0 missing" in told
+    assert "  age: 40 to 49 " in told and ", not known 12" in told
 
 
 def test_the_ablation_shows_a_covariate_that_gives_the_label_away(finished):
@@ -108,6 +109,14 @@ def test_the_ablation_shows_a_covariate_that_gives_the_label_away(finished):
     assert found["baselines"]["covariates_only"]["test"]["auroc"]["value"] == 1
     assert "The covariates alone score AUROC 1.000 on the test part" in told and "before the diagnosis?" in told
     assert set(pd.read_csv(folder / "metrics/predictions.csv")["model"]) > {"covariates_only"}
+
+
+def test_the_chosen_model_is_judged_by_age(finished):
+    found = metrics(finished[0])["subgroups"]
+    assert found["model"] == metrics(finished[0])["chosen"]["model"]
+    bands = {f"{at} to {at + 9}" for at in (40, 50, 60, 70)}
+    assert {row["group"] for row in found["rows"] if row["by"] == "age"} <= bands
+    assert {row["by"] for row in found["rows"]} == {"site", "size", "age"}
 
 
 def test_cards_hold_the_encoding_and_no_text_of_the_patients(finished):

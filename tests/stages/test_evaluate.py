@@ -1,6 +1,7 @@
 """The stage on real files: weights, images, splits."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -84,8 +85,26 @@ def test_the_test_part_decides_neither_the_choice_nor_a_threshold(project):
     assert after["models"]["bagging"]["test"]["auroc"] != before["models"]["bagging"]["test"]["auroc"]
     assert after["chosen"] == before["chosen"]
     for name in evaluate.MODELS:
+        one, two = (metrics["models"][name] for metrics in (before, after))
         for key in ("threshold", "validation"):
-            assert after["models"][name][key] == before["models"][name][key]
+            assert two[key] == one[key]
+        assert two["calibration"]["temperature"] == one["calibration"]["temperature"]
+        for wanted in ("sensitivity", "specificity"):
+            for key in ("threshold", "validation"):
+                assert two["operating_points"][wanted][key] == one["operating_points"][wanted][key]
+
+
+def test_what_a_domain_keeps_beside_its_images_makes_groups_and_is_not_learnt_from(project):
+    evaluate.main()
+    before = json.loads(Path(OUTS[0]).read_text())
+    domain = Domain.read(Path("data/processed/liver"))
+    kept = pd.DataFrame({"sex": np.where(np.arange(48) // 2 % 3, "F", "M"), "age": "60 to 69"})
+    write(Path("data/processed/liver"), replace(domain, images=np.array(domain.images), groups=kept))
+    evaluate.main()
+    after = json.loads(Path(OUTS[0]).read_text())
+    found = {(row["by"], row["group"], row["part"]) for row in after["subgroups"]["rows"]}
+    assert found >= {("sex", "F", "test"), ("sex", "M", "external"), ("age", "60 to 69", "test")}
+    assert {**after, "subgroups": None} == {**before, "subgroups": None}
 
 
 def test_without_a_held_out_site(project):
