@@ -1,23 +1,22 @@
 """metrics.json: what is in it, in which order, checked against metrics.schema.json before it is written."""
 
 from collections.abc import Mapping
-from pathlib import Path
 
-import jsonschema
 import numpy as np
 
-from graft.files import read_json
+from graft import blocks
+from graft.blocks import DECIMALS, clean
 from graft.judge import Assessment, Judgement, estimates, gain, shares_of_classes
 from graft.sections import Evaluate
 from graft.scores import PER_CLASS
 from graft.split import TESTS
 from graft.study import Study
+from graft.transferability import came_true
 
 SCHEMA_VERSION = 2
-SCHEMA = Path(__file__).with_name("metrics.schema.json")
+SCHEMA = "metrics.schema.json"
 COVARIATES = "covariates_only"  # the baseline of a target that names covariates
 REFERENCE = "scratch"  # what the transfer gain is measured against
-DECIMALS = 6  # the last bits of a sum depend on the number of threads
 
 
 def assemble(
@@ -27,11 +26,13 @@ def assemble(
     models: Mapping[str, Assessment],
     baselines: Mapping[str, Assessment],
     bootstrap: Evaluate,
+    ranked: dict,
     withheld: Assessment | None = None,
 ) -> dict:
     """The whole of metrics.json as plain JSON values, checked: the same keys whatever the parameters.
 
     `pretrained` is None where its weights were learnt elsewhere, so that it knows no class of the source.
+    `ranked` is the content of metrics/sources.json, as sources.schema.json has it.
     `withheld` is the chosen model, judged without the covariates that it learnt with.
     """
     confidence, classes = bootstrap.confidence, target.domain.classes
@@ -61,6 +62,7 @@ def assemble(
         "ablation": withheld and describe_ablation(models[choose(models)], withheld, baselines[COVARIATES], confidence),
     }
     metrics = clean(metrics)
+    metrics["sources"] = {**ranked, "came_true": came_true(ranked, metrics["models"])}
     metrics["verdict"] = verdict(metrics["transfer_gain"]["transfer"]["test"])  # as rounded, as the reader sees it
     check(metrics)
     return metrics
@@ -112,20 +114,9 @@ def verdict(estimate: Mapping[str, float | None] | None) -> str:
     return "harms" if estimate["high"] < 0 else "no difference shown"
 
 
-def clean(value: object) -> object:
-    """The same as plain JSON values: rounded to DECIMALS, NaN as None."""
-    if isinstance(value, Mapping):
-        return {str(key): clean(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [clean(item) for item in value]
-    if isinstance(value, float | np.floating):
-        return None if np.isnan(value) else round(float(value), DECIMALS) + 0.0  # + 0.0 turns -0.0 into 0.0
-    return int(value) if isinstance(value, np.integer) else value
-
-
 def check(metrics: dict) -> None:
     """Compare with metrics.schema.json; raises jsonschema.ValidationError, which is a fault in graft."""
-    jsonschema.Draft202012Validator(read_json(SCHEMA)).validate(metrics)
+    blocks.check(metrics, SCHEMA)
 
 
 def headline(metrics: dict) -> dict:

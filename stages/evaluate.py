@@ -5,14 +5,14 @@ from pathlib import Path
 
 from graft import params
 from graft.console import run, say
-from graft.files import whole_file, whole_folder, write_json
+from graft.files import read_json, whole_file, whole_folder, write_json
 from graft.metrics import COVARIATES, assemble, choose, headline
 from graft.model import load, pick_device
 from graft.study import Study
 from graft.summary import lines
 from graft.tables import plots, predictions
 
-METRICS = Path("metrics")
+METRICS, RANKED = Path("metrics"), Path("metrics/sources.json")
 PRETRAINED, BEST = Path("models/pretrained"), Path("models/best")
 MODELS = {
     "scratch": Path("models/finetuned/scratch"),
@@ -40,7 +40,7 @@ def main() -> None:
     if known := target.assess_covariates_only():
         baselines[COVARIATES] = known
         withheld = target.assess(load(MODELS[choose(models)], device), withhold=True)
-    metrics = assemble(source, target, pretrained, models, baselines, settings, withheld)
+    metrics = assemble(source, target, pretrained, models, baselines, settings, read_json(RANKED), withheld)
     told = target.cases, target.domain.classes, models | baselines
 
     with whole_folder(BEST) as folder:

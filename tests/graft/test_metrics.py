@@ -18,7 +18,14 @@ from graft.study import Study
 from graft.summary import lines
 from graft.tables import plots, predictions
 
-SETTINGS = Evaluate(resamples=100, confidence=0.9)
+SETTINGS = Evaluate(
+    resamples=100, confidence=0.9, margin=0.05, sensitivity=0.9, specificity=0.9, folds=0, repeats=1, lambdas=[]
+)
+RANKED = {
+    "target": "liver",
+    "distances": [{"source": "lung", "lesions": 30, "frechet": 9.5, "mmd": 0.1, "mmd_p": 0.001, "proxy_a": 1.5}],
+    "ranking": [{"source": "lung", "logme": -0.5, "h_score": 0.4}, {"source": "random", "logme": -0.7, "h_score": 0.5}],
+}
 NAMES = ("scratch", "transfer", "regularized", "bagging", "boosting")
 
 
@@ -58,7 +65,7 @@ def evaluated(classes: list[str], external: bool = True, noise: float = 4) -> tu
     baselines = {"majority": target.assess_majority(), "size_alone": target.assess_size_alone()}
     source = study(["benign", "malignant"], "lung", external)
     pretrained = source.assess(Fake(["benign", "malignant"], 2, 9))
-    return assemble(source, target, pretrained, models, baselines, SETTINGS), target, models | baselines
+    return assemble(source, target, pretrained, models, baselines, SETTINGS, RANKED), target, models | baselines
 
 
 @pytest.fixture(scope="module")
@@ -127,6 +134,24 @@ def test_the_gain_over_size_is_the_difference_of_the_two(metrics):
     for part, found in source["gain_over_size"].items():
         pretrained, size = (source[name][part]["auroc"]["value"] for name in ("pretrained", "size_alone"))
         assert found["value"] == pytest.approx(pretrained - size, abs=2e-6) and found["low"] < found["value"] < found["high"]
+
+
+def test_whether_the_ranking_came_true_is_said_beside_it(metrics):
+    block, models = metrics["sources"], metrics["models"]
+    assert {key: block[key] for key in RANKED} == RANKED
+    aurocs = {"lung": models["transfer"]["test"]["auroc"]["value"], "random": models["scratch"]["test"]["auroc"]["value"]}
+    assert {row["source"]: row["auroc"] for row in block["came_true"]["outcomes"]} == aurocs
+    assert block["came_true"]["logme_tau"] == -block["came_true"]["h_score_tau"] == np.sign(aurocs["lung"] - aurocs["random"])
+
+
+def test_a_ranking_is_held_to_its_own_schema(metrics):
+    wrong = copy.deepcopy(metrics)
+    wrong["sources"]["distances"][0]["proxy_a"] = 2.1
+    with pytest.raises(jsonschema.ValidationError, match="2.1 is greater"):
+        check(wrong)
+    del wrong["sources"]["distances"][0], wrong["sources"]["came_true"]
+    with pytest.raises(jsonschema.ValidationError):
+        check(wrong)
 
 
 def test_the_majority_baseline_knows_nothing(metrics):
