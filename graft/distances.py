@@ -80,9 +80,10 @@ def mmd(
     """Squared maximum mean discrepancy of features (N, F) and (M, F), and the p-value of "the domains are one".
 
     With the kernel k(a, b) = exp(−|a − b|² / 2s²), s the median distance: the mean of k within x, and within y, less
-    twice that between them. Gretton et al. (JMLR 2012). Within a domain only pairs of two patients count, as lesions of one are
-    alike; so it is unbiased, and may fall below 0. The p-value deals out whole patients to the two domains anew,
-    PERMUTATIONS times: (1 + #{as large or larger}) / (1 + PERMUTATIONS). Both are NaN where a domain has one patient.
+    twice that between them. Gretton et al. (JMLR 2012). Within a domain only pairs of two patients count, as lesions of
+    one are alike; so it is unbiased, and may fall below 0. The p-value deals out whole patients to the two domains
+    anew, PERMUTATIONS times: (1 + #{as large or larger}) / (1 + PERMUTATIONS). Both are NaN where a domain has one
+    patient.
     """
     from scipy.spatial.distance import pdist, squareform
 

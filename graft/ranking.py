@@ -2,8 +2,6 @@
 
 from collections.abc import Mapping
 
-import numpy as np
-
 from graft.distances import Seen, compare
 from graft.features import features
 from graft.model import Model
@@ -15,7 +13,7 @@ UNKNOWN = dict.fromkeys(("lesions", "frechet", "mmd", "mmd_p", "proxy_a"))
 
 
 def rank(target: Task, models: Mapping[str, Model], lessons: Mapping[str, Samples], seed: int) -> dict:
-    """The content of metrics/sources.json: `target`, `distances` in the order of `models`, `ranking` with the best first.
+    """What metrics/sources.json holds: `target`, `distances` in the order of `models`, `ranking` with the best first.
 
     Args:
         target: of which the training part alone is read, its labels for the ranking only.
@@ -25,15 +23,13 @@ def rank(target: Task, models: Mapping[str, Model], lessons: Mapping[str, Sample
 
     Raises InputError where a model takes images of another shape than the target's.
     """
+    labels = target.train.labels.cpu().numpy()
     distances, ranking = [], []
     for name, model in models.items():
         for_domain(model.card["architecture"], target.domain)
         mine = _seen(model, target.train)
-        ranking.append({
-            "source": name,
-            "logme": log_me(mine.features, target.train.labels.cpu().numpy()),
-            "h_score": h_score(mine.features, target.train.labels.cpu().numpy()),
-        })  # fmt: skip
+        promise = {"logme": log_me(mine.features, labels), "h_score": h_score(mine.features, labels)}
+        ranking.append({"source": name, **promise})
         if name in lessons:
             found = compare(_seen(model, lessons[name]), mine, seed, "distances", name, target.domain.name)
             distances.append({"source": name, "lesions": len(lessons[name]), **found})
@@ -44,7 +40,5 @@ def rank(target: Task, models: Mapping[str, Model], lessons: Mapping[str, Sample
 
 
 def _seen(model: Model, samples: Samples) -> Seen:
-    """What a model sees of images; the features of an ensemble's members stand one beside the other."""
-    name = model.card["architecture"]["name"]
-    views = [features(network, name, samples.images) for network in model.networks]
-    return Seen(np.concatenate(views, axis=1), samples.patients)
+    (network,) = model.networks
+    return Seen(features(network, model.card["architecture"]["name"], samples.images), samples.patients)

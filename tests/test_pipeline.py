@@ -36,7 +36,7 @@ GRAFTING = ["finetune@transfer", "regularize", "ensemble@bagging", "ensemble@boo
 TRAINING = ["pretrain", "finetune@transfer", "finetune@scratch", *GRAFTING[1:4]]
 EVERYTHING = [
     "phantom@lung", "preprocess@lung", "phantom@liver", "preprocess@liver", "split@lung", "split@liver",
-    *TRAINING, "sources", "evaluate",
+    "pretrain", "sources", *TRAINING[1:], "evaluate",
 ]  # fmt: skip
 
 

@@ -17,7 +17,7 @@ def each_alone(x: np.ndarray) -> np.ndarray:
 
 
 def test_frechet_of_two_lines_by_hand():
-    # Means 0 and 3, variances 1 and 4: 3² + 1 + 4 − 2·√(1·4) = 10. One feature is its own average variance: no shrinkage.
+    # Means 0 and 3, variances 1 and 4: 3² + 1 + 4 − 2·√(1·4) = 10. One feature is its own average: nothing shrinks.
     assert frechet(np.array([[-1.0], [1.0]]), np.array([[1.0], [5.0]])) == pytest.approx(10)
 
 

@@ -139,9 +139,10 @@ def test_the_gain_over_size_is_the_difference_of_the_two(metrics):
 def test_whether_the_ranking_came_true_is_said_beside_it(metrics):
     block, models = metrics["sources"], metrics["models"]
     assert {key: block[key] for key in RANKED} == RANKED
-    aurocs = {"lung": models["transfer"]["test"]["auroc"]["value"], "random": models["scratch"]["test"]["auroc"]["value"]}
-    assert {row["source"]: row["auroc"] for row in block["came_true"]["outcomes"]} == aurocs
-    assert block["came_true"]["logme_tau"] == -block["came_true"]["h_score_tau"] == np.sign(aurocs["lung"] - aurocs["random"])
+    lung, random = (models[name]["test"]["auroc"]["value"] for name in ("transfer", "scratch"))
+    found = block["came_true"]
+    assert {row["source"]: row["auroc"] for row in found["outcomes"]} == {"lung": lung, "random": random}
+    assert found["logme_tau"] == -found["h_score_tau"] == np.sign(lung - random)
 
 
 def test_a_ranking_is_held_to_its_own_schema(metrics):

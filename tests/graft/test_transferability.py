@@ -103,7 +103,8 @@ def ranking(**scores: tuple[float, float]) -> dict:
 
 
 def models(transfer: float | None, scratch: float | None) -> dict:
-    return {name: {"test": {"auroc": {"value": value}}} for name, value in (("transfer", transfer), ("scratch", scratch))}
+    aurocs = {"transfer": transfer, "scratch": scratch}
+    return {name: {"test": {"auroc": {"value": value}}} for name, value in aurocs.items()}
 
 
 def test_two_sources_rank_right_or_wrong():

@@ -100,7 +100,8 @@ def test_a_candidate_is_learnt_as_the_source_is(project):
     far = {row["source"]: row["mmd"] for row in found["distances"]}
     assert list(far) == ["lung", "kidney"] and far["kidney"] > far["lung"]  # as its greys are
     assert len(found["ranking"]) == 3
-    assert [row["logme"] for row in found["ranking"]] == sorted((row["logme"] for row in found["ranking"]), reverse=True)
+    promises = [row["logme"] for row in found["ranking"]]
+    assert promises == sorted(promises, reverse=True)
 
 
 def test_a_candidate_that_was_learnt_before_is_not_learnt_again(project, monkeypatch):
