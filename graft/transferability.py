@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-ITERATIONS = 1000  # of the fixed point at most; it mostly takes fewer than ten
+RANGE, STEP = 27.5, 0.25  # of ln α/β, around the largest squared singular value: 12 decades each way
+FLOOR = 1e-12  # noise that remains, of the labels' own size, where features give them exactly
 RANDOM = "random"  # the network as it is drawn, which has learnt from no source
 
 
@@ -17,7 +18,7 @@ def log_me(features: np.ndarray, labels: np.ndarray) -> float:
         ½F·ln α + ½N·ln β − ½β|Fm − y|² − ½α|m|² − ½ln|A| − ½N·ln 2π,
 
     at the α and β that make it greatest, divided by N, the mean over the classes that are there. You, Liu, Wang and
-    Long (ICML 2021); the fixed point in the form of their JMLR paper (2022), which needs one SVD for all classes.
+    Long (ICML 2021); from one SVD for all classes, as in their JMLR paper (2022).
     """
     left, scale, _ = np.linalg.svd(features, full_matrices=False)  # (N, r), (r,)
     kept = scale > scale.max(initial=0) * max(features.shape) * np.finfo(float).eps
@@ -80,25 +81,25 @@ def came_true(sources: Mapping, models: Mapping, cross_validation: Mapping | Non
 def _evidence(projected: np.ndarray, squares: np.ndarray, y: np.ndarray) -> float:
     """The greatest logarithm of the evidence of y (N,), given its projection (r,) on the left singular vectors.
 
-    `squares` (r,) are the squared singular values of the features. With t = α/β and γ = Σ s²/(s² + t), the fixed point
-    is α = γ/|m|² and β = (N − γ)/|Fm − y|². There βQ = N with Q = |Fm − y|² + t|m|², which leaves of the evidence
-    −½N·(ln 2πQ/N + 1) − ½Σ ln(1 + s²/t). Features that give y exactly have one without bound: t and Q have a floor.
+    `squares` (r,) are the squared singular values of the features. For a given t = α/β the best β is N/Q with
+    Q = |Fm − y|² + t|m|², which leaves −½N·(ln 2πQ/N + 1) − ½Σ ln(1 + s²/t). That may have several maxima in t, and the
+    papers' fixed point ends in one that need not be the highest: so t is searched on a grid, and then around its best.
+    Features that give y exactly have an evidence without bound: t and Q have a floor.
     """
-    count, top = len(y), squares.max(initial=1e-300)
+    from scipy.optimize import minimize_scalar
+
+    count = len(y)
     beyond = max(0.0, y @ y - projected @ projected)  # what no weights can give
-    t = 1.0
-    for _ in range(ITERATIONS):
-        size = (squares * (projected / (squares + t)) ** 2).sum()  # |m|²
-        error = ((t * projected / (squares + t)) ** 2).sum() + beyond  # |Fm − y|²
-        learnt = (squares / (squares + t)).sum()
-        unlearnt = count - len(squares) + (t / (squares + t)).sum()
-        following = learnt * error / (unlearnt * size) if size > 0 else np.inf
-        last, t = t, float(np.clip(following, 1e-12 * top, 1e12 * top))
-        if abs(t - last) <= 1e-9 * last:
-            break
-    error_and_size = (projected**2 * t / (squares + t)).sum() + beyond  # Q
-    noise = max(error_and_size, 1e-12 * (y @ y)) / count
-    return -0.5 * float(count * (np.log(2 * np.pi * noise) + 1) + np.log1p(squares / t).sum())
+
+    def less(t: np.ndarray) -> np.ndarray:
+        ratios = t[:, None] / (squares + t[:, None])  # (K, r)
+        noise = np.maximum(ratios @ projected**2 + beyond, FLOOR * (y @ y)) / count  # Q / N
+        return 0.5 * (count * (np.log(2 * np.pi * noise) + 1) - np.log(ratios).sum(1))
+
+    grid = np.log(squares.max(initial=FLOOR)) + np.arange(-RANGE, RANGE + STEP, STEP)  # ln t
+    best = grid[less(np.exp(grid)).argmin()]
+    around = {"bounds": (best - STEP, best + STEP), "method": "bounded", "options": {"xatol": 1e-8}}
+    return -float(minimize_scalar(lambda log_t: less(np.exp([log_t]))[0], **around).fun)
 
 
 def _best_of_each(tried: list[Mapping]) -> dict[str, float | None]:

@@ -16,18 +16,30 @@ def drawn(count: int, width: int, classes: int, seed: int) -> tuple[np.ndarray, 
     return np.abs(features), labels
 
 
-@pytest.mark.parametrize(("count", "width", "classes"), [(12, 3, 2), (10, 15, 3)])
-def test_log_me_is_the_greatest_evidence_on_a_grid(count, width, classes):
-    # y ~ N(0, I/β + FFᵀ/α), written out, at each of 90 × 90 pairs of α and β.
-    features, labels = drawn(count, width, classes, 0)
-    grid = np.exp(np.linspace(-6, 9, 90))
+def best_on_a_grid(features: np.ndarray, labels: np.ndarray, grid: np.ndarray) -> float:
+    """y ~ N(0, I/β + FFᵀ/α), written out, at every pair of α and β of a grid; the mean over the classes, a lesion."""
     values, vectors = np.linalg.eigh(features @ features.T)
     best = []
-    for label in range(classes):
+    for label in np.unique(labels):
         y = vectors.T @ (labels == label).astype(float)
         variances = 1 / grid[:, None, None] + np.maximum(values, 0) / grid[None, :, None]  # (β, α, N)
-        best.append((-0.5 * (np.log(2 * np.pi * variances) + y**2 / variances).sum(2)).max() / count)
-    assert np.mean(best) <= log_me(features, labels) < np.mean(best) + 0.002
+        best.append((-0.5 * (np.log(2 * np.pi * variances) + y**2 / variances).sum(2)).max() / len(labels))
+    return np.mean(best)
+
+
+@pytest.mark.parametrize(("count", "width", "classes"), [(12, 3, 2), (10, 15, 3)])
+def test_log_me_is_the_greatest_evidence_on_a_grid(count, width, classes):
+    features, labels = drawn(count, width, classes, 0)
+    expected = best_on_a_grid(features, labels, np.exp(np.linspace(-6, 9, 90)))
+    assert expected <= log_me(features, labels) < expected + 0.002
+
+
+def test_log_me_is_the_highest_of_several_maxima():
+    # A loud feature says nothing, a quiet one all: that it is all noise is a lesser maximum.
+    random, labels = np.random.default_rng(2), np.arange(20) % 2
+    features = np.c_[100 * random.normal(size=20), labels + 0.02 * random.normal(size=20)]
+    expected = best_on_a_grid(features, labels, np.exp(np.linspace(-3, 16, 100)))
+    assert expected <= log_me(features, labels) < expected + 0.01 and expected > 0
 
 
 def test_log_me_by_the_density_of_one_pair_of_weights():
@@ -48,7 +60,7 @@ def test_log_me_by_the_density_of_one_pair_of_weights():
     [((40, 6, 2, 0), -0.825459, 0.0), ((30, 50, 3, 1), -0.740455, 0.216314), ((65, 32, 2, 2), -0.776403, 0.018854)],
 )
 def test_the_numbers_of_the_authors_formulas(shape, logme, shrunk):
-    # Worked out by the α-β iteration of You et al. run to its end, and by Ibrahim et al.'s trace over pinv.
+    # Worked out by the iteration of α and β of You et al., run to its end, and by Ibrahim et al.'s trace over pinv.
     features, labels = drawn(*shape)
     assert log_me(features, labels) == pytest.approx(logme, abs=2e-6)
     assert h_score(features, labels) == pytest.approx(shrunk, abs=2e-6)
