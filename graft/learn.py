@@ -9,11 +9,13 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from graft import checkpoint, covariates, model
+from graft import checkpoint, covariates, model, networks
 from graft.console import progress, say
 from graft.files import sha256, whole_folder, write_json
 from graft.networks import JointHead
 from graft.samples import Task
+from graft.sections import Network
+from graft.seeds import derive
 from graft.train import Plan, Row, fit
 
 CURVES = ("train_loss", "penalty", "validation_loss", "validation_accuracy")
@@ -41,6 +43,17 @@ def train(network: nn.Module, task: Task, plan: Plan, log: Callable[[Row], None]
             log(row)
 
         return fit(network, task, plan, checkpoint.Checkpoint(plan.stage, key), each, weights)
+
+
+def from_scratch(
+    shape: Network, task: Task, plan: Plan, log: Callable[[Row], None]
+) -> tuple[nn.Module, dict[str, object], Row]:
+    """Learn a domain from nothing: the network, the architecture that its card keeps, and its best epoch."""
+    architecture = networks.architecture(shape, task.domain, task.encoding.width)
+    network = networks.build(**architecture, seed=derive(plan.seed, "network")).to(task.train.images.device)
+    start_head(network, task, plan)
+    best = train(network, task, plan, log)
+    return network, architecture, best
 
 
 def start_head(network: nn.Module, task: Task, plan: Plan) -> None:
@@ -83,25 +96,32 @@ def no_curves(folder: Path) -> None:
 
 
 def save(
-    folder: Path, networks: Sequence[nn.Module], architecture: dict, task: Task, plan: Plan, **card: object
+    folder: Path, members: Sequence[nn.Module], architecture: dict, task: Task, plan: Plan, **card: object
 ) -> None:
-    """Write the model folder whole, then forget the stage's checkpoints.
+    """Write the model folder whole, then forget the stage's checkpoints; `card` as in `write`."""
+    with whole_folder(folder) as partial:
+        write(partial, members, architecture, task, plan, **card)
+    checkpoint.clear(plan.stage)
+    say(f"{plan.stage}: wrote {folder}")
+
+
+def write(
+    folder: Path, members: Sequence[nn.Module], architecture: dict, task: Task, plan: Plan, **card: object
+) -> None:
+    """Write a model into an existing folder.
 
     `card` adds what only this stage knows: the parent, the shares of the members, the scores.
     """
-    with whole_folder(folder) as partial:
-        model.save(partial, networks, {
-            "stage": plan.stage,
-            "architecture": architecture,
-            "classes": task.domain.classes,
-            **({"covariates": list(task.encoding.columns)} if task.encoding.width else {}),
-            "preprocessing": task.domain.preprocessing,
-            "data": _data(task),
-            "training": {**plan.training.model_dump(), **plan.recipe.model_dump(), "seed": plan.seed},
-            **card,
-        })  # fmt: skip
-    checkpoint.clear(plan.stage)
-    say(f"{plan.stage}: wrote {folder}")
+    model.save(folder, members, {
+        "stage": plan.stage,
+        "architecture": architecture,
+        "classes": task.domain.classes,
+        **({"covariates": list(task.encoding.columns)} if task.encoding.width else {}),
+        "preprocessing": task.domain.preprocessing,
+        "data": _data(task),
+        "training": {**plan.training.model_dump(), **plan.recipe.model_dump(), "seed": plan.seed},
+        **card,
+    })  # fmt: skip
 
 
 def parent(folder: Path) -> dict[str, str]:

@@ -1,27 +1,25 @@
 """metrics.json: what is in it, in which order, checked against metrics.schema.json before it is written."""
 
 from collections.abc import Mapping
-from pathlib import Path
 
-import jsonschema
 import numpy as np
 
-from graft import subgroups
+from graft import blocks, subgroups
+from graft.blocks import DECIMALS, clean
 from graft.compare import compare
-from graft.files import read_json
 from graft.judge import Assessment, Judgement, estimates, gain, shares_of_classes
 from graft.sections import Evaluate
 from graft.scores import PER_CLASS
 from graft.split import TESTS
 from graft.study import Study
+from graft.transferability import came_true
 from graft.tune import Tuned, describe_calibration, describe_points
 
 SCHEMA_VERSION = 2
-SCHEMA = Path(__file__).with_name("metrics.schema.json")
+SCHEMA = "metrics.schema.json"
 COVARIATES = "covariates_only"  # the baseline of a target that names covariates
 INTERVAL = "bca"  # of scores and gains, see graft.bootstrap.bend
 REFERENCE = "scratch"  # what the transfer gain is measured against
-DECIMALS = 6  # the last bits of a sum depend on the number of threads
 
 
 def assemble(
@@ -32,12 +30,14 @@ def assemble(
     baselines: dict[str, Assessment],
     tuned: Mapping[str, Tuned],
     settings: Evaluate,
+    evidence: Mapping[str, dict],
     withheld: Assessment | None = None,
 ) -> dict:
     """The whole of metrics.json as plain JSON values, checked: the same keys whatever the parameters.
 
     `pretrained` is None where its weights were learnt elsewhere, so that it knows no class of the source.
     `tuned` has what was fitted on the validation part for each of the models and baselines.
+    `evidence` has the blocks that other stages left, by their names: sources.
     `withheld` is the chosen model, judged without the covariates that it learnt with.
     """
     confidence, chosen = settings.confidence, choose(models)
@@ -75,6 +75,7 @@ def assemble(
         "subgroups": subgroups.describe(target, chosen, models[chosen], confidence),
     }
     metrics = clean(metrics)
+    metrics["sources"] = {**evidence["sources"], "came_true": came_true(evidence["sources"], metrics["models"])}
     metrics["verdict"] = verdict(metrics["transfer_gain"]["transfer"]["test"])  # as rounded, as the reader sees it
     check(metrics)
     return metrics
@@ -126,20 +127,9 @@ def verdict(estimate: Mapping[str, float | None] | None) -> str:
     return "harms" if estimate["high"] < 0 else "no difference shown"
 
 
-def clean(value: object) -> object:
-    """The same as plain JSON values: rounded to DECIMALS, NaN as None."""
-    if isinstance(value, Mapping):
-        return {str(key): clean(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [clean(item) for item in value]
-    if isinstance(value, float | np.floating):
-        return None if np.isnan(value) else round(float(value), DECIMALS) + 0.0  # + 0.0 turns -0.0 into 0.0
-    return int(value) if isinstance(value, np.integer) else value
-
-
 def check(metrics: dict) -> None:
     """Compare with metrics.schema.json; raises jsonschema.ValidationError, which is a fault in graft."""
-    jsonschema.Draft202012Validator(read_json(SCHEMA)).validate(metrics)
+    blocks.check(metrics, SCHEMA)
 
 
 def headline(metrics: dict) -> dict:

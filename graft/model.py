@@ -75,7 +75,7 @@ def pick_device(name: str) -> torch.device:
     Raises InputError where `cuda` is asked for and there is none.
     """
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS is not deterministic without it
-    torch.use_deterministic_algorithms(True)
+    torch.set_deterministic_debug_mode("error")  # use_deterministic_algorithms(True), without 2 s to import its compiler
     torch.backends.cudnn.benchmark = False
     if name == "cuda" and not torch.cuda.is_available():
         raise InputError("training.device: got 'cuda', but PyTorch finds no GPU here; expected 'auto' or 'cpu'")

@@ -182,6 +182,12 @@ class LearningCurve(Section):
 class Sources(Section):
     candidates: list[str]
 
+    @model_validator(mode="after")
+    def _each_once(self) -> "Sources":
+        if len(set(self.candidates)) < len(self.candidates):
+            raise ValueError(f"candidates: got {self.candidates}, expected each domain once")
+        return self
+
 
 class Explain(Section):
     cases: Annotated[int, Field(ge=0)]
@@ -212,6 +218,8 @@ class Params(Section):
 
     @model_validator(mode="after")
     def _known_domains(self) -> "Params":
+        if "random" in self.domains:
+            raise ValueError("domains: got 'random', expected another name; so the network that learnt nothing is called")
         for role in ("source", "target"):
             if getattr(self, role) not in self.domains:
                 raise ValueError(f"{role}: got {getattr(self, role)!r}, expected one of domains: {', '.join(self.domains)}")

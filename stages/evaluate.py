@@ -5,7 +5,7 @@ from pathlib import Path
 
 from graft import params
 from graft.console import run, say
-from graft.files import whole_file, whole_folder, write_json
+from graft.files import read_json, whole_file, whole_folder, write_json
 from graft.metrics import COVARIATES, assemble, choose, headline
 from graft.model import load, pick_device
 from graft.study import Study
@@ -13,7 +13,7 @@ from graft.summary import lines
 from graft.tables import plots, predictions
 from graft.tune import tune
 
-METRICS = Path("metrics")
+METRICS, RANKED = Path("metrics"), Path("metrics/sources.json")
 PRETRAINED, BEST = Path("models/pretrained"), Path("models/best")
 MODELS = {
     "scratch": Path("models/finetuned/scratch"),
@@ -41,9 +41,10 @@ def main() -> None:
     if known := target.assess_covariates_only():
         baselines[COVARIATES] = known
         withheld = target.assess(load(MODELS[choose(models)], device), withhold=True)
+    evidence = {"sources": read_json(RANKED)}
     judged = models | baselines
     tuned = {name: tune(model, target.cases, settings) for name, model in judged.items()}
-    metrics = assemble(source, target, pretrained, models, baselines, tuned, settings, withheld)
+    metrics = assemble(source, target, pretrained, models, baselines, tuned, settings, evidence, withheld)
     told = target.cases, target.domain.classes, judged
 
     with whole_folder(BEST) as folder:

@@ -16,22 +16,18 @@ def main() -> None:
     source, network, training, augment, recipe, seed = params.read(
         "source", "network", "training", "augment", "pretrain", "seed"
     )
-    processed, drawn = Path("data/processed") / source, derive(seed, "network")
+    processed = Path("data/processed") / source
     if recipe.source != source:
         domain = Domain.read(processed)
         architecture = networks.architecture(network, domain)
         weights = sources.find(recipe.source, network.name)
-        adopt.save(PRETRAINED, weights, architecture, domain, drawn)
+        adopt.save(PRETRAINED, weights, architecture, domain, derive(seed, "network"))
         learn.no_curves(CURVES)
         return
-    device = pick_device(training.device)
-    task = samples.read(processed, Path(f"data/splits/{source}.csv"), device)
-    architecture = networks.architecture(network, task.domain, task.encoding.width)
-    model = networks.build(**architecture, seed=drawn).to(device)
+    task = samples.read(processed, Path(f"data/splits/{source}.csv"), pick_device(training.device))
     plan = Plan(recipe, training, augment, seed, "pretrain")
-    learn.start_head(model, task, plan)
     with learn.curves(CURVES) as log:
-        best = learn.train(model, task, plan, log)
+        model, architecture, best = learn.from_scratch(network, task, plan, log)
     learn.save(PRETRAINED, [model], architecture, task, plan, parent=None, scores=best)
 
 

@@ -36,7 +36,7 @@ GRAFTING = ["finetune@transfer", "regularize", "ensemble@bagging", "ensemble@boo
 TRAINING = ["pretrain", "finetune@transfer", "finetune@scratch", *GRAFTING[1:4]]
 EVERYTHING = [
     "phantom@lung", "preprocess@lung", "phantom@liver", "preprocess@liver", "split@lung", "split@liver",
-    *TRAINING, "evaluate",
+    "pretrain", "sources", *TRAINING[1:], "evaluate",
 ]  # fmt: skip
 
 
@@ -238,8 +238,9 @@ def test_the_test_parts_are_read_by_evaluate_and_by_nothing_else(finished, proje
         spoil_tests(project, name)
     shutil.rmtree(project / "models")
     done = python(project, """
-from stages import ensemble, evaluate, finetune, pretrain, regularize
+from stages import ensemble, evaluate, finetune, pretrain, regularize, sources
 pretrain.main()
+sources.main()
 finetune.main("transfer")
 finetune.main("scratch")
 regularize.main()
@@ -249,6 +250,8 @@ evaluate.main()
 """)  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert learnt(project) == learnt(finished)
+    ranked = "metrics/sources.json"
+    assert results(project)[ranked] == results(finished)[ranked]
     before, after = scores(finished), scores(project)
     for name in evaluate.MODELS:
         for part in TESTS:
@@ -273,8 +276,9 @@ def spoil_tests(project: Path, name: str) -> None:
     ("file", "stages"),
     [
         ("graft/curves.py", {"evaluate"}),
-        ("graft/penalty.py", set(TRAINING)),
-        ("graft/split.py", {"split@lung", "split@liver", *TRAINING, "evaluate"}),
+        ("graft/distances.py", {"sources"}),
+        ("graft/penalty.py", {*TRAINING, "sources"}),
+        ("graft/split.py", {"split@lung", "split@liver", *TRAINING, "sources", "evaluate"}),
     ],
 )
 def test_changed_code_reruns_the_stages_that_import_it(project, file, stages):
@@ -286,7 +290,7 @@ def test_changed_code_reruns_the_stages_that_import_it(project, file, stages):
 @pytest.mark.parametrize(
     ("section", "key", "value", "stages"),
     [
-        ("network", "width", 16, {"pretrain", "finetune@scratch"}),
+        ("network", "width", 16, {"pretrain", "sources", "finetune@scratch"}),
         ("evaluate", "resamples", 101, {"evaluate"}),
         ("ensemble", "members", 3, {"ensemble@bagging", "ensemble@boosting"}),
     ],

@@ -15,13 +15,13 @@ PATIENTS = 60
 def compared(noises, margin=0.05, classes=("benign", "malignant")):
     """Models that say the truth blurred; the first is the reference."""
     codes = np.arange(PATIENTS) % len(classes)
-    rows = pd.DataFrame({"patient": np.arange(PATIENTS), "label": np.array(classes)[codes]})
+    rows = pd.DataFrame({"sample": np.arange(PATIENTS), "patient": np.arange(PATIENTS), "label": np.array(classes)[codes]})
     cases = Cases.of(rows, list(classes), 500, generator(0, "compare"))
     models = {}
     for seed, (name, noise) in enumerate(noises.items()):
         said = np.eye(len(classes))[codes] + noise * np.random.default_rng(seed).random((PATIENTS, len(classes)))
         said /= said.sum(1, keepdims=True)
-        models[name] = Assessment(None, {"test": said}, {"test": judge(cases, said, None)})
+        models[name] = Assessment(None, np.array([], int), {"test": said}, {"test": judge(cases, said, None)})
     return compare({"test": cases}, models, next(iter(noises)), ("test", "external"), 0.95, margin), models
 
 

@@ -22,6 +22,11 @@ from graft.tune import tune
 SETTINGS = Evaluate(
     resamples=100, confidence=0.9, margin=0.05, sensitivity=0.9, specificity=0.9, folds=0, repeats=1, lambdas=[]
 )
+RANKED = {
+    "target": "liver",
+    "distances": [{"source": "lung", "lesions": 30, "frechet": 9.5, "mmd": 0.1, "mmd_p": 0.001, "proxy_a": 1.5}],
+    "ranking": [{"source": "lung", "logme": -0.5, "h_score": 0.4}, {"source": "random", "logme": -0.7, "h_score": 0.5}],
+}
 NAMES = ("scratch", "transfer", "regularized", "bagging", "boosting")
 
 
@@ -62,7 +67,8 @@ def evaluated(classes: list[str], external: bool = True, noise: float = 4) -> tu
     source = study(["benign", "malignant"], "lung", external)
     pretrained = source.assess(Fake(["benign", "malignant"], 2, 9))
     tuned = {name: tune(model, target.cases, SETTINGS) for name, model in (models | baselines).items()}
-    return assemble(source, target, pretrained, models, baselines, tuned, SETTINGS), target, models | baselines
+    evidence = {"sources": RANKED}
+    return assemble(source, target, pretrained, models, baselines, tuned, SETTINGS, evidence), target, models | baselines
 
 
 @pytest.fixture(scope="module")
@@ -132,6 +138,25 @@ def test_the_gain_over_size_is_the_difference_of_the_two(metrics):
     for part, found in source["gain_over_size"].items():
         pretrained, size = (source[name][part]["auroc"]["value"] for name in ("pretrained", "size_alone"))
         assert found["value"] == pytest.approx(pretrained - size, abs=2e-6) and found["low"] < found["value"] < found["high"]
+
+
+def test_whether_the_ranking_came_true_is_said_beside_it(metrics):
+    block, models = metrics["sources"], metrics["models"]
+    assert {key: block[key] for key in RANKED} == RANKED
+    lung, random = (models[name]["test"]["auroc"]["value"] for name in ("transfer", "scratch"))
+    found = block["came_true"]
+    assert {row["source"]: row["auroc"] for row in found["outcomes"]} == {"lung": lung, "random": random}
+    assert found["logme_tau"] == -found["h_score_tau"] == np.sign(lung - random)
+
+
+def test_a_ranking_is_held_to_its_own_schema(metrics):
+    wrong = copy.deepcopy(metrics)
+    wrong["sources"]["distances"][0]["proxy_a"] = 2.1
+    with pytest.raises(jsonschema.ValidationError, match="2.1 is greater"):
+        check(wrong)
+    del wrong["sources"]["distances"][0], wrong["sources"]["came_true"]
+    with pytest.raises(jsonschema.ValidationError):
+        check(wrong)
 
 
 def test_the_majority_baseline_knows_nothing(metrics):
@@ -269,6 +294,6 @@ def test_a_part_without_a_class_has_no_gain_and_passes_the_schema():
     models = {name: target.assess(Fake(["benign", "malignant"], 4, seed)) for seed, name in enumerate(NAMES)}
     baselines = {"majority": target.assess_majority(), "size_alone": target.assess_size_alone()}
     tuned = {name: tune(model, target.cases, SETTINGS) for name, model in (models | baselines).items()}
-    found = assemble(target, target, None, models, baselines, tuned, SETTINGS)["transfer_gain"]["bagging"]["external"]
+    found = assemble(target, target, None, models, baselines, tuned, SETTINGS, {"sources": RANKED})["transfer_gain"]["bagging"]["external"]
     assert found["left_out"] == 100 and found["delong"] == {"low": None, "high": None, "p": None}
     assert {found[key] for key in ("value", "p", "p_holm", "non_inferior", "patients_needed")} == {None}

@@ -45,6 +45,9 @@ def test_values_come_in_the_order_asked_for(tmp_path):
         ("seed: 42", "seed: 42\nseed: 43", "seed", "duplicate key", "43"),
         ("seed: 42", "", "seed", "missing", "missing"),
         ("burned_in: refuse", "burned_in: yes", "domains.lung.burned_in", "'yes'", "'refuse' or 'allow'"),
+        ("candidates: []", "candidates: [liver]", "sources.candidates", "'liver'", "beside source and target"),
+        ("candidates: []", "candidates: [a, a]", "sources.candidates", "['a', 'a']", "each domain once"),
+        ("  liver:\n    path", "  random:\n    path", "domains", "'random'", "another name"),
         ("GRAFT_PATIENT_KEY", "no name", "privacy.key_variable", "'no name'", "pattern"),
     ],
 )

@@ -15,7 +15,7 @@ from ruamel.yaml import YAML
 from graft.files import InputError
 from graft.metrics import check
 from graft.split import TESTS
-from stages import ensemble, evaluate, finetune, preprocess, pretrain, regularize, split
+from stages import ensemble, evaluate, finetune, preprocess, pretrain, regularize, sources, split
 
 ROOT = Path(__file__).parents[2]
 PATIENTS = 30  # of each class
@@ -64,6 +64,7 @@ def finished(tmp_path_factory) -> tuple[Path, str]:
             preprocess.main(name)
             split.main(name)
         pretrain.main()
+        sources.main()
         for init in ("transfer", "scratch"):
             finetune.main(init)
         regularize.main()

@@ -19,6 +19,11 @@ ROOT = Path(__file__).parents[2]
 PATCH, CLASSES = [8, 8], ["benign", "malignant"]
 OUTS = ("metrics/metrics.json", "metrics/summary.json", "metrics/predictions.csv", "models/best/card.json",
         "metrics/plots/roc.csv")  # fmt: skip
+RANKED = {
+    "target": "liver",
+    "distances": [{"source": "lung", "lesions": 12, "frechet": 9.5, "mmd": 0.1, "mmd_p": 0.001, "proxy_a": 1.5}],
+    "ranking": [{"source": "lung", "logme": -0.5, "h_score": 0.4}, {"source": "random", "logme": -0.7, "h_score": 0.5}],
+}
 
 
 def lay_out(name: str, sites: bool) -> None:
@@ -51,6 +56,8 @@ def project(tmp_path, monkeypatch):
         lay_out(name, sites=True)
     for seed, folder in enumerate([evaluate.PRETRAINED, *evaluate.MODELS.values()]):
         leave_model(folder, seed)
+    evaluate.RANKED.parent.mkdir()
+    evaluate.RANKED.write_text(json.dumps(RANKED))
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # images this small are predicted in a tenth of the time on a busy machine
     yield tmp_path
