@@ -1,0 +1,55 @@
+"""The hardest cases with their maps."""
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from graft.report.evidence import Evidence
+from graft.report.numbers import number, percent
+
+MOST_BYTES = 1_500_000  # of pictures on the page, which base64 makes a third larger
+METHODS = {"grad_cam": "Grad-CAM", "occlusion": "occlusion"}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A case: what is seen, in words, and the picture itself as an address that holds it."""
+
+    caption: str
+    alt: str
+    source: Markup
+
+
+def pictures(evidence: Evidence) -> tuple[list[Picture], int]:
+    """The cases that have a picture, the hardest first, and how many were left out as the page grew too large."""
+    shown, spent, left_out = [], 0, 0
+    for case in (evidence.saliency or {"cases": []})["cases"]:
+        content = evidence.pictures.get(case["picture"])
+        if content is None:
+            continue
+        spent += len(content)
+        if spent > MOST_BYTES:
+            left_out += 1
+            continue
+        source = Markup("data:image/png;base64,") + base64.b64encode(content).decode()
+        shown.append(Picture(_caption(case), _alt(case), source))
+    return shown, left_out
+
+
+def _caption(case: Mapping) -> str:
+    return (
+        f"Sample {case['sample']}, {case['part']}: it is {case['label']} and was called {case['predicted']}, "
+        f"with a probability of {number(case['p'])}."
+    )
+
+
+def _alt(case: Mapping) -> str:
+    """What the maps show, by their numbers."""
+    told = [f"Three planes through the lesion of sample {case['sample']}, with the maps over them."]
+    for key, name in METHODS.items():
+        if found := case[key]:
+            peak = {True: "inside", False: "outside"}.get(found["hit"], "not known to be inside or outside")
+            told.append(f"{name}: {percent(found['share'])} of the saliency in the lesion, its peak {peak}.")
+    return " ".join(told)
