@@ -34,7 +34,7 @@ class Evidence:
 
     @property
     def level(self) -> str:
-        return f"{self.metrics['bootstrap']['confidence'] * 100:g} %"
+        return f"{self.metrics['bootstrap']['confidence'] * 100:g}\N{NO-BREAK SPACE}%"
 
     @property
     def classes(self) -> list[str]:

@@ -13,6 +13,13 @@ MOST_BYTES = 1_500_000  # of pictures on the page, which base64 makes a third la
 METHODS = {"grad_cam": "Grad-CAM", "occlusion": "occlusion"}
 
 
+REGIONS = {
+    "mask": "The lesion is what its mask covers.",
+    "ball of the diameter": "No mask says where a lesion ends: a ball of its diameter stands for it.",
+    None: "Neither a mask nor a size says where a lesion ends: shares are not defined.",
+}
+
+
 @dataclass(frozen=True)
 class Picture:
     """A case: what is seen, in words, and the picture itself as an address that holds it."""
@@ -20,6 +27,11 @@ class Picture:
     caption: str
     alt: str
     source: Markup
+
+
+def region(evidence: Evidence) -> str:
+    """What counted as the lesion, in a sentence."""
+    return REGIONS[evidence.saliency["region"]]
 
 
 def pictures(evidence: Evidence) -> tuple[list[Picture], int]:

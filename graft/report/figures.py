@@ -65,7 +65,7 @@ def learning_curve(evidence: Evidence, block: Mapping) -> Chart | None:
         f"{point['patients']:.0f} patients: " + ", ".join(f"{arm} {estimate(auroc_of(point, arm))}" for arm in arms)
         for point in points
     )
-    return draw("learning-curve", "AUROC by number of labelled patients",
+    return draw("learning-curve", "AUROC by labelled patients",
                 f"AUROC on the test part with {evidence.level} intervals. {said}.", paint, tuple(arms))  # fmt: skip
 
 
@@ -89,7 +89,7 @@ def learning_gain(evidence: Evidence, block: Mapping) -> Chart | None:
     said = "; ".join(
         f"{point['patients']:.0f} patients: {difference(point['gain']['transfer'])}, {point['verdict']}" for point in known
     )
-    return draw("learning-gain", "Gain of transfer by number of labelled patients",
+    return draw("learning-gain", "Gain of transfer by labelled patients",
                 f"AUROC of transfer less that of scratch, with {evidence.level} intervals. {said}.", paint)  # fmt: skip
 
 

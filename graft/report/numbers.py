@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 ABSENT = "not defined"
 LEAST_P = 0.001
+SPACE = "\N{NO-BREAK SPACE}"
 
 
 def number(value: float | None, digits: int = 3) -> str:
@@ -35,7 +36,7 @@ def p_value(value: float | None) -> str:
 
 
 def percent(share: float | None, digits: int = 0) -> str:
-    return ABSENT if share is None else f"{share * 100:.{digits}f} %"
+    return ABSENT if share is None else f"{share * 100:.{digits}f}{SPACE}%"
 
 
 def share(found: Mapping | None) -> str:
@@ -62,7 +63,8 @@ def _with_bounds(found: Mapping | None, write: object, digits: int) -> str:
         return ABSENT
     if found["low"] is None or found["high"] is None:
         return write(found["value"], digits)
-    return f"{write(found['value'], digits)} [{write(found['low'], digits)}, {write(found['high'], digits)}]"
+    low, high = write(found["low"], digits), write(found["high"], digits)
+    return f"{write(found['value'], digits)} [{low},{SPACE}{high}]"
 
 
 def _minus(text: str) -> str:

@@ -31,7 +31,7 @@ def checks(evidence: Evidence) -> Table | None:
         [row["name"], row["domain"] or "", row["looked_at"], row["found"], "passed" if row["passed"] else Cell("failed", "bad")]
         for row in found
     ]
-    return Table("Checks, all of which a run must pass", ["check", "domain", "looked at", "found", ""], rows, True)
+    return Table("Checks, all of which a run must pass", ["check", "domain", "looked at", "found", "result"], rows, True)
 
 
 def params(evidence: Evidence) -> Table:

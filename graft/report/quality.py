@@ -83,7 +83,7 @@ def subgroups(block: Mapping, part: str) -> Table | None:
     ]  # fmt: skip
     if not rows:
         return None
-    head = ["group", "patients", "lesions", "AUROC", "sensitivity", "specificity", "gap to all others", ""]
+    head = ["group", "patients", "lesions", "AUROC", "sensitivity", "specificity", "gap to all others", "flag"]
     return Table(f"{block['model']} by subgroup, {part}", head, rows, True)
 
 
@@ -109,7 +109,7 @@ def ablation(evidence: Evidence) -> Table | None:
         [label, *(difference(found[name][part]) for part in evidence.parts)]
         for name, label in (("gain_of_image", "the image adds"), ("gain_of_covariates", "the covariates add"))
     ]
-    return Table(f"{evidence.chosen} with the image, the covariates and both: AUROC", ["", *evidence.parts], rows)
+    return Table(f"{evidence.chosen} with the image, the covariates and both: AUROC", ["it was shown", *evidence.parts], rows)
 
 
 def robustness(evidence: Evidence) -> Table | None:
@@ -140,7 +140,7 @@ def saliency(evidence: Evidence) -> Table | None:
             _method(name), share(method["share"]), share(random.get("share")), percent(found["uniform_share"]),
             share(method["pointing_game"]), share(random.get("pointing_game")), keeps,
         ])  # fmt: skip
-    head = ["method", "share in the lesion", "randomised", "uniform map", "peak in the lesion", "randomised", "randomised network is"]
+    head = ["method", "share in the lesion", "share, randomised", "share, uniform map", "peak in the lesion", "peak, randomised", "randomised is"]
     return Table(f"Where {found['model']} looked: {plural(found['lesions'], 'lesion')}", head, rows, True)
 
 
@@ -170,4 +170,4 @@ def _confusion(caption: str, counts: Mapping[str, Mapping[str, int]], classes: l
         total = sum(counts[true].values())
         shares = (percent(counts[true][said] / total) if total else "none" for said in classes)
         rows.append([f"is {true}", *(f"{counts[true][said]} ({told})" for said, told in zip(classes, shares, strict=True))])
-    return Table(caption, ["", *(f"called {said}" for said in classes)], rows)
+    return Table(caption, ["truth", *(f"called {said}" for said in classes)], rows)

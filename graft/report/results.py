@@ -11,7 +11,7 @@ VERDICT_MARKS = {"helps": "good", "harms": "bad"}
 
 def said(verdict: str) -> Cell:
     """A verdict, marked where it is not silent."""
-    return Cell(verdict, VERDICT_MARKS.get(verdict, ""))
+    return Cell(verdict, VERDICT_MARKS.get(verdict, "say"))
 
 
 def models(evidence: Evidence) -> Table:
@@ -67,7 +67,7 @@ def cross_validation(evidence: Evidence, block: Mapping) -> Table:
         f"{block['folds']} folds by patient, repeated {block['repeats']} times: {block['patients']} patients, "
         f"{block['lesions']} lesions"
     )
-    return Table(caption, ["", f"AUROC [{evidence.level}]", "SD over seeds", "by repeat"], rows)
+    return Table(caption, ["model", f"AUROC [{evidence.level}]", "SD over seeds", "by repeat"], rows)
 
 
 def candidates(block: Mapping) -> Table:
@@ -119,7 +119,7 @@ def source_itself(evidence: Evidence) -> Table:
             part, estimate(learnt[part]["auroc"]) if learnt and learnt[part] else "not learnt here",
             estimate((source["size_alone"][part] or {}).get("auroc")), difference(gain[part] if gain else None),
         ])  # fmt: skip
-    return Table(f"{source['name']}, the source, on its own test parts", ["", "pretrained", "size alone", "gain over size"], rows)
+    return Table(f"{source['name']}, the source, on its own test parts", ["part", "pretrained", "size alone", "gain over size"], rows)
 
 
 def _bounds(found: Mapping) -> str:

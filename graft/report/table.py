@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass, field
 
-NUMERIC = re.compile(r"[<+−\d]")  # how a cell begins that is set flush right
+NUMERIC = re.compile(r"[<+−\d][^a-z]*((to|of) [^a-z]*)?", re.IGNORECASE)  # cells that are set flush right
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Table:
 
     def numeric(self, column: int) -> bool:
         """Whether a column holds numbers, so that they stand below each other."""
-        return column > 0 and any(NUMERIC.match(str(row[column])) for row in self.rows)
+        return column > 0 and any(NUMERIC.fullmatch(str(row[column])) for row in self.rows)
 
     def kind(self, column: int, cell: str | Cell) -> str | None:
         """The classes of the style sheet for a cell."""

@@ -51,14 +51,33 @@ def meaning(evidence: Evidence) -> str:
     )
     if ours is None or theirs is None:
         return "Without lesions of every class in the test part, nothing can be said about telling them apart."
-    disease, rest = evidence.classes[-1], evidence.classes[0] if len(evidence.classes) == 2 else "other"
-    pairs = (
-        f"a {disease} and a {rest} lesion" if len(evidence.classes) == 2 else "a lesion of one class and one of another"
-    )
+    first, *others = reversed(evidence.classes)
+    pairs = f"a {first} and a {others[0]} lesion" if len(others) == 1 else "a lesion of one class and one of another"
     return (
         f"In plain words: of 100 pairs of {pairs}, the transferred model ranks {ours * 100:.0f} the right way round, and "
-        f"the one learnt from scratch {theirs * 100:.0f}. Tossing a coin gets 50."
+        f"the one learnt from scratch {theirs * 100:.0f}. Tossing a coin gets 50. {_weight(evidence)}"
     )
+
+
+def _weight(evidence: Evidence) -> str:
+    """How much the verdict can bear."""
+    said, gain = evidence.metrics["verdict"], _gain(evidence, "test") or {}
+    if said == "no difference shown":
+        return (
+            "That is not to say that there is no difference: with these patients it may be anything between "
+            f"{signed(gain['low'])} and {signed(gain['high'])}."
+        )
+    if said == "not defined":
+        return "No interval can be given for the difference."
+    return "Luck in which patients were tested hardly explains a difference this far from 0."
+
+
+def agreement(voices: list[tuple[bool, str]]) -> str:
+    """How many of the other views on the question agree."""
+    agree = sum(agrees for agrees, _ in voices)
+    if len(voices) == 1:
+        return "One more view on the same question:"
+    return f"Of {len(voices)} more views on the same question, {agree or 'none'} {'agrees' if agree == 1 else 'agree'}:"
 
 
 def margin(evidence: Evidence) -> str:

@@ -25,7 +25,7 @@ SHA = "ffd569f3565a8689bd2bb0c6b6f76488544c6080547201430741b948c3c88320"
 
 
 def est(value: float, half: float = 0.12) -> dict:
-    return {"value": value, "low": round(max(value - half, 0), 6), "high": round(min(value + half, 1), 6), "left_out": 0}
+    return {"value": value, "low": round(max(value - half, 0.0), 6), "high": round(min(value + half, 1.0), 6), "left_out": 0}
 
 
 def gain(value: float, half: float = 0.15, p: float = 0.027, **more: object) -> dict:
@@ -201,14 +201,17 @@ def stacks(predictions: pd.DataFrame, classes: list[str]) -> dict[str, pd.DataFr
     at = np.arange(0.01, 1, 0.01)
     for (name, known), rows in predictions.groupby(["part", "model"], sort=False):
         labels, p = rows["label"].map(classes.index).to_numpy(), rows[[f"p_{label}" for label in classes]].to_numpy()
-        table = curves.calibration(labels, p)
-        table["low"], table["high"] = (table["observed"] - 0.2).clip(0), (table["observed"] + 0.2).clip(upper=1)
         disease, weight = labels == len(classes) - 1, at / (1 - at)
         def benefit(called: np.ndarray) -> np.ndarray:
             return (called & disease[:, None]).mean(0) - weight * (called & ~disease[:, None]).mean(0)
 
         tables = {"roc": curves.roc(labels, p), "precision_recall": curves.precision_recall(labels, p)}
-        tables["calibration"] = pd.concat([table.assign(calibration=kind) for kind in ("none", "temperature", "isotonic")])
+        tables["calibration"] = pd.concat([
+            curves.calibration(labels, p**power / (p**power).sum(1, keepdims=True)).assign(calibration=kind)
+            for kind, power in (("none", 1.0), ("temperature", 0.6), ("isotonic", 0.8))
+        ])  # fmt: skip
+        observed = tables["calibration"]["observed"]
+        tables["calibration"] = tables["calibration"].assign(low=(observed - 0.2).clip(0), high=(observed + 0.2).clip(upper=1))
         tables["decision"] = pd.DataFrame({"threshold": at, "net_benefit": benefit(p[:, -1:] >= at)})
         for kind, found in tables.items():
             made[kind].append(found.assign(part=name, model=known))
