@@ -61,9 +61,9 @@ class Style:
 STYLES = {
     "scratch": Style("ink", (4, 2), "o", 1.8),
     "transfer": Style("blue", (), "s", 2.2),
-    "regularized": Style("vermillion", (6, 1.5, 1, 1.5), "^"),
-    "bagging": Style("green", (1.5, 1), "D"),
-    "boosting": Style("purple", (8, 2), "v"),
+    "regularized": Style("green", (6, 1.5, 1, 1.5), "^"),
+    "bagging": Style("purple", (1.5, 1), "D"),
+    "boosting": Style("vermillion", (8, 2), "v"),
     "frozen": Style("vermillion", (6, 1.5, 1, 1.5), "^"),
     "size_alone": Style("grey", (1, 1.5), "x", 1.2),
     "covariates_only": Style("grey", (5, 1, 1, 1, 1, 1), "+", 1.2),

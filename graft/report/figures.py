@@ -104,12 +104,12 @@ def robustness(evidence: Evidence) -> list[Chart]:
 
 
 def _sweep(evidence: Evidence, name: str, rows: list[Mapping]) -> Chart:
-    clean = (evidence.metrics["models"][evidence.robustness["model"]][evidence.robustness["part"]] or {}).get("auroc")
+    clean = evidence.robustness["auroc"]
     unit = rows[0]["unit"]
 
     def paint(axes: Axes) -> None:
         x, bars = [row["amount"] for row in rows], [row["auroc"] for row in rows]
-        if _whole(clean):
+        if clean["value"] is not None:
             axes.axhline(clean["value"], color=COLOURS["grey"], linewidth=1, linestyle=(0, (4, 3)))
         axes.vlines(x, [b["low"] for b in bars], [b["high"] for b in bars], COLOURS["blue"], linewidth=1.2)
         axes.plot(x, [b["value"] for b in bars], marker="s", markersize=5, **STYLES["transfer"].line())
@@ -121,7 +121,7 @@ def _sweep(evidence: Evidence, name: str, rows: list[Mapping]) -> Chart:
     slug = "".join(letter if letter.isalnum() and letter.isascii() else "-" for letter in name)
     return draw(f"robustness-{slug}", f"{spoken(name).capitalize()}",
                 f"AUROC of {evidence.robustness['model']} under {spoken(name)}, amount in {unit}. Clean images: "
-                f"{number(clean['value'] if clean else None)}. {said}.", paint, size=(SIZE[0], 2.6))  # fmt: skip
+                f"{number(clean['value'])}. {said}.", paint, size=(SIZE[0], 2.6))  # fmt: skip
 
 
 def _whole(found: Mapping | None) -> bool:

@@ -117,7 +117,8 @@ def robustness(evidence: Evidence) -> Table | None:
     found = evidence.robustness
     if not found or not found["rows"]:
         return None
-    rows = [
+    rows = [["as they are", estimate(found["auroc"]), "–", "–"]]
+    rows += [
         [
             f"{spoken(row['corruption'])}, {row['amount']:g} {row['unit']}", estimate(row["auroc"]),
             difference(row["drop"]), p_value((row["drop"] or {}).get("p")),
@@ -130,17 +131,18 @@ def robustness(evidence: Evidence) -> Table | None:
 def saliency(evidence: Evidence) -> Table | None:
     """Share of the saliency within the lesion, and how often its peak lies there; a randomised network beside it."""
     found = evidence.saliency
-    if not found or not found["methods"]:
+    methods = {name: method for name, method in (found or {"methods": {}})["methods"].items() if method}
+    if not methods:
         return None
     rows = []
-    for name, method in found["methods"].items():
-        random = method["randomised"] or {}
+    for name, method in methods.items():
+        random = method["randomised"]
         keeps = {True: Cell("as good: do not trust it", "bad"), False: "worse, as it should"}.get(method["keeps"], ABSENT)
         rows.append([
-            _method(name), share(method["share"]), share(random.get("share")), percent(found["uniform_share"]),
-            share(method["pointing_game"]), share(random.get("pointing_game")), keeps,
+            _method(name), share(method["share"]), share(random["share"]), percent(found["uniform_share"]),
+            share(method["pointing_game"]), share(random["pointing_game"]), percent(method["by_chance"]), keeps,
         ])  # fmt: skip
-    head = ["method", "share in the lesion", "share, randomised", "share, uniform map", "peak in the lesion", "peak, randomised", "randomised is"]
+    head = ["method", "share in the lesion", "share, randomised", "share, uniform", "peak in the lesion", "peak, randomised", "peak by chance", "randomised is"]
     return Table(f"Where {found['model']} looked: {plural(found['lesions'], 'lesion')}", head, rows, True)
 
 

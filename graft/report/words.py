@@ -115,12 +115,14 @@ def other_voices(evidence: Evidence) -> Iterator[tuple[bool, str]]:
 def labels_saved(found: Mapping) -> str:
     """What transfer spares in labels, in a sentence."""
     saved = found["labels_saved"]
-    if not saved or saved["needed"]["value"] is None:
-        return "Transfer does not reach, at any of these numbers, what scratch reaches with all labels."
-    needed, spared = saved["needed"], saved["saved"]
+    if saved["reached"] == "not defined":
+        return "Whether transfer saves labels is not defined."
+    if saved["reached"] == "never":
+        return "Transfer does not reach, with any of these numbers of patients, what scratch reaches with all."
+    few = "no more than " if saved["reached"] == "at the smallest share" else ""
     return (
-        f"Transfer reaches with {_range(needed)} patients what scratch reaches with {number(round(saved['of']))}: "
-        f"it saves the labels of {_range(spared)} patients."
+        f"Transfer reaches with {few}{_range(saved['needed'], 'never')} patients what scratch reaches with "
+        f"{number(round(saved['of']))}: it saves the labels of {_range(saved['saved'], 'none')} patients."
     )
 
 
@@ -143,9 +145,10 @@ def _told(said: str, gain: Mapping | None) -> str:
     return f"{words}." if said == "not defined" else f"{words}: {difference(gain)}."
 
 
-def _range(found: Mapping) -> str:
-    value, low, high = (None if found[name] is None else round(found[name]) for name in ("value", "low", "high"))
-    return number(value) if low is None or high is None else f"{number(value)} [{number(low)}, {number(high)}]"
+def _range(found: Mapping, beyond: str) -> str:
+    """A number of patients with its interval; `beyond` stands for an end that lies off the curve."""
+    value, low, high = (beyond if found[name] is None else number(round(found[name])) for name in ("value", "low", "high"))
+    return f"{value} [{low}, {high}]"
 
 
 def _gain(evidence: Evidence, part: str) -> Mapping | None:
