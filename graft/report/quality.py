@@ -1,11 +1,11 @@
-"""Tables of how good the models are: calibration, operating points, confusion, subgroups, robustness, hardest cases."""
+"""Tables of how good the models are: calibration, operating points, errors, subgroups, robustness."""
 
 from collections.abc import Iterator, Mapping
 
 import pandas as pd
 
 from graft.report.evidence import Evidence
-from graft.report.numbers import ABSENT, difference, estimate, number, p_value, percent, plural, share, spoken
+from graft.report.numbers import difference, estimate, number, p_value, percent, plural, spoken
 from graft.report.table import Cell, Table
 
 LOSSES = {"log_loss": "log loss", "brier": "Brier score", "ece": "calibration error"}
@@ -22,14 +22,17 @@ def calibration(evidence: Evidence, part: str) -> Table | None:
             rows.append([f"{name}, {label}", *(estimate(found[kind][loss]) for loss in LOSSES)])
     if not rows:
         return None
-    return Table(f"Before and after calibration, {part}: the lower, the better", ["model", *LOSSES.values()], rows, True)
+    caption = f"Before and after calibration, {part}: the lower, the better"
+    return Table(caption, ["model", *LOSSES.values()], rows, True)
 
 
 def temperatures(evidence: Evidence) -> str:
     """The temperature of each model in a sentence."""
     found = {name: model.get("calibration") for name, model in evidence.metrics["models"].items()}
     told = ", ".join(f"{name} {number(block['temperature'], 2)}" for name, block in found.items() if block)
-    return f"Temperatures, fitted on the validation part (above 1: the model was too sure of itself): {told}." if told else ""
+    if not told:
+        return ""
+    return f"Temperatures, fitted on the validation part (above 1: the model was too sure of itself): {told}."
 
 
 def operating_points(evidence: Evidence) -> list[Table]:
@@ -48,7 +51,8 @@ def operating_points(evidence: Evidence) -> list[Table]:
                 rows.append([f"{name}, {part}", number(point["threshold"]), number(point["validation"][kind]), *scores])
         if rows:
             head = ["model", "threshold", f"{kind}, validation", "sensitivity", "specificity", "precision"]
-            tables.append(Table(f"Operating point for a {kind} of {wanted:g}, chosen on the validation part", head, rows, True))
+            caption = f"Operating point for a {kind} of {wanted:g}, chosen on the validation part"
+            tables.append(Table(caption, head, rows, True))
     return tables
 
 
@@ -64,9 +68,9 @@ def confusions(evidence: Evidence) -> Iterator[Table]:
     for kind, point in (model.get("operating_points") or {}).items():
         for part in evidence.parts:
             if point and point["threshold"] is not None:
-                caption = f"{evidence.chosen}, {part}: called from {point['threshold']:.3f} on, for a {kind} of {point['wanted']:g}"
+                caption = f"{evidence.chosen}, {part}: called from {point['threshold']:.3f} on"
                 counts = _called(evidence.cases(evidence.chosen, part), point["threshold"], evidence.classes)
-                yield _confusion(caption, counts, evidence.classes)
+                yield _confusion(f"{caption}, for a {kind} of {point['wanted']:g}", counts, evidence.classes)
 
 
 def subgroups(block: Mapping, part: str) -> Table | None:
@@ -109,7 +113,8 @@ def ablation(evidence: Evidence) -> Table | None:
         [label, *(difference(found[name][part]) for part in evidence.parts)]
         for name, label in (("gain_of_image", "the image adds"), ("gain_of_covariates", "the covariates add"))
     ]
-    return Table(f"{evidence.chosen} with the image, the covariates and both: AUROC", ["it was shown", *evidence.parts], rows)
+    caption = f"{evidence.chosen} with the image, the covariates and both: AUROC"
+    return Table(caption, ["it was shown", *evidence.parts], rows)
 
 
 def robustness(evidence: Evidence) -> Table | None:
@@ -125,25 +130,8 @@ def robustness(evidence: Evidence) -> Table | None:
         ]
         for row in found["rows"]
     ]  # fmt: skip
-    return Table(f"{found['model']} on corrupted images, {found['part']}", ["corruption", "AUROC", "drop", "p of the drop"], rows)
-
-
-def saliency(evidence: Evidence) -> Table | None:
-    """Share of the saliency within the lesion, and how often its peak lies there; a randomised network beside it."""
-    found = evidence.saliency
-    methods = {name: method for name, method in (found or {"methods": {}})["methods"].items() if method}
-    if not methods:
-        return None
-    rows = []
-    for name, method in methods.items():
-        random = method["randomised"]
-        keeps = {True: Cell("as good: do not trust it", "bad"), False: "worse, as it should"}.get(method["keeps"], ABSENT)
-        rows.append([
-            _method(name), share(method["share"]), share(random["share"]), percent(found["uniform_share"]),
-            share(method["pointing_game"]), share(random["pointing_game"]), percent(method["by_chance"]), keeps,
-        ])  # fmt: skip
-    head = ["method", "share in the lesion", "share, randomised", "share, uniform", "peak in the lesion", "peak, randomised", "peak by chance", "randomised is"]
-    return Table(f"Where {found['model']} looked: {plural(found['lesions'], 'lesion')}", head, rows, True)
+    caption = f"{found['model']} on corrupted images, {found['part']}: the drop is what they cost"
+    return Table(caption, ["corruption", "AUROC", "drop", "p of the drop"], rows)
 
 
 def hardest(evidence: Evidence, part: str) -> Table:
@@ -156,20 +144,18 @@ def hardest(evidence: Evidence, part: str) -> Table:
     return Table(caption, ["sample", "it is", "it was called", "probability of what it is"], table)
 
 
-def _method(name: str) -> str:
-    return {"grad_cam": "Grad-CAM"}.get(name, spoken(name))
-
-
 def _called(rows: pd.DataFrame, threshold: float, classes: list[str]) -> dict[str, dict[str, int]]:
     """Lesions by true and called class, the disease called from a threshold on."""
     called = (rows[f"p_{classes[1]}"] >= threshold).map({True: classes[1], False: classes[0]})
-    return {true: {said: int(((rows["label"] == true) & (called == said)).sum()) for said in classes} for true in classes}
+    return {
+        true: {said: int(((rows["label"] == true) & (called == said)).sum()) for said in classes} for true in classes
+    }
 
 
 def _confusion(caption: str, counts: Mapping[str, Mapping[str, int]], classes: list[str]) -> Table:
     rows = []
     for true in classes:
         total = sum(counts[true].values())
-        shares = (percent(counts[true][said] / total) if total else "none" for said in classes)
-        rows.append([f"is {true}", *(f"{counts[true][said]} ({told})" for said, told in zip(classes, shares, strict=True))])
+        cells = (f"{n} ({percent(n / total)})" if total else str(n) for n in (counts[true][said] for said in classes))
+        rows.append([f"is {true}", *cells])
     return Table(caption, ["truth", *(f"called {said}" for said in classes)], rows)

@@ -17,13 +17,13 @@ def said(verdict: str) -> Cell:
 def models(evidence: Evidence) -> Table:
     """AUROC of every model and baseline on each part."""
     counts, found = evidence.metrics["target"]["counts"], evidence.metrics
-    heads = [f"{part} ({counts[part]['lesions']} lesions of {counts[part]['patients']} patients)" for part in evidence.parts]
+    sizes = {part: f"{counts[part]['lesions']} lesions of {counts[part]['patients']} patients" for part in evidence.parts}
     rows = [
         [spoken(name), *(estimate((model[part] or {}).get("auroc")) for part in evidence.parts)]
         for name, model in (found["models"] | found["baselines"]).items()
         if model
     ]
-    return Table(f"AUROC with {evidence.level} intervals, by patient", ["model", *heads], rows)
+    return Table(f"AUROC with {evidence.level} intervals, by patient", ["model", *(f"{part} ({size})" for part, size in sizes.items())], rows)
 
 
 def gains(evidence: Evidence, part: str) -> Table:
@@ -34,10 +34,11 @@ def gains(evidence: Evidence, part: str) -> Table:
         delong = gain.get("delong") or {}
         rows.append([
             spoken(name), difference(gain or None), p_value(gain.get("p")), p_value(gain.get("p_holm")),
-            _bounds(delong), p_value(delong.get("p")), _yes(gain.get("non_inferior")), number(gain.get("patients_needed"))
-            if gain.get("patients_needed") else "–",
+            _bounds(delong), p_value(delong.get("p")), _yes(gain.get("non_inferior")),
+            number(gain["patients_needed"]) if gain.get("patients_needed") else "–",
         ])  # fmt: skip
-    head = ["model", f"gain [{evidence.level}]", "p", "p, Holm", "interval, DeLong", "p, DeLong", "not inferior", "patients needed"]
+    head = ["model", f"gain [{evidence.level}]", "p", "p, Holm", "interval, DeLong", "p, DeLong", "not inferior",
+            "patients needed"]  # fmt: skip
     return Table(f"Gain in AUROC over learning from scratch, {part}", head, rows, wide=True)
 
 
@@ -51,8 +52,10 @@ def learning_curve(evidence: Evidence, block: Mapping) -> Table:
             *(estimate(auroc_of(point, arm)) for arm in ("scratch", "frozen", "transfer")),
             difference(gain or None), p_value(gain.get("p")), number(gain.get("draw_sd")), said(point["verdict"]),
         ])  # fmt: skip
-    head = ["patients", "lesions", "scratch", "frozen features", "transfer", "gain of transfer", "p", "SD over draws", "verdict"]
-    return Table(f"AUROC on the test part by number of labelled patients, {block['draws']} draws each", head, rows, True)
+    head = ["patients", "lesions", "scratch", "frozen features", "transfer", "gain of transfer", "p", "SD over draws",
+            "verdict"]  # fmt: skip
+    caption = f"AUROC on the test part by number of labelled patients, {block['draws']} draws each"
+    return Table(caption, head, rows, True)
 
 
 def cross_validation(evidence: Evidence, block: Mapping) -> Table:
@@ -106,7 +109,8 @@ def ranking(block: Mapping) -> Table:
         ]
         for found in block["ranking"]
     ]  # fmt: skip
-    return Table("Sources ranked before any training on the target", ["source", "LogME", "H-score", "AUROC it gave"], rows)
+    head = ["source", "LogME", "H-score", "AUROC it gave"]
+    return Table("Sources ranked before any training on the target", head, rows)
 
 
 def source_itself(evidence: Evidence) -> Table:
@@ -119,7 +123,8 @@ def source_itself(evidence: Evidence) -> Table:
             part, estimate(learnt[part]["auroc"]) if learnt and learnt[part] else "not learnt here",
             estimate((source["size_alone"][part] or {}).get("auroc")), difference(gain[part] if gain else None),
         ])  # fmt: skip
-    return Table(f"{source['name']}, the source, on its own test parts", ["part", "pretrained", "size alone", "gain over size"], rows)
+    head = ["part", "pretrained", "size alone", "gain over size"]
+    return Table(f"{source['name']}, the source, on its own test parts", head, rows)
 
 
 def _bounds(found: Mapping) -> str:

@@ -39,8 +39,8 @@ def verdict(evidence: Evidence) -> str:
         )
     side = "above" if said == "helps" else "below"
     return (
-        f"On the test part, the AUROC of transfer is {number(abs(gain['value']))} {side} that of learning from scratch: "
-        f"{signed(gain['value'])}, from {low} to {high} ({evidence.level} interval), p = {p_value(gain['p'])}."
+        f"On the test part, the AUROC of transfer is {number(abs(gain['value']))} {side} that of learning from "
+        f"scratch: {signed(gain['value'])}, from {low} to {high} ({evidence.level} interval), p = {p_value(gain['p'])}."
     )
 
 
@@ -54,8 +54,8 @@ def meaning(evidence: Evidence) -> str:
     first, *others = reversed(evidence.classes)
     pairs = f"a {first} and a {others[0]} lesion" if len(others) == 1 else "a lesion of one class and one of another"
     return (
-        f"In plain words: of 100 pairs of {pairs}, the transferred model ranks {ours * 100:.0f} the right way round, and "
-        f"the one learnt from scratch {theirs * 100:.0f}. Tossing a coin gets 50. {_weight(evidence)}"
+        f"In plain words: of 100 pairs of {pairs}, the transferred model ranks {ours * 100:.0f} the right way round, "
+        f"and the one learnt from scratch {theirs * 100:.0f}. Tossing a coin gets 50. {_weight(evidence)}"
     )
 
 
@@ -85,7 +85,7 @@ def margin(evidence: Evidence) -> str:
     gain, allowed = _gain(evidence, "test") or {}, number(evidence.block("margin"), 2)
     sentence = {
         True: f"Transfer is not inferior: it falls short of scratch by less than the margin of {allowed} in AUROC.",
-        False: f"Non-inferiority is not shown: transfer may fall short of scratch by more than the margin of {allowed}.",
+        False: f"Non-inferiority is not shown: transfer may fall short of scratch by more than {allowed}.",
     }.get(gain.get("non_inferior"), "Whether transfer is at least not inferior is not defined.")
     if gain.get("patients_needed"):
         have = evidence.metrics["target"]["counts"]["test"]["patients"]
@@ -147,7 +147,8 @@ def _told(said: str, gain: Mapping | None) -> str:
 
 def _range(found: Mapping, beyond: str) -> str:
     """A number of patients with its interval; `beyond` stands for an end that lies off the curve."""
-    value, low, high = (beyond if found[name] is None else number(round(found[name])) for name in ("value", "low", "high"))
+    ends = (found[name] for name in ("value", "low", "high"))
+    value, low, high = (beyond if end is None else number(round(end)) for end in ends)
     return f"{value} [{low}, {high}]"
 
 

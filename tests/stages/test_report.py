@@ -10,7 +10,7 @@ import pytest
 
 from graft.files import InputError
 from stages import report
-from tests.graft.report.conftest import write_run  # noqa: F401, the fixture
+from tests.runs import write_run  # noqa: F401, a fixture
 
 ROOT = Path(__file__).parents[2]
 

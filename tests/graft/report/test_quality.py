@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from graft.report import origin, quality
+from graft.report import explained, origin, quality
 
 
 def predictions(rows: list[tuple[str, str, float]]) -> pd.DataFrame:
@@ -38,7 +38,7 @@ def test_a_flagged_gap_is_marked(read_run):
 
 
 def test_a_method_that_survives_randomised_weights_is_not_to_be_trusted(read_run):
-    table = quality.saliency(read_run())
+    table = explained.saliency(read_run())
     assert [str(row[-1]) for row in table.rows] == ["worse, as it should", "as good: do not trust it"]
 
 
