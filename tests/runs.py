@@ -13,19 +13,23 @@ from PIL import Image
 from graft import curves
 
 CHAIN = ("scratch", "transfer", "regularized", "bagging", "boosting")
-AUROC = {"scratch": (0.555, 0.519), "transfer": (0.744, 0.795), "regularized": (0.793, 0.771), "bagging": (0.805, 0.786),
-         "boosting": (0.806, 0.776), "majority": (0.5, 0.5), "size_alone": (0.303, 0.352)}  # fmt: skip
+AUROC = {"scratch": (0.555, 0.519), "transfer": (0.744, 0.795), "regularized": (0.793, 0.771),
+         "bagging": (0.805, 0.786), "boosting": (0.806, 0.776), "majority": (0.5, 0.5),
+         "size_alone": (0.303, 0.352)}  # fmt: skip
 TESTS = {"test": (62, 41), "external": (47, 37)}  # lesions, patients
-SCORES = ("auprc", "accuracy", "balanced_accuracy", "sensitivity", "specificity", "precision", "f1", "brier", "log_loss", "ece")
+SCORES = ("auprc", "accuracy", "balanced_accuracy", "sensitivity", "specificity", "precision", "f1", "brier",
+          "log_loss", "ece")  # fmt: skip
 SHA = "ffd569f3565a8689bd2bb0c6b6f76488544c6080547201430741b948c3c88320"
 
 
 def est(value: float, half: float = 0.12) -> dict:
-    return {"value": value, "low": round(max(value - half, 0.0), 6), "high": round(min(value + half, 1.0), 6), "left_out": 0}
+    low, high = max(value - half, 0.0), min(value + half, 1.0)
+    return {"value": value, "low": round(low, 6), "high": round(high, 6), "left_out": 0}
 
 
 def gain(value: float, half: float = 0.15, p: float = 0.027, **more: object) -> dict:
-    return {"value": value, "low": round(value - half, 6), "high": round(value + half, 6), "p": p, "left_out": 0, **more}
+    low, high = round(value - half, 6), round(value + half, 6)
+    return {"value": value, "low": low, "high": high, "p": p, "left_out": 0, **more}
 
 
 def undefined() -> dict:
@@ -48,7 +52,8 @@ def calibration() -> dict:
 def operating_points() -> dict:
     def point(kind: str) -> dict:
         seen = {"sensitivity": est(0.86), "specificity": est(0.41), "precision": est(0.55)}
-        return {"wanted": 0.9, "threshold": 0.31, "validation": {"sensitivity": 0.91, "specificity": 0.92}} | dict.fromkeys(TESTS, seen)
+        validation = {"sensitivity": 0.91, "specificity": 0.92}
+        return {"wanted": 0.9, "threshold": 0.31, "validation": validation, **dict.fromkeys(TESTS, seen)}
 
     return {kind: point(kind) for kind in ("sensitivity", "specificity")}
 
@@ -72,7 +77,8 @@ def learning_curve() -> dict:
             "verdict": "helps" if more > 0.1 else "no difference shown",
         })  # fmt: skip
     needed, saved = {"value": 14.2, "low": 8.0, "high": None}, {"value": 47.8, "low": None, "high": 54.0}
-    return {"draws": 3, "points": points, "labels_saved": {"of": 62.0, "reached": "between shares", "needed": needed, "saved": saved}}
+    found = {"of": 62.0, "reached": "between shares", "needed": needed, "saved": saved}
+    return {"draws": 3, "points": points, "labels_saved": found}
 
 
 def cross_validation() -> dict:
@@ -82,15 +88,19 @@ def cross_validation() -> dict:
     return {"folds": 5, "repeats": 2, "patients": 103, "lesions": 163, "models": models,
             "gain": gain(0.09, 0.1, 0.08, seed_sd=0.02, by_repeat=[0.08, 0.1]), "verdict": "no difference shown",
             "candidates": [found | {"lambda": 0.01}, found | {"lambda": 0.1, "chosen": 3}],
-            "choices": [{"repeat": i // 5 + 1, "fold": i % 5 + 1, "source": "lung", "lambda": 0.01} for i in range(10)]}  # fmt: skip
+            "choices": [{"repeat": i // 5 + 1, "fold": i % 5 + 1, "source": "lung", "lambda": 0.01}
+                        for i in range(10)]}  # fmt: skip
 
 
 def sources() -> dict:
     return {
         "target": "liver",
-        "distances": [{"source": "lung", "lesions": 289, "frechet": 4.31, "mmd": 0.21, "mmd_p": 0.0004, "proxy_a": 1.62}],
-        "ranking": [{"source": "lung", "logme": -0.61, "h_score": 0.32}, {"source": "random", "logme": -0.66, "h_score": 0.2}],
-        "came_true": {"by": "AUROC, test", "outcomes": [{"source": "lung", "auroc": 0.744}, {"source": "random", "auroc": 0.555}],
+        "distances": [{"source": "lung", "lesions": 289, "frechet": 4.31, "mmd": 0.21, "mmd_p": 0.0004,
+                       "proxy_a": 1.62}],
+        "ranking": [{"source": "lung", "logme": -0.61, "h_score": 0.32},
+                    {"source": "random", "logme": -0.66, "h_score": 0.2}],
+        "came_true": {"by": "AUROC, test",
+                      "outcomes": [{"source": "lung", "auroc": 0.744}, {"source": "random", "auroc": 0.555}],
                       "logme_tau": 1.0, "h_score_tau": 1.0},
     }  # fmt: skip
 
@@ -100,7 +110,8 @@ def subgroups() -> dict:
     for name in TESTS:
         for by, group in (("size", "6.1 to 11.0"), ("size", "11.0 to 24.0"), ("sex", "F"), ("site", "<b>a & b</b>")):
             rows.append({"by": by, "group": group, "part": name, "patients": 20, "lesions": 31, "auroc": est(0.71),
-                         "sensitivity": est(0.7), "specificity": est(0.6), "gap": gain(-0.1), "flagged": False})  # fmt: skip
+                         "sensitivity": est(0.7), "specificity": est(0.6), "gap": gain(-0.1),
+                         "flagged": False})  # fmt: skip
     rows[0] |= {"gap": gain(-0.31, 0.1, 0.002), "flagged": True}
     rows[1] |= {"auroc": None, "sensitivity": None, "specificity": None, "gap": None}
     return {"model": "bagging", "rows": rows}
@@ -109,7 +120,8 @@ def subgroups() -> dict:
 def ablation() -> dict:
     both = {name: {"auroc": est(0.8)} for name in TESTS}
     added = {name: gain(0.1) for name in TESTS}
-    return {"both": both, "image_only": both, "covariates_only": both, "gain_of_image": added, "gain_of_covariates": added}
+    known = dict.fromkeys(("both", "image_only", "covariates_only"), both)
+    return known | {"gain_of_image": added, "gain_of_covariates": added}
 
 
 def counts(classes: list[str]) -> dict:
@@ -123,9 +135,12 @@ def metrics(classes: list[str]) -> dict:
     models = {name: model(name, classes) for name in CHAIN}
     for found in models.values():
         found |= {"calibration": calibration(), "operating_points": operating_points() if len(classes) == 2 else None}
+
     def over_scratch(name: str) -> dict:
-        more = {"p_holm": 0.04, "delong": {"low": 0.03, "high": 0.35, "p": 0.021}, "non_inferior": True, "patients_needed": None}
-        return {p: gain(round(ours - base, 3), **more) for p, ours, base in zip(TESTS, AUROC[name], AUROC["scratch"], strict=True)}
+        delong = {"low": 0.03, "high": 0.35, "p": 0.021}
+        more = {"p_holm": 0.04, "delong": delong, "non_inferior": True, "patients_needed": None}
+        pairs = zip(TESTS, AUROC[name], AUROC["scratch"], strict=True)
+        return {part: gain(round(ours - theirs, 3), **more) for part, ours, theirs in pairs}
 
     aurocs = {name: {"auroc": est(0.853)} for name in TESTS}
     return {
@@ -141,8 +156,8 @@ def metrics(classes: list[str]) -> dict:
         "chosen": {"model": "bagging", "by": "validation log loss"},
         "ablation": ablation(),
         "verdict": "helps",
-        "checks": [{"name": "patients", "domain": "liver", "looked_at": "140 patients in 4 parts", "found": "none in two parts",
-                    "passed": True}],
+        "checks": [{"name": "patients", "domain": "liver", "looked_at": "140 patients in 4 parts",
+                    "found": "none in two parts", "passed": True}],
         "hashes": {role: dict.fromkeys(("images", "index", "split"), SHA) for role in ("source", "target")}
                   | {"models": dict.fromkeys(CHAIN, SHA)},
         "sources": sources(), "learning_curve": learning_curve(), "cross_validation": cross_validation(),
@@ -153,15 +168,16 @@ def metrics(classes: list[str]) -> dict:
 def saliency(count: int) -> dict:
     seen = {"tolerance": [1, 1, 1], "sampled": 109, "lesions": 109, "share": est(0.34), "pointing_game": est(0.58),
             "by_chance": 0.09, "randomised": {"share": est(0.12), "pointing_game": est(0.11)}, "difference": gain(0.22)}
-    case = {"part": "test", "label": "malignant", "predicted": "benign", "p": 0.12, "grad_cam": {"share": 0.31, "hit": True},
-            "occlusion": None}  # fmt: skip
+    case = {"part": "test", "label": "malignant", "predicted": "benign", "p": 0.12,
+            "grad_cam": {"share": 0.31, "hit": True}, "occlusion": None}  # fmt: skip
     cases = [case | {"sample": i, "picture": f"maps/{i}.png"} for i in range(count)]
     return {"model": "bagging", "region": "ball of the diameter", "lesions": 109, "uniform_share": 0.05, "cases": cases,
             "methods": {"grad_cam": seen | {"keeps": False}, "occlusion": seen | {"keeps": True}}}  # fmt: skip
 
 
 def robustness() -> dict:
-    rows = [{"corruption": name, "amount": amount * unit, "unit": of, "auroc": est(0.8 - amount / 20), "drop": gain(amount / 20, 0.06)}
+    rows = [{"corruption": name, "amount": amount * unit, "unit": of, "auroc": est(0.8 - amount / 20),
+             "drop": gain(amount / 20, 0.06)}
             for name, unit, of in (("noise", 0.05, "of the window"), ("blur", 1, "mm"), ("slice thickness", 2, "mm"))
             for amount in (1, 2, 3)]  # fmt: skip
     return {"model": "bagging", "part": "test", "auroc": est(0.805), "rows": rows}
@@ -172,7 +188,8 @@ def drop_external(found: object) -> object:
     if isinstance(found, dict):
         return {key: None if key == "external" else drop_external(value) for key, value in found.items()}
     if isinstance(found, list):
-        return [drop_external(item) for item in found if not (isinstance(item, dict) and item.get("part") == "external")]
+        kept = (item for item in found if not (isinstance(item, dict) and item.get("part") == "external"))
+        return [drop_external(item) for item in kept]
     return found
 
 
@@ -182,13 +199,14 @@ def cases(classes: list[str], parts: list[str]) -> pd.DataFrame:
     for name in parts:
         lesions = TESTS[name][0]
         labels = rng.integers(0, len(classes), lesions)
-        for known, (aurocs) in AUROC.items():
+        for known, aurocs in AUROC.items():
             logits = rng.normal(size=(lesions, len(classes))) + 4 * (aurocs[0] - 0.5) * np.eye(len(classes))[labels]
             p = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
             rows = pd.DataFrame(p.round(8), columns=[f"p_{label}" for label in classes])
             rows["predicted"] = [classes[i] for i in p.argmax(1)]
             rows["label"] = [classes[i] for i in labels]
-            tables.append(rows.assign(sample=range(lesions), patient="81f845995db91ade", part=name, site="site-a", model=known))
+            rows = rows.assign(sample=range(lesions), patient="81f845995db91ade", part=name, site="site-a", model=known)
+            tables.append(rows)
     return pd.concat(tables, ignore_index=True)
 
 
@@ -199,6 +217,7 @@ def stacks(predictions: pd.DataFrame, classes: list[str]) -> dict[str, pd.DataFr
     for (name, known), rows in predictions.groupby(["part", "model"], sort=False):
         labels, p = rows["label"].map(classes.index).to_numpy(), rows[[f"p_{label}" for label in classes]].to_numpy()
         disease, weight = labels == len(classes) - 1, at / (1 - at)
+
         def benefit(called: np.ndarray) -> np.ndarray:
             return (called & disease[:, None]).mean(0) - weight * (called & ~disease[:, None]).mean(0)
 
@@ -208,13 +227,15 @@ def stacks(predictions: pd.DataFrame, classes: list[str]) -> dict[str, pd.DataFr
             for kind, power in (("none", 1.0), ("temperature", 0.6), ("isotonic", 0.8))
         ])  # fmt: skip
         observed = tables["calibration"]["observed"]
-        tables["calibration"] = tables["calibration"].assign(low=(observed - 0.2).clip(0), high=(observed + 0.2).clip(upper=1))
+        ends = {"low": (observed - 0.2).clip(0), "high": (observed + 0.2).clip(upper=1)}
+        tables["calibration"] = tables["calibration"].assign(**ends)
         tables["decision"] = pd.DataFrame({"threshold": at, "net_benefit": benefit(p[:, -1:] >= at)})
         for kind, found in tables.items():
             made[kind].append(found.assign(part=name, model=known))
         if known == "scratch":
             everyone = pd.DataFrame({"threshold": at, "net_benefit": benefit(np.ones((len(p), len(at)), bool))})
-            made["decision"] += [everyone.assign(part=name, model="all"), everyone.assign(part=name, model="none", net_benefit=0.0)]
+            none = everyone.assign(net_benefit=0.0)
+            made["decision"] += [everyone.assign(part=name, model="all"), none.assign(part=name, model="none")]
     return {kind: pd.concat(found, ignore_index=True) for kind, found in made.items()}
 
 
@@ -249,7 +270,8 @@ def write_run(tmp_path: Path) -> Callable[..., Path]:
         predictions.to_csv(folder / "predictions.csv", index=False)
         for name, table in stacks(predictions, labels).items():
             table.to_csv(folder / f"plots/{name}.csv", index=False)
-        for name, content in {"metrics": found, **{f"explain/{name}": block for name, block in explain.items()}}.items():
+        contents = {"metrics": found} | {f"explain/{name}": block for name, block in explain.items()}
+        for name, content in contents.items():
             (folder / f"{name}.json").write_text(json.dumps(content))
         for case in explain["saliency"]["cases"]:
             (folder / "explain" / case["picture"]).write_bytes(picture(case["sample"]))
@@ -276,8 +298,8 @@ def empty(found: dict, explain: dict) -> None:
     explain["saliency"]["methods"]["grad_cam"] |= unseen | {"by_chance": None, "randomised": unseen, "keeps": None}
     explain["saliency"]["methods"]["occlusion"] = None
     explain["saliency"] |= {"region": None, "uniform_share": None, "cases": []}
-    explain["robustness"] |= {"auroc": undefined(), "rows": [{"corruption": "noise", "amount": 0.05, "unit": "of the window", "auroc": undefined(),
-                                        "drop": undefined() | {"p": None}}]}  # fmt: skip
+    row = {"corruption": "noise", "amount": 0.05, "unit": "of the window", "auroc": undefined()}
+    explain["robustness"] |= {"auroc": undefined(), "rows": [row | {"drop": undefined() | {"p": None}}]}
 
 
 def write_card(path: Path, classes: list[str]) -> None:

@@ -1,17 +1,17 @@
 """Where the model looked: how much of it lay in the lesion, and the hardest cases with their maps."""
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from markupsafe import Markup
 
 from graft.report.evidence import Evidence
-from graft.report.numbers import ABSENT, number, percent, plural, share
+from graft.report.numbers import ABSENT, number, percent, plural, share, value_of
 from graft.report.table import Cell, Table
 
 MOST_BYTES = 1_500_000  # of pictures on the page, which base64 makes a third larger
-METHODS = {"grad_cam": "Grad-CAM", "occlusion": "occlusion"}
+METHODS = {"grad_cam": "Grad-CAM", "occlusion": "Occlusion"}
 
 
 REGIONS = {
@@ -46,8 +46,18 @@ def saliency(evidence: Evidence) -> Table | None:
             share(method["pointing_game"]), share(random["pointing_game"]), percent(method["by_chance"]), keeps,
         ])  # fmt: skip
     head = ["method", "share in the lesion", "share, randomised", "share, uniform", "peak in the lesion",
-            "peak, randomised", "peak by chance", "randomised is"]  # fmt: skip
+            "peak, randomised", "peak by chance", "by share, randomised is"]  # fmt: skip
     return Table(f"Where {found['model']} looked: {plural(found['lesions'], 'lesion')}", head, rows, True)
+
+
+def doubts(evidence: Evidence) -> Iterator[str]:
+    """Methods whose peak is no better placed than that of a network that learnt nothing, a sentence each."""
+    for name, method in evidence.saliency["methods"].items():
+        if not method:
+            continue
+        ours, drawn = (value_of(found["pointing_game"]) for found in (method, method["randomised"]))
+        if ours is not None and drawn is not None and ours <= drawn:
+            yield f"{METHODS[name]} peaks in the lesion no more often than with weights drawn anew."
 
 
 def region(evidence: Evidence) -> str:
@@ -67,14 +77,14 @@ def pictures(evidence: Evidence) -> tuple[list[Picture], int]:
             left_out += 1
             continue
         source = Markup("data:image/png;base64,") + base64.b64encode(content).decode()
-        shown.append(Picture(_caption(case), _alt(case), source))
+        shown.append(Picture(_caption(case, evidence.classes[-1]), _alt(case), source))
     return shown, left_out
 
 
-def _caption(case: Mapping) -> str:
+def _caption(case: Mapping, disease: str) -> str:
     return (
         f"Sample {case['sample']}, {case['part']}: it is {case['label']} and was called {case['predicted']}, "
-        f"with a probability of {number(case['p'])}."
+        f"with a probability of {number(case['p'])} that it is {disease}."
     )
 
 

@@ -114,7 +114,8 @@ def _sweep(evidence: Evidence, name: str, rows: list[Mapping]) -> Chart:
             axes.axhline(clean["value"], color=COLOURS["grey"], linewidth=1, linestyle=(0, (4, 3)))
         axes.vlines(x, [b["low"] for b in bars], [b["high"] for b in bars], COLOURS["blue"], linewidth=1.2)
         axes.plot(x, [b["value"] for b in bars], marker="s", markersize=5, **STYLES["transfer"].line())
-        axes.set(ylim=(0, 1.02), xlabel=f"amount, {unit}", ylabel="AUROC")
+        lowest = min(0.5, *(bar["low"] for bar in bars)) - 0.05
+        axes.set(ylim=(lowest, 1.02), xlabel=f"amount, {unit}", ylabel="AUROC")
         axes.set_xticks(x, [f"{value:g}" for value in x])
         axes.grid(axis="y", color=COLOURS["rule"], linewidth=0.5)
 

@@ -11,19 +11,21 @@ VERDICT_MARKS = {"helps": "good", "harms": "bad"}
 
 def said(verdict: str) -> Cell:
     """A verdict, marked where it is not silent."""
-    return Cell(verdict, VERDICT_MARKS.get(verdict, "say"))
+    return Cell(verdict, VERDICT_MARKS.get(verdict, ""))
 
 
 def models(evidence: Evidence) -> Table:
     """AUROC of every model and baseline on each part."""
     counts, found = evidence.metrics["target"]["counts"], evidence.metrics
-    sizes = {part: f"{counts[part]['lesions']} lesions of {counts[part]['patients']} patients" for part in evidence.parts}
+    heads = [
+        f"{part} ({counts[part]['lesions']} lesions of {counts[part]['patients']} patients)" for part in evidence.parts
+    ]
     rows = [
         [spoken(name), *(estimate((model[part] or {}).get("auroc")) for part in evidence.parts)]
         for name, model in (found["models"] | found["baselines"]).items()
         if model
     ]
-    return Table(f"AUROC with {evidence.level} intervals, by patient", ["model", *(f"{part} ({size})" for part, size in sizes.items())], rows)
+    return Table(f"AUROC with {evidence.level} intervals, by patient", ["model", *heads], rows)
 
 
 def gains(evidence: Evidence, part: str) -> Table:
@@ -52,7 +54,7 @@ def learning_curve(evidence: Evidence, block: Mapping) -> Table:
             *(estimate(auroc_of(point, arm)) for arm in ("scratch", "frozen", "transfer")),
             difference(gain or None), p_value(gain.get("p")), number(gain.get("draw_sd")), said(point["verdict"]),
         ])  # fmt: skip
-    head = ["patients", "lesions", "scratch", "frozen features", "transfer", "gain of transfer", "p", "SD over draws",
+    head = ["patients", "lesions", "scratch", "frozen features", "transfer", "gain of transfer", "p", "draw SD",
             "verdict"]  # fmt: skip
     caption = f"AUROC on the test part by number of labelled patients, {block['draws']} draws each"
     return Table(caption, head, rows, True)

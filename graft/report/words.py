@@ -69,7 +69,10 @@ def _weight(evidence: Evidence) -> str:
         )
     if said == "not defined":
         return "No interval can be given for the difference."
-    return "Luck in which patients were tested hardly explains a difference this far from 0."
+    return (
+        "Luck in which patients were tested hardly explains a difference this far from 0; luck in training is not in "
+        "the interval."
+    )
 
 
 def agreement(voices: list[tuple[bool, str]]) -> str:

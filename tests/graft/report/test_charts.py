@@ -43,7 +43,8 @@ def test_a_decision_curve_says_where_a_model_is_worth_using(read_run):
     table = run.curves["decision"]
     at = table[table["part"] == "test"].pivot(index="threshold", columns="model", values="net_benefit")
     worth = (at["transfer"] > at[["all", "none"]].max(axis=1)).sum()
-    assert f"transfer lies above treating all and treating none at {worth} of 99 thresholds" in curves.decision(run, "test").alt
+    told = f"transfer lies above treating all and treating none at {worth} of 99 thresholds"
+    assert told in curves.decision(run, "test").alt
 
 
 def test_what_is_not_defined_is_not_drawn(read_run):

@@ -13,6 +13,7 @@ from graft.report.charts import Chart
 
 ROOT = Path(__file__).parents[3]
 CSS = (page.TEMPLATES / "page.css").read_text(encoding="utf-8")
+BLOCKS = ("learning_curve", "cross_validation", "sources", "explain/saliency", "explain/robustness")
 TWO, THREE = ("benign", "malignant"), ("cyst", "benign", "malignant")
 LEAST_CONTRAST = {"text": 4.5, "quiet": 4.5, "link": 4.5, "good": 4.5, "bad": 4.5,  # WCAG 2.2, 1.4.3 and 1.4.11
                   "ink": 3, "blue": 3, "vermillion": 3, "green": 3, "purple": 3, "grey": 3}  # fmt: skip
@@ -21,8 +22,12 @@ LEAST_CONTRAST = {"text": 4.5, "quiet": 4.5, "link": 4.5, "good": 4.5, "bad": 4.
 @pytest.fixture
 def undrawn(monkeypatch):
     """Charts without their lines: these have tests of their own, and take the longest."""
+
+    def draw(name: str, title: str, alt: str, paint: object, key: tuple = (), size: tuple = ()) -> Chart:
+        return Chart(name, title, alt, "", key)
+
     for module in (curves, figures):
-        monkeypatch.setattr(module, "draw", lambda name, title, alt, paint, key=(), size=None: Chart(name, title, alt, "", key))
+        monkeypatch.setattr(module, "draw", draw)
 
 
 def test_a_full_run_has_every_section_and_the_same_bytes_twice(read_run):
@@ -89,7 +94,7 @@ def test_pictures_beyond_the_size_of_the_page_are_left_out(read_run, undrawn, mo
 
 @pytest.mark.parametrize("mode", [0, 1], ids=["light", "dark"])
 def test_colours_stand_out_from_the_page(mode):
-    colours = [dict(re.findall(r"--(\w+): (#\w+);", block)) for block in re.findall(r":root \{(.*?)\}", CSS, re.DOTALL)][mode]
+    colours = dict(re.findall(r"--(\w+): (#\w+);", re.findall(r":root \{(.*?)\}", CSS, re.DOTALL)[mode]))
     for name, least in LEAST_CONTRAST.items():
         assert contrast(colours[name], colours["paper"]) >= least, name
 
@@ -105,7 +110,7 @@ def test_a_file_that_is_not_there_is_named(write_run):
         evidence.read(folder, card, {})
 
 
-@pytest.mark.parametrize("name", ["learning_curve", "cross_validation", "sources", "explain/saliency", "explain/robustness"])
+@pytest.mark.parametrize("name", BLOCKS)
 def test_the_blocks_shown_here_are_those_that_the_stages_write(write_run, name):
     schema = ROOT / f"graft/{Path(name).name}.schema.json"
     if not schema.exists():

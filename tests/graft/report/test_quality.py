@@ -11,7 +11,8 @@ def predictions(rows: list[tuple[str, str, float]]) -> pd.DataFrame:
     return table.assign(p_benign=1 - table["p_malignant"], part="test", model="bagging", predicted="benign")
 
 
-CASES = [("1", "malignant", 0.9), ("2", "malignant", 0.3), ("3", "benign", 0.31), ("4", "benign", 0.1), ("5", "benign", 0.8)]
+LABELS = ("malignant", "malignant", "benign", "benign", "benign")
+CASES = list(zip("12345", LABELS, (0.9, 0.3, 0.31, 0.1, 0.8), strict=True))
 
 
 def test_confusion_at_an_operating_point_is_counted_from_the_predictions(read_run):
@@ -26,7 +27,8 @@ def test_confusion_at_an_operating_point_is_counted_from_the_predictions(read_ru
 def test_the_hardest_cases_are_those_whose_class_was_least_likely(read_run):
     run = read_run(external=False)
     object.__setattr__(run, "predictions", predictions(CASES))
-    assert [row[0] for row in quality.hardest(run, "test").rows] == ["5", "2", "3", "1", "4"]  # 0.2, 0.3, 0.69, 0.9, 0.9
+    found = [row[0] for row in quality.hardest(run, "test").rows]
+    assert found == ["5", "2", "3", "1", "4"]  # 0.2, 0.3, 0.69, 0.9, 0.9
     assert quality.hardest(run, "test").rows[0] == ["5", "benign", "benign", "0.200"]
 
 
@@ -40,6 +42,14 @@ def test_a_flagged_gap_is_marked(read_run):
 def test_a_method_that_survives_randomised_weights_is_not_to_be_trusted(read_run):
     table = explained.saliency(read_run())
     assert [str(row[-1]) for row in table.rows] == ["worse, as it should", "as good: do not trust it"]
+
+
+def test_a_peak_no_better_placed_than_by_chance_is_said(read_run):
+    run = read_run()
+    assert list(explained.doubts(run)) == []
+    run.saliency["methods"]["grad_cam"]["randomised"]["pointing_game"]["value"] = 0.6  # ours: 0.58
+    (doubt,) = explained.doubts(run)
+    assert doubt.startswith("Grad-CAM peaks in the lesion no more often")
 
 
 def test_folders_of_this_machine_are_not_shown():

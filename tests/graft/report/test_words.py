@@ -5,7 +5,8 @@ import pytest
 from graft.metrics import verdict
 from graft.report import words
 
-GAINS = {"helps": (0.05, 0.3), "harms": (-0.3, -0.05), "no difference shown": (-0.1, 0.25)}
+ENDS = [(0.05, 0.3), (-0.3, -0.05), (-0.1, 0.25), (0.0, 0.2), (-0.2, 0.0)]
+GAINS = dict(zip(("helps", "harms", "no difference shown"), ENDS, strict=False))
 
 
 def judged(found: dict, said: str) -> None:
@@ -25,7 +26,7 @@ def test_the_sentence_has_the_interval_of_its_verdict(read_run, said):
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("gain", [None, {"low": None, "high": None}, *({"low": a, "high": b} for a, b in GAINS.values())])
+@pytest.mark.parametrize("gain", [None, {"low": None, "high": None}, *({"low": a, "high": b} for a, b in ENDS)])
 def test_an_interval_says_what_evaluate_says(gain):
     assert words.says(gain) == verdict(gain)
 
