@@ -46,7 +46,7 @@ def saliency(evidence: Evidence) -> Table | None:
             share(method["pointing_game"]), share(random["pointing_game"]), percent(method["by_chance"]), keeps,
         ])  # fmt: skip
     head = ["method", "share in the lesion", "share, randomised", "share, uniform", "peak in the lesion",
-            "peak, randomised", "peak by chance", "by share, randomised is"]  # fmt: skip
+            "peak, randomised", "peak by chance", "randomised share is"]  # fmt: skip
     return Table(f"Where {found['model']} looked: {plural(found['lesions'], 'lesion')}", head, rows, True)
 
 
