@@ -1,7 +1,7 @@
 """A table of the report: what it shows, its columns and its rows."""
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 NUMERIC = re.compile(r"[<+−\d][^a-z]*((to|of) [^a-z]*)?", re.IGNORECASE)  # cells that are set flush right
 
@@ -24,7 +24,7 @@ class Table:
     caption: str
     columns: list[str]
     rows: list[list[str | Cell]]
-    wide: bool = field(default=False)
+    wide: bool = False  # more than the column of text holds
 
     def __post_init__(self) -> None:
         if any(len(row) != len(self.columns) for row in self.rows):

@@ -18,7 +18,7 @@ RUN = {
 
 
 def says(gain: Mapping | None) -> str:
-    """What the interval of a gain says, by the rule of the verdict (docs/evaluation.md)."""
+    """What the interval of a gain says: the rule of `graft.metrics.verdict`, which would bring PyTorch with it."""
     if not gain or gain["low"] is None or gain["high"] is None:
         return "not defined"
     if gain["low"] > 0:
