@@ -84,8 +84,9 @@ def _name(stage: object) -> str:
 
 
 def _reads(stage: object) -> list[str]:
-    return [key for dep in stage.deps if isinstance(dep, ParamsDependency) for key in dep.params]
+    """The keys of a stage's parameters; "" for a file that it reads whole."""
+    return [key for dep in stage.deps if isinstance(dep, ParamsDependency) for key in dep.params or [""]]
 
 
 def _overlap(one: str, other: str) -> bool:
-    return f"{one}.".startswith(f"{other}.") or f"{other}.".startswith(f"{one}.")
+    return "" in (one, other) or f"{one}.".startswith(f"{other}.") or f"{other}.".startswith(f"{one}.")

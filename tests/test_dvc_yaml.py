@@ -57,9 +57,14 @@ def transitive(file: Path) -> set[Path]:
 
 
 def parameters_read(file: Path) -> set[str]:
-    """The keys in calls of `params.read`, with `{...}` of an f-string written as DVC's `${key}`."""
+    """The keys in calls of `params.read`, with `{...}` of an f-string written as DVC's `${key}`.
+
+    A call of `params.load` reads them all, which is `params.yaml:`, the whole file, to DVC.
+    """
     keys = set()
     for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "params.load":
+            keys.add("params.yaml:")
         if isinstance(node, ast.Call) and ast.unparse(node.func) in {"params.read", "read"}:
             for argument in node.args:
                 assert isinstance(argument, ast.Constant | ast.JoinedStr), f"{file}: {ast.unparse(argument)}"
@@ -75,16 +80,26 @@ def test_a_stage_depends_on_the_code_it_imports_and_no_other(name):
     expected = {str(path.relative_to(ROOT)) for path in transitive(script(stage))}
     schemas = {dep for dep in code if dep.endswith(".json")}  # named in the code, or by another schema
     expected |= {dep for dep in schemas if Path(dep).name in text_of(expected | schemas - {dep})}
+    expected |= {str(folder) for path in expected if (ROOT / (folder := Path(path).parent / "templates")).is_dir()}
     assert code == expected
 
 
 @pytest.mark.parametrize("name", stages())
 def test_a_stage_depends_on_the_parameters_it_reads_and_no_other(name):
     stage = stages()[name]
-    listed = {str(param).replace("${item}", "${key}") for param in stage["params"]}
+    listed = {told(param).replace("${item}", "${key}") for param in stage["params"]}
     if "${item.reads}" in listed:
         listed = listed - {"${item.reads}"} | {"lambda", "network"}  # one for each of the two inits
     assert listed == parameters_read(script(stage))
+
+
+def told(param: str | dict) -> str:
+    """A parameter as dvc.yaml has it: a key, or a file whose keys are all meant."""
+    if isinstance(param, str):
+        return param
+    ((file, keys),) = param.items()
+    assert keys is None, f"{file}: expected all of its keys or none"
+    return f"{file}:"
 
 
 def text_of(files: set[str]) -> str:
