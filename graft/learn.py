@@ -112,8 +112,8 @@ def parent(folder: Path) -> dict[str, str]:
 def _data(task: Task) -> dict[str, str]:
     return {
         "domain": task.domain.name,
-        "train_sha256": _digest(task.train.bytes()),
-        "validation_sha256": _digest(task.validation.bytes()),
+        "train_sha256": task.train.sha256(),
+        "validation_sha256": task.validation.sha256(),
     }
 
 

@@ -27,12 +27,14 @@ def assemble(
     models: Mapping[str, Assessment],
     baselines: Mapping[str, Assessment],
     bootstrap: Evaluate,
-    withheld: Assessment | None = None,
+    withheld: Assessment | None,
+    evidence: Mapping[str, object],
 ) -> dict:
     """The whole of metrics.json as plain JSON values, checked: the same keys whatever the parameters.
 
     `pretrained` is None where its weights were learnt elsewhere, so that it knows no class of the source.
-    `withheld` is the chosen model, judged without the covariates that it learnt with.
+    `withheld` is the chosen model, judged without the covariates that it learnt with. `evidence` has further blocks
+    as they shall stand: `checks`, what was looked at for a leak, and `hashes` of data and models.
     """
     confidence, classes = bootstrap.confidence, target.domain.classes
     size_alone = source.assess_size_alone()
@@ -59,6 +61,7 @@ def assemble(
         },
         "chosen": {"model": choose(models), "by": "validation log loss"},
         "ablation": withheld and describe_ablation(models[choose(models)], withheld, baselines[COVARIATES], confidence),
+        **evidence,
     }
     metrics = clean(metrics)
     metrics["verdict"] = verdict(metrics["transfer_gain"]["transfer"]["test"])  # as rounded, as the reader sees it

@@ -3,9 +3,9 @@
 import shutil
 from pathlib import Path
 
-from graft import params
+from graft import audit, params
 from graft.console import run, say
-from graft.files import whole_file, whole_folder, write_json
+from graft.files import read_json, whole_file, whole_folder, write_json
 from graft.metrics import COVARIATES, assemble, choose, headline
 from graft.model import load, pick_device
 from graft.study import Study
@@ -21,6 +21,13 @@ MODELS = {
     "bagging": Path("models/ensemble/bagging"),
     "boosting": Path("models/ensemble/boosting"),
 }
+PARENTS = {
+    "scratch": None,
+    "transfer": PRETRAINED,
+    "regularized": MODELS["transfer"],
+    "bagging": MODELS["regularized"],
+    "boosting": MODELS["regularized"],
+}
 
 
 def main() -> None:
@@ -32,6 +39,10 @@ def main() -> None:
         Study.read(Path(f"data/processed/{name}"), Path(f"data/splits/{name}.csv"), settings.resamples, seed)
         for name in (source_name, target_name)
     )
+    audited = {"pretrained": audit.Trained(PRETRAINED, None, source.domain, source.rows)}
+    for name, folder in MODELS.items():
+        audited[name] = audit.Trained(folder, PARENTS[name], target.domain, target.rows)
+    checks = read_json(METRICS / "checks.json").get("checks", []) + audit.trained(audited)
     first = load(PRETRAINED, device)
     pretrained = None if "weights" in first.card else source.assess(first)
     models = {name: target.assess(load(folder, device)) for name, folder in MODELS.items()}
@@ -40,7 +51,17 @@ def main() -> None:
     if known := target.assess_covariates_only():
         baselines[COVARIATES] = known
         withheld = target.assess(load(MODELS[choose(models)], device), withhold=True)
-    metrics = assemble(source, target, pretrained, models, baselines, settings, withheld)
+    checks += [
+        audit.thresholds(target.domain, target.rows, models | baselines),
+        audit.choice(target.domain, target.rows, models, choose(models)),
+    ]
+    hashes = {
+        role: audit.hashes(Path(f"data/processed/{name}"), Path(f"data/splits/{name}.csv"))
+        for role, name in (("source", source_name), ("target", target_name))
+    }
+    hashes["models"] = {name: model.card["weights_sha256"] for name, model in audited.items()}
+    evidence = {"checks": checks, "hashes": hashes}
+    metrics = assemble(source, target, pretrained, models, baselines, settings, withheld, evidence)
     told = target.cases, target.domain.classes, models | baselines
 
     with whole_folder(BEST) as folder:
