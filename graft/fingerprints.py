@@ -14,9 +14,10 @@ FILLED = 0.1  # share of pixels off the commonest value, below which a shape on 
 # black, 4.7 million were within 6 bits; where FILLED held none of these correlated by more than 0.991.
 BITS = 6  # of 64, by which two hashes may differ
 CORRELATION = 0.995  # of the pixels, from which two planes are one
-# Volumes: of 287,000 pairs of phantom lesions and of LIDC nodules where FILLED held, of different patients and in all
-# eight mirror images, the nearest correlated by 0.945. Copies brighter by 10 %, in 8 bits, blurred by a voxel or by way
-# of 80 % of the size came to 0.988 or more, with noise of 0.03 of the window to 0.976.
+# Volumes, in all eight mirror images: of 299,000 pairs of phantom lesions and 629 of LIDC nodules, of different patients
+# and where FILLED held, the nearest correlated by 0.945; of 218,000 pairs of patches of one chest CT, in three windows,
+# by 0.957. Copies brighter by 10 %, in 8 bits, blurred by a voxel or by way of 80 % of the size came to 0.985 or more,
+# with noise of 0.03 of the window to 0.976, of 0.05 to 0.93.
 FREQUENCIES = 8  # of the DCT along each axis, the lowest
 EXPONENT = 1.5  # of the frequency, by which an image's coarse brightness gives way to its detail
 ALIKE = 0.97  # correlation of these coefficients, up to its sign, from which two volumes are one

@@ -25,7 +25,7 @@ def train(network: nn.Module, task: Task, plan: Plan, log: Callable[[Row], None]
     `weights` (N,) weigh the training samples, on average by 1.
     """
     key = {
-        "data": _data(task),
+        "data": task.sha256(),
         "start": _digest(tensor.cpu().numpy().tobytes() for tensor in network.state_dict().values()),
         "weights": None if weights is None else weights.tolist(),
         "device": str(next(network.parameters()).device),
@@ -96,7 +96,7 @@ def save(
             "classes": task.domain.classes,
             **({"covariates": list(task.encoding.columns)} if task.encoding.width else {}),
             "preprocessing": task.domain.preprocessing,
-            "data": _data(task),
+            "data": task.sha256(),
             "training": {**plan.training.model_dump(), **plan.recipe.model_dump(), "seed": plan.seed},
             **card,
         })  # fmt: skip
@@ -107,14 +107,6 @@ def save(
 def parent(folder: Path) -> dict[str, str]:
     """How a card names the model that a model comes from."""
     return {"folder": folder.as_posix(), "weights_sha256": sha256(folder / "weights.safetensors")}
-
-
-def _data(task: Task) -> dict[str, str]:
-    return {
-        "domain": task.domain.name,
-        "train_sha256": task.train.sha256(),
-        "validation_sha256": task.validation.sha256(),
-    }
 
 
 def _digest(chunks: Iterable[bytes]) -> str:

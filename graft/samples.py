@@ -49,6 +49,11 @@ class Task:
     validation: Samples
     encoding: Encoding = Encoding()
 
+    def sha256(self) -> dict[str, str]:
+        """What a card says of the data that a model learnt from and was validated on."""
+        hashes = {f"{part}_sha256": getattr(self, part).sha256() for part in ("train", "validation")}
+        return {"domain": self.domain.name, **hashes}
+
 
 def read(domain_folder: Path, split_file: Path, device: torch.device, encoding: Encoding | None = None) -> Task:
     """The training and validation parts; a domain's patches fit in memory, so they go to the device once.

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from graft.checks import passed
 from graft.domain import Domain
 from graft.files import InputError
 from graft.judge import Cases
@@ -18,8 +19,15 @@ from graft.study import Study
 from graft.summary import lines
 from graft.tables import plots, predictions
 
-SETTINGS = Evaluate(resamples=100, confidence=0.9)
+SETTINGS = Evaluate(
+    resamples=100, confidence=0.9, margin=0.05, sensitivity=0.9, specificity=0.9, folds=0, repeats=1, lambdas=[]
+)
 NAMES = ("scratch", "transfer", "regularized", "bagging", "boosting")
+HASHES = dict.fromkeys(("images", "index", "split"), "0" * 64)
+EVIDENCE = {
+    "checks": [passed("patients", "liver", "30 patients in 4 parts", "none in two parts")],
+    "hashes": {"source": HASHES, "target": HASHES, "models": dict.fromkeys(("pretrained", *NAMES), "0" * 64)},
+}
 
 
 class Fake:
@@ -58,7 +66,7 @@ def evaluated(classes: list[str], external: bool = True, noise: float = 4) -> tu
     baselines = {"majority": target.assess_majority(), "size_alone": target.assess_size_alone()}
     source = study(["benign", "malignant"], "lung", external)
     pretrained = source.assess(Fake(["benign", "malignant"], 2, 9))
-    return assemble(source, target, pretrained, models, baselines, SETTINGS), target, models | baselines
+    return assemble(source, target, pretrained, models, baselines, SETTINGS, None, EVIDENCE), target, models | baselines
 
 
 @pytest.fixture(scope="module")
