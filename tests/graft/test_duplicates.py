@@ -115,9 +115,26 @@ def test_a_mirrored_volume_is_said_to_be_one():
     assert pair == duplicates.Pair(0, 2, "coarse correlation 1.000, mirrored")
 
 
-def test_volumes_on_an_empty_ground_are_the_same_only_byte_by_byte():
+def nodule(seed: int) -> np.ndarray:
+    """A shape of some hundred voxels on an empty ground, no two alike."""
+    noise = np.random.default_rng(seed)
+    rough = gaussian_filter(noise.standard_normal((24, 24, 24)), 2)
+    distance = np.linalg.norm(np.indices((24, 24, 24)) - 11.5, axis=0)
+    return np.where(distance + 40 * rough < 6, 0.5 + rough, 0)
+
+
+@pytest.mark.parametrize("noise", [0, 0.02])
+def test_shapes_on_an_empty_ground_are_told_apart_by_their_own_voxels(noise):
+    random = np.random.default_rng(7)
+    originals = [nodule(seed) + noise * random.standard_normal((24, 24, 24)) for seed in range(20)]
+    copies = [1.05 * nodule[::-1, :, ::-1] + 0.01 * random.standard_normal(nodule.shape) for nodule in originals[:5]]
+    images = [np.clip(image, 0, 1) for image in originals + copies]
+    assert found(make_domain(*images)) == {(number, 20 + number) for number in range(5)}
+
+
+def test_shapes_of_a_few_voxels_are_the_same_only_byte_by_byte():
     shape = np.zeros((16, 16, 16))
-    shape[5:9, 5:9, 5:9] = 0.5
+    shape[5:7, 5:7, 5] = 0.5
     domain = make_domain(shape, shape[::-1], shape)
     assert found(domain) == {(0, 2)} and set(domain.index["hash"].str.len()) == {16}
 
