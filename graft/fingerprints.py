@@ -98,8 +98,9 @@ def _spectra(volumes: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     lowest = (slice(FREQUENCIES),) * 3
     coefficients = np.stack([dctn(volume.astype(np.float32).mean(0), norm="ortho")[lowest] for volume in volumes])
     frequency = np.indices(coefficients.shape[1:]).reshape(3, -1)[:, 1:]  # (3, K)
-    spectra = coefficients.reshape(len(volumes), -1)[:, 1:] * np.hypot.reduce(frequency) ** EXPONENT
-    return spectra / np.linalg.norm(spectra, axis=1, keepdims=True), (-1.0) ** (TURNED @ frequency)
+    weights = (np.hypot.reduce(frequency) ** EXPONENT).astype(np.float32)
+    spectra = coefficients.reshape(len(volumes), -1)[:, 1:] * weights
+    return spectra / np.linalg.norm(spectra, axis=1, keepdims=True), (-1.0) ** (TURNED @ frequency).astype(np.float32)
 
 
 def _perceptual(image: np.ndarray) -> str:
@@ -143,12 +144,14 @@ def _correlation(one: np.ndarray, other: np.ndarray, axes: tuple[int, ...], boxe
 
     Where the shape of either lies in a box, only the least box around both is looked at.
     """
-    images = [one.astype(np.float32).mean(0), np.flip(other.astype(np.float32).mean(0), axes)]
     mine, theirs = boxes
     theirs = tuple(
         slice(size - span.stop, size - span.start) if axis in axes else span
-        for axis, (span, size) in enumerate(zip(theirs, images[0].shape))
+        for axis, (span, size) in enumerate(zip(theirs, one.shape[1:]))
     )
     spans = zip(*(box for box in (mine, theirs) if box))
     around = tuple(slice(min(span.start for span in along), max(span.stop for span in along)) for along in spans)
-    return float(np.corrcoef(*(image[around].ravel() for image in images))[0, 1])
+    turned = np.flip(other, [1 + axis for axis in axes])
+    images = (image[(slice(None), *around)].astype(np.float32).mean(0) for image in (one, turned))
+    with np.errstate(invalid="ignore"):  # NaN, which is like nothing, where all of a box has one value
+        return float(np.corrcoef(*(image.ravel() for image in images))[0, 1])
