@@ -3,7 +3,7 @@
 A finding raises InputError; else each check leaves a row, as those of `graft.leaks` do.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
@@ -59,7 +59,7 @@ def trained(models: Mapping[str, Trained]) -> list[Row]:
     return rows
 
 
-def fitted(name: str, domain: str, fitted_on: np.ndarray, rows: Mapping[str, np.ndarray]) -> Row:
+def fitted(name: str, fitted_on: Sequence[int], rows: Mapping[str, np.ndarray], domain: str) -> Row:
     """A row on something that was fitted, as a temperature, on the samples `fitted_on` of a domain with these parts.
 
     Raises InputError where they are not the validation part, whole and alone.

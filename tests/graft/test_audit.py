@@ -137,7 +137,7 @@ def test_weights_from_elsewhere_learnt_nothing_here(models):
 
 
 def test_what_was_fitted_on_the_validation_part_and_what_was_not():
-    assert audit.fitted("temperature of bagging", "liver", ROWS["validation"][::-1], ROWS)["looked_at"] == "6 samples"
+    assert audit.fitted("temperature of bagging", ROWS["validation"][::-1], ROWS, "liver")["looked_at"] == "6 samples"
     for samples, told in (
         (ROWS["test"], r"6 samples \(6 of test\)"),
         (np.append(ROWS["validation"], [0, 99]), r"8 samples \(1 of train, 6 of validation, 1 of no part\)"),
@@ -145,7 +145,7 @@ def test_what_was_fitted_on_the_validation_part_and_what_was_not():
         (np.array([], int), r"0 samples \(none\)"),
     ):
         with pytest.raises(InputError, match=f"^domains.liver: temperature of bagging was fitted on {told}, expected the 6 of"):
-            audit.fitted("temperature of bagging", "liver", samples, ROWS)
+            audit.fitted("temperature of bagging", samples, ROWS, "liver")
 
 
 def said(threshold: float | None, *disease: float) -> Assessment:
