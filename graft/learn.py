@@ -27,7 +27,7 @@ def train(network: nn.Module, task: Task, plan: Plan, log: Callable[[Row], None]
     `weights` (N,) weigh the training samples, on average by 1.
     """
     key = {
-        "data": _data(task),
+        "data": task.sha256(),
         "start": _digest(tensor.cpu().numpy().tobytes() for tensor in network.state_dict().values()),
         "weights": None if weights is None else weights.tolist(),
         "device": str(next(network.parameters()).device),
@@ -118,7 +118,7 @@ def write(
         "classes": task.domain.classes,
         **({"covariates": list(task.encoding.columns)} if task.encoding.width else {}),
         "preprocessing": task.domain.preprocessing,
-        "data": _data(task),
+        "data": task.sha256(),
         "training": {**plan.training.model_dump(), **plan.recipe.model_dump(), "seed": plan.seed},
         **card,
     })  # fmt: skip
@@ -127,14 +127,6 @@ def write(
 def parent(folder: Path) -> dict[str, str]:
     """How a card names the model that a model comes from."""
     return {"folder": folder.as_posix(), "weights_sha256": sha256(folder / "weights.safetensors")}
-
-
-def _data(task: Task) -> dict[str, str]:
-    return {
-        "domain": task.domain.name,
-        "train_sha256": _digest(task.train.bytes()),
-        "validation_sha256": _digest(task.validation.bytes()),
-    }
 
 
 def _digest(chunks: Iterable[bytes]) -> str:

@@ -30,14 +30,15 @@ def assemble(
     baselines: dict[str, Assessment],
     tuned: Mapping[str, Tuned],
     settings: Evaluate,
-    evidence: Mapping[str, dict],
+    evidence: Mapping[str, object],
     withheld: Assessment | None = None,
 ) -> dict:
     """The whole of metrics.json as plain JSON values, checked: the same keys whatever the parameters.
 
     `pretrained` is None where its weights were learnt elsewhere, so that it knows no class of the source.
     `tuned` has what was fitted on the validation part for each of the models and baselines.
-    `evidence` has the blocks that other stages left, by their names: sources.
+    `evidence` has the blocks that are there already and stand as they are: `checks`, what was looked at for a leak;
+    `hashes` of data and models; `sources`, `learning_curve` and `cross_validation` as their stages left them.
     `withheld` is the chosen model, judged without the covariates that it learnt with.
     """
     confidence, chosen = settings.confidence, choose(models)
@@ -74,7 +75,7 @@ def assemble(
         "ablation": withheld and describe_ablation(models[chosen], withheld, baselines[COVARIATES], confidence),
         "subgroups": subgroups.describe(target, chosen, models[chosen], confidence),
     }
-    metrics = clean(metrics)
+    metrics = clean(metrics) | dict(evidence)
     metrics["sources"] = {**evidence["sources"], "came_true": came_true(evidence["sources"], metrics["models"])}
     metrics["verdict"] = verdict(metrics["transfer_gain"]["transfer"]["test"])  # as rounded, as the reader sees it
     check(metrics)

@@ -1,6 +1,6 @@
 """The training and validation parts of a processed domain, on the device. The test parts are never read here."""
 
-from collections.abc import Iterator
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,10 +28,12 @@ class Samples:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def bytes(self) -> Iterator[bytes]:
-        """The bytes of the images, the labels and the covariates, for a hash of what was learnt from."""
+    def sha256(self) -> str:
+        """SHA-256, in hexadecimal, of the bytes of the images, the labels and the covariates: what was learnt from."""
+        digest = hashlib.sha256()
         for tensor in (self.images, self.labels, *self.known(slice(None))):
-            yield tensor.cpu().numpy().tobytes()
+            digest.update(tensor.cpu().numpy().tobytes())
+        return digest.hexdigest()
 
     def known(self, rows: Tensor | slice) -> tuple[Tensor, ...]:
         """What a network takes beside the images of these rows: their covariates (B, K), or nothing."""
@@ -47,6 +49,11 @@ class Task:
     validation: Samples
     encoding: Encoding = Encoding()
 
+    def sha256(self) -> dict[str, str]:
+        """What a card says of the data that a model learnt from and was validated on."""
+        hashes = {f"{part}_sha256": getattr(self, part).sha256() for part in ("train", "validation")}
+        return {"domain": self.domain.name, **hashes}
+
 
 def read(domain_folder: Path, split_file: Path, device: torch.device, encoding: Encoding | None = None) -> Task:
     """The training and validation parts; a domain's patches fit in memory, so they go to the device once.
@@ -57,10 +64,11 @@ def read(domain_folder: Path, split_file: Path, device: torch.device, encoding: 
     domain = Domain.read(domain_folder)
     parts = split.read(split_file, domain.index)
     encoding = encoding or covariates.fit(domain.clinical(parts["train"]), domain.kinds, domain.name)
-    return Task(domain, *(_part(domain, parts[part], encoding, device) for part in ("train", "validation")), encoding)
+    return Task(domain, *(take(domain, parts[part], encoding, device) for part in ("train", "validation")), encoding)
 
 
-def _part(domain: Domain, rows: np.ndarray, encoding: Encoding, device: torch.device) -> Samples:
+def take(domain: Domain, rows: np.ndarray, encoding: Encoding, device: torch.device) -> Samples:
+    """Some lesions of a domain, whose covariates become numbers by an encoding."""
     index = domain.index.iloc[rows]
     labels = [domain.classes.index(label) for label in index["label"]]
     return Samples(

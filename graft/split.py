@@ -26,7 +26,7 @@ def assign(name: str, index: pd.DataFrame, classes: list[str], rules: Split, see
     or a class lacks patients.
     """
     parts = _given(name, index, rules.external)
-    _check_patients(name, index["patient"], parts)
+    check_patients(f"domains.{name}", index, parts)
     worst = index["label"].map(classes.index).groupby(index["patient"], sort=False).max()
     patients = pd.DataFrame({"part": parts.groupby(index["patient"], sort=False).first(), "label": worst})
     rng = generator(seed, "split", name)
@@ -38,7 +38,7 @@ def assign(name: str, index: pd.DataFrame, classes: list[str], rules: Split, see
             keep = max(1, round(rules.labelled * len(group)))
             patients.loc[rng.permutation(group.index)[keep:], "part"] = ""
     assigned = index["patient"].map(patients["part"])
-    _check_classes(name, index, assigned, classes)
+    check_classes(name, index, assigned, classes)
     return assigned
 
 
@@ -57,7 +57,7 @@ def read(path: Path, index: pd.DataFrame) -> dict[str, np.ndarray]:
         raise InputError(f"{path}: has the part {min(unknown)!r}, expected one of {', '.join(PARTS)}")
     if not samples.is_unique or not samples.isin(index["sample"]).all():
         raise InputError(f"{path}: expected samples from 0 to {len(index) - 1}, each once at most")
-    _check_patients(str(path), index["patient"].to_numpy()[samples], parts)
+    check_patients(str(path), index.iloc[samples], parts)
     for part in PARTS[:3]:
         if not (parts == part).any():
             raise InputError(f"{path}: no sample is in the part {part!r}, expected at least one")
@@ -69,6 +69,34 @@ def write(path: Path, parts: pd.Series) -> None:
     table = parts[parts != ""].rename_axis("sample").rename("part")
     with whole_file(path) as partial:
         table.to_csv(partial, lineterminator="\n")
+
+
+def check_patients(where: str, index: pd.DataFrame, parts: pd.Series) -> None:
+    """Refuse a patient who is in two parts; `parts` (N,) are those of the N rows of the index."""
+    rows = index[["patient", "origin"]].assign(part=np.asarray(parts))
+    several = rows.groupby("patient")["part"].agg(["min", "max"])
+    for patient, (one, other) in several[several["min"] != several["max"]].iterrows():
+        mine = rows[rows["patient"] == patient]
+        origin = [mine["origin"][mine["part"] == part].iloc[0] for part in (one, other)]
+        raise InputError(
+            f"{where}: the patient {patient} is in {one or 'another site'} ({origin[0]}) and in {other} ({origin[1]}), "
+            "expected one part"
+        )
+
+
+def check_classes(name: str, index: pd.DataFrame, parts: pd.Series, classes: list[str]) -> None:
+    """Refuse a part in which a class has no patient."""
+    for part in PARTS:
+        if part == "external" and not (parts == part).any():
+            continue
+        for label in classes:
+            here = index["patient"][(parts == part) & (index["label"] == label)].nunique()
+            if not here:
+                everywhere = index["patient"][index["label"] == label].nunique()
+                raise InputError(
+                    f"domains.{name}: the part {part} has none of the {everywhere} patients with the class {label!r}, "
+                    "expected at least 1"
+                )
 
 
 def _given(name: str, index: pd.DataFrame, external: str | None) -> pd.Series:
@@ -100,25 +128,3 @@ def _draw(name: str, label: str, patients: int, shares: Split, rng: np.random.Ge
     validation = min(max(1, round(shares.validation * patients)), patients - 1 - test)
     counts = (patients - test - validation, validation, test)
     return rng.permutation(np.repeat(["train", "validation", "test"], counts))
-
-
-def _check_patients(where: str, patients: pd.Series | np.ndarray, parts: pd.Series) -> None:
-    """Refuse a patient who is in two parts."""
-    several = parts.groupby(np.asarray(patients)).agg(["min", "max"])
-    for patient, (one, other) in several[several["min"] != several["max"]].iterrows():
-        raise InputError(f"{where}: the patient {patient} is in {one or 'another site'} and in {other}, expected one part")
-
-
-def _check_classes(name: str, index: pd.DataFrame, parts: pd.Series, classes: list[str]) -> None:
-    """Refuse a part in which a class has no patient."""
-    for part in PARTS:
-        if part == "external" and not (parts == part).any():
-            continue
-        for label in classes:
-            here = index["patient"][(parts == part) & (index["label"] == label)].nunique()
-            if not here:
-                everywhere = index["patient"][index["label"] == label].nunique()
-                raise InputError(
-                    f"domains.{name}: the part {part} has none of the {everywhere} patients with the class {label!r}, "
-                    "expected at least 1"
-                )

@@ -3,7 +3,7 @@
 import shutil
 from pathlib import Path
 
-from graft import params
+from graft import audit, params
 from graft.console import run, say
 from graft.files import read_json, whole_file, whole_folder, write_json
 from graft.metrics import COVARIATES, assemble, choose, headline
@@ -13,7 +13,7 @@ from graft.summary import lines
 from graft.tables import plots, predictions
 from graft.tune import tune
 
-METRICS, RANKED = Path("metrics"), Path("metrics/sources.json")
+METRICS = Path("metrics")
 PRETRAINED, BEST = Path("models/pretrained"), Path("models/best")
 MODELS = {
     "scratch": Path("models/finetuned/scratch"),
@@ -21,6 +21,13 @@ MODELS = {
     "regularized": Path("models/regularized"),
     "bagging": Path("models/ensemble/bagging"),
     "boosting": Path("models/ensemble/boosting"),
+}
+PARENTS = {
+    "scratch": None,
+    "transfer": PRETRAINED,
+    "regularized": MODELS["transfer"],
+    "bagging": MODELS["regularized"],
+    "boosting": MODELS["regularized"],
 }
 
 
@@ -33,6 +40,10 @@ def main() -> None:
         Study.read(Path(f"data/processed/{name}"), Path(f"data/splits/{name}.csv"), settings.resamples, seed)
         for name in (source_name, target_name)
     )
+    audited = {"pretrained": audit.Trained(PRETRAINED, None, source.domain, source.rows)}
+    for name, folder in MODELS.items():
+        audited[name] = audit.Trained(folder, PARENTS[name], target.domain, target.rows)
+    checks = read_json(METRICS / "checks.json").get("checks", []) + audit.trained(audited)
     first = load(PRETRAINED, device)
     pretrained = None if "weights" in first.card else source.assess(first)
     models = {name: target.assess(load(folder, device)) for name, folder in MODELS.items()}
@@ -41,9 +52,19 @@ def main() -> None:
     if known := target.assess_covariates_only():
         baselines[COVARIATES] = known
         withheld = target.assess(load(MODELS[choose(models)], device), withhold=True)
-    evidence = {"sources": read_json(RANKED)}
     judged = models | baselines
     tuned = {name: tune(model, target.cases, settings) for name, model in judged.items()}
+    checks += [
+        audit.thresholds(target.domain, target.rows, judged),
+        audit.tuning(target.domain, target.rows, {name: each.fitted_on for name, each in tuned.items()}),
+        audit.choice(target.domain, target.rows, models, choose(models)),
+    ]
+    hashes = {
+        role: audit.hashes(Path(f"data/processed/{name}"), Path(f"data/splits/{name}.csv"))
+        for role, name in (("source", source_name), ("target", target_name))
+    }
+    hashes["models"] = {name: model.card["weights_sha256"] for name, model in audited.items()}
+    evidence = {"checks": checks, "hashes": hashes, "sources": read_json(METRICS / "sources.json")}
     metrics = assemble(source, target, pretrained, models, baselines, tuned, settings, evidence, withheld)
     told = target.cases, target.domain.classes, judged
 

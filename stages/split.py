@@ -14,13 +14,13 @@ def main(name: str) -> None:
     rules, seed = params.read(f"domains.{name}.split", "seed")
     domain = Domain.read(Path("data/processed") / name)
     parts = split.assign(name, domain.index, domain.classes, rules, seed)
-    duplicates.check(domain, parts)
+    pairs = duplicates.check(domain, parts)  # early: nothing shall learn from a domain that leaks
     split.write(Path(f"data/splits/{name}.csv"), parts)
-    report(domain, parts)
+    report(domain, parts, pairs)
 
 
-def report(domain: Domain, parts: pd.Series) -> None:
-    """Say the patients and lesions by part and class, and how many were left out."""
+def report(domain: Domain, parts: pd.Series, pairs: list[duplicates.Pair]) -> None:
+    """Say the patients and lesions by part and class, how many were left out, and which images are there twice."""
     say(f"{domain.name:12}" + "".join(f"{label:>28}" for label in (*domain.classes, "all")))
     for part in (*PARTS, ""):
         rows = domain.index[parts == part]
@@ -28,6 +28,11 @@ def report(domain: Domain, parts: pd.Series) -> None:
             cells = (*(rows[rows["label"] == label] for label in domain.classes), rows)
             counts = (f"{cell['patient'].nunique()} patients, {len(cell)} lesions" for cell in cells)
             say(f"{part or 'label unused':12}" + "".join(f"{count:>28}" for count in counts))
+    if pairs:
+        patient = domain.index["patient"]
+        others = sum(patient[pair.one] != patient[pair.other] for pair in pairs)
+        count = f"{len(pairs)} pairs of images are the same picture within a part"
+        say(f"{domain.name}: {count}, {others} of them of two patients")
 
 
 if __name__ == "__main__":

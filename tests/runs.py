@@ -223,12 +223,11 @@ def stacks(predictions: pd.DataFrame, classes: list[str]) -> dict[str, pd.DataFr
 
         tables = {"roc": curves.roc(labels, p), "precision_recall": curves.precision_recall(labels, p)}
         tables["calibration"] = pd.concat([
-            curves.calibration(labels, p**power / (p**power).sum(1, keepdims=True)).assign(calibration=kind)
+            curves.calibration(labels, p**power / (p**power).sum(1, keepdims=True), rows["sample"].to_numpy(), 0.95).assign(
+                calibration=kind
+            )
             for kind, power in (("none", 1.0), ("temperature", 0.6), ("isotonic", 0.8))
         ])  # fmt: skip
-        observed = tables["calibration"]["observed"]
-        ends = {"low": (observed - 0.2).clip(0), "high": (observed + 0.2).clip(upper=1)}
-        tables["calibration"] = tables["calibration"].assign(**ends)
         tables["decision"] = pd.DataFrame({"threshold": at, "net_benefit": benefit(p[:, -1:] >= at)})
         for kind, found in tables.items():
             made[kind].append(found.assign(part=name, model=known))

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 
-from graft import duplicates
+from graft import fingerprints
 from graft.console import say
 from graft.domain import Domain, Grid
 from graft.files import InputError
@@ -72,7 +72,7 @@ def read(
     if key == PUBLISHED_KEY:
         say(f"{name}: {privacy.key_variable} is not set, so pseudonyms are made with a key that everybody knows")
     domain.index["patient"] = [pseudonym(patient, key) for patient in domain.index["patient"]]
-    domain.index["hash"] = duplicates.hashes(domain.images)
+    domain.index["hash"] = fingerprints.hashes(domain.images)
     return domain
 
 

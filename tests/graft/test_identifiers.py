@@ -34,7 +34,8 @@ def project(tmp_path, monkeypatch, write_series) -> Path:
             made.InstitutionName, made.ReferringPhysicianName = "Saint Megaphone Infirmary", "Bellowing^Doctor"
             made.StudyDescription, made.AccessionNumber = "Follow-up of Mr Thunderclap", f"ACC{number:07}"
             made.SeriesInstanceUID = f"2.25.9999{number}"
-            made.RescaleIntercept = -1024 + 10 * number  # no two patients look the same
+            pixels = np.frombuffer(made.PixelData, "<i2")
+            made.PixelData = np.roll(pixels, 17 * number).tobytes()  # no two patients look the same
 
         folder = f"{name.replace('^', ' ')}/CT"
         write_series(tmp_path / "raw" / folder, change=loud)

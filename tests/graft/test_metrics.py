@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from graft.checks import passed
 from graft.domain import Domain
 from graft.files import InputError
 from graft.judge import Cases
@@ -28,6 +29,12 @@ RANKED = {
     "ranking": [{"source": "lung", "logme": -0.5, "h_score": 0.4}, {"source": "random", "logme": -0.7, "h_score": 0.5}],
 }
 NAMES = ("scratch", "transfer", "regularized", "bagging", "boosting")
+HASHES = dict.fromkeys(("images", "index", "split"), "0" * 64)
+EVIDENCE = {
+    "checks": [passed("patients", "liver", "30 patients in 4 parts", "none in two parts")],
+    "hashes": {"source": HASHES, "target": HASHES, "models": dict.fromkeys(("pretrained", *NAMES), "0" * 64)},
+    "sources": RANKED,
+}
 
 
 class Fake:
@@ -67,8 +74,7 @@ def evaluated(classes: list[str], external: bool = True, noise: float = 4) -> tu
     source = study(["benign", "malignant"], "lung", external)
     pretrained = source.assess(Fake(["benign", "malignant"], 2, 9))
     tuned = {name: tune(model, target.cases, SETTINGS) for name, model in (models | baselines).items()}
-    evidence = {"sources": RANKED}
-    return assemble(source, target, pretrained, models, baselines, tuned, SETTINGS, evidence), target, models | baselines
+    return assemble(source, target, pretrained, models, baselines, tuned, SETTINGS, EVIDENCE), target, models | baselines
 
 
 @pytest.fixture(scope="module")
@@ -294,6 +300,6 @@ def test_a_part_without_a_class_has_no_gain_and_passes_the_schema():
     models = {name: target.assess(Fake(["benign", "malignant"], 4, seed)) for seed, name in enumerate(NAMES)}
     baselines = {"majority": target.assess_majority(), "size_alone": target.assess_size_alone()}
     tuned = {name: tune(model, target.cases, SETTINGS) for name, model in (models | baselines).items()}
-    found = assemble(target, target, None, models, baselines, tuned, SETTINGS, {"sources": RANKED})["transfer_gain"]["bagging"]["external"]
+    found = assemble(target, target, None, models, baselines, tuned, SETTINGS, EVIDENCE)["transfer_gain"]["bagging"]["external"]
     assert found["left_out"] == 100 and found["delong"] == {"low": None, "high": None, "p": None}
     assert {found[key] for key in ("value", "p", "p_holm", "non_inferior", "patients_needed")} == {None}

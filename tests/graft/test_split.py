@@ -92,7 +92,7 @@ def test_the_external_site_must_be_there_and_hold_every_class():
 def test_a_patient_of_two_sites_of_which_one_is_external_is_refused():
     index = make_index(lesions=2)
     index.loc[[0, 15], "site"] = "site-b"
-    with pytest.raises(InputError, match="the patient b0 is in another site and in external"):
+    with pytest.raises(InputError, match=r"the patient b0 is in another site \(row b0\) and in external \(row b0\)"):
         divide(index, external="site-b")
 
 
@@ -140,7 +140,7 @@ def test_it_is_read_as_the_rows_of_each_part(tmp_path):
         ("sample,part\n0,train\n1,validation\n4,test\n", "expected samples from 0 to 3, each once"),
         ("sample,part\n0,train\n0,train\n1,validation\n", "expected samples from 0 to 3, each once"),
         ("sample,part\n0,train\n1,val\n", "has the part 'val', expected one of train, validation, test, external"),
-        ("sample,part\n0,train\n2,test\n", "the patient b0 is in test and in train"),
+        ("sample,part\n0,train\n2,test\n", r"the patient b0 is in test \(row b0\) and in train \(row b0\)"),
         ("sample,part\n0,train\n1,test\n", "no sample is in the part 'validation'"),
         ("sample,group\n0,train\n", "cannot be read, expected the columns sample, part"),
         ("sample,part\nzero,train\n", "cannot be read"),

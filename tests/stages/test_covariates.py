@@ -15,6 +15,7 @@ from ruamel.yaml import YAML
 from graft.files import InputError
 from graft.metrics import check
 from graft.split import TESTS
+from stages import check as look_for_leaks
 from stages import ensemble, evaluate, finetune, preprocess, pretrain, regularize, sources, split
 
 ROOT = Path(__file__).parents[2]
@@ -36,7 +37,7 @@ def lay_out(name: str, rng: np.random.Generator) -> None:
             label, found = (("benign", "cyst"), ("malignant", "tumour"))[number % 2]
             site = "site-b" if number % 6 < 2 else "site-a"
             known = ("" if number % 5 == 0 else int(rng.integers(40, 80)), found, f"Jane Doe, visit {number % 3}")
-            table.writerow((f"p{number}", f"{number}.nii.gz", label, 5, 5, 5, site, 5 + number % 3, *known))
+            table.writerow((f"{name} p{number}", f"{number}.nii.gz", label, 5, 5, 5, site, 5 + number % 3, *known))
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +64,7 @@ def finished(tmp_path_factory) -> tuple[Path, str]:
             lay_out(name, rng)
             preprocess.main(name)
             split.main(name)
+        look_for_leaks.main()
         pretrain.main()
         sources.main()
         for init in ("transfer", "scratch"):
@@ -165,9 +167,9 @@ def test_without_covariates_the_same_keys_hold_nothing(project):
     Path("params.yaml").write_text(text.replace("covariates:", "covariates: {}"))
     for stage, *word in ((preprocess, "liver"), (split, "liver"), (finetune, "transfer"), (finetune, "scratch")):
         stage.main(*word)
-    for folder in ("regularized", "ensemble/bagging", "ensemble/boosting"):
-        shutil.rmtree(Path("models") / folder)
-        shutil.copytree("models/finetuned/transfer", Path("models") / folder)
+    regularize.main()
+    for method in ("bagging", "boosting"):
+        ensemble.main(method)
     evaluate.main()
     found = metrics(project)
     assert found["ablation"] is None and found["baselines"]["covariates_only"] is None

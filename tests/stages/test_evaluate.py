@@ -1,5 +1,6 @@
 """The stage on real files: weights, images, splits."""
 
+import hashlib
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -9,9 +10,9 @@ import pandas as pd
 import pytest
 import torch
 
-from graft import model
+from graft import checks, learn, model, samples, split
 from graft.domain import Domain, write
-from graft.files import InputError
+from graft.files import InputError, write_json
 from graft.networks import build
 from stages import evaluate
 
@@ -33,7 +34,7 @@ def lay_out(name: str, sites: bool) -> None:
     index = pd.DataFrame({
         "sample": np.arange(48), "patient": [f"p{i:02}" for i in patient], "label": np.array(CLASSES)[patient // 4 % 2],
         "site": "", "split": "", "origin": "", "size": random.uniform(5, 30, 48),
-        "hash": "",
+        "hash": [f"{name} {i}" for i in range(48)],
     })  # fmt: skip
     write(Path("data/processed") / name, Domain(name, random.random((48, 1, *PATCH)), index, CLASSES, {}))
     split = Path(f"data/splits/{name}.csv")
@@ -42,9 +43,19 @@ def lay_out(name: str, sites: bool) -> None:
 
 
 def leave_model(folder: Path, seed: int, classes: list[str] = CLASSES) -> None:
+    """A network of random weights, whose card says that it learnt from the data that lies here."""
     folder.mkdir(parents=True, exist_ok=True)
     shape = {"name": "resnet", "patch": PATCH, "channels": 1, "classes": len(classes), "width": 8}
-    model.save(folder, [build(**shape, seed=seed)], {"architecture": shape, "classes": classes, "stage": folder.name})
+    card = {"architecture": shape, "classes": classes, "stage": folder.name}
+    parent, name = evaluate.PARENTS.get(folder.name), "lung" if folder == evaluate.PRETRAINED else "liver"
+    task = samples.read(Path("data/processed") / name, Path(f"data/splits/{name}.csv"), torch.device("cpu"))
+    card |= {"data": task.sha256(), "parent": parent and learn.parent(parent)}
+    model.save(folder, [build(**shape, seed=seed)], card)
+
+
+def leave_models() -> None:
+    for seed, folder in enumerate([evaluate.PRETRAINED, *evaluate.MODELS.values()]):
+        leave_model(folder, seed)
 
 
 @pytest.fixture
@@ -54,10 +65,10 @@ def project(tmp_path, monkeypatch):
     (tmp_path / "params.yaml").write_text(params, encoding="utf-8")
     for name in ("lung", "liver"):
         lay_out(name, sites=True)
-    for seed, folder in enumerate([evaluate.PRETRAINED, *evaluate.MODELS.values()]):
-        leave_model(folder, seed)
-    evaluate.RANKED.parent.mkdir()
-    evaluate.RANKED.write_text(json.dumps(RANKED))
+    leave_models()
+    Path("metrics").mkdir()
+    write_json(Path("metrics/checks.json"), checks.document([checks.passed("patients", "liver", "24 patients", "none")]))
+    write_json(Path("metrics/sources.json"), RANKED)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # images this small are predicted in a tenth of the time on a busy machine
     yield tmp_path
@@ -117,6 +128,7 @@ def test_what_a_domain_keeps_beside_its_images_makes_groups_and_is_not_learnt_fr
 def test_without_a_held_out_site(project):
     for name in ("lung", "liver"):
         lay_out(name, sites=False)
+    leave_models()
     evaluate.main()
     metrics = json.loads(Path(OUTS[0]).read_text())
     assert metrics["models"]["scratch"]["external"] is None and metrics["source"]["pretrained"]["external"] is None
@@ -154,3 +166,27 @@ def test_a_split_without_a_test_part_is_one_line(project):
     Path("data/splits/liver.csv").write_text("sample,part\n0,train\n4,validation\n")
     with pytest.raises(InputError, match=r"liver.csv: no sample is in the part 'test'"):
         evaluate.main()
+
+
+def test_a_model_that_learnt_on_a_test_part_is_one_line_before_any_score(project):
+    folder = evaluate.MODELS["regularized"]
+    domain = Domain.read(Path("data/processed/liver"))
+    rows = split.read(Path("data/splits/liver.csv"), domain.index)
+    both = np.sort(np.concatenate([rows["train"], rows["test"]]))
+    card = json.loads((folder / "card.json").read_text())
+    card["data"]["train_sha256"] = samples.take(domain, both, samples.Encoding(), torch.device("cpu")).sha256()
+    (folder / "card.json").write_text(json.dumps(card))
+    with pytest.raises(InputError, match="^models/regularized/card.json: learnt on train and test, expected the part train of liver"):
+        evaluate.main()
+    assert not Path("metrics/metrics.json").exists()
+
+
+def test_what_was_looked_at_and_the_hashes_are_in_the_metrics(project):
+    evaluate.main()
+    found = json.loads(Path(OUTS[0]).read_text())
+    assert found["checks"][0] == checks.passed("patients", "liver", "24 patients", "none")
+    assert [row["name"] for row in found["checks"][-2:]] == ["tuning", "choice"]
+    split_file = Path("data/splits/liver.csv").read_bytes()
+    assert found["hashes"]["target"]["split"] == hashlib.sha256(split_file).hexdigest()
+    weights = (evaluate.MODELS["boosting"] / "weights.safetensors").read_bytes()
+    assert found["hashes"]["models"]["boosting"] == hashlib.sha256(weights).hexdigest()

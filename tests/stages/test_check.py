@@ -1,0 +1,148 @@
+"""The stage on real files, and what it leaves where there is a leak: nothing."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from graft import checks, domain, fingerprints
+from graft.domain import Domain
+from graft.files import InputError
+from stages import check, split
+
+ROOT = Path(__file__).parents[2]
+CLASSES = ["benign", "malignant"]
+ABOUT = {"patch": [8, 8, 8], "spacing": None, "window": [0, 1], "intensity": "window", "size": "voxels"}
+
+
+def lay_out(name: str) -> None:
+    """A processed domain of 40 patients with a lesion each, of two sites, and its split."""
+    count, random = np.arange(40), np.random.default_rng(len(name))
+    images = random.random((40, 1, 8, 8, 8)).astype(np.float16)
+    index = pd.DataFrame({
+        "sample": count, "patient": [f"{name}{i:02}" for i in count], "label": np.array(CLASSES)[count % 2],
+        "site": np.where(count // 2 % 4 == 0, "site-b", "site-a"), "split": "",
+        "origin": [f"manifest.csv:{i + 2}" for i in count], "size": 5.0, "hash": fingerprints.hashes(images),
+    })  # fmt: skip
+    domain.write(Path("data/processed") / name, Domain(name, images, index, CLASSES, ABOUT))
+    split.main(name)
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "params.yaml").write_bytes((ROOT / "params.yaml").read_bytes())
+    for name in ("lung", "liver"):
+        lay_out(name)
+    return tmp_path
+
+
+def rows_of(name: str, part: str) -> list[int]:
+    return pd.read_csv(f"data/splits/{name}.csv").query("part == @part")["sample"].tolist()
+
+
+def put_image(name: str, row: int, image: np.ndarray) -> None:
+    """Replace an image, as if the raw data had held it."""
+    made = Domain.read(Path("data/processed") / name)
+    images = np.array(made.images)
+    images[row] = image
+    index = made.index.assign(hash=fingerprints.hashes(images))
+    domain.write(Path("data/processed") / name, Domain(name, images, index, CLASSES, ABOUT))
+
+
+def image_of(name: str, row: int) -> np.ndarray:
+    return np.array(Domain.read(Path("data/processed") / name).images[row])
+
+
+def edit(path: str, column: str, row: int, value: str) -> None:
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    table.loc[table["sample"] == str(row), column] = value
+    table.to_csv(path, index=False)
+
+
+def in_two_parts() -> str:
+    tests, learns = rows_of("liver", "test")[0], rows_of("liver", "train")[0]
+    edit("data/processed/liver/index.csv", "patient", tests, f"liver{learns:02}")
+    return rf"the patient liver{learns:02} is in test \(manifest.csv:{tests + 2}\) and in train"
+
+
+def in_two_domains() -> str:
+    edit("data/processed/liver/index.csv", "patient", rows_of("liver", "test")[0], f"lung{rows_of('lung', 'train')[0]:02}")
+    return "1 patient of lung in train or validation would judge a model on liver: manifest.csv:"
+
+
+def an_image_twice() -> str:
+    put_image("liver", rows_of("liver", "external")[0], image_of("liver", rows_of("liver", "train")[0]))
+    return r"1 pairs of images are the same picture in two parts of the split: .*, identical"
+
+
+def a_mirrored_image_in_two_domains() -> str:
+    put_image("liver", rows_of("liver", "test")[0], image_of("lung", rows_of("lung", "train")[0])[:, :, ::-1])
+    return "1 image of lung in train or validation would judge a model on liver: .*, mirrored"
+
+
+def a_site_in_train() -> str:
+    edit("data/splits/liver.csv", "part", rows_of("liver", "external")[0], "train")
+    return r"wrong side of the external site 'site-b': manifest.csv:\d+ \(train\) of site-b"
+
+
+def an_official_test_sample_in_train() -> str:
+    table = pd.read_csv("data/processed/liver/index.csv", dtype=str, keep_default_na=False)
+    parts = pd.read_csv("data/splits/liver.csv").set_index("sample")["part"]
+    table["split"] = parts.reindex(range(40)).to_numpy()
+    table.to_csv("data/processed/liver/index.csv", index=False)
+    edit("data/splits/liver.csv", "part", rows_of("liver", "test")[0], "train")
+    return r"left the part that the data gives: manifest.csv:\d+ \(train\), given test"
+
+
+def a_fitted_normalisation() -> str:
+    path = Path("data/processed/liver/domain.json")
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"mean": 0.5}))
+    return "domain.json has mean, of which nobody knows what it was fitted on"
+
+
+LEAKS = [
+    in_two_parts, in_two_domains, an_image_twice, a_mirrored_image_in_two_domains, a_site_in_train,
+    an_official_test_sample_in_train, a_fitted_normalisation,
+]  # fmt: skip
+
+
+def test_a_clean_cohort_passes_with_the_same_bytes_twice(project, capsys):
+    check.main()
+    first = check.REPORT.read_bytes(), check.GATE.read_bytes()
+    check.main()
+    assert (check.REPORT.read_bytes(), check.GATE.read_bytes()) == first
+    found = json.loads(first[0])
+    assert checks.document(found["checks"]) == found and len(found["checks"]) == 2 * 7 + 2
+    assert "lung and liver: patients across: " in capsys.readouterr().out
+
+
+def test_the_gate_is_the_same_whatever_was_counted(project):
+    check.main()
+    gate, report = check.GATE.read_bytes(), check.REPORT.read_bytes()
+    text = Path("params.yaml").read_text(encoding="utf-8")
+    Path("params.yaml").write_text(text.replace("labelled: 1.0", "labelled: 0.5"), encoding="utf-8")
+    split.main("liver")
+    split.main("lung")
+    check.main()
+    assert check.GATE.read_bytes() == gate and check.REPORT.read_bytes() != report
+
+
+@pytest.mark.parametrize("plant", LEAKS)
+def test_a_leak_is_one_line_and_closes_the_gate(project, plant):
+    check.main()
+    before = check.REPORT.read_bytes()
+    expected = plant()
+    with pytest.raises(InputError, match=expected) as caught:
+        check.main()
+    assert "\n" not in str(caught.value) and "expected" in str(caught.value)
+    assert not check.GATE.exists() and check.REPORT.read_bytes() == before
+
+
+def test_it_imports_no_torch():
+    code = "import sys; from stages import check; print('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True).stdout == "False\n"
