@@ -14,12 +14,13 @@ FILLED = 0.1  # share of pixels off the commonest value, below which a shape on 
 # black, 4.7 million were within 6 bits; where FILLED held none of these correlated by more than 0.991.
 BITS = 6  # of 64, by which two hashes may differ
 CORRELATION = 0.995  # of the pixels, from which two planes are one
-# Volumes, in all eight mirror images: of 299,000 pairs of phantom lesions of different patients the nearest correlated by
+# Volumes, in all eight mirror images: of 299,000 pairs of phantom lesions of two patients the nearest correlated by
 # 0.746, of 218,000 pairs of patches of one chest CT, in three windows, by 0.863. Copies brighter by 10 %, blurred by a
 # voxel or by way of 80 % of the size came to 0.978 or more, with noise of 0.03 of the window to 0.938.
 # Shapes on an empty ground, noisy or not, are all alike so: 37,600 of 280,000 pairs of LIDC nodules, cut out on black.
-# Their voxels where the shapes lie correlated by no more than 0.964; those of copies brighter or in 8 bits by 0.999, with
-# noise of 0.02 of the window by 0.991, blurred by half a voxel by 0.978. By a voxel, or by way of 80 %, most fell below.
+# Their voxels where the shapes lie correlated by no more than 0.964; those of copies brighter or in 8 bits by 0.999,
+# with noise of 0.02 of the window by 0.991, blurred by half a voxel by 0.978. By a voxel, or by way of 80 %, most fell
+# below.
 FREQUENCIES = 8  # of the DCT along each axis, the lowest
 EXPONENT = 1.5  # of the frequency, by which an image's coarse brightness gives way to its detail
 COARSE = 0.92  # correlation of the roots of these coefficients, up to its sign, from which two volumes are one
@@ -57,7 +58,7 @@ def near_planes(codes: list[str], planes: list[np.ndarray]) -> Iterator[Near]:
 
 
 def near_volumes(volumes: list[np.ndarray]) -> Iterator[Near]:
-    """The pairs one < other of volumes (C, X, Y, Z) of one size that are one picture, turned round or light for dark."""
+    """The pairs one < other of volumes (C, X, Y, Z) of one size that are one picture, mirrored or light for dark."""
     boxes = [_content(volume) for volume in volumes]
     kept = [number for number, box in enumerate(boxes) if box is not None]
     spectra, signs = _spectra([volumes[number] for number in kept])
