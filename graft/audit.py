@@ -1,4 +1,4 @@
-"""What trained models say of themselves, held against the data as it is: nobody learnt, stopped or chose on a test part.
+"""What trained models say of themselves, held against the data: nobody learnt, stopped or chose on a test part.
 
 A finding raises InputError; else each check leaves a row, as those of `graft.leaks` do.
 """
@@ -44,7 +44,9 @@ class Trained:
 
 
 def trained(models: Mapping[str, Trained]) -> list[Row]:
-    """Hold the cards of models, by name, against the parts of their domain; those with weights from elsewhere learnt nothing.
+    """Hold the cards of models, by name, against the parts of their domain.
+
+    Models with weights from elsewhere have learnt nothing of it.
 
     Raises InputError with the card that says something else than the data does.
     """
@@ -65,27 +67,31 @@ def fitted(name: str, fitted_on: Sequence[int], rows: Mapping[str, np.ndarray], 
     """
     wanted, found = set(rows["validation"].tolist()), set(np.asarray(fitted_on).tolist())
     if wanted != found:
-        parts = [f"{len(found & set(mine.tolist()))} of {part}" for part, mine in rows.items() if found & set(mine.tolist())]
+        shared = {part: len(found & set(mine.tolist())) for part, mine in rows.items()}
+        parts = [f"{number} of {part}" for part, number in shared.items() if number]
         others = len(found.difference(*(mine.tolist() for mine in rows.values())))
         told = ", ".join([*parts, *([f"{others} of no part"] if others else [])]) or "none"
         raise InputError(
-            f"domains.{domain}: {name} was fitted on {count(len(found), 'sample')} ({told}), expected the {len(wanted)} of "
+            f"domains.{domain}: {name} was fitted on {count(len(found), 'sample')} ({told}), expected the "
+            f"{len(wanted)} of "
             "the part validation and no other"
         )
 
 
 def thresholds(domain: Domain, rows: Mapping[str, np.ndarray], assessments: Mapping[str, Assessment]) -> Row:
-    """A row on thresholds, each chosen anew from the validation part; raises InputError where one comes out otherwise."""
+    """A row on thresholds, each chosen anew from the validation part; raises InputError where one differs."""
     labels = codes(domain.index.iloc[rows["validation"]], domain.classes)
     for name, assessment in assessments.items():
         fitted(f"the threshold of {name}", assessment.fitted_on, rows, domain.name)
         expected = choose_threshold(labels, assessment.probabilities["validation"])
         if assessment.threshold != expected:
             raise InputError(
-                f"domains.{domain.name}: the threshold of {name} is {assessment.threshold}, expected {expected}, as the "
+                f"domains.{domain.name}: the threshold of {name} is {assessment.threshold}, expected "
+                f"{expected}, as the "
                 "validation part alone gives"
             )
-    return passed("thresholds", domain.name, ", ".join(assessments), "each the one that the validation part alone gives")
+    found = "each the one that the validation part alone gives"
+    return passed("thresholds", domain.name, ", ".join(assessments), found)
 
 
 def tuning(domain: Domain, rows: Mapping[str, np.ndarray], tuned: Mapping[str, Mapping[str, Sequence[int]]]) -> Row:
@@ -99,14 +105,15 @@ def tuning(domain: Domain, rows: Mapping[str, np.ndarray], tuned: Mapping[str, M
 
 
 def choice(domain: Domain, rows: Mapping[str, np.ndarray], models: Mapping[str, Assessment], chosen: str) -> Row:
-    """A row on the model that was chosen; raises InputError where another has a lower log loss on the validation part."""
+    """A row on the model that was chosen; raises InputError where another has a lower validation log loss."""
     labels = codes(domain.index.iloc[rows["validation"]], domain.classes)
     told = {name: assessment.probabilities["validation"] for name, assessment in models.items()}
     losses = {name: _log_loss(labels, probabilities) for name, probabilities in told.items()}
     best = min(losses, key=losses.get)
     if losses[chosen] > losses[best] + LOSS_TOLERANCE:
         raise InputError(
-            f"domains.{domain.name}: the chosen model is {chosen} with a log loss of {losses[chosen]:.6f} on the validation "
+            f"domains.{domain.name}: the chosen model is {chosen} with a log loss of {losses[chosen]:.6f} on "
+            "the validation "
             f"part, expected {best} with {losses[best]:.6f}, the lowest"
         )
     found = f"{chosen}, {losses[chosen]:.4f}, the lowest"
@@ -130,7 +137,8 @@ def _learnt(models: Mapping[str, Trained]) -> list[Row]:
     for model in models.values():
         _check_encoding(model)
     columns = one.card.get("covariates", ())
-    found = f"{count(len(columns), 'covariate')}, encoded as the training part alone gives" if columns else "no covariates"
+    known = f"{count(len(columns), 'covariate')}, encoded as the training part alone gives"
+    found = known if columns else "no covariates"
     return [*rows, passed("encoding", one.domain.name, names, found)]
 
 
@@ -139,7 +147,8 @@ def _check_data(model: Trained, part: str) -> None:
     if said.get("domain") != model.domain.name:
         raise InputError(f"{model.name}: learnt from the domain {said.get('domain')!r}, expected {model.domain.name!r}")
     if said.get(f"{part}_sha256") != _digest(model, part):
-        others = [parts for size in range(1, len(PARTS) + 1) for parts in combinations(model.rows, size) if parts != (part,)]
+        some = (parts for size in range(1, len(PARTS) + 1) for parts in combinations(model.rows, size))
+        others = (parts for parts in some if parts != (part,))
         match = next((parts for parts in others if _digest(model, *parts) == said.get(f"{part}_sha256")), None)
         found = " and ".join(match) if match else "other data than these parts hold now"
         raise InputError(
@@ -160,7 +169,8 @@ def _check_encoding(model: Trained) -> None:
     if wrong := [column for column in found if column not in expected] or [c for c in expected if c not in found]:
         names = first(column["name"] for column in wrong)
         raise InputError(
-            f"{model.name}: {names} not encoded as the training part of {domain.name} gives, expected means, deviations and "
+            f"{model.name}: {names} not encoded as the training part of {domain.name} gives, expected means, "
+            "deviations and "
             "categories of that part alone"
         )
 
@@ -170,10 +180,12 @@ def _check_parent(model: Trained) -> None:
     folder, digest = said.get("folder"), said.get("weights_sha256")
     expected = model.parent and model.parent.as_posix()
     if folder != expected:
-        raise InputError(f"{model.name}: comes from {folder or 'no other model'}, expected {expected or 'no other model'}")
+        none = "no other model"
+        raise InputError(f"{model.name}: comes from {folder or none}, expected {expected or none}")
     if model.parent and digest != (now := sha256(model.parent / "weights.safetensors")):
         raise InputError(
-            f"{model.name}: comes from weights {str(digest)[:12]} of {folder}, expected {now[:12]}, as they are there now"
+            f"{model.name}: comes from weights {str(digest)[:12]} of {folder}, expected {now[:12]}, as they "
+            "are there now"
         )
 
 

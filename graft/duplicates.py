@@ -36,7 +36,8 @@ def check(domain: Domain, parts: pd.Series) -> list[Pair]:
         where = [f"{name} ({place})" for name, place in zip(origin, part)]
         raise InputError(
             f"domains.{domain.name}: {len(across)} pairs of images are the same picture in two parts of the split: "
-            f"{tell(across, where, where)}; expected each in one part: give both images of a pair one patient, or remove one"
+            f"{tell(across, where, where)}; expected each in one part: give both images of a pair one "
+            "patient, or remove one"
         )
     return pairs
 

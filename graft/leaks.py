@@ -79,7 +79,8 @@ def across(source: Cohort, target: Cohort) -> list[Row]:
         pairs = [(ours.index[ours == patient][0], theirs.index[theirs == patient][0]) for patient in both]
         told = first(f"{places[one]} and {others[other]}" for one, other in pairs)
         raise InputError(
-            f"domains.{names}: {count(len(both), 'patient')} of {said} would judge a model on {target.domain.name}: {told}; "
+            f"domains.{names}: {count(len(both), 'patient')} of {said} would judge a model on "
+            f"{target.domain.name}: {told}; "
             "expected other patients there (give two people who share a number names of their own)"
         )
     if pairs := duplicates.between(source.domain, learnt, target.domain, judged):
@@ -117,7 +118,8 @@ def _given(cohort: Cohort) -> Row:
     if (moved := own & ~allowed).any():
         told = first(f"{place}, given {split}" for place, split in zip(np.array(cohort.where())[moved], given[moved]))
         raise InputError(
-            f"domains.{name}: {count(moved.sum(), 'lesion')} left the part that the data gives: {told}; expected the given split"
+            f"domains.{name}: {count(moved.sum(), 'lesion')} left the part that the data gives: {told}; "
+            "expected the given split"
         )
     found = "each in the part that it came with" if own.any() else "no split came with the data"
     return passed("given split", name, f"{count(own.sum(), 'lesion')} with a given split", found)
@@ -133,7 +135,8 @@ def _external(cohort: Cohort) -> Row:
     if wrong.any():
         places = first(f"{place} of {of}" for place, of in zip(np.array(cohort.where())[wrong], index["site"][wrong]))
         raise InputError(
-            f"domains.{name}: {count(wrong.sum(), 'lesion')} on the wrong side of the external site {site!r}: {places}; expected "
+            f"domains.{name}: {count(wrong.sum(), 'lesion')} on the wrong side of the external site {site!r}: "
+            f"{places}; expected "
             "all of that site in the part external and nobody else"
         )
     found = f"all of {site} in the part external, none elsewhere"
@@ -152,9 +155,11 @@ def _drawn(cohort: Cohort, seed: int) -> Row:
     domain = cohort.domain
     drawn = split.assign(domain.name, domain.index, domain.classes, cohort.rules, seed)
     if (moved := drawn != cohort.parts).any():
-        told = first(f"{place}, drawn {part or 'unused'}" for place, part in zip(np.array(cohort.where())[moved], drawn[moved]))
+        places = zip(np.array(cohort.where())[moved], drawn[moved])
+        told = first(f"{place}, drawn {part or 'unused'}" for place, part in places)
         raise InputError(
-            f"domains.{domain.name}: {count(moved.sum(), 'lesion')} not in the part that the rules and the seed draw: {told}; "
+            f"domains.{domain.name}: {count(moved.sum(), 'lesion')} not in the part that the rules and the "
+            f"seed draw: {told}; "
             "expected the split as the stage split leaves it"
         )
     unused = int((cohort.parts == "").sum())
@@ -167,7 +172,8 @@ def _normalised(cohort: Cohort) -> Row:
     about, name = cohort.domain.preprocessing, cohort.domain.name
     if unknown := sorted(set(about) - ABOUT):
         raise InputError(
-            f"domains.{name}: domain.json has {', '.join(unknown)}, of which nobody knows what it was fitted on; expected "
+            f"domains.{name}: domain.json has {', '.join(unknown)}, of which nobody knows what it was fitted "
+            "on; expected "
             f"{', '.join(sorted(ABOUT))} alone"
         )
     if about.get("intensity") not in NORMALISED or len(about.get("window", ())) != 2:
