@@ -1,4 +1,4 @@
-"""The training and validation parts of a processed domain, on the device. The test parts are never read here."""
+"""What a network learns from and validates on, on the device. No other part of the domain is read here."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -56,8 +56,19 @@ def read(domain_folder: Path, split_file: Path, device: torch.device, encoding: 
     """
     domain = Domain.read(domain_folder)
     parts = split.read(split_file, domain.index)
-    encoding = encoding or covariates.fit(domain.clinical(parts["train"]), domain.kinds, domain.name)
-    return Task(domain, *(_part(domain, parts[part], encoding, device) for part in ("train", "validation")), encoding)
+    return pick(domain, parts["train"], parts["validation"], device, encoding)
+
+
+def pick(
+    domain: Domain,
+    train: np.ndarray,
+    validation: np.ndarray,
+    device: torch.device,
+    encoding: Encoding | None = None,
+) -> Task:
+    """The task of these rows of a domain's index; `encoding` as for `read`."""
+    encoding = encoding or covariates.fit(domain.clinical(train), domain.kinds, domain.name)
+    return Task(domain, *(_part(domain, rows, encoding, device) for rows in (train, validation)), encoding)
 
 
 def _part(domain: Domain, rows: np.ndarray, encoding: Encoding, device: torch.device) -> Samples:
