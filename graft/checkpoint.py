@@ -25,8 +25,7 @@ class Checkpoint:
     """
 
     def __init__(self, stage: str, key: object) -> None:
-        text = json.dumps([key, _code()], sort_keys=True, default=str)
-        self.path = FOLDER / stage / f"{hashlib.sha256(text.encode()).hexdigest()[:24]}.safetensors"
+        self.path = FOLDER / stage / f"{digest(key)}.safetensors"
         self._saved = time.monotonic()
 
     def load(self) -> tuple[dict[str, Tensor], dict] | None:
@@ -52,6 +51,12 @@ class Checkpoint:
 def clear(stage: str) -> None:
     """Forget the checkpoints of a stage whose outs are in place."""
     shutil.rmtree(FOLDER / stage, ignore_errors=True)
+
+
+def digest(key: object) -> str:
+    """A name for what `key` decides, with the code of graft that is loaded."""
+    text = json.dumps([key, _code()], sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:24]
 
 
 def _code() -> dict[str, str]:

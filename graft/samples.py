@@ -68,10 +68,10 @@ def pick(
 ) -> Task:
     """The task of these rows of a domain's index; `encoding` as for `read`."""
     encoding = encoding or covariates.fit(domain.clinical(train), domain.kinds, domain.name)
-    return Task(domain, *(_part(domain, rows, encoding, device) for rows in (train, validation)), encoding)
+    return Task(domain, *(part(domain, rows, encoding, device) for rows in (train, validation)), encoding)
 
 
-def _part(domain: Domain, rows: np.ndarray, encoding: Encoding, device: torch.device) -> Samples:
+def part(domain: Domain, rows: np.ndarray, encoding: Encoding, device: torch.device) -> Samples:
     index = domain.index.iloc[rows]
     labels = [domain.classes.index(label) for label in index["label"]]
     return Samples(
