@@ -3,8 +3,8 @@
 import hashlib
 import json
 import shutil
-import sys
 import time
+from functools import cache
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
@@ -54,11 +54,13 @@ def clear(stage: str) -> None:
 
 
 def digest(key: object) -> str:
-    """A name for what `key` decides, with the code of graft that is loaded."""
+    """A name for what `key` decides, with the code of graft."""
     text = json.dumps([key, _code()], sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:24]
 
 
+@cache
 def _code() -> dict[str, str]:
-    modules = {name: module.__file__ for name, module in sys.modules.items() if name.partition(".")[0] == "graft"}
-    return {name: sha256(Path(file)) for name, file in sorted(modules.items()) if file}
+    """The hash of every module, loaded or not: what a result rests on must not depend on who asks for it."""
+    folder = Path(__file__).parent
+    return {path.relative_to(folder).as_posix(): sha256(path) for path in sorted(folder.rglob("*.py"))}

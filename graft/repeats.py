@@ -1,7 +1,16 @@
-"""AUROC of predictions that come from several trainings, for R weightings of the cases at once."""
+"""AUROC of a model that was trained several times: on other draws of patients, in other folds, from other seeds.
+
+Who was drawn to be tested and what luck training had are two sources of chance. An interval here holds both: in each
+resample the patients are drawn, each with all their lesions, and the repetitions too.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
+from graft.bootstrap import interval, p_value, resample
+from graft.judge import Cases
 from graft.scores import auroc, ranks, ratio
 
 
@@ -30,6 +39,55 @@ def area(won: np.ndarray, number: np.ndarray) -> np.ndarray:
     return ratio(won, number).mean(1)
 
 
-def spread(values: np.ndarray) -> float:
-    """Standard deviation of several values, n − 1 in the denominator; NaN for one."""
-    return float(np.std(values, ddof=1)) if len(values) > 1 else np.nan
+def pick(count: int, resamples: int, random: np.random.Generator) -> np.ndarray:
+    """The weight of each of T repetitions in each resample: (R, T), each row sums to 1.
+
+    T − 1 of T are drawn, with replacement: with T, their mean would vary too little, for three by a third of its
+    variance. McCarthy and Snowden (1985), The bootstrap and finite population sampling. One repetition stays as it is.
+    """
+    picked = max(1, count - 1)
+    return random.multinomial(picked, np.full(count, 1 / count), size=resamples) / picked
+
+
+@dataclass(frozen=True)
+class Areas:
+    """AUROC of one model in T repetitions, or the difference of two models'."""
+
+    each: np.ndarray  # (T,)
+    resampled: np.ndarray  # (R,), the mean over repetitions, of patients and repetitions drawn together
+
+    @classmethod
+    def of(cls, measure: Callable[[np.ndarray], np.ndarray], cases: Cases, picks: np.ndarray) -> "Areas":
+        """From a function that takes weights (r, N) of the cases and gives (r, T), and `picks` (R, T)."""
+        each = measure(np.ones((1, len(cases.labels))))[0]
+        resampled = resample(lambda weights: {"auroc": measure(weights)}, cases.draws, cases.patient)["auroc"]
+        return cls(each, (resampled * picks).sum(1))
+
+    def __sub__(self, other: "Areas") -> "Areas":
+        """The paired difference: same cases, same resamples, same repetitions."""
+        return Areas(self.each - other.each, self.resampled - other.resampled)
+
+    @property
+    def value(self) -> float:
+        return float(self.each.mean())
+
+    @property
+    def spread(self) -> float:
+        """Standard deviation over the repetitions, T − 1 in the denominator; NaN for one."""
+        return float(np.std(self.each, ddof=1)) if len(self.each) > 1 else np.nan
+
+    def estimate(self, confidence: float) -> dict[str, float]:
+        """{value, low, high, left_out}"""
+        low, high, left_out = interval(self.resampled, confidence)
+        return {"value": self.value, "low": low, "high": high, "left_out": left_out}
+
+    def gain(self, confidence: float) -> dict[str, float]:
+        """{value, low, high, left_out, p} of a difference."""
+        return {**self.estimate(confidence), "p": p_value(self.resampled)}
+
+
+def shown(found: Mapping[str, float | None], sign: str = "") -> str:
+    """An estimate as people read it: "+0.123 [-0.010, +0.260]" with the sign "+"."""
+    if found["value"] is None or found["low"] is None:
+        return "not defined"
+    return f"{found['value']:{sign}.3f} [{found['low']:{sign}.3f}, {found['high']:{sign}.3f}]"

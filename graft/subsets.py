@@ -68,4 +68,4 @@ def folds(
 def _orders(part: pd.DataFrame, classes: Sequence[str], random: np.random.Generator) -> list[list[str]]:
     """The patients of each class in a random order, in which the order of their rows has no part."""
     worst = part["label"].map(list(classes).index).groupby(part["patient"]).max()  # sorted by patient
-    return [list(random.permutation(worst.index[worst == code].to_numpy(object))) for code in range(len(classes))]
+    return [random.permutation(list(worst.index[worst == code])).tolist() for code in range(len(classes))]

@@ -19,8 +19,9 @@ def main() -> None:
         "target", "network", "finetune", "training", "augment", "lambda", "seed",
         "evaluate.resamples", "evaluate.confidence",
     )  # fmt: skip
-    from graft import draws, split
+    from graft import draws, learning_curve, split
     from graft.domain import Domain
+    from graft.judge import Cases
     from graft.model import load, pick_device
     from graft.seeds import generator
     from graft.trials import Source, Trials
@@ -30,10 +31,6 @@ def main() -> None:
     trials = Trials("learning_curve", domain, network, recipe, training, augment, device)
     source = Source(PRETRAINED.name, load(PRETRAINED, device), weight)
     points = draws.train(trials, parts, wanted.shares, wanted.draws, source, seed)
-
-    from graft import learning_curve  # after the training, whose units are keyed by the code that is loaded
-    from graft.judge import Cases
-
     tested = domain.index.iloc[parts["test"]]
     cases = Cases.of(tested, domain.classes, resamples, generator(seed, "bootstrap", target, "test"))
     block = learning_curve.assemble(points, cases, confidence, generator(seed, "bootstrap", target, "draws"))
