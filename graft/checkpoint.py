@@ -4,7 +4,7 @@ import hashlib
 import json
 import shutil
 import time
-from functools import cache
+from collections.abc import Iterable
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
@@ -13,6 +13,7 @@ from torch import Tensor
 
 from graft.files import sha256, whole_file
 
+PACKAGE = Path(__file__).parent
 FOLDER = Path(".graft/checkpoints")
 SAVE_EVERY_S = 10.0  # seconds of training that a kill may cost
 
@@ -25,7 +26,7 @@ class Checkpoint:
     """
 
     def __init__(self, stage: str, key: object) -> None:
-        self.path = FOLDER / stage / f"{digest(key)}.safetensors"
+        self.path = FOLDER / stage / f"{digest(key, PACKAGE.rglob('*.py'))}.safetensors"
         self._saved = time.monotonic()
 
     def load(self) -> tuple[dict[str, Tensor], dict] | None:
@@ -53,14 +54,8 @@ def clear(stage: str) -> None:
     shutil.rmtree(FOLDER / stage, ignore_errors=True)
 
 
-def digest(key: object) -> str:
-    """A name for what `key` decides, with the code of graft."""
-    text = json.dumps([key, _code()], sort_keys=True, default=str)
+def digest(key: object, modules: Iterable[Path]) -> str:
+    """A name for what `key`, of plain values, and the text of these modules decide."""
+    code = {path.relative_to(PACKAGE).as_posix(): sha256(path) for path in sorted(modules)}
+    text = json.dumps([key, code], sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:24]
-
-
-@cache
-def _code() -> dict[str, str]:
-    """The hash of every module, loaded or not: what a result rests on must not depend on who asks for it."""
-    folder = Path(__file__).parent
-    return {path.relative_to(folder).as_posix(): sha256(path) for path in sorted(folder.rglob("*.py"))}

@@ -4,11 +4,12 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 import torch
 
-from graft import frozen, grafting, samples
+from graft import frozen, grafting, imports, samples
 from graft.domain import Domain
 from graft.grafting import Start
 from graft.model import Model
@@ -69,7 +70,7 @@ class Trials:
             arm, rows.key(), seed, source and source.key(), self._data, str(self.device),
             [section.model_dump() for section in (self.network, self.recipe, self.training, self.augment)],
         ]  # fmt: skip
-        return Unit(name, key, lambda: self._work(arm, rows, seed, source))
+        return Unit(name, key, imports.reached(Path(__file__)), lambda: self._work(arm, rows, seed, source))
 
     def _work(self, arm: str, rows: Rows, seed: int, source: Source | None) -> Arrays:
         task = samples.pick(self.domain, rows.train, rows.validation, self.device)

@@ -1,7 +1,7 @@
 """Many trainings of one stage, each kept when it is done: a killed run goes on with those that are left.
 
-Like a checkpoint, a unit is kept outside the outs, under a name made from all that decides it and from the code of
-graft. Units outlive their stage: with one repeat more, those of the others are not trained again.
+Like a checkpoint, a unit is kept outside the outs, under a name made from all that decides it, the code that trains
+included and the code that judges not. Units outlive their stage: with one repeat more, those of the others are not trained again.
 """
 
 import zipfile
@@ -25,6 +25,7 @@ class Unit:
 
     name: str
     key: object  # of plain values
+    modules: Sequence[Path]  # whose code decides it too
     work: Callable[[], Arrays]
 
 
@@ -33,7 +34,7 @@ def collect(stage: str, units: Sequence[Unit]) -> list[Arrays]:
     found = []
     with counting(stage, len(units), "training") as show:
         for unit in units:
-            path = FOLDER / stage / f"{checkpoint.digest(unit.key)}.npz"
+            path = FOLDER / stage / f"{checkpoint.digest(unit.key, unit.modules)}.npz"
             kept = _read(path)
             if kept is None:
                 kept = unit.work()

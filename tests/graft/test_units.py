@@ -2,12 +2,15 @@
 
 import os
 import signal
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from graft import units
+from graft import checkpoint, units
 from graft.units import Unit, collect
+
+MODULES = [Path(units.__file__)]
 
 
 def four(worked, killed_in=None):
@@ -19,7 +22,7 @@ def four(worked, killed_in=None):
             os.kill(os.getpid(), signal.SIGKILL)
         return {"said": np.full(3, k / 7)}
 
-    found = collect("curve", [Unit(f"unit {k}", ["arm", k], lambda k=k: work(k)) for k in range(4)])
+    found = collect("curve", [Unit(f"unit {k}", ["arm", k], MODULES, lambda k=k: work(k)) for k in range(4)])
     return b"".join(arrays["said"].tobytes() for arrays in found)
 
 
@@ -49,8 +52,8 @@ def worked(tmp_path, monkeypatch):
         times.append(1)
         return {"said": np.arange(2)}
 
-    def count(key):
-        (found,) = collect("curve", [Unit("unit", key, work)])
+    def count(key, modules=MODULES):
+        (found,) = collect("curve", [Unit("unit", key, modules, work)])
         assert found["said"].tolist() == [0, 1]
         return len(times)
 
@@ -59,6 +62,10 @@ def worked(tmp_path, monkeypatch):
 
 def test_another_key_is_another_unit(worked):
     assert [worked(["a", 1]), worked(["a", 1]), worked(["a", 2]), worked(["a", 1])] == [1, 1, 2, 2]
+
+
+def test_other_code_is_another_unit(worked):
+    assert [worked("a"), worked("a", [Path(checkpoint.__file__)])] == [1, 2]
 
 
 @pytest.mark.parametrize("left", [b"", b"PK\x03\x04 cut short"])
