@@ -44,10 +44,9 @@ def predict(
         fits.append(make_pipeline(StandardScaler(), regression).fit(train, labels))
         losses.append(log_loss(checked, _all_classes(fits[-1], validation, classes), labels=range(classes)))
     best = fits[int(np.argmin(np.round(losses, LOSS_DECIMALS)))]
-    return [
-        _all_classes(best, features(network, name, part(domain, rows, task.encoding, task.train.labels.device)), classes)
-        for rows in asked
-    ]
+    device = task.train.labels.device
+    found = (features(network, name, part(domain, rows, task.encoding, device)) for rows in asked)
+    return [_all_classes(best, each, classes) for each in found]
 
 
 @torch.inference_mode()

@@ -50,7 +50,7 @@ def from_source(
 
 
 def fit(start: Start, task: Task, plan: Plan, log: Callable[[Row], None] | None = None) -> Row:
-    """Minimise L_target(θ) + λ·R(θ − θ_pretrained), in place; returns the best epoch. `plan` has the pull of `start`."""
+    """Minimise L_target(θ) + λ·R(θ − θ_pretrained) in place, by a plan with the pull of `start`; returns the best epoch."""
     if start.new_head:
         learn.start_head(start.network, task, plan)
     return learn.train(start.network, task, plan, log)

@@ -72,6 +72,7 @@ def pick(
 
 
 def part(domain: Domain, rows: np.ndarray, encoding: Encoding, device: torch.device) -> Samples:
+    """These rows of a domain's index, their covariates encoded."""
     index = domain.index.iloc[rows]
     labels = [domain.classes.index(label) for label in index["label"]]
     return Samples(

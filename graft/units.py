@@ -1,7 +1,8 @@
 """Many trainings of one stage, each kept when it is done: a killed run goes on with those that are left.
 
 Like a checkpoint, a unit is kept outside the outs, under a name made from all that decides it, the code that trains
-included and the code that judges not. Units outlive their stage: with one repeat more, those of the others are not trained again.
+included and the code that judges not. Units outlive their stage: with one repeat more, those of the others are not
+trained again.
 """
 
 import zipfile

@@ -75,7 +75,8 @@ def test_the_block_by_hand():
     assert [row["auroc"] for row in block["candidates"]] == [1, 0]
     loss = (3 * -np.log(0.8) - np.log(0.2)) / 4
     assert block["candidates"][0]["validation_log_loss"] == pytest.approx(loss, abs=1e-6)
-    assert [(row["repeat"], row["fold"], row["lambda"]) for row in block["choices"]] == [(1, 1, 0), (1, 2, 0), (2, 1, 0.1), (2, 2, 0)]
+    choices = [(row["repeat"], row["fold"], row["lambda"]) for row in block["choices"]]
+    assert choices == [(1, 1, 0), (1, 2, 0), (2, 1, 0.1), (2, 2, 0)]
     assert len(list(cross_validation.lines({"cross_validation": block}))) == 3
 
 
@@ -97,7 +98,7 @@ def setting(tmp_path, monkeypatch):
         "network", "finetune", "training", "augment", path=ROOT / "params.yaml"
     )
     shape = {"name": "resnet", "patch": [8, 8], "channels": 1, "classes": 2, "width": 8}
-    model = Model({"architecture": shape, "classes": CLASSES, "shares": [1.0], "weights_sha256": "7"}, [build(**shape, seed=7)])
+    model = Model({"architecture": shape, "weights_sha256": "7"}, [build(**shape, seed=7)])
     quick = recipe.model_copy(update={"epochs": 2})
     trials = Trials("cross_validate", domain, network, quick, training, augment, torch.device("cpu"))
     yield trials, candidates({"lung": model}, [0.01, 1.0])
@@ -107,7 +108,8 @@ def setting(tmp_path, monkeypatch):
 
 def trained(trials, offered):
     units = [trials.unit("scratch", "scratch", ROWS, 3)]
-    units += [trials.unit(f"{s.weight}", "transfer", ROWS, 3, s) for s in offered] + [trials.unit("", "frozen", ROWS, 3, offered[0])]
+    units += [trials.unit(f"{source.weight}", "transfer", ROWS, 3, source) for source in offered]
+    units.append(trials.unit("frozen", "frozen", ROWS, 3, offered[0]))
     return collect("cross_validate", units)
 
 

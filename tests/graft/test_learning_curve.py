@@ -1,6 +1,7 @@
 """Labels saved and verdicts, by hand."""
 
 import json
+from dataclasses import replace
 
 import jsonschema
 import numpy as np
@@ -40,7 +41,8 @@ def test_labels_saved_by_hand():
 
 
 @pytest.mark.parametrize(
-    ("first", "reached", "value"), [(0.9, "at the smallest share", 10), (0.2, "never", np.nan), (np.nan, "not defined", np.nan)]
+    ("first", "reached", "value"),
+    [(0.9, "at the smallest share", 10), (0.2, "never", np.nan), (np.nan, "not defined", np.nan)],
 )
 def test_beyond_the_ends_of_the_curve(first, reached, value):
     scratch = areas(0.7 if reached != "not defined" else np.nan, 0.7)
@@ -51,12 +53,12 @@ def test_beyond_the_ends_of_the_curve(first, reached, value):
 
 @pytest.fixture
 def points():
-    """Two shares, two draws, 40 test patients: transfer ranks rightly, scratch at the larger share only, frozen wrongly."""
+    """Two shares, two draws, 40 test patients: transfer ranks rightly, scratch at the larger share, frozen wrongly."""
     labels = np.arange(40) % 2
     rows = pd.DataFrame({"patient": [f"p{i}" for i in range(40)], "label": np.array(["benign", "malignant"])[labels]})
     right = np.stack([1 - labels, labels], 1) * 0.8 + 0.1
     half = np.full((40, 2), 0.5)
-    said = [{"scratch": half, "transfer": right, "frozen": 1 - right}, {"scratch": right, "transfer": right, "frozen": 1 - right}]
+    said = [{"scratch": scratch, "transfer": right, "frozen": 1 - right} for scratch in (half, right)]
     found = [
         Point(share, [count, count + 1], [2 * count] * 2, {arm: [each, each] for arm, each in arms.items()})
         for share, count, arms in zip([0.1, 1.0], [4, 40], said, strict=True)
@@ -69,12 +71,16 @@ def test_the_verdict_follows_from_the_interval(points):
     block = assemble(found, cases, 0.95, generator(0, "draws"))
     few, all_ = block["learning_curve"]["points"]
     assert (few["verdict"], all_["verdict"]) == ("helps", "no difference shown")
-    assert few["gain"]["transfer"] == {"value": 0.5, "low": 0.5, "high": 0.5, "left_out": 0, "p": pytest.approx(2 / 201, abs=1e-6), "draw_sd": 0}
+    gain = {"value": 0.5, "low": 0.5, "high": 0.5, "left_out": 0, "p": round(2 / 201, 6), "draw_sd": 0}
+    assert few["gain"]["transfer"] == gain
     assert few["gain"]["frozen"]["value"] == -0.5 and few["patients"] == 4.5 and few["lesions"] == 8
     assert block["learning_curve"]["labels_saved"] == {
-        "of": 40.5, "reached": "at the smallest share", "needed": {"value": 4.5, "low": 4.5, "high": 4.5}, "saved": {"value": 36, "low": 36, "high": 36},
-    }  # fmt: skip
-    found = [Point(p.share, p.patients, p.lesions, {**p.probabilities, "transfer": p.probabilities["frozen"]}) for p in found]
+        "of": 40.5,
+        "reached": "at the smallest share",
+        "needed": {"value": 4.5, "low": 4.5, "high": 4.5},
+        "saved": {"value": 36, "low": 36, "high": 36},
+    }
+    found = [replace(point, probabilities=point.probabilities | {"transfer": point.probabilities["frozen"]}) for point in found]
     worse = assemble(found, cases, 0.95, generator(0, "draws"))["learning_curve"]
     assert [point["verdict"] for point in worse["points"]] == ["harms", "harms"]
     assert worse["labels_saved"]["needed"] == {"value": None, "low": None, "high": None}
@@ -84,7 +90,8 @@ def test_the_verdict_follows_from_the_interval(points):
 def test_a_class_that_is_missing_from_the_test_leaves_everything_undefined(points):
     found, cases = points
     rows = cases.rows.assign(label="benign")
-    block = assemble(found, Cases.of(rows, ["benign", "malignant"], 200, generator(0, "b")), 0.95, generator(0, "draws"))
+    cases = Cases.of(rows, ["benign", "malignant"], 200, generator(0, "bootstrap"))
+    block = assemble(found, cases, 0.95, generator(0, "draws"))
     assert {point["verdict"] for point in block["learning_curve"]["points"]} == {"not defined"}
     assert block["learning_curve"]["labels_saved"]["reached"] == "not defined"
     assert len(list(lines(block))) == 2
@@ -94,7 +101,8 @@ def test_a_class_that_is_missing_from_the_test_leaves_everything_undefined(point
 def test_the_table_has_a_row_for_each_share_and_arm(points):
     made = table(assemble(*points, 0.95, generator(0, "draws")))
     assert list(made.columns) == list(learning_curve.COLUMNS)
-    assert made[["share", "model"]].values.tolist() == [[s, m] for s in (0.1, 1.0) for m in ("scratch", "transfer", "frozen")]
+    rows = [[share, arm] for share in (0.1, 1.0) for arm in ("scratch", "transfer", "frozen")]
+    assert made[["share", "model"]].values.tolist() == rows
 
 
 def test_the_schema_takes_none_and_refuses_what_it_does_not_know():

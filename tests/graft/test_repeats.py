@@ -50,7 +50,10 @@ def test_an_interval_holds_both_sources_of_chance(cases):
     picks = pick(2, 400, generator(0, "draws"))
 
     def judged(*said):
-        return Areas.of(lambda weights: np.stack([area(*pairs(cases.labels, one, weights)) for one in said], 1), cases, picks)
+        def measure(weights):
+            return np.stack([area(*pairs(cases.labels, one, weights)) for one in said], 1)
+
+        return Areas.of(measure, cases, picks)
 
     lucky = judged(good, bad)  # perfect in one repetition, wrong in the other: no patient's doing
     assert lucky.each.tolist() == [1, 0] and lucky.value == 0.5 and lucky.spread == pytest.approx(np.sqrt(0.5))

@@ -26,12 +26,13 @@ CURVE, TABLE, FOLDS = learning_curve.BLOCK, learning_curve.TABLE, cross_validate
 
 def lay_out(given: str = "") -> None:
     """A processed target of 48 patients, lighter where malignant, and its split."""
-    label, parts = np.arange(48) % 2, np.array(["train", "train", "validation", "test", "test", "external"])[np.arange(48) // 2 % 6]
+    label, several = np.arange(48) % 2, np.array(["train", "train", "validation", "test", "test", "external"])
+    parts = several[np.arange(48) // 2 % 6]
     images = np.random.default_rng(0).random((48, 1, *PATCH)) / 2
     images[label == 1, :, 2:6, 2:6] += 0.3
     index = pd.DataFrame({
-        "sample": np.arange(48), "patient": [f"p{i:02}" for i in range(48)], "label": np.array(CLASSES)[label], "site": "",
-        "split": given and parts, "origin": "", "size": 1.0, "hash": "",
+        "sample": np.arange(48), "patient": [f"p{i:02}" for i in range(48)], "label": np.array(CLASSES)[label],
+        "site": "", "split": given and parts, "origin": "", "size": 1.0, "hash": "",
     })  # fmt: skip
     write(Path("data/processed/liver"), Domain("liver", images, index, CLASSES, {}))
     Path("data/splits").mkdir(exist_ok=True)
