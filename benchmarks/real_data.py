@@ -47,9 +47,7 @@ PUBLISHED = {  # AUROC at 28³ with all labels (Yang et al., MedMNIST v2, Scient
 
 def main(*words: str) -> None:
     arguments = parse(words)
-    for file in (VOLUMES, NODULES, ADRENAL):
-        if not (arguments.data / file).is_file():
-            raise InputError(f"{arguments.data / file}: is missing; name the folder of the data by --data or {VARIABLE}")
+    there(arguments.data)
     with tempfile.TemporaryDirectory(prefix="graft-") as folder:
         folder = (arguments.workdir or Path(folder)).absolute() / "clone"
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -63,13 +61,20 @@ def main(*words: str) -> None:
         say(line)
 
 
-def parse(words: tuple[str, ...]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.real_data", description=__doc__.splitlines()[0])
+def parse(words: tuple[str, ...], name: str = "real_data", about: str = __doc__) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog=f"python -m benchmarks.{name}", description=about.splitlines()[0])
     default = Path(os.environ.get(VARIABLE) or clone.ROOT.parent / "shared/data")
     parser.add_argument("--data", type=Path, default=default, help="folder of the real data (default: %(default)s)")
     parser.add_argument("--workdir", type=Path, help="folder to keep the clone in, to go on from after an interruption")
     parser.add_argument("--out", type=Path, help="JSON file for every number")
     return parser.parse_args(words)
+
+
+def there(data: Path) -> None:
+    """Raise InputError where a file of the data is missing."""
+    for file in (VOLUMES, NODULES, ADRENAL):
+        if not (data / file).is_file():
+            raise InputError(f"{data / file}: is missing; name the folder of the data by --data or {VARIABLE}")
 
 
 def lay_out(data: Path, raw: Path) -> None:

@@ -24,7 +24,8 @@ from graft.console import run, say
 from graft.delong import placements, standard_error
 from graft.files import write_json
 from graft.judge import Assessment, Cases, Judgement, judge
-from graft.metrics import REFERENCE, verdict
+from graft.metrics import REFERENCE
+from graft.verdict import verdict
 from graft.scores import HEADLINE, score
 from graft.seeds import generator
 

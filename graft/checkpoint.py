@@ -3,8 +3,8 @@
 import hashlib
 import json
 import shutil
-import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
@@ -13,6 +13,7 @@ from torch import Tensor
 
 from graft.files import sha256, whole_file
 
+PACKAGE = Path(__file__).parent
 FOLDER = Path(".graft/checkpoints")
 SAVE_EVERY_S = 10.0  # seconds of training that a kill may cost
 
@@ -25,8 +26,7 @@ class Checkpoint:
     """
 
     def __init__(self, stage: str, key: object) -> None:
-        text = json.dumps([key, _code()], sort_keys=True, default=str)
-        self.path = FOLDER / stage / f"{hashlib.sha256(text.encode()).hexdigest()[:24]}.safetensors"
+        self.path = FOLDER / stage / f"{digest(key, PACKAGE.rglob('*.py'))}.safetensors"
         self._saved = time.monotonic()
 
     def load(self) -> tuple[dict[str, Tensor], dict] | None:
@@ -54,6 +54,8 @@ def clear(stage: str) -> None:
     shutil.rmtree(FOLDER / stage, ignore_errors=True)
 
 
-def _code() -> dict[str, str]:
-    modules = {name: module.__file__ for name, module in sys.modules.items() if name.partition(".")[0] == "graft"}
-    return {name: sha256(Path(file)) for name, file in sorted(modules.items()) if file}
+def digest(key: object, modules: Iterable[Path]) -> str:
+    """A name for what `key`, of plain values, and the text of these modules decide."""
+    code = {path.relative_to(PACKAGE).as_posix(): sha256(path) for path in sorted(modules)}
+    text = json.dumps([key, code], sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:24]

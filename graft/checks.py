@@ -1,13 +1,9 @@
 """What was looked at for a leak, and what was found: the rows of checks.json and of metrics.json."""
 
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
-import jsonschema
+from graft.blocks import check
 
-from graft.files import read_json
-
-SCHEMA = Path(__file__).with_name("checks.schema.json")
 LISTED = 5  # lesions that an error names
 
 Row = dict[str, str | bool]
@@ -21,7 +17,7 @@ def passed(name: str, domain: str, looked_at: str, found: str) -> Row:
 def document(rows: Sequence[Row]) -> dict:
     """The whole of checks.json, held against its schema; jsonschema.ValidationError is a fault in graft."""
     content = {"checks": list(rows)}
-    jsonschema.Draft202012Validator(read_json(SCHEMA)).validate(content)
+    check(content, "checks.schema.json")
     return content
 
 

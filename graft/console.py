@@ -1,6 +1,7 @@
 """What a person sees: plain lines, and one line for an error."""
 
 import inspect
+import itertools
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -41,6 +42,24 @@ def progress(name: str, epochs: int) -> Iterator[Callable[[dict[str, float]], No
         def show(row: dict[str, float]) -> None:
             bar.update(row["epoch"] - bar.n)
             bar.set_postfix_str(_losses(row))
+
+        yield show
+
+
+@contextmanager
+def counting(name: str, total: int, unit: str) -> Iterator[Callable[[str], None]]:
+    """Yield a function that shows one more of `total` units as done: as a bar on a terminal, as a line elsewhere."""
+    done = itertools.count(1)
+    if not sys.stderr.isatty():
+        yield lambda what: say(f"{name}: {unit} {next(done)}/{total}  {what}")
+        return
+    from tqdm import tqdm
+
+    with tqdm(total=total, desc=name, unit=unit) as bar:
+
+        def show(what: str) -> None:
+            bar.update()
+            bar.set_postfix_str(what)
 
         yield show
 

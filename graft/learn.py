@@ -9,21 +9,26 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from graft import checkpoint, covariates, model, networks
+from graft import checkpoint, covariates, model
 from graft.console import progress, say
 from graft.files import sha256, whole_folder, write_json
 from graft.networks import JointHead
 from graft.samples import Task
-from graft.sections import Network
-from graft.seeds import derive
 from graft.train import Plan, Row, fit
 
 CURVES = ("train_loss", "penalty", "validation_loss", "validation_accuracy")
 
 
-def train(network: nn.Module, task: Task, plan: Plan, log: Callable[[Row], None], weights: Tensor | None = None) -> Row:
+def train(
+    network: nn.Module,
+    task: Task,
+    plan: Plan,
+    log: Callable[[Row], None] | None = None,
+    weights: Tensor | None = None,
+) -> Row:
     """Fit `network` in place, resuming where a run with the same inputs was killed; returns its best epoch.
 
+    `log` gets a row an epoch; without it the training is one of many, and shows none of its epochs.
     `weights` (N,) weigh the training samples, on average by 1.
     """
     key = {
@@ -34,6 +39,9 @@ def train(network: nn.Module, task: Task, plan: Plan, log: Callable[[Row], None]
         "plan": [plan.recipe, plan.training, plan.augment, plan.seed, plan.purpose],
         "pull": plan.pull and [plan.pull.weight, plan.pull.kind, sorted(plan.pull.reference)],
     }
+    resumed = checkpoint.Checkpoint(plan.stage, key)
+    if log is None:
+        return fit(network, task, plan, resumed, lambda row: None, weights)
     say(f"{plan.purpose}: {len(task.train)} lesions of {task.domain.name} to learn from, "
         f"{len(task.validation)} to validate on")  # fmt: skip
     with progress(plan.purpose, plan.recipe.epochs) as show:
@@ -42,18 +50,7 @@ def train(network: nn.Module, task: Task, plan: Plan, log: Callable[[Row], None]
             show(row)
             log(row)
 
-        return fit(network, task, plan, checkpoint.Checkpoint(plan.stage, key), each, weights)
-
-
-def from_scratch(
-    shape: Network, task: Task, plan: Plan, log: Callable[[Row], None]
-) -> tuple[nn.Module, dict[str, object], Row]:
-    """Learn a domain from nothing: the network, the architecture that its card keeps, and its best epoch."""
-    architecture = networks.architecture(shape, task.domain, task.encoding.width)
-    network = networks.build(**architecture, seed=derive(plan.seed, "network")).to(task.train.images.device)
-    start_head(network, task, plan)
-    best = train(network, task, plan, log)
-    return network, architecture, best
+        return fit(network, task, plan, resumed, each, weights)
 
 
 def start_head(network: nn.Module, task: Task, plan: Plan) -> None:

@@ -14,6 +14,7 @@ from graft.split import TESTS
 from graft.study import Study
 from graft.transferability import came_true
 from graft.tune import Tuned, describe_calibration, describe_points
+from graft.verdict import decide
 
 SCHEMA_VERSION = 2
 SCHEMA = "metrics.schema.json"
@@ -76,8 +77,10 @@ def assemble(
         "subgroups": subgroups.describe(target, chosen, models[chosen], confidence),
     }
     metrics = clean(metrics) | dict(evidence)
-    metrics["sources"] = {**evidence["sources"], "came_true": came_true(evidence["sources"], metrics["models"])}
-    metrics["verdict"] = verdict(metrics["transfer_gain"]["transfer"]["test"])  # as rounded, as the reader sees it
+    outcomes = came_true(evidence["sources"], metrics["models"], evidence["cross_validation"])
+    metrics["sources"] = {**evidence["sources"], "came_true": outcomes}
+    # As rounded, as the reader sees it.
+    metrics |= decide(metrics["transfer_gain"]["transfer"]["test"], evidence["learning_curve"], settings.margin)
     check(metrics)
     return metrics
 
@@ -117,15 +120,6 @@ def describe_ablation(both: Assessment, image: Assessment, covariates: Assessmen
 def choose(models: Mapping[str, Assessment]) -> str:
     """The model with the lowest log loss on the validation part; of equal ones the first."""
     return min(models, key=lambda name: round(models[name].parts["validation"].point["log_loss"], DECIMALS))
-
-
-def verdict(estimate: Mapping[str, float | None] | None) -> str:
-    """What an interval of a gain says: helps, harms, no difference shown, or not defined."""
-    if estimate is None or estimate["low"] is None:
-        return "not defined"
-    if estimate["low"] > 0:
-        return "helps"
-    return "harms" if estimate["high"] < 0 else "no difference shown"
 
 
 def check(metrics: dict) -> None:

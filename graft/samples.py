@@ -1,4 +1,4 @@
-"""The training and validation parts of a processed domain, on the device. The test parts are never read here."""
+"""What a network learns from and validates on, on the device. No other part of the domain is read here."""
 
 import hashlib
 from dataclasses import dataclass
@@ -63,12 +63,23 @@ def read(domain_folder: Path, split_file: Path, device: torch.device, encoding: 
     """
     domain = Domain.read(domain_folder)
     parts = split.read(split_file, domain.index)
-    encoding = encoding or covariates.fit(domain.clinical(parts["train"]), domain.kinds, domain.name)
-    return Task(domain, *(take(domain, parts[part], encoding, device) for part in ("train", "validation")), encoding)
+    return pick(domain, parts["train"], parts["validation"], device, encoding)
+
+
+def pick(
+    domain: Domain,
+    train: np.ndarray,
+    validation: np.ndarray,
+    device: torch.device,
+    encoding: Encoding | None = None,
+) -> Task:
+    """The task of these rows of a domain's index; `encoding` as for `read`."""
+    encoding = encoding or covariates.fit(domain.clinical(train), domain.kinds, domain.name)
+    return Task(domain, *(take(domain, rows, encoding, device) for rows in (train, validation)), encoding)
 
 
 def take(domain: Domain, rows: np.ndarray, encoding: Encoding, device: torch.device) -> Samples:
-    """Some lesions of a domain, whose covariates become numbers by an encoding."""
+    """Some lesions of a domain, by the rows of its index, whose covariates become numbers by an encoding."""
     index = domain.index.iloc[rows]
     labels = [domain.classes.index(label) for label in index["label"]]
     return Samples(

@@ -1,5 +1,6 @@
 """Which patients a model learns from, and which it never sees."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -62,6 +63,17 @@ def read(path: Path, index: pd.DataFrame) -> dict[str, np.ndarray]:
         if not (parts == part).any():
             raise InputError(f"{path}: no sample is in the part {part!r}, expected at least one")
     return {part: np.sort(samples[parts == part].to_numpy()) for part in PARTS if (parts == part).any()}
+
+
+def pooled(parts: Mapping[str, np.ndarray], index: pd.DataFrame) -> tuple[np.ndarray, float]:
+    """The rows to divide anew by cross-validation, and which share of the patients who are not tested validates.
+
+    The external site stays out, and so does a test part that the raw data gave. The share is that of the split.
+    """
+    given = (index["split"].iloc[parts["test"]] != "").any()
+    pool = [parts["train"], parts["validation"]] + ([] if given else [parts["test"]])
+    patients = {part: index["patient"].iloc[parts[part]].nunique() for part in ("train", "validation")}
+    return np.sort(np.concatenate(pool)), patients["validation"] / sum(patients.values())
 
 
 def write(path: Path, parts: pd.Series) -> None:

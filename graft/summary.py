@@ -85,10 +85,12 @@ def _flagged(subgroups: dict) -> Iterator[str]:
 
 
 def _sentence(metrics: dict, level: str) -> str:
-    found, said = metrics["transfer_gain"]["transfer"]["test"], SENTENCES[metrics["verdict"]]
+    found, said = metrics["verdict_from"], SENTENCES[metrics["verdict"]]
     if metrics["verdict"] == "not defined":
         return f"{said}."
-    return f"{said}: its AUROC on the test part differs by {_interval(found, '+')} ({level}), p = {found['p']:.4f}."
+    mean = f", as a mean of {found['trainings']} trainings," if found["trainings"] > 1 else ""
+    differs = f"its AUROC on the test part{mean} differs by {_interval(found, '+')} ({level}), p = {found['p']:.4f}"
+    return f"{said}: {differs}."
 
 
 def _heading(domain: dict, part: str) -> str:

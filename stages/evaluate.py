@@ -65,6 +65,8 @@ def main() -> None:
     }
     hashes["models"] = {name: model.card["weights_sha256"] for name, model in audited.items()}
     evidence = {"checks": checks, "hashes": hashes, "sources": read_json(METRICS / "sources.json")}
+    for name in ("learning_curve", "cross_validation"):
+        evidence[name] = read_json(METRICS / f"{name}.json")[name]
     metrics = assemble(source, target, pretrained, models, baselines, tuned, settings, evidence, withheld)
     told = target.cases, target.domain.classes, judged
 

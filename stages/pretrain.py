@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from graft import adopt, learn, networks, params, samples, sources
+from graft import adopt, grafting, learn, networks, params, samples, sources
 from graft.console import run
 from graft.domain import Domain
 from graft.model import pick_device
@@ -24,11 +24,13 @@ def main() -> None:
         adopt.save(PRETRAINED, weights, architecture, domain, derive(seed, "network"))
         learn.no_curves(CURVES)
         return
-    task = samples.read(processed, Path(f"data/splits/{source}.csv"), pick_device(training.device))
+    device = pick_device(training.device)
+    task = samples.read(processed, Path(f"data/splits/{source}.csv"), device)
+    start = grafting.from_scratch(network, task, seed, device)
     plan = Plan(recipe, training, augment, seed, "pretrain")
     with learn.curves(CURVES) as log:
-        model, architecture, best = learn.from_scratch(network, task, plan, log)
-    learn.save(PRETRAINED, [model], architecture, task, plan, parent=None, scores=best)
+        best = grafting.fit(start, task, plan, log)
+    learn.save(PRETRAINED, [start.network], start.architecture, task, plan, parent=None, scores=best)
 
 
 if __name__ == "__main__":

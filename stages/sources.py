@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from graft import learn, networks, params, samples
+from graft import grafting, learn, networks, params, samples
 from graft.blocks import check, clean
 from graft.console import run, say
 from graft.files import whole_file, whole_folder, write_json
@@ -32,9 +32,10 @@ def main() -> None:
     with whole_folder(SOURCES) as partial:
         for name in chosen.candidates:
             plan = Plan(recipe, training, augment, seed, f"pretrain-{name}")
-            learnt, architecture, best = learn.from_scratch(network, tasks[name], plan, lambda row: None)
+            start = grafting.from_scratch(network, tasks[name], seed, device)
+            best = grafting.fit(start, tasks[name], plan, lambda row: None)
             (partial / name).mkdir()
-            learn.write(partial / name, [learnt], architecture, tasks[name], plan, parent=None, scores=best)
+            learn.write(partial / name, [start.network], start.architecture, tasks[name], plan, parent=None, scores=best)
         write_json(partial / "sources.json", {name: folder.as_posix() for name, folder in folders.items()})
 
     task = learnable(target)

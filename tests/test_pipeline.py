@@ -30,6 +30,7 @@ TINY = {
     "finetune": {"epochs": 4},
     "regularize": {"epochs": 2},
     "ensemble": {"epochs": 2, "members": 2},
+    "learning_curve": {"shares": []},
     "evaluate": {"resamples": 100},
 }
 GRAFTING = ["finetune@transfer", "regularize", "ensemble@bagging", "ensemble@boosting", "evaluate", "report"]

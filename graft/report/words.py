@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from graft.report.evidence import REFERENCE, Evidence
 from graft.report.numbers import difference, number, p_value, plural, signed, value_of
+from graft.verdict import verdict as says
 
 HEADLINES = {
     "helps": "Transfer helps.",
@@ -17,38 +18,28 @@ RUN = {
 }
 
 
-def says(gain: Mapping | None) -> str:
-    """What the interval of a gain says: the rule of `graft.metrics.verdict`, which would bring PyTorch with it."""
-    if not gain or gain["low"] is None or gain["high"] is None:
-        return "not defined"
-    if gain["low"] > 0:
-        return "helps"
-    return "harms" if gain["high"] < 0 else "no difference shown"
-
-
 def verdict(evidence: Evidence) -> str:
     """One sentence with the interval, after the headline."""
-    said, gain = evidence.metrics["verdict"], _gain(evidence, "test")
+    said, gain = evidence.metrics["verdict"], evidence.metrics["verdict_from"]
     if said == "not defined":
         return "A class is missing from the test part, so there is no AUROC to compare."
     low, high = signed(gain["low"]), signed(gain["high"])
+    mean = f", as a mean of {gain['trainings']} trainings of each," if gain["trainings"] > 1 else ","
     if said == "no difference shown":
         return (
-            f"On the test part, transfer and learning from scratch differ by {signed(gain['value'])} in AUROC, "
+            f"On the test part{mean} transfer and learning from scratch differ by {signed(gain['value'])} in AUROC, "
             f"somewhere from {low} to {high} ({evidence.level} interval), which holds 0."
         )
     side = "above" if said == "helps" else "below"
     return (
-        f"On the test part, the AUROC of transfer is {number(abs(gain['value']))} {side} that of learning from "
+        f"On the test part{mean} the AUROC of transfer is {number(abs(gain['value']))} {side} that of learning from "
         f"scratch: {signed(gain['value'])}, from {low} to {high} ({evidence.level} interval), p = {p_value(gain['p'])}."
     )
 
 
 def meaning(evidence: Evidence) -> str:
     """The same for who does not live among AUROCs."""
-    ours, theirs = (
-        value_of((evidence.metrics["models"][name]["test"] or {}).get("auroc")) for name in ("transfer", REFERENCE)
-    )
+    ours, theirs = (value_of(_auroc(evidence, name)) for name in ("transfer", REFERENCE))
     if ours is None or theirs is None:
         return "Without lesions of every class in the test part, nothing can be said about telling them apart."
     first, *others = reversed(evidence.classes)
@@ -59,9 +50,20 @@ def meaning(evidence: Evidence) -> str:
     )
 
 
+def _auroc(evidence: Evidence, name: str) -> Mapping | None:
+    """That of the trainings that the verdict follows from."""
+    if evidence.metrics["verdict_from"]["trainings"] > 1:
+        return _all_labels(evidence)["arms"][name]["auroc"]
+    return (evidence.metrics["models"][name]["test"] or {}).get("auroc")
+
+
+def _all_labels(evidence: Evidence) -> Mapping:
+    return next(point for point in evidence.block("learning_curve")["points"] if point["share"] == 1)
+
+
 def _weight(evidence: Evidence) -> str:
     """How much the verdict can bear."""
-    said, gain = evidence.metrics["verdict"], _gain(evidence, "test") or {}
+    said, gain = evidence.metrics["verdict"], evidence.metrics["verdict_from"]
     if said == "no difference shown":
         return (
             "That is not to say that there is no difference: with these patients it may be anything between "
@@ -69,6 +71,8 @@ def _weight(evidence: Evidence) -> str:
         )
     if said == "not defined":
         return "No interval can be given for the difference."
+    if gain["trainings"] > 1:
+        return "Luck in training and in which patients were tested hardly explain a difference this far from 0."
     return (
         "Luck in which patients were tested hardly explains a difference this far from 0; luck in training is not in "
         "the interval."
@@ -85,31 +89,35 @@ def agreement(voices: list[tuple[bool, str]]) -> str:
 
 def margin(evidence: Evidence) -> str:
     """Non-inferiority, and the patients that it would take where the interval is too wide to tell."""
-    gain, allowed = _gain(evidence, "test") or {}, number(evidence.block("margin"), 2)
+    gain, allowed = evidence.metrics["verdict_from"], number(evidence.block("margin"), 2)
     sentence = {
         True: f"Transfer is not inferior: it falls short of scratch by less than the margin of {allowed} in AUROC.",
         False: f"Non-inferiority is not shown: transfer may fall short of scratch by more than {allowed}.",
     }.get(gain.get("non_inferior"), "Whether transfer is at least not inferior is not defined.")
-    if gain.get("patients_needed"):
+    if evidence.metrics["verdict"] == "no difference shown" and (needed := _gain(evidence, "test")["patients_needed"]):
         have = evidence.metrics["target"]["counts"]["test"]["patients"]
         sentence += (
-            f" The {plural(have, 'test patient')} are too few to tell: a gain of this size would take about "
-            f"{number(gain['patients_needed'])}."
+            f" The {plural(have, 'test patient')} are too few to tell: a gain of the size that this run's two networks "
+            f"show would take about {number(needed)}."
         )
     return sentence
 
 
 def other_voices(evidence: Evidence) -> Iterator[tuple[bool, str]]:
     """What else there is on the same question: whether it agrees with the verdict, and a sentence."""
-    main = evidence.metrics["verdict"]
-    if "external" in evidence.parts:
-        gain = _gain(evidence, "external")
-        yield says(gain) == main, f"At the site never seen, {_told(says(gain), gain)}"
+    main, repeated = evidence.metrics["verdict"], evidence.metrics["verdict_from"]["trainings"] > 1
+    places = {"test": "On the test part, of the two networks that this run left,"} if repeated else {}
+    places |= {"external": "At the site never seen,"} if "external" in evidence.parts else {}
+    for part, place in places.items():
+        gain = _gain(evidence, part)
+        yield says(gain) == main, f"{place} {_told(says(gain), gain)}"
     if found := evidence.block("cross_validation"):
         folds = f"Over {found['folds']} folds, repeated {plural(found['repeats'], 'time')}"
         yield found["verdict"] == main, f"{folds}, {_told(found['verdict'], found['gain'])}"
     if found := evidence.block("learning_curve"):
         for point in found["points"]:
+            if repeated and point["share"] == 1:
+                continue
             gain = point["gain"]["transfer"]
             few = f"With {number(round(point['patients']))} labelled patients in the learning curve"
             yield point["verdict"] == main, f"{few}, {_told(point['verdict'], gain)}"

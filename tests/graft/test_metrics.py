@@ -12,7 +12,8 @@ from graft.checks import passed
 from graft.domain import Domain
 from graft.files import InputError
 from graft.judge import Cases
-from graft.metrics import assemble, check, choose, clean, headline, verdict
+from graft.blocks import clean
+from graft.metrics import assemble, check, choose, headline
 from graft.sections import Evaluate
 from graft.seeds import generator
 from graft.study import Study
@@ -34,6 +35,8 @@ EVIDENCE = {
     "checks": [passed("patients", "liver", "30 patients in 4 parts", "none in two parts")],
     "hashes": {"source": HASHES, "target": HASHES, "models": dict.fromkeys(("pretrained", *NAMES), "0" * 64)},
     "sources": RANKED,
+    "learning_curve": None,
+    "cross_validation": None,
 }
 
 
@@ -188,20 +191,6 @@ def test_the_best_by_validation_log_loss_is_chosen(metrics):
     assert metrics["chosen"]["model"] == min(loss, key=loss.get)
     perfect = target.assess(Fake(["benign", "malignant"], 0, 0))
     assert choose({**models, "boosting": perfect}) == "boosting"
-
-
-@pytest.mark.parametrize(
-    ("low", "high", "said"),
-    [
-        (0.01, 0.2, "helps"),
-        (-0.2, -0.01, "harms"),
-        (-0.01, 0.2, "no difference shown"),
-        (0.0, 0.0, "no difference shown"),
-        (None, None, "not defined"),
-    ],
-)
-def test_verdict(low, high, said):
-    assert verdict({"low": low, "high": high}) == said
 
 
 def test_clean_leaves_plain_json():

@@ -4,7 +4,7 @@ import pytest
 
 from graft.files import InputError
 from graft.sections import Split
-from graft.split import assign, read, write
+from graft.split import assign, pooled, read, write
 
 CLASSES = ["benign", "malignant"]
 RULES = Split(external=None, labelled=1.0, validation=0.2, test=0.3)
@@ -151,3 +151,11 @@ def test_a_split_that_cannot_be_is_refused(tmp_path, content, message):
     (tmp_path / "lung.csv").write_text(content)
     with pytest.raises(InputError, match=message):
         read(tmp_path / "lung.csv", make_index(benign=1, malignant=1, lesions=2))
+
+
+@pytest.mark.parametrize(("given", "pool"), [("", 10), ("test", 6)])
+def test_pooled_leaves_out_the_external_site_and_a_given_test(given, pool):
+    parts = {"train": np.arange(4), "validation": np.arange(4, 6), "test": np.arange(6, 10), "external": np.array([10, 11])}
+    index = pd.DataFrame({"patient": [f"p{i}" for i in range(12)], "split": given})
+    rows, validation = pooled(parts, index)
+    assert rows.tolist() == list(range(pool)) and validation == pytest.approx(2 / 6)

@@ -16,7 +16,7 @@ from graft.files import InputError
 from graft.metrics import check
 from graft.split import TESTS
 from stages import check as look_for_leaks
-from stages import ensemble, evaluate, finetune, preprocess, pretrain, regularize, sources, split
+from stages import cross_validate, ensemble, evaluate, finetune, learning_curve, preprocess, pretrain, regularize, sources, split
 
 ROOT = Path(__file__).parents[2]
 PATIENTS = 30  # of each class
@@ -72,6 +72,8 @@ def finished(tmp_path_factory) -> tuple[Path, str]:
         regularize.main()
         for method in ("bagging", "boosting"):
             ensemble.main(method)
+        learning_curve.main()
+        cross_validate.main()
         lines: list[str] = []
         patch.setattr(evaluate, "say", lines.append)
         evaluate.main()

@@ -69,6 +69,8 @@ def project(tmp_path, monkeypatch):
     Path("metrics").mkdir()
     write_json(Path("metrics/checks.json"), checks.document([checks.passed("patients", "liver", "24 patients", "none")]))
     write_json(Path("metrics/sources.json"), RANKED)
+    for name in ("learning_curve", "cross_validation"):
+        write_json(Path(f"metrics/{name}.json"), {name: None})
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # images this small are predicted in a tenth of the time on a busy machine
     yield tmp_path

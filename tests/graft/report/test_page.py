@@ -52,14 +52,6 @@ def test_null_is_said_in_words(read_run, bare, classes, external):
     assert ("more than two classes" in html) == (len(classes) == 3)
 
 
-def test_a_run_before_these_blocks_were_known_can_be_shown(read_run, undrawn):
-    def forget(found: dict) -> None:
-        for name in ("sources", "learning_curve", "cross_validation", "subgroups", "margin", "checks", "hashes"):
-            found.pop(name)
-
-    assert "was not run" in page.render(read_run(change=forget))
-
-
 @pytest.mark.parametrize(
     ("verdict", "headline"),
     [("helps", "Transfer helps."), ("harms", "Transfer harms."), ("no difference shown", "No difference shown."),
