@@ -44,7 +44,8 @@ class Domain:
     for each, with COLUMNS; `preprocessing` has the patch in voxels, the spacing in mm a voxel (None where the
     raw data has none), the window, the intensity that it counts in and what the column `size` measures. `kinds` has
     number, category or text for each clinical covariate, and `covariates` their columns as text, a row a lesion;
-    without any it is None.
+    without any it is None. `masks` (N, *spatial) uint8 are 1 inside each lesion, all 0 for one without a mask, and
+    None where no lesion has one; nothing is ever learnt from them.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Domain:
     preprocessing: dict
     kinds: Mapping[str, str] = field(default_factory=dict)
     covariates: pd.DataFrame | None = None
+    masks: np.ndarray | None = None
 
     @classmethod
     def read(cls, folder: Path) -> "Domain":
@@ -63,10 +65,7 @@ class Domain:
             name, classes = about.pop("name"), about.pop("classes")
         except KeyError as error:
             raise InputError(f"{folder / 'domain.json'}: has no key {error}") from error
-        try:
-            images = np.load(folder / "images.npy", mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
-            raise InputError(f"{folder / 'images.npy'}: cannot be read ({error})") from error
+        images = _load(folder / "images.npy")
         index = read_index(folder / "index.csv")
         if len(images) != len(index):
             raise InputError(f"{folder}: images.npy has {len(images)} rows, index.csv {len(index)}, expected as many")
@@ -74,7 +73,11 @@ class Domain:
             raise InputError(f"{folder / 'index.csv'}: has the label {min(unknown)!r}, expected one of {classes}")
         kinds = about.pop("covariates", {})
         covariates = _read_covariates(folder / "covariates.csv", kinds, len(index)) if kinds else None
-        return cls(name, images, index, classes, about, kinds, covariates)
+        masks = _load(folder / "masks.npy") if (folder / "masks.npy").exists() else None
+        expected = (len(images), *images.shape[2:])
+        if masks is not None and masks.shape != expected:
+            raise InputError(f"{folder / 'masks.npy'}: has the shape {masks.shape}, expected {expected}")
+        return cls(name, images, index, classes, about, kinds, covariates, masks)
 
     def clinical(self, rows: np.ndarray) -> pd.DataFrame:
         """The covariates of these rows; a table without columns where the domain has none."""
@@ -93,6 +96,13 @@ def read_index(path: Path) -> pd.DataFrame:
     return index
 
 
+def _load(path: Path) -> np.ndarray:
+    try:
+        return np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise InputError(f"{path}: cannot be read ({error})") from error
+
+
 def _read_covariates(path: Path, kinds: Mapping[str, str], count: int) -> pd.DataFrame:
     try:
         table = pd.read_csv(path, dtype=str, keep_default_na=False)
@@ -106,7 +116,7 @@ def _read_covariates(path: Path, kinds: Mapping[str, str], count: int) -> pd.Dat
 
 
 def write(folder: Path, domain: Domain) -> None:
-    """Write images.npy, index.csv, domain.json and, where there are any, covariates.csv to `folder`, all or none."""
+    """Write images.npy, index.csv, domain.json and, where there are any, covariates.csv and masks.npy, all or none."""
     about = {"name": domain.name, "classes": list(domain.classes), **domain.preprocessing}
     if domain.kinds:
         about["covariates"] = dict(domain.kinds)
@@ -116,4 +126,6 @@ def write(folder: Path, domain: Domain) -> None:
         if domain.covariates is not None:
             table = domain.covariates.rename_axis("sample")
             table.to_csv(partial / "covariates.csv", columns=list(domain.kinds), lineterminator="\n")
+        if domain.masks is not None:
+            np.save(partial / "masks.npy", np.asarray(domain.masks, dtype=np.uint8), allow_pickle=False)
         write_json(partial / "domain.json", about)

@@ -1,5 +1,7 @@
 """Patches: cut out of a volume at a lesion, with nothing read or resampled that the patch does not cover."""
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from monai.data.meta_tensor import MetaTensor
@@ -13,6 +15,7 @@ from graft.volumes import Volume
 COARSER = 1.5  # times the source's spacing from which the source is smoothed before it is resampled
 FWHM = 2 * np.sqrt(2 * np.log(2))  # full width at half maximum of a Gaussian, in standard deviations
 REACH = 4  # standard deviations at which GaussianSmooth cuts its kernel off
+HALF = 0.5 - 1e-6  # of a voxel, less what the interpolation rounds
 INTERPOLATION = 2  # voxels more on each side than the patch covers, for the interpolation
 
 
@@ -30,13 +33,7 @@ def cut(volume: Volume, centre: np.ndarray, grid: Grid) -> np.ndarray:
     where = f"{volume.path.name}: the lesion at {_text(centre)} mm (RAS+)"
     if (index < -0.5).any() or (index > np.array(volume.voxels.shape) - 0.5).any():
         raise InputError(f"{where}, voxel {_text(index)}, lies outside the scan, expected one of its {_text(volume.voxels.shape)} voxels")
-    size, spacing = np.array(grid.patch), np.array(grid.spacing)
-    if len(size) == 2:
-        thickness = np.linalg.norm(volume.affine[:3, :3], axis=0).min()  # as fine as the scan: a plane, not a mean
-        size, spacing = np.append(size, 1), np.append(spacing, thickness)
-    target = np.diag([*spacing, 1.0])
-    target[:3, 3] = centre - spacing * (size - 1) / 2
-    sigma = blur(volume.affine, spacing)
+    target, size, sigma = _around(volume, centre, grid)
     crop, affine = _crop(volume, target, size, sigma)
     if not np.isfinite(crop).all():
         raise InputError(f"{where} has {(~np.isfinite(crop)).sum()} voxels around it that are NaN or infinite, expected numbers")
@@ -49,6 +46,18 @@ def cut(volume: Volume, centre: np.ndarray, grid: Grid) -> np.ndarray:
     return patch.reshape(1, *grid.patch)
 
 
+def cut_mask(mask: Volume, centre: np.ndarray, grid: Grid) -> np.ndarray:
+    """The patch of a mask that `cut` gives of its image: (*patch) uint8, 1 where at least half of a voxel is inside.
+
+    Voxels of the mask above 0 are inside, as for `graft.volumes.locate`. All 0 where the mask misses the patch.
+    """
+    mask = replace(mask, voxels=np.asarray(mask.voxels) > 0)
+    target, size, sigma = _around(mask, centre, grid)
+    crop, affine = _crop(mask, target, size, sigma)
+    inside = _resample(crop, affine, target, size, sigma, (0.0, 1.0))
+    return (inside.reshape(grid.patch) >= HALF).astype(np.uint8)
+
+
 def blur(affine: np.ndarray, spacing: np.ndarray) -> np.ndarray:
     """The Gaussian (3,), as standard deviations in voxels, that gives a scan the point spread of a coarser grid.
 
@@ -57,6 +66,17 @@ def blur(affine: np.ndarray, spacing: np.ndarray) -> np.ndarray:
     """
     k = 1 / np.linalg.norm(affine[:3, :3] / spacing[:, None], axis=0)
     return np.where(k > COARSER, np.sqrt(np.maximum(k**2 - 1, 0)) / FWHM, 0.0)
+
+
+def _around(volume: Volume, centre: np.ndarray, grid: Grid) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The affine (4, 4) of the patch around a point in mm, its size (3,) in voxels, and the blur (3,) before it."""
+    size, spacing = np.array(grid.patch), np.array(grid.spacing)
+    if len(size) == 2:
+        thickness = np.linalg.norm(volume.affine[:3, :3], axis=0).min()  # as fine as the scan: a plane, not a mean
+        size, spacing = np.append(size, 1), np.append(spacing, thickness)
+    target = np.diag([*spacing, 1.0])
+    target[:3, 3] = centre - spacing * (size - 1) / 2
+    return target, size, blur(volume.affine, spacing)
 
 
 def _crop(volume: Volume, target: np.ndarray, size: np.ndarray, sigma: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
