@@ -19,6 +19,7 @@ from graft.saliency import Maps
 from graft.scores import LEAST_PROBABILITY
 from graft.seeds import generator
 from graft.split import TESTS
+from graft.study import PROBABILITY_DECIMALS
 
 SCHEMA = Path(__file__).with_name("saliency.schema.json")
 METHODS = {"grad_cam": saliency.grad_cam, "occlusion": saliency.occlusion}
@@ -57,9 +58,10 @@ def hardest(predictions: pd.DataFrame, name: str, classes: list[str], count: int
             "the table that evaluate writes"
         )
     of_true = np.select([mine["label"] == label for label in classes], [mine[column] for column in _columns(classes)])
-    losses = -np.log(np.maximum(of_true, LEAST_PROBABILITY))
+    losses = -np.log(np.maximum(of_true, LEAST_PROBABILITY)).round(PROBABILITY_DECIMALS)
     order = np.lexsort((mine["sample"], -losses, mine["part"].map(TESTS.index)))
-    return mine.iloc[order[:count]].assign(p=mine[_columns(classes)[-1]]).reset_index(drop=True)
+    found = mine.iloc[order[:count]].reset_index(drop=True)
+    return found.assign(p=found[_columns(classes)[-1]])
 
 
 def show(model: Model, domain: Domain, cases: pd.DataFrame) -> Shown:

@@ -106,7 +106,8 @@ def occlusion(model: Model, images: np.ndarray, covariates: pd.DataFrame | None 
     falls = np.zeros((len(images), *patch), np.float32)
     with torch.inference_mode():
         for rows, image, known in _batches(model, images, covariates, 1):
-            grey = image.flatten(2).cpu().median(2).values[0].to(image.device)  # (C,); CUDA has no deterministic median
+            # (C,), on the CPU: CUDA's median along an axis is non-deterministic
+            grey = image.flatten(2).cpu().median(2).values[0].to(image.device)
             hidden = image.repeat(math.prod(map(len, cubes)), *[1] * (image.ndim - 1))  # (cubes, C, *patch)
             for one, where in zip(hidden, itertools.product(*cubes)):
                 one[(slice(None), *where)] = grey.view(-1, *[1] * len(patch))
