@@ -88,8 +88,9 @@ def describe(
 ) -> dict:
     """Mean share and hits with intervals, those of models with weights drawn anew, and whether these keep up.
 
-    `difference` is the share less that of the randomised models, paired. `keeps` is True where its interval does not
-    lie above 0: then the maps do not show what was learnt. It is None where there is no interval.
+    All are of the lesions of which the model has a map. `difference` is the share less that of the randomised models,
+    paired. `keeps` is True where its interval does not lie above 0: then the maps do not show what was learnt. It is
+    None where there is no interval.
     """
     codes, names = pd.factorize(patients)
     draws = draw(len(names), resamples, generator)
@@ -106,15 +107,17 @@ def describe(
         value, resampled = mean(values)
         return dict(zip(("value", "low", "high", "left_out"), (value, *interval(resampled, confidence))))
 
-    difference = found.share - random.share
+    there = ~np.isnan(found.share)
+    random_share, random_hit = (np.where(there, values, np.nan) for values in (random.share, random.hit))
+    difference = found.share - random_share
     of_difference = estimate(difference)
     left_out, p = of_difference.pop("left_out"), p_value(mean(difference)[1])
     return {
-        "lesions": int((~np.isnan(found.share)).sum()),
+        "lesions": int(there.sum()),
         "share": estimate(found.share),
         "pointing_game": estimate(found.hit),
         "by_chance": mean(found.by_chance)[0],
-        "randomised": {"share": estimate(random.share), "pointing_game": estimate(random.hit)},
+        "randomised": {"share": estimate(random_share), "pointing_game": estimate(random_hit)},
         "difference": {**of_difference, "p": p, "left_out": left_out},
         "keeps": None if np.isnan(of_difference["low"]) else bool(of_difference["low"] <= 0),
     }

@@ -78,8 +78,9 @@ def test_patients_are_drawn_and_not_lesions():
 
 def test_lesions_without_a_map_are_left_out():
     shares = np.array([0.4, np.nan, 0.2, np.nan])
-    said = told(shares, np.zeros(4))
+    said = told(shares, np.array([0.1, 0.9, 0.2, 0.9]))
     assert said["lesions"] == 2 and said["share"]["value"] == pytest.approx(0.3)
+    assert said["randomised"]["share"]["value"] == said["difference"]["value"] == pytest.approx(0.15)
     nothing = told(np.full(4, np.nan), np.zeros(4))
     assert nothing["keeps"] is None and np.isnan(nothing["share"]["value"])
 
