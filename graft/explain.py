@@ -73,7 +73,14 @@ def show(model: Model, domain: Domain, cases: pd.DataFrame) -> Shown:
 
 
 def describe_saliency(
-    name: str, model: Model, domain: Domain, rows: np.ndarray, shown: Shown, resamples: int, confidence: float, seed: int
+    name: str,
+    model: Model,
+    domain: Domain,
+    rows: np.ndarray,
+    shown: Shown,
+    resamples: int,
+    confidence: float,
+    seed: int,
 ) -> dict:
     """saliency.json as plain JSON values, checked. `rows` are those of the test part and of the external site."""
     where, methods = regions(domain, rows), dict.fromkeys(METHODS)

@@ -25,7 +25,8 @@ def robustness(
 
     `drop` is the AUROC on the clean images less that on the corrupted ones, on the same resamples of the patients.
     """
-    cases = Cases.of(domain.index.iloc[rows], domain.classes, resamples, generator(seed, "bootstrap", domain.name, "test"))
+    luck = generator(seed, "bootstrap", domain.name, "test")
+    cases = Cases.of(domain.index.iloc[rows], domain.classes, resamples, luck)
     images, known, spacing = domain.images[rows], domain.clinical(rows), domain.preprocessing.get("spacing")
 
     def judged(images: np.ndarray) -> Judgement:

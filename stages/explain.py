@@ -41,7 +41,8 @@ def main() -> None:
         for row, case in enumerate(found["cases"]):
             image, region = domain.images[case["sample"]], None if shown.regions is None else shown.regions[row]
             maps = {NAMES[method]: maps for method, maps in shown.maps.items()}
-            draw(folder / case["picture"], shown.title(row), image, maps, row, region, domain.preprocessing.get("spacing"))
+            spacing = domain.preprocessing.get("spacing")
+            draw(folder / case["picture"], shown.title(row), image, maps, row, region, spacing)
         write_json(folder / "saliency.json", found)
         write_json(folder / "robustness.json", worn)
         curves(worn).to_csv(folder / "robustness.csv", index=False, lineterminator="\n")

@@ -32,11 +32,11 @@ TINY = {
     "ensemble": {"epochs": 2, "members": 2},
     "evaluate": {"resamples": 100},
 }
-GRAFTING = ["finetune@transfer", "regularize", "ensemble@bagging", "ensemble@boosting", "evaluate"]
+GRAFTING = ["finetune@transfer", "regularize", "ensemble@bagging", "ensemble@boosting", "evaluate", "explain"]
 TRAINING = ["pretrain", "finetune@transfer", "finetune@scratch", *GRAFTING[1:4]]
 EVERYTHING = [
     "phantom@lung", "preprocess@lung", "phantom@liver", "preprocess@liver", "split@lung", "split@liver",
-    *TRAINING, "evaluate",
+    *TRAINING, "evaluate", "explain",
 ]  # fmt: skip
 
 
@@ -274,7 +274,7 @@ def spoil_tests(project: Path, name: str) -> None:
     [
         ("graft/curves.py", {"evaluate"}),
         ("graft/penalty.py", set(TRAINING)),
-        ("graft/split.py", {"split@lung", "split@liver", *TRAINING, "evaluate"}),
+        ("graft/split.py", {"split@lung", "split@liver", *TRAINING, "evaluate", "explain"}),
     ],
 )
 def test_changed_code_reruns_the_stages_that_import_it(project, file, stages):
@@ -287,7 +287,7 @@ def test_changed_code_reruns_the_stages_that_import_it(project, file, stages):
     ("section", "key", "value", "stages"),
     [
         ("network", "width", 16, {"pretrain", "finetune@scratch"}),
-        ("evaluate", "resamples", 101, {"evaluate"}),
+        ("evaluate", "resamples", 101, {"evaluate", "explain"}),
         ("ensemble", "members", 3, {"ensemble@bagging", "ensemble@boosting"}),
     ],
 )

@@ -56,7 +56,8 @@ def test_the_window_shifts_up_and_down_and_ends_at_its_ends():
 def test_the_sweep_has_three_amounts_of_each_kind_in_the_units_of_the_domain():
     found = sweep(3, [1.0, 1.0, 2.5])
     assert {one.name for one in found} == set(KINDS) and len(found) == 3 * len(KINDS)
-    assert [(one.amount, one.unit) for one in found if one.name == "slice thickness"] == [(5, "mm"), (7.5, "mm"), (12.5, "mm")]
+    slices = [(one.amount, one.unit) for one in found if one.name == "slice thickness"]
+    assert slices == [(5, "mm"), (7.5, "mm"), (12.5, "mm")]
     assert {one.unit for one in sweep(3, None) if one.name in ("blur", "slice thickness")} == {"voxels"}
     assert "slice thickness" not in {one.name for one in sweep(2, None)}
 

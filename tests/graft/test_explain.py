@@ -70,7 +70,10 @@ def test_the_hardest_cases_come_first_and_those_of_the_test_part_before_the_othe
 
 @pytest.mark.parametrize(
     "table, message",
-    ((TABLE, "row of the model boosting"), (TABLE.assign(model="boosting").drop(columns="p_benign"), "column p_benign")),
+    (
+        (TABLE, "row of the model boosting"),
+        (TABLE.assign(model="boosting").drop(columns="p_benign"), "column p_benign"),
+    ),
 )
 def test_another_table_is_refused(table, message):
     with pytest.raises(InputError, match=f"predictions.csv: has no {message}"):

@@ -8,7 +8,8 @@ from graft.saliency import Maps
 
 def picture(path, patch=(12, 12, 12), spacing=(1.0, 1.0, 1.0), signed=None, sided=False, region=None) -> np.ndarray:
     image = np.full((1, *patch), 0.5, np.float16)
-    maps = {"occlusion": Maps(np.zeros((2, *patch), np.float32) if signed is None else signed, (1,) * len(patch), sided)}
+    signed = np.zeros((2, *patch), np.float32) if signed is None else signed
+    maps = {"occlusion": Maps(signed, (1,) * len(patch), sided)}
     draw(path, "a case", image, maps, 1, region, spacing and list(spacing))
     return np.asarray(Image.open(path).convert("RGB")).astype(int)
 

@@ -14,7 +14,8 @@ from graft.saliency import LogOdds, grad_cam, occlusion, randomised
 
 NAMES = {
     "cnn": 16, "resnet": 16, "resnet10": 16, "densenet121": 32, "torchvision-resnet18": 32,
-    "torchvision-resnet18-planes": 32, "torchvision-resnet18-inflated": 16, "video-r3d_18": 16, "medicalnet-resnet10": 16,
+    "torchvision-resnet18-planes": 32, "torchvision-resnet18-inflated": 16, "video-r3d_18": 16,
+    "medicalnet-resnet10": 16,
 }  # fmt: skip
 
 
@@ -40,7 +41,8 @@ class Corner(nn.Module):
 
 def planted(patch: tuple[int, ...]) -> tuple[Model, np.ndarray]:
     """The network of one corner, and images with a bright corner and a brighter middle, to which it is blind."""
-    card = {"architecture": {"name": "resnet", "patch": list(patch), "channels": 1}, "classes": ["a", "b"], "shares": [1.0]}
+    shape = {"name": "resnet", "patch": list(patch), "channels": 1}
+    card = {"architecture": shape, "classes": ["a", "b"], "shares": [1.0]}
     images = np.random.default_rng(0).random((3, 1, *patch)).astype(np.float32) / 4
     images[(slice(None), 0, *[slice(side // 4) for side in patch])] = 0.8
     images[(slice(None), 0, *[slice(side * 3 // 8, side * 5 // 8) for side in patch])] = 1
@@ -62,7 +64,7 @@ def test_occlusion_by_hand():
     network, images = planted((16, 16, 16))
     values = occlusion(network, images).signed[0]
     assert np.isclose(values[0, 0, 0], 0.6, atol=1e-5)
-    # The cubes begin at 0, 3, 6, 9, 12. One from 3 on hides a quarter of the corner along its axis; voxel 3 lies in both.
+    # The cubes begin at 0, 3, 6, 9, 12. One from 3 on hides a quarter of the corner; voxel 3 lies in both.
     assert np.isclose(values[3, 0, 0], (0.6 + 0.6 / 4) / 2, atol=1e-5)
     assert np.isclose(values[4, 0, 0], 0.6 / 4, atol=1e-5)
 
@@ -123,7 +125,8 @@ def test_every_network_has_maps(name):
     assert len(found.step) == images.ndim - 2 and min(found.step) >= 2
     assert np.array_equal(network.predict(images), before)
     if name.endswith("planes"):
-        assert not found.signed[0, :16, :16, :16].any() and found.signed[0, 16].any() and found.signed[0, :, :, 16].any()
+        signed = found.signed[0]
+        assert not signed[:16, :16, :16].any() and signed[16].any() and signed[:, :, 16].any()
 
 
 def test_the_maps_of_an_ensemble_are_the_mean_of_its_members():
