@@ -45,7 +45,8 @@ class Domain:
     raw data has none), the window, the intensity that it counts in and what the column `size` measures. `kinds` has
     number, category or text for each clinical covariate, and `covariates` their columns as text, a row a lesion;
     without any it is None. So is `groups`, the columns `scanner`, `sex` and `age` where there are any: models are
-    judged by them and never learn from them.
+    judged by them and never learn from them. `masks` (N, *spatial) uint8 are 1 inside each lesion, all 0 for one
+    without a mask, and None where no lesion has one; nothing is ever learnt from them either.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Domain:
     kinds: Mapping[str, str] = field(default_factory=dict)
     covariates: pd.DataFrame | None = None
     groups: pd.DataFrame | None = None
+    masks: np.ndarray | None = None
 
     @classmethod
     def read(cls, folder: Path) -> "Domain":
@@ -65,10 +67,7 @@ class Domain:
             name, classes = about.pop("name"), about.pop("classes")
         except KeyError as error:
             raise InputError(f"{folder / 'domain.json'}: has no key {error}") from error
-        try:
-            images = np.load(folder / "images.npy", mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
-            raise InputError(f"{folder / 'images.npy'}: cannot be read ({error})") from error
+        images = _load(folder / "images.npy")
         index = read_index(folder / "index.csv")
         if len(images) != len(index):
             raise InputError(f"{folder}: images.npy has {len(images)} rows, index.csv {len(index)}, expected as many")
@@ -78,7 +77,11 @@ class Domain:
         covariates = _read_table(folder / "covariates.csv", list(kinds), len(index)) if kinds else None
         columns = about.pop("groups", [])
         groups = _read_table(folder / "groups.csv", columns, len(index)) if columns else None
-        return cls(name, images, index, classes, about, kinds, covariates, groups)
+        masks = _load(folder / "masks.npy") if (folder / "masks.npy").exists() else None
+        expected = (len(images), *images.shape[2:])
+        if masks is not None and masks.shape != expected:
+            raise InputError(f"{folder / 'masks.npy'}: has the shape {masks.shape}, expected {expected}")
+        return cls(name, images, index, classes, about, kinds, covariates, groups, masks)
 
     def clinical(self, rows: np.ndarray) -> pd.DataFrame:
         """The covariates of these rows; a table without columns where the domain has none."""
@@ -97,6 +100,13 @@ def read_index(path: Path) -> pd.DataFrame:
     return index
 
 
+def _load(path: Path) -> np.ndarray:
+    try:
+        return np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise InputError(f"{path}: cannot be read ({error})") from error
+
+
 def _read_table(path: Path, columns: list[str], count: int) -> pd.DataFrame:
     try:
         table = pd.read_csv(path, dtype=str, keep_default_na=False)
@@ -110,7 +120,10 @@ def _read_table(path: Path, columns: list[str], count: int) -> pd.DataFrame:
 
 
 def write(folder: Path, domain: Domain) -> None:
-    """Write images.npy, index.csv, domain.json and, where there are any, covariates.csv and groups.csv; all or none."""
+    """Write images.npy, index.csv, domain.json and, where there are any, covariates.csv, groups.csv and masks.npy.
+
+    All of them or none.
+    """
     about = {"name": domain.name, "classes": list(domain.classes), **domain.preprocessing}
     if domain.kinds:
         about["covariates"] = dict(domain.kinds)
@@ -124,4 +137,6 @@ def write(folder: Path, domain: Domain) -> None:
             table.to_csv(partial / "covariates.csv", columns=list(domain.kinds), lineterminator="\n")
         if domain.groups is not None:
             domain.groups.rename_axis("sample").to_csv(partial / "groups.csv", lineterminator="\n")
+        if domain.masks is not None:
+            np.save(partial / "masks.npy", np.asarray(domain.masks, dtype=np.uint8), allow_pickle=False)
         write_json(partial / "domain.json", about)

@@ -47,7 +47,7 @@ class Model:
                 f"channels of {self.card['architecture']['patch']}, as the model learnt on"
             )
         device = next(self.networks[0].parameters()).device
-        encoded = self._encode(covariates, len(images))
+        encoded = self.encode(covariates, len(images))
         chunks = [torch.zeros(0, len(self.card["classes"]), dtype=torch.float64)]
         for start in range(0, len(images), BATCH):
             batch = [torch.as_tensor(images[start : start + BATCH]).to(device, torch.float32)]
@@ -56,8 +56,11 @@ class Model:
             chunks.append(sum(share * network(*batch).double().softmax(1).cpu() for share, network in shares))
         return torch.cat(chunks).numpy()
 
-    def _encode(self, covariates: pd.DataFrame | None, count: int) -> list[np.ndarray]:
-        """The covariates (N, K) as the network takes them: one array, or none for a model of images alone."""
+    def encode(self, covariates: pd.DataFrame | None, count: int) -> list[np.ndarray]:
+        """The covariates (N, K) as the network takes them: one array, or none for a model of images alone.
+
+        Raises InputError where they are not there.
+        """
         if not self.encoding.width:
             return []
         if covariates is None or len(covariates) != count:

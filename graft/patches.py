@@ -13,6 +13,7 @@ from graft.volumes import Volume
 COARSER = 1.5  # times the source's spacing from which the source is smoothed before it is resampled
 FWHM = 2 * np.sqrt(2 * np.log(2))  # full width at half maximum of a Gaussian, in standard deviations
 REACH = 4  # standard deviations at which GaussianSmooth cuts its kernel off
+TIE = 1e-6  # voxels by which the middle between two is nearer to the next, whatever its last bit
 INTERPOLATION = 2  # voxels more on each side than the patch covers, for the interpolation
 
 
@@ -30,13 +31,7 @@ def cut(volume: Volume, centre: np.ndarray, grid: Grid) -> np.ndarray:
     where = f"{volume.path.name}: the lesion at {_text(centre)} mm (RAS+)"
     if (index < -0.5).any() or (index > np.array(volume.voxels.shape) - 0.5).any():
         raise InputError(f"{where}, voxel {_text(index)}, lies outside the scan, expected one of its {_text(volume.voxels.shape)} voxels")
-    size, spacing = np.array(grid.patch), np.array(grid.spacing)
-    if len(size) == 2:
-        thickness = np.linalg.norm(volume.affine[:3, :3], axis=0).min()  # as fine as the scan: a plane, not a mean
-        size, spacing = np.append(size, 1), np.append(spacing, thickness)
-    target = np.diag([*spacing, 1.0])
-    target[:3, 3] = centre - spacing * (size - 1) / 2
-    sigma = blur(volume.affine, spacing)
+    target, size, sigma = _around(volume, centre, grid)
     crop, affine = _crop(volume, target, size, sigma)
     if not np.isfinite(crop).all():
         raise InputError(f"{where} has {(~np.isfinite(crop)).sum()} voxels around it that are NaN or infinite, expected numbers")
@@ -49,6 +44,21 @@ def cut(volume: Volume, centre: np.ndarray, grid: Grid) -> np.ndarray:
     return patch.reshape(1, *grid.patch)
 
 
+def cut_mask(mask: Volume, centre: np.ndarray, grid: Grid) -> np.ndarray:
+    """The patch of a mask that `cut` gives of its image: (*patch) uint8, 1 where the middle of a voxel is inside.
+
+    Voxels of the mask above 0 are inside, as for `graft.volumes.locate`, and the nearest one counts: a mean over
+    several would lose what is a voxel wide. All 0 where the mask misses the patch.
+    """
+    target, size, _ = _around(mask, centre, grid)
+    middles = np.stack(np.indices(size), axis=-1).reshape(-1, 3) @ target[:3, :3].T + target[:3, 3]
+    nearest = np.floor(mask.to_index(middles) + 0.5 + TIE).astype(int)  # (voxels, 3)
+    within = ((nearest >= 0) & (nearest < mask.voxels.shape)).all(1)
+    found = np.zeros(len(nearest), np.uint8)
+    found[within] = np.asarray(mask.voxels)[tuple(nearest[within].T)] > 0
+    return found.reshape(grid.patch)
+
+
 def blur(affine: np.ndarray, spacing: np.ndarray) -> np.ndarray:
     """The Gaussian (3,), as standard deviations in voxels, that gives a scan the point spread of a coarser grid.
 
@@ -57,6 +67,17 @@ def blur(affine: np.ndarray, spacing: np.ndarray) -> np.ndarray:
     """
     k = 1 / np.linalg.norm(affine[:3, :3] / spacing[:, None], axis=0)
     return np.where(k > COARSER, np.sqrt(np.maximum(k**2 - 1, 0)) / FWHM, 0.0)
+
+
+def _around(volume: Volume, centre: np.ndarray, grid: Grid) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The affine (4, 4) of the patch around a point in mm, its size (3,) in voxels, and the blur (3,) before it."""
+    size, spacing = np.array(grid.patch), np.array(grid.spacing)
+    if len(size) == 2:
+        thickness = np.linalg.norm(volume.affine[:3, :3], axis=0).min()  # as fine as the scan: a plane, not a mean
+        size, spacing = np.append(size, 1), np.append(spacing, thickness)
+    target = np.diag([*spacing, 1.0])
+    target[:3, 3] = centre - spacing * (size - 1) / 2
+    return target, size, blur(volume.affine, spacing)
 
 
 def _crop(volume: Volume, target: np.ndarray, size: np.ndarray, sigma: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -176,7 +176,7 @@ class Evaluate(Section):
 
 class LearningCurve(Section):
     shares: list[Annotated[float, Field(gt=0, le=1)]]
-    draws: Count
+    draws: Annotated[int, Field(ge=0)]
 
 
 class Sources(Section):

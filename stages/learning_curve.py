@@ -12,7 +12,7 @@ BLOCK, TABLE = Path("metrics/learning_curve.json"), Path("metrics/learning_curve
 
 def main() -> None:
     wanted = params.read("learning_curve")
-    if not wanted.shares:
+    if not wanted.draws:
         leave({"learning_curve": None}, "share,patients,model,auroc,low,high\n")
         return
     target, network, recipe, training, augment, weight, seed, resamples, confidence = params.read(
@@ -30,7 +30,7 @@ def main() -> None:
     parts = split.read(Path(f"data/splits/{target}.csv"), domain.index)
     trials = Trials("learning_curve", domain, network, recipe, training, augment, device)
     source = Source(PRETRAINED.name, load(PRETRAINED, device), weight)
-    points = draws.train(trials, parts, wanted.shares, wanted.draws, source, seed)
+    points = draws.train(trials, parts, sorted({*wanted.shares, 1.0}), wanted.draws, source, seed)
     tested = domain.index.iloc[parts["test"]]
     cases = Cases.of(tested, domain.classes, resamples, generator(seed, "bootstrap", target, "test"))
     block = learning_curve.assemble(points, cases, confidence, generator(seed, "bootstrap", target, "draws"))

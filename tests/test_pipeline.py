@@ -30,14 +30,18 @@ TINY = {
     "finetune": {"epochs": 4},
     "regularize": {"epochs": 2},
     "ensemble": {"epochs": 2, "members": 2},
-    "learning_curve": {"shares": []},
+    "learning_curve": {"draws": 0},
     "evaluate": {"resamples": 100},
 }
-GRAFTING = ["finetune@transfer", "regularize", "ensemble@bagging", "ensemble@boosting", "evaluate", "report"]
+GRAFTING = [
+    "finetune@transfer", "regularize", "ensemble@bagging", "ensemble@boosting", "learning_curve", "cross_validate",
+    "evaluate", "explain", "report",
+]  # fmt: skip
 TRAINING = ["pretrain", "finetune@transfer", "finetune@scratch", *GRAFTING[1:4]]
+REPEATS = ["learning_curve", "cross_validate"]
 EVERYTHING = [
     "phantom@lung", "preprocess@lung", "phantom@liver", "preprocess@liver", "split@lung", "split@liver",
-    "check", "pretrain", "sources", *TRAINING[1:], "evaluate", "report",
+    "check", "pretrain", "sources", *TRAINING[1:], *REPEATS, "evaluate", "explain", "report",
 ]  # fmt: skip
 
 
@@ -279,8 +283,11 @@ def spoil_tests(project: Path, name: str) -> None:
         ("graft/curves.py", {"evaluate"}),
         ("graft/distances.py", {"sources"}),
         ("graft/leaks.py", {"check"}),
-        ("graft/penalty.py", {*TRAINING, "sources"}),
-        ("graft/split.py", {"split@lung", "split@liver", "check", *TRAINING, "sources", "evaluate"}),
+        ("graft/penalty.py", {*TRAINING, "sources", *REPEATS}),
+        (
+            "graft/split.py",
+            {"split@lung", "split@liver", "check", *TRAINING, "sources", *REPEATS, "evaluate", "explain"},
+        ),
     ],
 )
 def test_changed_code_reruns_the_stages_that_import_it(project, file, stages):
@@ -292,8 +299,8 @@ def test_changed_code_reruns_the_stages_that_import_it(project, file, stages):
 @pytest.mark.parametrize(
     ("section", "key", "value", "stages"),
     [
-        ("network", "width", 16, {"pretrain", "sources", "finetune@scratch"}),
-        ("evaluate", "resamples", 101, {"evaluate"}),
+        ("network", "width", 16, {"pretrain", "sources", "finetune@scratch", *REPEATS}),
+        ("evaluate", "resamples", 101, {*REPEATS, "evaluate", "explain"}),
         ("ensemble", "members", 3, {"ensemble@bagging", "ensemble@boosting"}),
     ],
 )

@@ -1,6 +1,7 @@
 """Raw data as `manifest.csv`, a row a lesion, and volumes or pictures beside it."""
 
 import os
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
@@ -21,7 +22,8 @@ from graft.raw.rows import FILE, Lesion, read_rows
 VOLUMES_AT_A_TIME = 8  # at most, as each of them is held in memory
 CHUNK = 4  # volumes handed to a process at once
 
-Found = tuple[np.ndarray, float | None]  # a patch (1, *patch) float16 and the diameter in mm of its mask
+# A patch (1, *patch) float16, and of its mask the diameter in mm and the patch (*patch) uint8.
+Found = tuple[np.ndarray, float | None, np.ndarray | None]
 
 
 def read(path: Path, name: str, classes: list[str], grid: Grid, burned_in: bool = False) -> Domain:
@@ -38,11 +40,11 @@ def read(path: Path, name: str, classes: list[str], grid: Grid, burned_in: bool 
     flat = pictures.is_picture(lesions[0].image)
     if flat:
         rows = [(f"{path / FILE}:{lesion.line}: ", lesion.image) for lesion in lesions]
-        images, masked = pictures.patches(name, rows, grid), [None] * len(rows)
+        images, masked, masks = pictures.patches(name, rows, grid), [None] * len(rows), None
     else:
         found = _cut_all(path / FILE, lesions, grid, burned_in)
-        images = np.stack([patch for patch, _ in found])  # (N, 1, *patch)
-        masked = [diameter for _, diameter in found]
+        patches, masked, inside = zip(*found)
+        images, masks = np.stack(patches), _stack(inside, grid)  # (N, 1, *patch), (N, *patch)
     diameters = [lesion.diameter_mm or other for lesion, other in zip(lesions, masked)]
     if all(diameters):
         size, measured = np.round(diameters, 2), "diameter in mm"
@@ -60,7 +62,14 @@ def read(path: Path, name: str, classes: list[str], grid: Grid, burned_in: bool 
             "size": np.asarray(size, float),
         }
     )
-    return Domain(name, images, index, classes, grid.about(measured, spaced=not flat))
+    return Domain(name, images, index, classes, grid.about(measured, spaced=not flat), masks=masks)
+
+
+def _stack(masks: Sequence[np.ndarray | None], grid: Grid) -> np.ndarray | None:
+    """(N, *patch) uint8, all 0 for a lesion without a mask; None where no lesion has one."""
+    if all(mask is None for mask in masks):
+        return None
+    return np.stack([np.zeros(grid.patch, np.uint8) if mask is None else mask for mask in masks])
 
 
 def _cut_all(table: Path, lesions: list[Lesion], grid: Grid, burned_in: bool) -> list[Found]:
@@ -91,7 +100,7 @@ def _one_thread() -> None:
 
 def _cut_volume(table: Path, grid: Grid, burned_in: bool, lesions: list[Lesion]) -> list[Found]:
     """The patches of the lesions of one volume."""
-    from graft.patches import cut
+    from graft.patches import cut, cut_mask
 
     found: list[Found] = []
     volume = None
@@ -100,8 +109,10 @@ def _cut_volume(table: Path, grid: Grid, burned_in: bool, lesions: list[Lesion])
             if volume is None:
                 volume = volumes.read(lesion.image, lesion.series, burned_in)
                 grid = _windowed(grid, volume)
-            centre, diameter = _place(volume, lesion)
-            found.append((cut(volume, centre, grid).astype(np.float16), diameter))
+            mask = volumes.read_mask(lesion.mask, volume, lesion.segment) if lesion.mask else None
+            centre, diameter = _place(volume, lesion, mask)
+            patch = cut(volume, centre, grid).astype(np.float16)
+            found.append((patch, diameter, None if mask is None else cut_mask(mask, centre, grid)))
         except InputError as error:
             raise InputError(f"{table}:{lesion.line}: {error}") from error
     return found
@@ -115,11 +126,11 @@ def _windowed(grid: Grid, volume: volumes.Volume) -> Grid:
         raise InputError(f"{volume.path.name}: {error}") from error
 
 
-def _place(volume: volumes.Volume, lesion: Lesion) -> tuple[np.ndarray, float | None]:
+def _place(volume: volumes.Volume, lesion: Lesion, mask: volumes.Volume | None) -> tuple[np.ndarray, float | None]:
     """The lesion's centre (3,) in mm, RAS+, and the diameter in mm of its mask, if it has one."""
     centroid = diameter = None
-    if lesion.mask:
-        centroid, diameter = volumes.locate(volumes.read_mask(lesion.mask, volume, lesion.segment), volume)
+    if mask is not None:
+        centroid, diameter = volumes.locate(mask, volume)
     if lesion.position is None:
         return centroid, diameter
     position = np.array(lesion.position)

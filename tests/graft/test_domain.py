@@ -51,6 +51,21 @@ def test_groups_are_written_and_read_again_and_are_no_part_of_the_preprocessing(
         Domain.read(tmp_path / "lung")
 
 
+def test_masks_are_kept_where_there_are_any_and_leave_no_trace_where_not(tmp_path, domain):
+    write(tmp_path / "without", domain)
+    assert Domain.read(tmp_path / "without").masks is None and not (tmp_path / "without" / "masks.npy").exists()
+    masks = np.zeros((3, 4, 4, 4), np.uint8)
+    masks[1, 1:3, 1:3, 2] = 1
+    write(tmp_path / "with", replace(domain, masks=masks))
+    again = Domain.read(tmp_path / "with").masks
+    assert isinstance(again, np.memmap) and again.dtype == np.uint8 and np.array_equal(again, masks)
+    for file in ("images.npy", "index.csv", "domain.json"):
+        assert (tmp_path / "with" / file).read_bytes() == (tmp_path / "without" / file).read_bytes()
+    np.save(tmp_path / "with" / "masks.npy", masks[:2])
+    with pytest.raises(InputError, match=r"masks.npy: has the shape \(2, 4, 4, 4\), expected \(3, 4, 4, 4\)"):
+        Domain.read(tmp_path / "with")
+
+
 def shorten_images(folder: Path) -> None:
     np.save(folder / "images.npy", np.zeros((2, 1, 4, 4, 4), np.float16))
 

@@ -8,7 +8,7 @@ from scipy.spatial.transform import Rotation
 from graft import volumes
 from graft.domain import Grid
 from graft.files import InputError
-from graft.patches import blur, cut
+from graft.patches import blur, cut, cut_mask
 from graft.volumes import Volume
 
 SHARED = Path(os.environ.get("GRAFT_SHARED_DATA") or Path(__file__).parents[3] / "shared" / "data")
@@ -59,6 +59,31 @@ def test_the_window_is_applied_before_the_interpolation():
     voxels = np.zeros((9, 9, 9))
     voxels[4] = 3000  # metal: half of 3000 would still be above the window, half of 1 is not
     assert np.isclose(cut(scan(voxels), np.full(3, 4.0), Grid((4, 4, 4), (1, 1, 1), (0, 100)))[0, 1:3], 0.5).all()
+
+
+@pytest.mark.parametrize("turns", ((0, 0, 0), (20, -15, 30), (90, 0, 180)))
+def test_a_mask_lands_on_its_lesion_however_the_scan_is_tilted(turns):
+    shape, middle, radius = (60, 64, 40), np.array([12.0, -18.5, 31.0]), 6.0
+    affine = oblique((0.9, 0.8, 1.5), shape, turns)
+    world = scan(np.empty(shape), affine).to_mm(np.stack(np.indices(shape), -1))
+    ball = np.linalg.norm(world - middle, axis=-1) < radius
+    mask = scan(ball.astype(np.uint8) * 255, affine)  # any value above 0 is inside
+    centre, grid = middle + (2, 0, -1), Grid((20, 20, 20), (1, 1, 1), UNIT)
+    found = cut_mask(mask, centre, grid)
+    offsets = centre + np.stack(np.indices(grid.patch), -1) - 9.5  # mm
+    distance = np.linalg.norm(offsets - middle, axis=-1)
+    assert found.dtype == np.uint8 and set(np.unique(found)) == {0, 1}
+    assert found[distance < radius - 1.1].all() and not found[distance > radius + 1.1].any()
+    assert np.isclose(found.sum(), 4 / 3 * np.pi * radius**3, rtol=0.05)
+    assert not cut_mask(mask, middle + 19.0, grid).any()
+
+
+def test_a_mask_of_two_dimensions_is_the_plane_through_the_lesion():
+    voxels = np.zeros((12, 12, 12))
+    voxels[4:8, 5:7, 6] = 1
+    found = cut_mask(scan(voxels), np.array([5.5, 5.5, 6.0]), Grid((6, 6), (1, 1), UNIT))
+    assert found.tolist() == voxels[3:9, 3:9, 6].tolist()
+    assert not cut_mask(scan(voxels), np.array([5.5, 5.5, 8.0]), Grid((6, 6), (1, 1), UNIT)).any()
 
 
 def test_two_dimensions_are_the_axial_plane_through_the_lesion():

@@ -103,6 +103,20 @@ def test_frames_and_masks_name_the_same_place(cohort):
     assert np.allclose(domain.images, ras.images, atol=1e-3)
     assert domain.preprocessing["size"] == "diameter in mm"
     assert list(domain.index["size"]) == [2.25, 4.5, 7]  # (6 · 6 / π)^(1/3) = 2.2545
+    assert ras.masks is None and domain.masks.shape == (3, 8, 8, 8)
+    assert domain.masks[0].sum() == 6 and not domain.masks[1:].any()  # 3 voxels of 2 mm³, on a grid of 1 mm
+
+
+def test_a_mask_is_cut_where_its_image_is(cohort):
+    voxels = np.random.default_rng(0).random((20, 24, 20), np.float32) / 4
+    voxels[9:12, 11:15, 8:11] = 1
+    nibabel.save(nibabel.Nifti1Image(voxels, AFFINE), cohort / "ann.nii.gz")
+    nibabel.save(nibabel.Nifti1Image((voxels == 1).astype(np.uint8), AFFINE), cohort / "mask.nii.gz")
+    write_manifest(cohort, [{**ROWS[0], "x": "11", "mask": "mask.nii.gz"}, ROWS[1]])
+    domain = read(cohort)
+    mask, image = domain.masks[0] == 1, domain.images[0, 0]
+    assert mask.sum() == 72  # mm³, 36 voxels of 2 mm³
+    assert mask[image > 0.7].all() and image[mask].mean() > 0.6 > 0.25 > image[~mask].mean()
 
 
 @pytest.mark.parametrize("suffix", (".mha", ".nrrd", ".nhdr", ".mhd", ".nii"))

@@ -76,7 +76,7 @@ def worked(monkeypatch):
 def test_both_read_nothing_where_they_are_off(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "params.yaml").write_bytes((ROOT / "params.yaml").read_bytes())
-    edit(learning_curve={"shares": []})
+    edit(learning_curve={"draws": 0})
     learning_curve.main()
     cross_validate.main()
     assert json.loads(CURVE.read_text()) == {"learning_curve": None}
