@@ -28,14 +28,14 @@ LEARNS, JUDGES = ("train", "validation"), ("validation", *TESTS)
 
 @dataclass(frozen=True)
 class Cohort:
-    """A domain, the part of each of its N samples ("" where no model sees it) and the rules of its split."""
+    """A domain, the part of each of its N samples ("" where no model sees it) and the rules of its split, if known."""
 
     domain: Domain
     parts: pd.Series
-    rules: Split
+    rules: Split | None = None
 
     @classmethod
-    def read(cls, folder: Path, split_file: Path, rules: Split) -> "Cohort":
+    def read(cls, folder: Path, split_file: Path, rules: Split | None = None) -> "Cohort":
         """Read a processed domain and its split; raises InputError where they are broken."""
         domain = Domain.read(folder)
         parts = pd.Series("", index=domain.index.index)
@@ -53,7 +53,7 @@ class Cohort:
 
 
 def within(cohort: Cohort, seed: int) -> list[Row]:
-    """Everything that can leak within one domain."""
+    """Everything that can leak within one domain whose rules are known."""
     return [
         _patients(cohort),
         _images(cohort),
@@ -65,12 +65,13 @@ def within(cohort: Cohort, seed: int) -> list[Row]:
     ]
 
 
-def across(source: Cohort, target: Cohort) -> list[Row]:
+def across(source: Cohort, target: Cohort, everybody: bool = False) -> list[Row]:
     """What can leak from what is learnt of one domain, its training and validation parts, into the tests of another.
 
-    The validation part of the target counts as one of these: it decides when to stop and which model is chosen.
+    The validation part of the target counts as one of these: it decides when to stop and which model is chosen. With
+    `everybody` its training part does too, whose patients cross-validation tests in their turn.
     """
-    learnt, judged = source.rows(*LEARNS), target.rows(*JUDGES)
+    learnt, judged = source.rows(*LEARNS), target.rows(*(PARTS if everybody else JUDGES))
     names = f"{source.domain.name} and {target.domain.name}"
     said = f"{source.domain.name} in {' or '.join(LEARNS)}"
     ours, theirs = source.domain.index["patient"].iloc[learnt], target.domain.index["patient"].iloc[judged]

@@ -88,7 +88,8 @@ def assemble(points: Sequence[Point], cases: Cases, confidence: float, random: n
             "gain": gains,
             "verdict": verdict(clean(gains["transfer"])),
         })  # fmt: skip
-    saved = labels_saved(patients, judged[-1][REFERENCE], [arms["transfer"] for arms in judged], confidence)
+    transfer = [arms["transfer"] for arms in judged]
+    saved = labels_saved(patients, judged[-1][REFERENCE], transfer, confidence) if len(points) > 1 else None
     block = clean({"learning_curve": {"draws": draws, "points": rows, "labels_saved": saved}})
     check(block, "learning_curve.schema.json")
     return block
@@ -107,7 +108,7 @@ def table(block: Mapping) -> pd.DataFrame:
 
 
 def lines(block: Mapping) -> Iterator[str]:
-    """What to say of the block: a line a share, and one of the labels saved."""
+    """What to say of the block: a line a share, and one of the labels saved where there are several."""
     curve = block["learning_curve"]
     for point in curve["points"]:
         arms = ", ".join(f"{arm} {shown(found['auroc'])}" for arm, found in point["arms"].items())
@@ -116,6 +117,8 @@ def lines(block: Mapping) -> Iterator[str]:
             f"gain {shown(point['gain']['transfer'], '+')}: {point['verdict']}"
         )
     saved, goal = curve["labels_saved"], "What scratch reaches with {of:.0f} labelled patients, transfer"
+    if saved is None:
+        return
     if saved["reached"] == "never":
         yield f"{goal.format(**saved)} never does"
     elif saved["reached"] != "not defined":

@@ -11,7 +11,7 @@ GATE, REPORT = Path("data/splits/checked"), Path("metrics/checks.json")
 
 def main() -> None:
     """Write metrics/checks.json and the gate that training on the target waits for; or neither, where there is a leak."""
-    domains, source, target, seed = params.read("domains", "source", "target", "seed")
+    domains, source, target, seed, folds = params.read("domains", "source", "target", "seed", "evaluate.folds")
     GATE.unlink(missing_ok=True)  # an earlier one would speak for data that it never saw
     cohorts = [
         leaks.Cohort.read(Path("data/processed") / name, Path(f"data/splits/{name}.csv"), domains[name].split)
@@ -19,7 +19,7 @@ def main() -> None:
     ]
     rows = [row for cohort in cohorts for row in leaks.within(cohort, seed)]
     if len(cohorts) == 2:
-        rows += leaks.across(*cohorts)
+        rows += leaks.across(*cohorts, everybody=folds > 0)
     with whole_file(REPORT) as path:
         write_json(path, checks.document(rows))
     with whole_file(GATE) as path:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from graft import grafting, learn, networks, params, samples
+from graft import grafting, leaks, learn, networks, params, samples
 from graft.blocks import check, clean
 from graft.console import run, say
 from graft.files import whole_file, whole_folder, write_json
@@ -17,13 +17,15 @@ PRETRAINED, SOURCES, METRICS = Path("models/pretrained"), Path("models/sources")
 
 
 def main() -> None:
-    source, target, chosen, network, training, augment, recipe, seed = params.read(
-        "source", "target", "sources", "network", "training", "augment", "pretrain", "seed"
+    source, target, chosen, network, training, augment, recipe, seed, folds = params.read(
+        "source", "target", "sources", "network", "training", "augment", "pretrain", "seed", "evaluate.folds"
     )
     device = pick_device(training.device)
+    for name in chosen.candidates:  # of the source itself, the stage check has looked
+        leaks.across(leaks.Cohort.read(*files(name)), leaks.Cohort.read(*files(target)), everybody=folds > 0)
 
     def learnable(name: str) -> Task:
-        return samples.read(Path("data/processed") / name, Path(f"data/splits/{name}.csv"), device)
+        return samples.read(*files(name), device)
 
     elsewhere = recipe.source != source
     first = Path(recipe.source).name if elsewhere else source  # of a file its name: a path would tell whose it is
@@ -49,6 +51,11 @@ def main() -> None:
         write_json(path, found)
     for row in found["ranking"]:
         say(f"sources: {row['source']} for {target}: LogME {row['logme']:.3f}, H-score {row['h_score']:.3f}")
+
+
+def files(name: str) -> tuple[Path, Path]:
+    """Where a domain and its split are."""
+    return Path("data/processed") / name, Path(f"data/splits/{name}.csv")
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ HEADLINES = {
 }
 RUN = {
     "cross_validation": "dvc exp run -S evaluate.folds=5",
-    "learning_curve": "dvc exp run -S 'learning_curve.shares=[0.05,0.1,0.2,0.5,1.0]'",
+    "learning_curve": "dvc exp run -S 'learning_curve.shares=[0.05,0.1,0.2,0.5]'",
 }
 
 

@@ -172,6 +172,15 @@ def test_a_patient_of_the_source_who_judges_a_model_of_the_target(part):
     )
 
 
+def test_a_patient_of_the_source_whom_cross_validation_would_test():
+    source, target = make("lung"), make("liver")
+    ours, theirs = source.rows("train")[0], target.rows("train")[0]
+    target = with_column(target, theirs, patient=f"lung-{ours}")
+    across(source, target)
+    with pytest.raises(InputError, match="would judge a model on liver"):
+        across(source, target, everybody=True)
+
+
 @pytest.mark.parametrize("how", COPIES)
 def test_an_image_of_the_source_that_judges_a_model_of_the_target(how):
     source, target = make("lung"), make("liver")

@@ -27,8 +27,9 @@ def lay_out(name: str, side: int = 16, grey: float = 0.5) -> None:
     images = np.random.default_rng(len(name)).random((32, 1, side, side)) * grey
     images[label == 1, :, 6:10, 6:10] += 0.4
     index = pd.DataFrame({
-        "sample": np.arange(32), "patient": [f"p{i:02}" for i in range(32)], "label": np.array(CLASSES)[label],
-        "site": "", "split": "", "origin": "", "size": 1.0, "hash": "",
+        "sample": np.arange(32), "patient": [f"{name}-{i:02}" for i in range(32)], "label": np.array(CLASSES)[label],
+        "site": "", "split": "", "origin": "", "size": 1.0,
+        "hash": [f"{name:_>8}{i:08}" for i in range(32)],
     })  # fmt: skip
     write(Path("data/processed") / name, Domain(name, images, index, CLASSES, {"spacing": None}))
     split = Path(f"data/splits/{name}.csv")
@@ -149,3 +150,12 @@ def test_a_target_of_another_shape_is_one_line_and_leaves_the_former_ranking(pro
     with pytest.raises(InputError, match="domain liver: images have 1 channels of .20, 20.*expected 1 of .16, 16"):
         sources.main()
     assert RANKED.read_bytes() == before
+
+
+def test_a_candidate_with_a_patient_of_the_test_is_not_learnt(project):
+    path = Path("data/processed/kidney/index.csv")
+    path.write_text(path.read_text().replace("kidney-00", "liver-06"))
+    edit(sources={"candidates": ["kidney"]})
+    with pytest.raises(InputError, match="domains.kidney and liver: 1 patient of kidney in train or validation would judge"):
+        sources.main()
+    assert not RANKED.exists()
