@@ -77,7 +77,8 @@ def assemble(
         "subgroups": subgroups.describe(target, chosen, models[chosen], confidence),
     }
     metrics = clean(metrics) | dict(evidence)
-    outcomes = came_true(evidence["sources"], metrics["models"], evidence["cross_validation"])
+    repeated = evidence["learning_curve"], evidence["cross_validation"]
+    outcomes = came_true(evidence["sources"], metrics["models"], *repeated)
     metrics["sources"] = {**evidence["sources"], "came_true": outcomes}
     # As rounded, as the reader sees it.
     metrics |= decide(metrics["transfer_gain"]["transfer"]["test"], evidence["learning_curve"], settings.margin)

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from graft.verdict import all_labels
+
 RANGE, STEP = 27.5, 0.25  # of ln α/β, around the largest squared singular value: 12 decades each way
 FLOOR = 1e-12  # noise that remains, of the labels' own size, where features give them exactly
 RANDOM = "random"  # the network as it is drawn, which has learnt from no source
@@ -48,12 +50,18 @@ def h_score(features: np.ndarray, labels: np.ndarray) -> float:
     return float((1 - shrinkage) * np.trace(np.linalg.pinv(shrunk, hermitian=True) @ between))
 
 
-def came_true(sources: Mapping, models: Mapping, cross_validation: Mapping | None = None) -> dict:
+def came_true(
+    sources: Mapping,
+    models: Mapping,
+    learning_curve: Mapping | None = None,
+    cross_validation: Mapping | None = None,
+) -> dict:
     """How the ranking of metrics/sources.json agrees with what the transferred models scored afterwards.
 
     Args:
         sources: that file's content; the first of its `distances` is the source that the pipeline transferred.
         models: the models of metrics.json, of which `transfer` and `scratch` are read.
+        learning_curve: that block of metrics.json, which is read in their stead where it trained both several times.
         cross_validation: the block of metrics/cross_validation.json, where there is one. It is read where it has
             several sources: of each the λ with the lowest validation log loss.
 
@@ -65,9 +73,11 @@ def came_true(sources: Mapping, models: Mapping, cross_validation: Mapping | Non
         by, outcomes = "AUROC, cross-validation", _best_of_each(tried)
         scratch = cross_validation["models"]["scratch"]["auroc"]["value"]
     else:
-        own = sources["distances"][0]["source"]
-        by, outcomes = "AUROC, test", {own: models["transfer"]["test"]["auroc"]["value"]}
-        scratch = models["scratch"]["test"]["auroc"]["value"]
+        repeated, own = all_labels(learning_curve), sources["distances"][0]["source"]
+        by = "AUROC, test, mean of several trainings" if repeated else "AUROC, test"
+        arms = repeated["arms"] if repeated else {name: model["test"] for name, model in models.items()}
+        transfer, scratch = (arms[name]["auroc"]["value"] for name in ("transfer", "scratch"))
+        outcomes = {own: transfer}
     outcomes = {**outcomes, RANDOM: scratch}
     known = [row for row in sources["ranking"] if outcomes.get(row["source"]) is not None]
     known.sort(key=lambda row: -outcomes[row["source"]])

@@ -14,6 +14,12 @@ def verdict(gain: Gain | None) -> str:
     return "harms" if gain["high"] < 0 else "no difference shown"
 
 
+def all_labels(learning_curve: Mapping | None) -> Mapping | None:
+    """The point of that block of metrics.json with all labels, where these were learnt from several times."""
+    points = learning_curve["points"] if learning_curve and learning_curve["draws"] > 1 else []
+    return next((point for point in points if point["share"] == 1), None)
+
+
 def decide(one: Gain, learning_curve: Mapping | None, margin: float) -> dict:
     """The verdict of a run: `verdict`, and the gain of transfer on the test part that it follows from.
 
@@ -28,9 +34,8 @@ def decide(one: Gain, learning_curve: Mapping | None, margin: float) -> dict:
     Returns `verdict` and `verdict_from`, with `trainings`; value, low, high, p and left_out of the gain; and
     `non_inferior`, whether its low end is above -margin.
     """
-    points = learning_curve["points"] if learning_curve and learning_curve["draws"] > 1 else []
-    repeated = [point["gain"]["transfer"] for point in points if point["share"] == 1]
-    gain = repeated[0] if repeated else one
+    repeated = all_labels(learning_curve)
+    gain = repeated["gain"]["transfer"] if repeated else one
     told = {name: gain[name] for name in ("value", "low", "high", "p", "left_out")}
     told |= {"non_inferior": None if gain["low"] is None else gain["low"] > -margin}
     return {
