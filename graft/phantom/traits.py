@@ -32,7 +32,7 @@ TRAITS: dict[str, dict[str, Trait]] = {
         "lobulation": Trait(0.0, 0.45, 0.50),  # depth of the lobes, of the radius
         "edge": Trait(0.4, 5.0, 0.50),  # width of the margin, mm
         "heterogeneity": Trait(0.0, 1.0, 0.60),  # of HETEROGENEITY_HU
-        "part_solid": Trait(0.0, 0.8, 0.55),  # share of the radius that is ground glass
+        "part_solid": Trait(0.0, 0.8, 0.20),  # share of the radius that is ground glass
         "calcification": Trait(0.0, 1.0, -0.40),  # its upper part shows as a calcified centre
         "density": Trait(10.0, 60.0, 0.0),  # HU of the solid part
     },

@@ -116,6 +116,14 @@ def test_a_trait_scores_as_its_load_says(many: list, name: str) -> None:
     assert size_auroc(table) == pytest.approx(0.894, abs=0.035)
 
 
+@pytest.mark.parametrize("target", ["liver", "liver_mr"])
+def test_what_the_source_alone_has_says_less_than_what_is_shared(target: str) -> None:
+    # A louder trait of the source would be all that a network learns there, and nothing would carry over.
+    shared = [abs(TRAITS["lung"][name].load) for name in ("spiculation", "lobulation", "edge", "heterogeneity")]
+    own = [abs(trait.load) for name, trait in TRAITS["lung"].items() if name not in TRAITS[target]]
+    assert len(own) >= 2 and max(own) < min(shared)
+
+
 def test_size_auroc_by_hand() -> None:
     # Of the four pairs malignant 9 beats both benign, malignant 5 beats 3 and ties with 5: 3.5 / 4.
     manifest = pd.DataFrame({"label": ["benign", "benign", "malignant", "malignant"], "diameter_mm": [3, 5, 5, 9]})
