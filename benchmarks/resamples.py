@@ -51,7 +51,7 @@ def main() -> None:
 def evaluate(cases: Cases, models: dict[str, np.ndarray]) -> None:
     """All that stages.evaluate works out of five models on one part."""
     judged = {name: judge(cases, probabilities, 0.5) for name, probabilities in models.items()}
-    assessed = {name: Assessment(0.5, {"test": models[name]}, {"test": found}) for name, found in judged.items()}
+    assessed = {name: Assessment(0.5, (), {"test": models[name]}, {"test": found}) for name, found in judged.items()}
     for found in judged.values():
         estimates(found, 0.95)
     compare({"test": cases}, assessed, "scratch", ("test",), 0.95, 0.05)

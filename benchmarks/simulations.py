@@ -105,7 +105,7 @@ def simulate(patients: int, cohorts: int, truth: dict[str, float]) -> dict[str, 
 def assess(cohort: Cohort, cases: Cases, auroc: float, random: np.random.Generator) -> Assessment:
     """A model of this AUROC on the cohort."""
     probabilities = cohort.read(auroc, random)
-    return Assessment(THRESHOLD, {"test": probabilities}, {"test": judge(cases, probabilities, THRESHOLD)})
+    return Assessment(THRESHOLD, (), {"test": probabilities}, {"test": judge(cases, probabilities, THRESHOLD)})
 
 
 def gains(cases: dict[str, Cases], models: dict[str, Assessment]) -> dict[str, dict]:
