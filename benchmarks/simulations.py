@@ -3,9 +3,8 @@
     python -m benchmarks.simulations [--cohorts 500] [--patients 41 120] [--out simulations.json]
 
 Draws cohorts of the phantom's patients, lets models of a known AUROC read them, and judges these with graft.judge,
-graft.compare and graft.metrics.verdict, as `evaluate` does: 41 patients are the test part of the default run. Counts
-how often an interval held the truth, what the p-values do where nothing is gained, and which verdicts fall. Prints
-tables in Markdown. Takes about 5 minutes on one core.
+graft.compare and graft.verdict, as `evaluate` does. Counts how often an interval held the truth, what the p-values do
+where nothing is gained, and which verdicts fall. Prints tables in Markdown. Takes about 5 minutes on one core.
 """
 
 import argparse
