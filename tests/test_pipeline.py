@@ -282,7 +282,7 @@ def spoil_tests(project: Path, name: str) -> None:
     [
         ("graft/curves.py", {"evaluate"}),
         ("graft/distances.py", {"sources"}),
-        ("graft/leaks.py", {"check"}),
+        ("graft/leaks.py", {"check", "sources"}),
         ("graft/penalty.py", {*TRAINING, "sources", *REPEATS}),
         (
             "graft/split.py",
