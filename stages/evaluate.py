@@ -3,6 +3,8 @@
 import shutil
 from pathlib import Path
 
+import pandas as pd
+
 from graft import audit, params
 from graft.console import run, say
 from graft.files import read_json, whole_file, whole_folder, write_json
@@ -37,13 +39,11 @@ def main() -> None:
     )
     device = pick_device(device_name)
     source, target = (
-        Study.read(Path(f"data/processed/{name}"), Path(f"data/splits/{name}.csv"), settings.resamples, seed)
-        for name in (source_name, target_name)
+        Study.read(processed(name), split(name), settings.resamples, seed) for name in (source_name, target_name)
     )
-    audited = {"pretrained": audit.Trained(PRETRAINED, None, source.domain, source.rows)}
-    for name, folder in MODELS.items():
-        audited[name] = audit.Trained(folder, PARENTS[name], target.domain, target.rows)
-    checks = read_json(METRICS / "checks.json").get("checks", []) + audit.trained(audited)
+    trained = {"pretrained": audit.Trained(PRETRAINED, None, source.domain, source.rows)}
+    trained |= {name: audit.Trained(MODELS[name], PARENTS[name], target.domain, target.rows) for name in MODELS}
+    checks = read_json(METRICS / "checks.json").get("checks", []) + audit.trained(trained)
     first = load(PRETRAINED, device)
     pretrained = None if "weights" in first.card else source.assess(first)
     models = {name: target.assess(load(folder, device)) for name, folder in MODELS.items()}
@@ -60,30 +60,42 @@ def main() -> None:
         audit.choice(target.domain, target.rows, models, choose(models)),
     ]
     hashes = {
-        role: audit.hashes(Path(f"data/processed/{name}"), Path(f"data/splits/{name}.csv"))
-        for role, name in (("source", source_name), ("target", target_name))
+        "source": audit.hashes(processed(source_name), split(source_name)),
+        "target": audit.hashes(processed(target_name), split(target_name)),
+        "models": {name: model.card["weights_sha256"] for name, model in trained.items()},
     }
-    hashes["models"] = {name: model.card["weights_sha256"] for name, model in audited.items()}
     evidence = {"checks": checks, "hashes": hashes, "sources": read_json(METRICS / "sources.json")}
     for name in ("learning_curve", "cross_validation"):
         evidence[name] = read_json(METRICS / f"{name}.json")[name]
     metrics = assemble(source, target, pretrained, models, baselines, tuned, settings, evidence, withheld)
     told = target.cases, target.domain.classes, judged
+    leave(metrics, predictions(*told), plots(*told, tuned, settings.confidence))
+    for line in lines(metrics):
+        say(line)
 
+
+def processed(name: str) -> Path:
+    return Path("data/processed") / name
+
+
+def split(name: str) -> Path:
+    return Path(f"data/splits/{name}.csv")
+
+
+def leave(metrics: dict, cases: pd.DataFrame, tables: dict[str, pd.DataFrame]) -> None:
+    """Write the chosen model, the tables and the metrics."""
     with whole_folder(BEST) as folder:
         for name in ("weights.safetensors", "card.json"):
             shutil.copyfile(MODELS[metrics["chosen"]["model"]] / name, folder / name)
     with whole_folder(METRICS / "plots") as folder:
-        for name, table in plots(*told, tuned, settings.confidence).items():
+        for name, table in tables.items():
             table.to_csv(folder / f"{name}.csv", index=False, lineterminator="\n")
     with whole_file(METRICS / "predictions.csv") as path:
-        predictions(*told).to_csv(path, index=False, lineterminator="\n")
+        cases.to_csv(path, index=False, lineterminator="\n")
     with whole_file(METRICS / "summary.json") as path:
         write_json(path, headline(metrics))
     with whole_file(METRICS / "metrics.json") as path:
         write_json(path, metrics)
-    for line in lines(metrics):
-        say(line)
 
 
 if __name__ == "__main__":
