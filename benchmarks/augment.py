@@ -2,7 +2,7 @@
 
     python -m benchmarks.augment
 
-Times the augmentation of 16 patches of 32³: `graft.augment`, which resamples the batch once, and the MONAI transforms
+Times the augmentation of 16 patches of 32³: `graft.training.augment`, which resamples the batch once, and the MONAI transforms
 that do the same to one sample at a time, stock and with lazy resampling (flips and the affine map in one). Limits are
 those of params.yaml. Takes about 10 seconds on the CPU.
 """
@@ -25,28 +25,35 @@ from monai.transforms import (
 )
 from torch import Tensor
 
-from graft import augment, params
+from graft.config.parameters import load_parameters
 from graft.console import run, say
-from graft.sections import Augment
+from graft.training import augment
+from graft.training.settings import Augment
 
 BATCH, PATCH = 16, (32, 32, 32)
 REPEATS = 20  # timed, after one that is not
 
 
 def main() -> None:
-    limits = params.read("augment")
-    images = torch.rand(BATCH, 1, *PATCH, generator=torch.Generator().manual_seed(0))  # (B, C, *spatial)
+    limits = load_parameters(Path("params.yaml")).augment
+    images = torch.rand(
+        BATCH, 1, *PATCH, generator=torch.Generator().manual_seed(0)
+    )  # (B, C, *spatial)
     random = np.random.default_rng(0)
     ours = _time(lambda: augment.apply(images, augment.draw(limits, BATCH, len(PATCH), random)))
-    say(f"augmenting {BATCH} patches of {' x '.join(map(str, PATCH))}, {torch.get_num_threads()} threads")
+    say(
+        f"augmenting {BATCH} patches of {' x '.join(map(str, PATCH))}, {torch.get_num_threads()} threads"
+    )
     say(f"  graft, the batch at once     {ours * 1e3:7.1f} ms")
     for name, lazy in (("stock", False), ("lazy", True)):
         theirs = _time(lambda transform=monai(limits, lazy): one_by_one(transform, images))
-        say(f"  MONAI one by one, {name:10} {theirs * 1e3:7.1f} ms, graft is {theirs / ours:.1f} times as fast")
+        say(
+            f"  MONAI one by one, {name:10} {theirs * 1e3:7.1f} ms, graft is {theirs / ours:.1f} times as fast"
+        )
 
 
 def monai(limits: Augment, lazy: bool) -> Compose:
-    """What `graft.augment` does, as MONAI transforms of one sample (C, *spatial)."""
+    """What `graft.training.augment` does, as MONAI transforms of one sample (C, *spatial)."""
     affine = RandAffine(
         prob=1.0,
         rotate_range=[math.radians(limits.rotate)] * len(PATCH),

@@ -26,8 +26,13 @@ def main() -> None:
         for stage, seconds in stage_times(cold):
             say(f"{stage:40} {seconds:7.1f} s")
         say(f"{'cold chain':40} {cold.seconds:7.1f} s  {_aim(cold.seconds, COLD_S, 's')}")
-        say(f"{'peak memory of all processes':40} {cold.peak / 1e9:7.2f} GB {_aim(cold.peak / 1e9, PEAK_BYTES / 1e9, 'GB')}")
-        costs = [[clone.measure(folder, "dvc", word).seconds for word in ("repro", "status")] for _ in range(REPEATS)]
+        say(
+            f"{'peak memory of all processes':40} {cold.peak / 1e9:7.2f} GB {_aim(cold.peak / 1e9, PEAK_BYTES / 1e9, 'GB')}"
+        )
+        costs = [
+            [clone.measure(folder, "dvc", word).seconds for word in ("repro", "status")]
+            for _ in range(REPEATS)
+        ]
     repro, status = (median(seconds) for seconds in zip(*costs, strict=True))
     say(f"{'dvc repro with nothing to do, median':40} {repro:7.2f} s")
     say(f"{'dvc status, median':40} {status:7.2f} s")
@@ -36,7 +41,11 @@ def main() -> None:
 
 def stage_times(cost: clone.Cost) -> list[tuple[str, float]]:
     """Each stage with its seconds, from DVC's line that it runs to the next such line; saving its outs included."""
-    starts = [(found[1], at) for at, line in cost.lines if (found := re.match(r"Running stage '(.+)':", line))]
+    starts = [
+        (found[1], at)
+        for at, line in cost.lines
+        if (found := re.match(r"Running stage '(.+)':", line))
+    ]
     ends = [at for _, at in starts[1:]] + [cost.seconds]
     return [(stage, end - at) for (stage, at), end in zip(starts, ends, strict=True)]
 

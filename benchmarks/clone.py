@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psutil
 
-from graft.files import InputError
+from graft.common.files import InputError
 
 ROOT = Path(__file__).parents[1]
 POLL_S = 0.1  # seconds between two looks at the memory
@@ -61,7 +61,11 @@ def commit(folder: Path) -> str:
 def dvc(folder: Path, *words: str) -> None:
     """Run `dvc` in a clone; what it says goes to stderr. Raises InputError where it fails."""
     command = ["dvc", *words]
-    _check(command, folder, subprocess.run(command, cwd=folder, env=_environment(folder), stdout=sys.stderr).returncode)
+    _check(
+        command,
+        folder,
+        subprocess.run(command, cwd=folder, env=_environment(folder), stdout=sys.stderr).returncode,
+    )
 
 
 def measure(folder: Path, *command: str, settings: Mapping[str, str] | None = None) -> Cost:
@@ -69,7 +73,9 @@ def measure(folder: Path, *command: str, settings: Mapping[str, str] | None = No
     lines = []
     began = time.perf_counter()
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-    with subprocess.Popen(command, cwd=folder, env={**_environment(folder), **(settings or {})}, **pipes) as process:
+    with subprocess.Popen(
+        command, cwd=folder, env={**_environment(folder), **(settings or {})}, **pipes
+    ) as process:
         peak, watch = [0], threading.Thread(target=lambda: _watch(process.pid, peak), daemon=True)
         watch.start()
         for line in process.stdout:
@@ -90,7 +96,10 @@ def note(text: str) -> None:
 def _environment(folder: Path) -> dict[str, str]:
     """This interpreter as `python`, and no DVC settings but the clone's own: another cache would hide work."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
-    settings = {name: str(folder.parent / "no-settings") for name in ("DVC_GLOBAL_CONFIG_DIR", "DVC_SYSTEM_CONFIG_DIR")}
+    settings = {
+        name: str(folder.parent / "no-settings")
+        for name in ("DVC_GLOBAL_CONFIG_DIR", "DVC_SYSTEM_CONFIG_DIR")
+    }
     return {**os.environ, **settings, "PATH": path, "PYTHONUNBUFFERED": "1"}
 
 
@@ -98,7 +107,9 @@ def _watch(pid: int, peak: list[int]) -> None:
     try:
         process = psutil.Process(pid)
         while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
-            peak[0] = max(peak[0], sum(_resident(p) for p in [process, *process.children(recursive=True)]))
+            peak[0] = max(
+                peak[0], sum(_resident(p) for p in [process, *process.children(recursive=True)])
+            )
             time.sleep(POLL_S)
     except psutil.NoSuchProcess:
         pass
@@ -118,6 +129,8 @@ def _git(folder: Path, *words: str) -> str:
     return result.stdout.strip()
 
 
-def _check(command: list[str], folder: Path, status: int, said: str = "what it said is above") -> None:
+def _check(
+    command: list[str], folder: Path, status: int, said: str = "what it said is above"
+) -> None:
     if status:
         raise InputError(f"{folder}: {' '.join(command)} ended with {status}, expected 0 ({said})")

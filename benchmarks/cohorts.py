@@ -7,14 +7,24 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit, logit, ndtr, ndtri
 
-from graft.judge import Cases
-from graft.phantom.traits import CLASSES, MALIGNANT, MIMICS, SEPARATION, TRAITS, draw_labels, draw_traits
+from graft.phantom.traits import (
+    CLASSES,
+    MALIGNANT,
+    MIMICS,
+    SEPARATION,
+    TRAITS,
+    draw_labels,
+    draw_traits,
+)
+from graft.statistics.cases import Cases
 
 ORGAN = "liver"
 LOADS = np.array([trait.load for trait in TRAITS[ORGAN].values()])
 WEIGHTS = LOADS / (1 - LOADS**2)  # of the traits in the best reading of them all
 INFORMATION = float((LOADS * WEIGHTS).sum())  # I of graft.phantom.traits.Trait
-OF_THE_PATIENT = 0.5  # share of a reading's noise, as variance, that all lesions of a patient have in common
+OF_THE_PATIENT = (
+    0.5  # share of a reading's noise, as variance, that all lesions of a patient have in common
+)
 
 
 @dataclass(frozen=True)
@@ -26,7 +36,7 @@ class Cohort:
     patient: np.ndarray  # (N,) codes
 
     def cases(self, resamples: int, rng: np.random.Generator) -> Cases:
-        """As `graft.judge` wants them."""
+        """As `graft.statistics.cases` wants them."""
         return Cases.of(self.rows, list(CLASSES), resamples, rng)
 
     def read(self, auroc: float, rng: np.random.Generator) -> np.ndarray:
@@ -35,8 +45,13 @@ class Cohort:
         The model sees the best reading blurred: by noise of each lesion's own and by noise of the patient's.
         """
         deviation = noise(auroc)
-        own, common = rng.standard_normal(len(self.best)), rng.standard_normal(self.patient.max() + 1)
-        blur = math.sqrt(1 - OF_THE_PATIENT) * own + math.sqrt(OF_THE_PATIENT) * common[self.patient]
+        own, common = (
+            rng.standard_normal(len(self.best)),
+            rng.standard_normal(self.patient.max() + 1),
+        )
+        blur = (
+            math.sqrt(1 - OF_THE_PATIENT) * own + math.sqrt(OF_THE_PATIENT) * common[self.patient]
+        )
         reading = self.best + deviation * blur
         variance = INFORMATION**2 + INFORMATION + deviation**2
         disease = expit(SEPARATION[ORGAN] * INFORMATION / variance * reading + logit(MALIGNANT))
@@ -49,8 +64,15 @@ def draw_cohort(patients: int, rng: np.random.Generator) -> Cohort:
     patient = np.repeat(np.arange(patients), [len(theirs) for theirs in labels])
     flat = [label for theirs in labels for label in theirs]
     traits = [draw_traits(rng, ORGAN, label) for label in flat]
-    shares = [[(found[name] - t.low) / (t.high - t.low) for name, t in TRAITS[ORGAN].items()] for found in traits]
-    return Cohort(pd.DataFrame({"patient": patient, "label": flat}), ndtri(np.array(shares)) @ WEIGHTS, patient)
+    shares = [
+        [(found[name] - t.low) / (t.high - t.low) for name, t in TRAITS[ORGAN].items()]
+        for found in traits
+    ]
+    return Cohort(
+        pd.DataFrame({"patient": patient, "label": flat}),
+        ndtri(np.array(shares)) @ WEIGHTS,
+        patient,
+    )
 
 
 def noise(auroc: float) -> float:

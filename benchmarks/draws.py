@@ -10,13 +10,16 @@ patients. Prints the share of 95 % intervals that hold it. Takes about ten secon
 import numpy as np
 from scipy.stats import norm
 
-from graft.bootstrap import draw, interval
+from graft.common.seeds import generator
 from graft.console import run, say
-from graft.repeats import area, pairs, pick
-from graft.seeds import generator
+from graft.statistics.bootstrap import draw, interval
+from graft.statistics.repeated_auroc import area, pairs, pick
 
 PATIENTS, RESAMPLES, TRIALS, CONFIDENCE = 60, 400, 400, 0.95
-DISTANCE, LUCK = 1.0, 0.5  # of the diseased from the healthy, in standard deviations: mean and spread over networks
+DISTANCE, LUCK = (
+    1.0,
+    0.5,
+)  # of the diseased from the healthy, in standard deviations: mean and spread over networks
 SHARED = 0.7  # correlation of what two networks say of a healthy patient is its square
 REPETITIONS = (1, 2, 3, 5, 10)
 
@@ -25,7 +28,9 @@ def main() -> None:
     truth = norm.cdf(DISTANCE / np.sqrt(2 + LUCK**2))  # E Φ(d / √2) for a normal d
     say("| trainings | patients drawn | patients and trainings drawn |\n| --- | --- | --- |")
     for count in REPETITIONS:
-        held = np.mean([trial(count, truth, generator(0, "draws", count, k)) for k in range(TRIALS)], axis=0)
+        held = np.mean(
+            [trial(count, truth, generator(0, "draws", count, k)) for k in range(TRIALS)], axis=0
+        )
         say(f"| {count} | {held[0]:.3f} | {held[1]:.3f} |")
 
 
@@ -37,10 +42,14 @@ def trial(count: int, truth: float, random: np.random.Generator) -> list[bool]:
     areas = []
     for _ in range(count):
         own = random.normal(size=PATIENTS)
-        disease = norm.cdf(SHARED * shared + np.sqrt(1 - SHARED**2) * own + labels * random.normal(DISTANCE, LUCK))
+        disease = norm.cdf(
+            SHARED * shared + np.sqrt(1 - SHARED**2) * own + labels * random.normal(DISTANCE, LUCK)
+        )
         areas.append(area(*pairs(labels, np.stack([1 - disease, disease], 1), weights)))
     resampled = np.stack(areas, 1)
-    intervals = (interval(values, CONFIDENCE) for values in (resampled.mean(1), (resampled * picks).sum(1)))
+    intervals = (
+        interval(values, CONFIDENCE) for values in (resampled.mean(1), (resampled * picks).sum(1))
+    )
     return [low <= truth <= high for low, high, _ in intervals]
 
 

@@ -15,10 +15,11 @@ from pathlib import Path
 from ruamel.yaml import YAML
 
 from benchmarks import clone, real_data
-from graft import params, summary
+from graft.common.files import read_json, whole_file, write_json
+from graft.config.parameters import load_parameters
 from graft.console import run, say
-from graft.files import read_json, whole_file, write_json
-from graft.repeats import shown
+from graft.evaluation import summary
+from graft.statistics.repeated_auroc import shown
 
 SHARES, DRAWS = [0.1], 2  # beside all labels
 
@@ -31,7 +32,7 @@ def main(*words: str) -> None:
         folder.parent.mkdir(parents=True, exist_ok=True)
         clone.clone(folder)
         real_data.lay_out(arguments.data, folder / "data/raw")
-        chosen = params.read("lambda", path=folder / "params.yaml")
+        chosen = load_parameters(folder / "params.yaml").lambda_
         real_data.set_params(folder / "params.yaml", labelled=1.0, weight=chosen)
         ask(folder / "params.yaml")
         clone.dvc(folder, "repro")
@@ -61,7 +62,14 @@ def table(metrics: Mapping) -> Iterator[str]:
             gain = point["gain"].get(arm)
             more = (shown(gain, "+"), f"{gain['p']:.3f}") if gain else ("", "")
             told = point["verdict"] if arm == "transfer" else ""
-            cells = (f"{point['patients']:.0f}", arm, shown(found["auroc"]), f"{found['draw_sd']:.3f}", *more, told)
+            cells = (
+                f"{point['patients']:.0f}",
+                arm,
+                shown(found["auroc"]),
+                f"{found['draw_sd']:.3f}",
+                *more,
+                told,
+            )
             yield f"| {' | '.join(cells)} |"
 
 

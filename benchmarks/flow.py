@@ -10,7 +10,6 @@ each time, the making of its database, once in a user's life, does not. Takes ab
 machine alone meanwhile.
 """
 
-import os
 from statistics import median
 
 from benchmarks import clone
@@ -25,18 +24,28 @@ REPEATS = 3
 def main() -> None:
     for title, settings in THREADS.items():
         with clone.fresh() as folder:
-            clone.note(f"{title}: dvc repro in a clone of {clone.commit(folder)[:7]}, which takes minutes")
+            clone.note(
+                f"{title}: dvc repro in a clone of {clone.commit(folder)[:7]}, which takes minutes"
+            )
             alone = clone.measure(folder, "dvc", "repro", settings=settings).seconds
         with clone.fresh() as folder:
             settings = {**settings, "PREFECT_HOME": str(folder.parent / "prefect")}
-            clone.measure(folder, "prefect", "server", "database", "upgrade", "--yes", settings=settings)
+            clone.measure(
+                folder, "prefect", "server", "database", "upgrade", "--yes", settings=settings
+            )
             clone.note(f"{title}: the flow in another")
             flow = clone.measure(folder, *FLOW, settings=settings).seconds
-            idle = median(clone.measure(folder, *FLOW, settings=settings).seconds for _ in range(REPEATS))
+            idle = median(
+                clone.measure(folder, *FLOW, settings=settings).seconds for _ in range(REPEATS)
+            )
         say(f"{title + ', dvc repro from nothing':45} {alone:7.1f} s")
-        say(f"{title + ', the flow from nothing':45} {flow:7.1f} s  {alone / flow:.2f} times as fast")
+        say(
+            f"{title + ', the flow from nothing':45} {flow:7.1f} s  {alone / flow:.2f} times as fast"
+        )
     verdict = "met" if idle <= IDLE_S else "missed"
-    say(f"{'the flow with nothing to do, median':45} {idle:7.1f} s  (aim: at most {IDLE_S} s; {verdict})")
+    say(
+        f"{'the flow with nothing to do, median':45} {idle:7.1f} s  (aim: at most {IDLE_S} s; {verdict})"
+    )
 
 
 if __name__ == "__main__":

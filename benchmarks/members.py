@@ -17,9 +17,10 @@ from torch import Tensor, nn
 from torch.func import functional_call, grad, stack_module_state, vmap
 from torch.nn import functional as F
 
-from graft import networks, params
+from graft.config.parameters import load_parameters
 from graft.console import run, say
-from graft.model import pick_device
+from graft.networks.build import build_network
+from graft.networks.saved import pick_device
 
 STEPS = 10  # timed, after one that is not
 TOLERANCE = 1e-3  # of the largest gradient of a tensor; sums in another order differ by less
@@ -32,24 +33,42 @@ def main() -> None:
 
 def compare(device: torch.device) -> None:
     """Say how long a step of all members takes each way on a device; exit with 1 where the gradients differ."""
-    recipe, training, network, shape = params.read("ensemble", "training", "network", "preprocess")
-    architecture = {"name": network.name, "patch": shape.patch, "channels": 1, "classes": 2, "width": network.width}
-    members = [networks.build(**architecture, seed=k).to(device) for k in range(recipe.members)]
-    size = training.batch * (1 + recipe.transforms)  # the batch and its transforms, as graft.train has them
+    parameters = load_parameters(Path("params.yaml"))
+    recipe, training = parameters.ensemble, parameters.training
+    network, shape = parameters.network, parameters.preprocess
+    architecture = {
+        "name": network.name,
+        "patch": shape.patch,
+        "channels": 1,
+        "classes": 2,
+        "width": network.width,
+    }
+    members = [build_network(**architecture, seed=k).to(device) for k in range(recipe.members)]
+    size = training.batch * (
+        1 + recipe.transforms
+    )  # the batch and its transforms, as graft.training.loop has them
     random = torch.Generator().manual_seed(0)
-    images = torch.rand(len(members), size, 1, *shape.patch, generator=random).to(device)  # (K, B, C, *spatial)
+    images = torch.rand(len(members), size, 1, *shape.patch, generator=random).to(
+        device
+    )  # (K, B, C, *spatial)
     labels = torch.randint(2, (len(members), size), generator=random).to(device)  # (K, B)
 
     stacked, _ = stack_module_state(members)
     gradients = together(members[0])(stacked, images, labels)
     alone = [one(member, *batch) for member, *batch in zip(members, images, labels)]
-    difference = max(_difference(gradients[name], torch.stack([g[name] for g in alone])) for name in gradients)
+    difference = max(
+        _difference(gradients[name], torch.stack([g[name] for g in alone])) for name in gradients
+    )
 
     optimizers = [torch.optim.AdamW(member.parameters()) for member in members]
     after = _time(lambda: _step_after(members, optimizers, images, labels), device)
     optimizer = torch.optim.AdamW(stacked.values())
-    beside = _time(lambda: _step_together(together(members[0]), stacked, optimizer, images, labels), device)
-    say(f"{device}, {torch.get_num_threads()} threads: {len(members)} members of {network.name}, batches of {size}")
+    beside = _time(
+        lambda: _step_together(together(members[0]), stacked, optimizer, images, labels), device
+    )
+    say(
+        f"{device}, {torch.get_num_threads()} threads: {len(members)} members of {network.name}, batches of {size}"
+    )
     say(f"  one after the other {after * 1e3:9.1f} ms a step")
     say(f"  together (vmap)     {beside * 1e3:9.1f} ms a step, {after / beside:.2f} times as fast")
     say(f"  gradients differ by {difference:.1e} of the largest at most")
@@ -72,11 +91,16 @@ def together(member: nn.Module) -> Callable[[dict[str, Tensor], Tensor, Tensor],
 
     gradients = vmap(grad(loss))
     # Detached, as autograd would record the way to the gradients too and take longer.
-    return lambda stacked, *batch: gradients({name: tensor.detach() for name, tensor in stacked.items()}, *batch)
+    return lambda stacked, *batch: gradients(
+        {name: tensor.detach() for name, tensor in stacked.items()}, *batch
+    )
 
 
 def _step_after(
-    members: list[nn.Module], optimizers: list[torch.optim.Optimizer], images: Tensor, labels: Tensor
+    members: list[nn.Module],
+    optimizers: list[torch.optim.Optimizer],
+    images: Tensor,
+    labels: Tensor,
 ) -> None:
     for member, optimizer, *batch in zip(members, optimizers, images, labels):
         one(member, *batch)
@@ -84,7 +108,11 @@ def _step_after(
 
 
 def _step_together(
-    gradient: Callable, stacked: dict[str, Tensor], optimizer: torch.optim.Optimizer, images: Tensor, labels: Tensor
+    gradient: Callable,
+    stacked: dict[str, Tensor],
+    optimizer: torch.optim.Optimizer,
+    images: Tensor,
+    labels: Tensor,
 ) -> None:
     for name, found in gradient(stacked, images, labels).items():
         stacked[name].grad = found

@@ -24,12 +24,11 @@ import pandas as pd
 from ruamel.yaml import YAML
 
 from benchmarks import clone
-from graft import params
+from graft.common.files import InputError, read_json, whole_file, write_json
 from graft.console import run, say
-from graft.files import InputError, read_json, whole_file, write_json
-from graft.judge import estimates, gain
-from graft.model import load
-from graft.study import Study
+from graft.evaluation.study import Study
+from graft.networks.saved import load_model
+from graft.statistics.cases import estimates, gain
 
 VARIABLE = "GRAFT_SHARED_DATA"
 VOLUMES, NODULES = Path("lung_lidc/volumes_1mm_32.npz"), Path("lung_lidc/nodules.csv")
@@ -61,11 +60,21 @@ def main(*words: str) -> None:
         say(line)
 
 
-def parse(words: tuple[str, ...], name: str = "real_data", about: str = __doc__) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog=f"python -m benchmarks.{name}", description=about.splitlines()[0])
+def parse(
+    words: tuple[str, ...], name: str = "real_data", about: str = __doc__
+) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog=f"python -m benchmarks.{name}", description=about.splitlines()[0]
+    )
     default = Path(os.environ.get(VARIABLE) or clone.ROOT.parent / "shared/data")
-    parser.add_argument("--data", type=Path, default=default, help="folder of the real data (default: %(default)s)")
-    parser.add_argument("--workdir", type=Path, help="folder to keep the clone in, to go on from after an interruption")
+    parser.add_argument(
+        "--data", type=Path, default=default, help="folder of the real data (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--workdir",
+        type=Path,
+        help="folder to keep the clone in, to go on from after an interruption",
+    )
     parser.add_argument("--out", type=Path, help="JSON file for every number")
     return parser.parse_args(words)
 
@@ -74,7 +83,9 @@ def there(data: Path) -> None:
     """Raise InputError where a file of the data is missing."""
     for file in (VOLUMES, NODULES, ADRENAL):
         if not (data / file).is_file():
-            raise InputError(f"{data / file}: is missing; name the folder of the data by --data or {VARIABLE}")
+            raise InputError(
+                f"{data / file}: is missing; name the folder of the data by --data or {VARIABLE}"
+            )
 
 
 def lay_out(data: Path, raw: Path) -> None:
@@ -83,14 +94,24 @@ def lay_out(data: Path, raw: Path) -> None:
         (raw / name).mkdir(parents=True, exist_ok=True)
     try:
         with np.load(data / VOLUMES, allow_pickle=False) as arrays:
-            volumes, malignant, rows = arrays["volumes"], arrays["malignant"], arrays["nodule_index"]
+            volumes, malignant, rows = (
+                arrays["volumes"],
+                arrays["malignant"],
+                arrays["nodule_index"],
+            )
         nodules = pd.read_csv(data / NODULES, index_col="nodule_index").loc[rows]
-        patients = nodules["lidc_patient_id"].fillna("exam " + nodules["exam_id"])  # an exam is of one patient
+        patients = nodules["lidc_patient_id"].fillna(
+            "exam " + nodules["exam_id"]
+        )  # an exam is of one patient
         agrees = np.array_equal(nodules["malignant"], malignant)
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise InputError(f"{data / VOLUMES.parent}: cannot be read as its README says ({error})") from error
+        raise InputError(
+            f"{data / VOLUMES.parent}: cannot be read as its README says ({error})"
+        ) from error
     if not agrees:
-        raise InputError(f"{data / NODULES}: its column malignant is not that of {VOLUMES.name}, expected the same nodules")
+        raise InputError(
+            f"{data / NODULES}: its column malignant is not that of {VOLUMES.name}, expected the same nodules"
+        )
     np.save(raw / SOURCE / "data.npy", volumes)  # (N, 32, 32, 32)
     np.save(raw / SOURCE / "labels.npy", malignant)
     np.save(raw / SOURCE / "groups.npy", patients.to_numpy(str))
@@ -104,21 +125,26 @@ def chains(folder: Path) -> Iterator[dict]:
             clone.note(f"real_data: labelled {labelled:g}, lambda {weight:g}")
             set_params(folder / "params.yaml", labelled, weight)
             clone.dvc(folder, "repro", *([] if weight == CHOSEN else ["finetune@transfer"]))
-            metrics = read_json(folder / "metrics/metrics.json") if weight == CHOSEN else grafted(folder)
+            metrics = (
+                read_json(folder / "metrics/metrics.json") if weight == CHOSEN else grafted(folder)
+            )
             yield {"labelled": labelled, "lambda": weight, "metrics": metrics}
 
 
 def grafted(folder: Path) -> dict:
     """What metrics.json would say of the grafted network: the same cases, resamples and scores as `evaluate` has."""
-    seed, settings = params.read("seed", "evaluate", path=folder / "params.yaml")
+    seed, settings = load_model.read("seed", "evaluate", path=folder / "params.yaml")
     split_file = folder / f"data/splits/{TARGET}.csv"
     study = Study.read(folder / "data/processed" / TARGET, split_file, settings.resamples, seed)
     models = {
-        init: study.assess(load(folder / "models/finetuned" / init)).parts["test"] for init in ("scratch", "transfer")
+        init: study.assess(load_model(folder / "models/finetuned" / init)).parts["test"]
+        for init in ("scratch", "transfer")
     }
     return {
         "models": {"transfer": {"test": estimates(models["transfer"], settings.confidence)}},
-        "transfer_gain": {"transfer": {"test": gain(models["transfer"], models["scratch"], settings.confidence)}},
+        "transfer_gain": {
+            "transfer": {"test": gain(models["transfer"], models["scratch"], settings.confidence)}
+        },
     }
 
 
@@ -141,7 +167,12 @@ def set_params(path: Path, labelled: float, weight: float) -> None:
 
 
 def _domain(name: str, classes: list[str], split: dict) -> dict:
-    raw = {"path": f"data/raw/{name}", "classes": classes, "window": [0, 255], "intensity": "window"}
+    raw = {
+        "path": f"data/raw/{name}",
+        "classes": classes,
+        "window": [0, 255],
+        "intensity": "window",
+    }
     return {**raw, "burned_in": "refuse", "patient_pattern": None, "covariates": {}, "split": split}
 
 
@@ -153,10 +184,17 @@ def tables(runs: list[dict]) -> Iterator[str]:
     yield f"Source: lung nodules, the test part: {counts['lesions']} nodules of {counts['patients']} patients never seen.\n"
     yield from _head(f"AUROC ({level} interval)", "gain over size alone", "p")
     beyond = source["gain_over_size"]["test"]
-    yield _row("pretrained", _estimate(source["pretrained"]["test"]["auroc"]), _estimate(beyond, "+"), f"{beyond['p']:.3f}")
+    yield _row(
+        "pretrained",
+        _estimate(source["pretrained"]["test"]["auroc"]),
+        _estimate(beyond, "+"),
+        f"{beyond['p']:.3f}",
+    )
     yield _row("size alone", _estimate(source["size_alone"]["test"]["auroc"]), "", "")
     for labelled in LABELLED:
-        yield from _target_table({r["lambda"]: r["metrics"] for r in runs if r["labelled"] == labelled}, labelled, level)
+        yield from _target_table(
+            {r["lambda"]: r["metrics"] for r in runs if r["labelled"] == labelled}, labelled, level
+        )
     yield "\nThe adrenal file names no patients: each gland counts as one, so these intervals are somewhat too narrow."
 
 
@@ -182,7 +220,12 @@ def _target_table(by_lambda: dict[float, dict], labelled: float, level: str) -> 
 
 def _model(title: str, metrics: dict, name: str) -> str:
     gain = metrics["transfer_gain"][name]["test"]
-    return _row(title, _estimate(metrics["models"][name]["test"]["auroc"]), _estimate(gain, "+"), f"{gain['p']:.3f}")
+    return _row(
+        title,
+        _estimate(metrics["models"][name]["test"]["auroc"]),
+        _estimate(gain, "+"),
+        f"{gain['p']:.3f}",
+    )
 
 
 def _estimate(found: dict, sign: str = "") -> str:

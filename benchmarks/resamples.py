@@ -16,12 +16,12 @@ import numpy as np
 from sklearn.metrics import roc_auc_score
 
 from benchmarks.cohorts import draw_cohort
-from graft.bootstrap import resample
-from graft.compare import compare
+from graft.common.seeds import generator
 from graft.console import run, say
-from graft.judge import Assessment, Cases, estimates, judge
-from graft.scores import auroc, ranks
-from graft.seeds import generator
+from graft.statistics.bootstrap import resample
+from graft.statistics.cases import Assessment, Cases, estimates, judge
+from graft.statistics.compare import compare
+from graft.statistics.scores import auroc, ranks
 
 RESAMPLES, PATIENTS, LESIONS = 2000, 250, 300
 AUROCS = {"scratch": 0.70, "transfer": 0.75, "regularized": 0.80, "bagging": 0.82, "boosting": 0.82}
@@ -39,19 +39,30 @@ def main() -> None:
     alone = _time(lambda: [aurocs(cases, probabilities) for probabilities in models.values()])
     looped = _time(lambda: [loop(cases, probabilities) for probabilities in models.values()])
     theirs = looped * RESAMPLES / LOOPED
-    same = np.abs(aurocs(cases, models["transfer"])[:LOOPED] - loop(cases, models["transfer"])).max()
-    say(f"{RESAMPLES} resamples of the patients, {len(models)} models, {LESIONS} lesions; processor seconds")
+    same = np.abs(
+        aurocs(cases, models["transfer"])[:LOOPED] - loop(cases, models["transfer"])
+    ).max()
+    say(
+        f"{RESAMPLES} resamples of the patients, {len(models)} models, {LESIONS} lesions; processor seconds"
+    )
     say(f"  graft, eleven scores, intervals and gains  {whole:8.3f} s")
     say(f"  graft, AUROC alone                         {alone:8.3f} s")
-    say(f"  scikit-learn, AUROC alone, in a loop       {theirs:8.3f} s (of {LOOPED} resamples, scaled)")
-    say(f"  graft is {theirs / alone:.0f} times as fast for AUROC, {theirs / whole:.0f} times with all that evaluate does")
+    say(
+        f"  scikit-learn, AUROC alone, in a loop       {theirs:8.3f} s (of {LOOPED} resamples, scaled)"
+    )
+    say(
+        f"  graft is {theirs / alone:.0f} times as fast for AUROC, {theirs / whole:.0f} times with all that evaluate does"
+    )
     say(f"  largest difference of an AUROC             {same:.1e}")
 
 
 def evaluate(cases: Cases, models: dict[str, np.ndarray]) -> None:
     """All that stages.evaluate works out of five models on one part."""
     judged = {name: judge(cases, probabilities, 0.5) for name, probabilities in models.items()}
-    assessed = {name: Assessment(0.5, (), {"test": models[name]}, {"test": found}) for name, found in judged.items()}
+    assessed = {
+        name: Assessment(0.5, (), {"test": models[name]}, {"test": found})
+        for name, found in judged.items()
+    }
     for found in judged.values():
         estimates(found, 0.95)
     compare({"test": cases}, assessed, "scratch", ("test",), 0.95, 0.05)
@@ -69,7 +80,9 @@ def aurocs(cases: Cases, probabilities: np.ndarray) -> np.ndarray:
 def loop(cases: Cases, probabilities: np.ndarray) -> np.ndarray:
     """AUROC in the first LOOPED resamples (LOOPED,), by scikit-learn."""
     weights = cases.draws[:LOOPED, cases.patient]
-    return np.array([roc_auc_score(cases.labels, probabilities[:, 1], sample_weight=row) for row in weights])
+    return np.array(
+        [roc_auc_score(cases.labels, probabilities[:, 1], sample_weight=row) for row in weights]
+    )
 
 
 def _time(call: Callable[[], object]) -> float:

@@ -11,8 +11,8 @@ import sys
 from pathlib import Path
 
 from benchmarks import clone
+from graft.common.files import sha256
 from graft.console import run, say
-from graft.files import sha256
 
 
 def main() -> None:
@@ -20,7 +20,11 @@ def main() -> None:
     names = sorted(first | second)
     for name in names:
         one, other = first.get(name, "missing"), second.get(name, "missing")
-        say(f"same     {one}  {name}" if one == other else f"DIFFERS  {one}  {name}\n         {other}")
+        say(
+            f"same     {one}  {name}"
+            if one == other
+            else f"DIFFERS  {one}  {name}\n         {other}"
+        )
     different = sum(first.get(name) != second.get(name) for name in names)
     say(f"{len(names) - different} of {len(names)} files have the same bytes in two fresh clones")
     sys.exit(1 if different else 0)

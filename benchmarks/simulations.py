@@ -2,8 +2,8 @@
 
     python -m benchmarks.simulations [--cohorts 500] [--patients 41 120] [--out simulations.json]
 
-Draws cohorts of the phantom's patients, lets models of a known AUROC read them, and judges these with graft.judge,
-graft.compare and graft.verdict, as `evaluate` does. Counts how often an interval held the truth, what the p-values do
+Draws cohorts of the phantom's patients, lets models of a known AUROC read them, and judges these with graft.statistics.cases,
+graft.statistics.compare and graft.statistics.verdict, as `evaluate` does. Counts how often an interval held the truth, what the p-values do
 where nothing is gained, and which verdicts fall. Prints tables in Markdown. Takes about 5 minutes on one core.
 """
 
@@ -17,16 +17,16 @@ from scipy import stats
 from scipy.special import ndtri
 
 from benchmarks.cohorts import Cohort, draw_cohort
-from graft.bootstrap import PERCENTILE, bend, interval
-from graft.compare import compare
+from graft.common.files import write_json
+from graft.common.seeds import generator
 from graft.console import run, say
-from graft.delong import placements, standard_error
-from graft.files import write_json
-from graft.judge import Assessment, Cases, Judgement, judge
-from graft.metrics import REFERENCE
-from graft.verdict import verdict
-from graft.scores import HEADLINE, score
-from graft.seeds import generator
+from graft.evaluation.metrics import REFERENCE
+from graft.statistics.bootstrap import PERCENTILE, bend, interval
+from graft.statistics.cases import Assessment, Cases, Judgement, judge
+from graft.statistics.compare import compare
+from graft.statistics.delong import placements, standard_error
+from graft.statistics.scores import HEADLINE, score
+from graft.statistics.verdict import verdict
 
 RESAMPLES, CONFIDENCE, MARGIN, THRESHOLD = 2000, 0.95, 0.05, 0.5
 EQUALS = {REFERENCE: 0.70, "transfer": 0.70, "regularized": 0.70, "bagging": 0.70, "boosting": 0.70}
@@ -48,7 +48,9 @@ def main(*words: str) -> None:
 
 
 def parse(words: tuple[str, ...]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.simulations", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.simulations", description=__doc__.splitlines()[0]
+    )
     parser.add_argument("--cohorts", type=int, default=500)
     parser.add_argument("--patients", type=int, nargs="+", default=[41, 120])
     parser.add_argument("--out", type=Path)
@@ -71,19 +73,28 @@ def simulate(patients: int, cohorts: int, truth: dict[str, float]) -> dict[str, 
         random = generator(number, "simulation", str(patients))
         cohort = draw_cohort(patients, random)
         cases = {"test": cohort.cases(RESAMPLES, random)}
-        models = {name: assess(cohort, cases["test"], auroc, random) for name, auroc in (EQUALS | PLANTED).items()}
+        models = {
+            name: assess(cohort, cases["test"], auroc, random)
+            for name, auroc in (EQUALS | PLANTED).items()
+        }
         for name, auroc in {REFERENCE: EQUALS[REFERENCE], **PLANTED}.items():
             for what, way, low, high in score_intervals(cases["test"], models[name]):
                 true = auroc if what == "auroc" else truth[what]
                 if what == "auroc" or name == "better":
                     held[what, round(true, 3), way].append((low > true, high < true))
         said = {"equals": gains(cases, {name: models[name] for name in EQUALS})}
-        said |= {name: gains(cases, {REFERENCE: models[REFERENCE], name: models[name]}) for name in PLANTED}
+        said |= {
+            name: gains(cases, {REFERENCE: models[REFERENCE], name: models[name]})
+            for name in PLANTED
+        }
         for key in ("p", "p_holm"):
             least = min(one[key] for one in said["equals"].values())
             verdicts[f"of four equals, any {key} below 0.05"].append(least < 1 - CONFIDENCE)
         for name, auroc in {"transfer": EQUALS["transfer"], **PLANTED}.items():
-            true, one = round(auroc - EQUALS[REFERENCE], 2), said["equals" if name == "transfer" else name][name]
+            true, one = (
+                round(auroc - EQUALS[REFERENCE], 2),
+                said["equals" if name == "transfer" else name][name],
+            )
             pair = (models[side].parts["test"] for side in (name, REFERENCE))
             for way, (low, high) in gain_intervals(one, *pair).items():
                 held["gain", true, way].append((low > true, high < true))
@@ -94,9 +105,13 @@ def simulate(patients: int, cohorts: int, truth: dict[str, float]) -> dict[str, 
     return {
         "coverage": [coverage(*key, seen) for key, seen in held.items()],
         "p_values": [uniform(way, np.array(seen)) for way, seen in p_values.items()],
-        "verdicts": [shares(*key, seen) for key, seen in verdicts.items() if isinstance(key, tuple)],
+        "verdicts": [
+            shares(*key, seen) for key, seen in verdicts.items() if isinstance(key, tuple)
+        ],
         "wrong": [
-            {"what": key, "share": float(np.mean(seen))} for key, seen in verdicts.items() if isinstance(key, str)
+            {"what": key, "share": float(np.mean(seen))}
+            for key, seen in verdicts.items()
+            if isinstance(key, str)
         ],
     }
 
@@ -104,7 +119,9 @@ def simulate(patients: int, cohorts: int, truth: dict[str, float]) -> dict[str, 
 def assess(cohort: Cohort, cases: Cases, auroc: float, random: np.random.Generator) -> Assessment:
     """A model of this AUROC on the cohort."""
     probabilities = cohort.read(auroc, random)
-    return Assessment(THRESHOLD, (), {"test": probabilities}, {"test": judge(cases, probabilities, THRESHOLD)})
+    return Assessment(
+        THRESHOLD, (), {"test": probabilities}, {"test": judge(cases, probabilities, THRESHOLD)}
+    )
 
 
 def gains(cases: dict[str, Cases], models: dict[str, Assessment]) -> dict[str, dict]:
@@ -113,7 +130,9 @@ def gains(cases: dict[str, Cases], models: dict[str, Assessment]) -> dict[str, d
     return {name: parts["test"] for name, parts in found.items()}
 
 
-def resampled_intervals(value: float, resampled: np.ndarray, jackknifed: np.ndarray) -> dict[str, tuple[float, float]]:
+def resampled_intervals(
+    value: float, resampled: np.ndarray, jackknifed: np.ndarray
+) -> dict[str, tuple[float, float]]:
     """Way -> low and high of a score, or of a difference of two."""
     bends = {
         "percentile": PERCENTILE,
@@ -127,14 +146,18 @@ def score_intervals(cases: Cases, model: Assessment) -> Iterator[tuple[str, str,
     """Name, way, low and high of every score."""
     judged, positive = model.parts["test"], cases.labels == 1
     for name, value in judged.point.items():
-        for way, ends in resampled_intervals(value, judged.resampled[name], judged.jackknifed[name]).items():
+        for way, ends in resampled_intervals(
+            value, judged.resampled[name], judged.jackknifed[name]
+        ).items():
             yield name, way, *ends
     placed = placements(positive, model.probabilities["test"][:, 1])
     half = ndtri((1 + CONFIDENCE) / 2) * standard_error(positive, placed, cases.patient)
     yield "auroc", "DeLong", judged.point["auroc"] - half, judged.point["auroc"] + half
 
 
-def gain_intervals(found: dict, model: Judgement, reference: Judgement) -> dict[str, tuple[float, float]]:
+def gain_intervals(
+    found: dict, model: Judgement, reference: Judgement
+) -> dict[str, tuple[float, float]]:
     """Way -> low and high of a gain, which stands in metrics.json as `found`."""
     value, resampled, jackknifed = (
         one["auroc"] - other["auroc"]
@@ -153,12 +176,23 @@ def coverage(what: str, true: float, way: str, missed: list[tuple[bool, bool]]) 
     """A row: the share of cohorts whose interval held the truth, lay above it, and lay below."""
     above, below = np.mean(missed, axis=0)
     held = 1 - above - below
-    return {"what": what, "true": true, "way": way, "held": float(held), "above": float(above), "below": float(below)}
+    return {
+        "what": what,
+        "true": true,
+        "way": way,
+        "held": float(held),
+        "above": float(above),
+        "below": float(below),
+    }
 
 
 def uniform(way: str, p: np.ndarray) -> dict:
     """A row: p-values where nothing is gained against the uniform distribution."""
-    return {"way": way, "below_0.05": float((p < 0.05).mean()), "ks_p": float(stats.kstest(p, "uniform").pvalue)}
+    return {
+        "way": way,
+        "below_0.05": float((p < 0.05).mean()),
+        "ks_p": float(stats.kstest(p, "uniform").pvalue),
+    }
 
 
 def shares(true: float, way: str, said: list[str]) -> dict:
@@ -175,7 +209,9 @@ def tell(patients: int, cohorts: int, found: dict[str, list[dict]]) -> Iterator[
         yield "| " + " | ".join(head) + " |"
         yield "|" + " --- |" * len(head)
         for row in rows:
-            cells = (f"{cell:.3f}" if isinstance(cell, float) else str(cell) for cell in row.values())
+            cells = (
+                f"{cell:.3f}" if isinstance(cell, float) else str(cell) for cell in row.values()
+            )
             yield f"| {' | '.join(cells)} |"
 
 

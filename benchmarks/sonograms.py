@@ -23,12 +23,12 @@ from sklearn.model_selection import StratifiedKFold
 
 from benchmarks import clone
 from benchmarks.real_data import VARIABLE
+from graft.common.files import InputError
+from graft.common.seeds import generator
 from graft.console import run, say
-from graft.files import InputError
-from graft.judge import Assessment, Cases, estimates, judge
-from graft.model import load
-from graft.seeds import generator
-from graft.study import Study
+from graft.evaluation.study import Study
+from graft.networks.saved import load_model
+from graft.statistics.cases import Assessment, Cases, estimates, judge
 
 LABELS = Path("liver_us/labels.csv")
 CLASSES = ["benign", "malignant"]
@@ -40,9 +40,17 @@ def main(*words: str) -> None:
     arguments = parse(words)
     labels = arguments.data / LABELS
     if not labels.is_file():
-        raise InputError(f"{labels}: is missing; name the folder of the data by --data or {VARIABLE}")
+        raise InputError(
+            f"{labels}: is missing; name the folder of the data by --data or {VARIABLE}"
+        )
     table = pd.read_csv(labels)
-    pictures = pd.DataFrame({"patient": table["path"], "image": table["path"], "label": table["malignant"].map(dict(enumerate(CLASSES)))})
+    pictures = pd.DataFrame(
+        {
+            "patient": table["path"],
+            "image": table["path"],
+            "label": table["malignant"].map(dict(enumerate(CLASSES))),
+        }
+    )
     inits = ("scratch", "transfer") if arguments.weights else ("scratch",)
     with tempfile.TemporaryDirectory(prefix="graft-") as parent:
         folder = Path(parent) / "clone"
@@ -52,23 +60,37 @@ def main(*words: str) -> None:
         cases, said = [], {name: [] for name in (*inits, "size alone")}
         for number, parts in enumerate(folds(pictures["label"]), 1):
             clone.note(f"sonograms: fold {number} of {FOLDS}")
-            pictures.assign(split=parts).to_csv(folder / "data/raw/liver_images/manifest.csv", index=False)
+            pictures.assign(split=parts).to_csv(
+                folder / "data/raw/liver_images/manifest.csv", index=False
+            )
             clone.dvc(folder, "repro", *(f"finetune@{init}" for init in inits))
-            study = Study.read(folder / "data/processed/liver", folder / "data/splits/liver.csv", 0, SEED)
+            study = Study.read(
+                folder / "data/processed/liver", folder / "data/splits/liver.csv", 0, SEED
+            )
             cases.append(study.cases["test"].rows)
             for init in inits:
-                said[init].append(study.assess(load(folder / "models/finetuned" / init)))
+                said[init].append(study.assess(load_model(folder / "models/finetuned" / init)))
             said["size alone"].append(study.assess_size_alone())
-    for line in report(Cases.of(pd.concat(cases), CLASSES, RESAMPLES, generator(SEED, "bootstrap")), said):
+    for line in report(
+        Cases.of(pd.concat(cases), CLASSES, RESAMPLES, generator(SEED, "bootstrap")), said
+    ):
         say(line)
 
 
 def parse(words: tuple[str, ...]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.sonograms", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.sonograms", description=__doc__.splitlines()[0]
+    )
     default = Path(os.environ.get(VARIABLE) or clone.ROOT.parent / "shared/data")
-    parser.add_argument("--data", type=Path, default=default, help="folder of the real data (default: %(default)s)")
-    parser.add_argument("--weights", type=Path, help="state dict of torchvision's resnet18 to start from")
-    parser.add_argument("--side", type=int, default=64, help="pixels a side (default: %(default)s; 224 wants a GPU)")
+    parser.add_argument(
+        "--data", type=Path, default=default, help="folder of the real data (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--weights", type=Path, help="state dict of torchvision's resnet18 to start from"
+    )
+    parser.add_argument(
+        "--side", type=int, default=64, help="pixels a side (default: %(default)s; 224 wants a GPU)"
+    )
     return parser.parse_args(words)
 
 
@@ -79,7 +101,9 @@ def folds(labels: pd.Series) -> Iterator[np.ndarray]:
     for number, (_, rows) in enumerate(splitter.split(labels, labels)):
         tested[rows] = number
     for number in range(FOLDS):
-        yield np.select([tested == number, tested == (number + 1) % FOLDS], ["test", "validation"], "train")
+        yield np.select(
+            [tested == number, tested == (number + 1) % FOLDS], ["test", "validation"], "train"
+        )
 
 
 def set_params(folder: Path, side: int, weights: Path | None) -> None:
@@ -102,7 +126,11 @@ def report(cases: Cases, said: dict[str, list[Assessment]]) -> Iterator[str]:
         probabilities = np.concatenate([one.probabilities["test"] for one in assessments])
         auroc = estimates(judge(cases, probabilities, None), CONFIDENCE)["auroc"]
         (tn, fp), (fn, tp) = sum(one.parts["test"].confusion for one in assessments)
-        accuracy, recall, f1 = (tn + tp) / (tn + fp + fn + tp), tp / (tp + fn), 2 * tp / (2 * tp + fp + fn)
+        accuracy, recall, f1 = (
+            (tn + tp) / (tn + fp + fn + tp),
+            tp / (tp + fn),
+            2 * tp / (2 * tp + fp + fn),
+        )
         yield (
             f"| {name} | {auroc['value']:.3f} [{auroc['low']:.3f}, {auroc['high']:.3f}] "
             f"| {accuracy:.3f} | {recall:.3f} | {f1:.3f} |"

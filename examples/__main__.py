@@ -4,9 +4,9 @@ from pathlib import Path
 
 from examples import stand_ins
 from examples.workspace import ROOT, call, link, prepare
-from graft import params
+from graft.common.files import InputError
+from graft.config.parameters import load_parameters
 from graft.console import one_of, run, say
-from graft.files import InputError
 
 EXAMPLES = sorted(file.parent.name for file in Path(__file__).parent.glob("*/params.yaml"))
 YOURS = Path("data/raw")  # under it lies what is the user's
@@ -16,11 +16,17 @@ def main(name: str = "") -> None:
     """Make or update `.graft/examples/<name>`, run the pipeline there and say where the numbers are."""
     if not name:
         for example in EXAMPLES:
-            say(f"{example:12}{file_of(example).read_text(encoding='utf-8').splitlines()[0].lstrip('# ')}")
+            say(
+                f"{example:12}{file_of(example).read_text(encoding='utf-8').splitlines()[0].lstrip('# ')}"
+            )
         return
     one_of("examples", name, EXAMPLES)
-    settings = params.load(file_of(name))
-    yours = [Path(domain.path) for domain in settings.domains.values() if Path(domain.path).is_relative_to(YOURS)]
+    settings = load_parameters(file_of(name))
+    yours = [
+        Path(domain.path)
+        for domain in settings.domains.values()
+        if Path(domain.path).is_relative_to(YOURS)
+    ]
     missing = [path for path in yours if not (ROOT / path).exists()]
     if unknown := [path for path in missing if path not in stand_ins.ORGANS]:
         raise InputError(f"{unknown[0]}: is missing, expected your data, as docs/data.md says")

@@ -5,14 +5,17 @@ from pathlib import Path
 import numpy as np
 
 from examples.workspace import call, clear
+from graft.common.files import whole_folder
 from graft.console import say
-from graft.domain import Grid
-from graft.files import whole_folder
-from graft.raw import arrays, manifest
+from graft.data.domain import Grid
+from graft.ingest import arrays, manifest
 
 ORGANS = {Path("data/raw/lung_arrays"): "lung", Path("data/raw/liver_arrays"): "liver"}
 CLASSES = ["benign", "malignant"]
-WINDOWS_HU = {"lung": (-1000.0, 400.0), "liver": (160.0, 0.0)}  # in both, lesions are lighter than their organ
+WINDOWS_HU = {
+    "lung": (-1000.0, 400.0),
+    "liver": (160.0, 0.0),
+}  # in both, lesions are lighter than their organ
 
 
 def write(folder: Path, path: Path) -> None:

@@ -6,8 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from graft.common.files import InputError
 from graft.console import say
-from graft.files import InputError
 
 ROOT = Path(__file__).parents[1]
 HOME = Path(".graft/examples")
@@ -25,7 +25,15 @@ def prepare(name: str, params: Path) -> Path:
         call(ROOT, "git", "clone", "--quiet", str(ROOT), str(folder), quiet=True)
     call(folder, "git", "fetch", "--quiet", str(ROOT), "HEAD", quiet=True)
     call(folder, "git", "reset", "--quiet", "--hard", "FETCH_HEAD", quiet=True)
-    call(folder, "dvc", "cache", "dir", "--local", call(ROOT, "dvc", "cache", "dir", quiet=True), quiet=True)
+    call(
+        folder,
+        "dvc",
+        "cache",
+        "dir",
+        "--local",
+        call(ROOT, "dvc", "cache", "dir", quiet=True),
+        quiet=True,
+    )
     shutil.copyfile(params, folder / "params.yaml")
     say(f"{name}: running the pipeline (dvc repro) in {HOME / name}")
     return folder
@@ -51,9 +59,14 @@ def call(folder: Path, *words: str, quiet: bool = False) -> str:
 
     Raises InputError where it fails.
     """
-    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"}
+    environment = {
+        **os.environ,
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
+    }
     done = subprocess.run(words, cwd=folder, env=environment, capture_output=quiet, text=True)
     if done.returncode:
         said = " ".join(done.stderr.split()) if quiet else "what it said is above"
-        raise InputError(f"{folder.name}: {' '.join(words[:3])} ended with {done.returncode}, expected 0 ({said})")
+        raise InputError(
+            f"{folder.name}: {' '.join(words[:3])} ended with {done.returncode}, expected 0 ({said})"
+        )
     return done.stdout.strip() if quiet else ""

@@ -18,7 +18,12 @@ _running: set[subprocess.Popen] = set()
 _lock = threading.Lock()
 
 
-def run(words: Sequence[str], folder: Path, tell: Callable[[str], None], more: Mapping[str, str] | None = None) -> int:
+def run(
+    words: Sequence[str],
+    folder: Path,
+    tell: Callable[[str], None],
+    more: Mapping[str, str] | None = None,
+) -> int:
     """Run a command in a folder, hand each line that it prints to `tell`, and return its exit status.
 
     `more` are environment variables beside the present ones. Every process that the command started is gone

@@ -37,7 +37,12 @@ def stages(root: Path, targets: Sequence[str] = ()) -> list[Stage]:
         graph = _needed(repo, targets)
         order = networkx.lexicographical_topological_sort(graph.reverse(), _name)
         return [
-            Stage(_name(stage), _names(graph.successors(stage)), _beside(graph, stage), bool((stage.meta or {}).get("gpu")))
+            Stage(
+                _name(stage),
+                _names(graph.successors(stage)),
+                _beside(graph, stage),
+                bool((stage.meta or {}).get("gpu")),
+            )
             for stage in order
             if stage.cmd
         ]
@@ -47,7 +52,11 @@ def untouched(root: Path, keys: Sequence[str]) -> list[str]:
     """The names of the stages that give the same whatever the values of some parameters."""
     with Repo(str(root)) as repo:
         graph = _needed(repo, ())
-        touched = {stage for stage in graph.nodes if any(_overlap(key, read) for key in keys for read in _reads(stage))}
+        touched = {
+            stage
+            for stage in graph.nodes
+            if any(_overlap(key, read) for key in keys for read in _reads(stage))
+        }
         touched |= set().union(*(networkx.ancestors(graph, stage) for stage in touched))
         return sorted(_name(stage) for stage in graph.nodes if stage.cmd and stage not in touched)
 
@@ -64,13 +73,26 @@ def _needed(repo: Repo, targets: Sequence[str]) -> networkx.DiGraph:
     graph = repo.index.graph
     by_name = {_name(stage): stage for stage in graph.nodes if stage.cmd}
     if unknown := [name for name in targets if name not in by_name]:
-        raise ValueError(f"targets: got {', '.join(unknown)}, expected some of {', '.join(sorted(by_name))}")
-    wanted = targets or [name for name, stage in by_name.items() if stage.path_in_repo == "dvc.yaml"]
-    return graph.subgraph(set().union(*({by_name[name], *networkx.descendants(graph, by_name[name])} for name in wanted)))
+        raise ValueError(
+            f"targets: got {', '.join(unknown)}, expected some of {', '.join(sorted(by_name))}"
+        )
+    wanted = targets or [
+        name for name, stage in by_name.items() if stage.path_in_repo == "dvc.yaml"
+    ]
+    return graph.subgraph(
+        set().union(
+            *({by_name[name], *networkx.descendants(graph, by_name[name])} for name in wanted)
+        )
+    )
 
 
 def _beside(graph: networkx.DiGraph, stage: object) -> tuple[str, ...]:
-    return _names(graph.nodes - {stage} - networkx.ancestors(graph, stage) - networkx.descendants(graph, stage))
+    return _names(
+        graph.nodes
+        - {stage}
+        - networkx.ancestors(graph, stage)
+        - networkx.descendants(graph, stage)
+    )
 
 
 def _names(stages: Iterable[object]) -> tuple[str, ...]:
@@ -85,8 +107,12 @@ def _name(stage: object) -> str:
 
 def _reads(stage: object) -> list[str]:
     """The keys of a stage's parameters; "" for a file that it reads whole."""
-    return [key for dep in stage.deps if isinstance(dep, ParamsDependency) for key in dep.params or [""]]
+    return [
+        key for dep in stage.deps if isinstance(dep, ParamsDependency) for key in dep.params or [""]
+    ]
 
 
 def _overlap(one: str, other: str) -> bool:
-    return "" in (one, other) or f"{one}.".startswith(f"{other}.") or f"{other}.".startswith(f"{one}.")
+    return (
+        "" in (one, other) or f"{one}.".startswith(f"{other}.") or f"{other}.".startswith(f"{one}.")
+    )

@@ -20,7 +20,9 @@ _ending = threading.Event()
 
 def main(words: list[str]) -> int:
     """Run a command; returns its exit status, 128 + n where signal n ended it."""
-    signal.signal(signal.SIGTERM, lambda *_: _ending.set())  # a handler is not inherited: the command has none
+    signal.signal(
+        signal.SIGTERM, lambda *_: _ending.set()
+    )  # a handler is not inherited: the command has none
     process = subprocess.Popen(words, stdin=subprocess.DEVNULL)
     threading.Thread(target=_watch, daemon=True).start()
     threading.Thread(target=_end, args=[process.pid], daemon=True).start()

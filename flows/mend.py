@@ -20,7 +20,10 @@ def mend(root: Path) -> None:
     What is lost with them, DVC's run cache knows: the stages are restored, not run.
     """
     for name in graph.LOCKS:
-        if _torn(root / name, _check_lock) and subprocess.run(["git", "checkout", "HEAD", "--", name], cwd=root).returncode:
+        if (
+            _torn(root / name, _check_lock)
+            and subprocess.run(["git", "checkout", "HEAD", "--", name], cwd=root).returncode
+        ):
             (root / name).unlink()
     if _torn(root / ".dvc/tmp/rwlock", json.loads):
         (root / ".dvc/tmp/rwlock").unlink()

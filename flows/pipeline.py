@@ -130,7 +130,9 @@ def _run(stages: list[graph.Stage], changed: set[str]) -> dict[str, State]:
     futures: dict[str, PrefectFuture] = {}
     for stage in stages:
         named = run_stage.with_options(task_run_name=stage.name.rpartition(":")[2])
-        futures[stage.name] = named.submit(stage, stage.name in changed, [futures[name] for name in stage.after])
+        futures[stage.name] = named.submit(
+            stage, stage.name in changed, [futures[name] for name in stage.after]
+        )
     for future in futures.values():
         future.wait()
     return {name: future.state for name, future in futures.items()}
@@ -140,7 +142,9 @@ def _prepare(overrides: Mapping[str, object], remote: str | None) -> str | None:
     """Mend what a kill left, set the parameters and pull; returns what went wrong."""
     mend(ROOT)
     if overrides:
-        apply_overrides(ROOT / "params.yaml", [f"{key}={json.dumps(value)}" for key, value in overrides.items()])
+        apply_overrides(
+            ROOT / "params.yaml", [f"{key}={json.dumps(value)}" for key, value in overrides.items()]
+        )
     if not remote:
         return None
     pull = ("pull", "--allow-missing", "--remote", remote)
@@ -163,11 +167,27 @@ def _dvc(*words: str) -> str | None:
 
 def main() -> None:
     """Run the flow from a command line."""
-    parser = argparse.ArgumentParser(prog="python -m flows.pipeline", description="Run the pipeline of dvc.yaml.")
-    parser.add_argument("targets", nargs="*", metavar="stage", help="run these and what they wait for (default: all)")
-    parser.add_argument("-S", dest="overrides", action="append", default=[], metavar="key=value", help="set a parameter")
+    parser = argparse.ArgumentParser(
+        prog="python -m flows.pipeline", description="Run the pipeline of dvc.yaml."
+    )
+    parser.add_argument(
+        "targets",
+        nargs="*",
+        metavar="stage",
+        help="run these and what they wait for (default: all)",
+    )
+    parser.add_argument(
+        "-S",
+        dest="overrides",
+        action="append",
+        default=[],
+        metavar="key=value",
+        help="set a parameter",
+    )
     parser.add_argument("--destination", help="folder or fsspec URL to publish the metrics under")
-    parser.add_argument("--remote", help="DVC remote to pull earlier runs from and to push this one's to")
+    parser.add_argument(
+        "--remote", help="DVC remote to pull earlier runs from and to push this one's to"
+    )
     words = parser.parse_args()
     overrides = dict(override(parser, word) for word in words.overrides)
     state = pipeline(

@@ -1,7 +1,7 @@
 """The metrics of a run, published: one JSON document under an address that people know.
 
-    <destination>/runs/<start>-<revision>.json    every run
-    <destination>/latest.json                     the newest one that kept its gates
+<destination>/runs/<start>-<revision>.json    every run
+<destination>/latest.json                     the newest one that kept its gates
 """
 
 import json
@@ -24,7 +24,7 @@ from pydantic import BaseModel
 from ruamel.yaml import YAML
 
 from flows import graph
-from graft.files import read_json, whole_file, write_json
+from graft.common.files import read_json, whole_file, write_json
 
 METRICS = Path("metrics/metrics.json")
 KEPT = Path(".graft/published")  # each document stays here too, whatever becomes of the destination
@@ -54,10 +54,18 @@ def assemble(root: Path, started: datetime) -> dict:
         "schema_version": SCHEMA_VERSION,
         "started": _time(started),
         "ended": _time(datetime.now(UTC)),
-        "git": {"revision": _git(root, "rev-parse", "HEAD"), "dirty": bool(_git(root, "status", "--porcelain"))},
+        "git": {
+            "revision": _git(root, "rev-parse", "HEAD"),
+            "dirty": bool(_git(root, "status", "--porcelain")),
+        },
         "params": yaml.load(root / "params.yaml"),
-        "stages": {name: _hashes(stage) for lock in locks for name, stage in lock["stages"].items()},
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}},
+        "stages": {
+            name: _hashes(stage) for lock in locks for name, stage in lock["stages"].items()
+        },
+        "versions": {
+            "python": platform.python_version(),
+            **{name: version(name) for name in LIBRARIES},
+        },
         "device": _device(),
         "metrics": read_json(root / METRICS),
     }
@@ -75,17 +83,29 @@ def report(document: dict, destination: str | None, gates: list[Gate]) -> State:
     name = file_name(document)
     with whole_file(KEPT / name) as path:
         write_json(path, document)
-    create_table_artifact(key="metrics", table=table(document["metrics"]), description="Metrics with their intervals")
+    create_table_artifact(
+        key="metrics", table=table(document["metrics"]), description="Metrics with their intervals"
+    )
     if destination is None:
         problems = failures(gates, document, None)
-        return Failed(message="; ".join(problems)) if problems else Completed(message="not published: no destination")
+        return (
+            Failed(message="; ".join(problems))
+            if problems
+            else Completed(message="not published: no destination")
+        )
     state = publish(document, destination, gates, return_state=True)
     if state.is_completed():
         return Completed(message=state.message)
     return Failed(message=f"{state.message}; the document is kept in {KEPT / name}")
 
 
-@task(name="publish", task_run_name="publish", cache_policy=NO_CACHE, retries=3, retry_delay_seconds=[2, 10, 30])
+@task(
+    name="publish",
+    task_run_name="publish",
+    cache_policy=NO_CACHE,
+    retries=3,
+    retry_delay_seconds=[2, 10, 30],
+)
 def publish(document: dict, destination: str, gates: list[Gate]) -> State:
     """Write the run's own file and then latest.json, each whole or not at all; the same document again changes nothing.
 
@@ -97,7 +117,9 @@ def publish(document: dict, destination: str, gates: list[Gate]) -> State:
     write(files, f"{folder}/{own}", document)
     get_run_logger().info("published %s", f"{destination}/{own}")
     create_markdown_artifact(key="comparison", markdown=comparison(document, before))
-    create_link_artifact(key="published", link=f"{destination}/{own}", description="The document of this run")
+    create_link_artifact(
+        key="published", link=f"{destination}/{own}", description="The document of this run"
+    )
     if problems := failures(gates, document, before):
         return Failed(name="GateClosed", message=f"{LATEST} stays as it was: {'; '.join(problems)}")
     write(files, f"{folder}/{LATEST}", document)
@@ -132,20 +154,26 @@ def failures(gates: list[Gate], document: dict, before: dict | None) -> list[str
     """What the gates have against a document, a sentence each."""
     found = []
     for gate in gates:
-        value, former = (_look_up(each["metrics"], gate.metric) if each else None for each in (document, before))
+        value, former = (
+            _look_up(each["metrics"], gate.metric) if each else None for each in (document, before)
+        )
         if value is None:
             found.append(f"{gate.metric} is not there, expected a number")
         elif gate.least is not None and value < gate.least:
             found.append(f"{gate.metric} is {value:g}, expected at least {gate.least:g}")
         elif gate.drop is not None and former is not None and value < former - gate.drop:
-            found.append(f"{gate.metric} fell from {former:g} to {value:g}, expected a drop of at most {gate.drop:g}")
+            found.append(
+                f"{gate.metric} fell from {former:g} to {value:g}, expected a drop of at most {gate.drop:g}"
+            )
     return found
 
 
 def table(metrics: dict) -> list[dict[str, str]]:
     """A row a model and baseline: AUROC with its interval on each part, and the gain over scratch."""
     rows = []
-    known = {name: model for name, model in (metrics["models"] | metrics["baselines"]).items() if model}
+    known = {
+        name: model for name, model in (metrics["models"] | metrics["baselines"]).items() if model
+    }
     for name, model in known.items():
         gain = metrics["transfer_gain"].get(name, {})
         row = {"model": name.replace("_", " ")}
@@ -159,7 +187,10 @@ def table(metrics: dict) -> list[dict[str, str]]:
 def comparison(document: dict, before: dict | None) -> str:
     """This run beside the one published before, in Markdown."""
     metrics = document["metrics"]
-    lines = [f"**Transfer: {metrics['verdict']}.** Best by {metrics['chosen']['by']}: {metrics['chosen']['model']}.", ""]
+    lines = [
+        f"**Transfer: {metrics['verdict']}.** Best by {metrics['chosen']['by']}: {metrics['chosen']['model']}.",
+        "",
+    ]
     if before is None:
         return "\n".join([*lines, "No run was published here before."])
     lines += [f"Before: {before['started']}, revision {before['git']['revision'][:12]}.", ""]
@@ -221,4 +252,6 @@ def _device() -> str:
 
 
 def _git(root: Path, *words: str) -> str:
-    return subprocess.run(["git", *words], cwd=root, capture_output=True, text=True, check=True).stdout.strip()
+    return subprocess.run(
+        ["git", *words], cwd=root, capture_output=True, text=True, check=True
+    ).stdout.strip()

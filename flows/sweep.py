@@ -28,7 +28,7 @@ from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows import command, gpus, graph
 from flows.pipeline import TAIL, override, parse
-from graft.files import read_json, whole_file
+from graft.common.files import read_json, whole_file
 
 ROOT = Path(__file__).parents[1]
 SHARED = ROOT / ".graft/remote"  # the DVC remote of a sweep on one machine
@@ -77,16 +77,23 @@ def sweep(
         if rows:
             _report(pd.DataFrame(rows), list(grid))
         failed = [state.message for state in states if not state.is_completed()]
-        return Failed(message="\n\n".join(failed)) if failed else Completed(message=f"{len(points)} points, see {TABLE}")
+        return (
+            Failed(message="\n\n".join(failed))
+            if failed
+            else Completed(message=f"{len(points)} points, see {TABLE}")
+        )
     finally:
         command.end_all()
 
 
 @flow(name="points")
-def fan_out(points: list[dict[str, object]], origin: str, revision: str, remote: str) -> list[State]:
+def fan_out(
+    points: list[dict[str, object]], origin: str, revision: str, remote: str
+) -> list[State]:
     """Run the points on the flow's task runner; returns how each ended."""
     futures = [
-        point.with_options(task_run_name=_title(values)).submit(values, origin, revision, remote) for values in points
+        point.with_options(task_run_name=_title(values)).submit(values, origin, revision, remote)
+        for values in points
     ]
     for future in futures:
         future.wait()
@@ -117,13 +124,21 @@ def point(values: dict[str, object], origin: str, revision: str, remote: str) ->
     try:
         with _workspace(origin, revision, remote) as folder:
             _run(folder, "dvc", "pull", "--run-cache", "--allow-missing")
-            sets = [word for key, value in values.items() for word in ("-S", f"{key}={json.dumps(value)}")]
+            sets = [
+                word
+                for key, value in values.items()
+                for word in ("-S", f"{key}={json.dumps(value)}")
+            ]
             with gpus.slot(True) as environment:
                 _run(folder, "dvc", "exp", "run", "--pull", *sets, more=environment)
             _run(folder, "dvc", "push", "--run-cache")
-            name = _git(folder, "for-each-ref", "--format=%(refname:lstrip=4)", "refs/exps").splitlines()[-1]
+            name = _git(
+                folder, "for-each-ref", "--format=%(refname:lstrip=4)", "refs/exps"
+            ).splitlines()[-1]
             _run(folder, "dvc", "exp", "push", "--no-cache", "origin", name)
-            return Completed(name="Ran", data=rows(values, name, read_json(folder / "metrics/metrics.json")))
+            return Completed(
+                name="Ran", data=rows(values, name, read_json(folder / "metrics/metrics.json"))
+            )
     except CommandFailed as error:
         return Failed(message=f"{_title(values)}: {error}")
 
@@ -132,7 +147,12 @@ def rows(values: dict[str, object], experiment: str, metrics: dict) -> list[dict
     """A row a model: the point, its validation loss, and AUROC with its interval on each part."""
     found = []
     for name, model in metrics["models"].items():
-        row = {**values, "experiment": experiment, "model": name, "validation_log_loss": model["validation"]["log_loss"]}
+        row = {
+            **values,
+            "experiment": experiment,
+            "model": name,
+            "validation_log_loss": model["validation"]["log_loss"],
+        }
         for part in PARTS:
             for column in ("value", "low", "high"):
                 row[f"{part}_auroc_{column}"] = model[part] and model[part]["auroc"][column]
@@ -167,13 +187,25 @@ def draw(table: pd.DataFrame, keys: list[str], path: Path) -> None:
     ticks = {title: k for k, title in enumerate(dict.fromkeys(titles))}
     parts = [part for part in PARTS if table[f"{part}_auroc_value"].notna().any()]
     figure = Figure(figsize=(4 * len(parts) + 2, 4), layout="constrained")
-    for axes, part in zip(figure.subplots(1, len(parts), sharey=True, squeeze=False)[0], parts, strict=True):
+    for axes, part in zip(
+        figure.subplots(1, len(parts), sharey=True, squeeze=False)[0], parts, strict=True
+    ):
         models = list(dict.fromkeys(table["model"]))
         for k, name in enumerate(models):
             mine = table[table["model"] == name]
-            value, low, high = (mine[f"{part}_auroc_{column}"] for column in ("value", "low", "high"))
+            value, low, high = (
+                mine[f"{part}_auroc_{column}"] for column in ("value", "low", "high")
+            )
             at = titles[mine.index].map(ticks) + (k - (len(models) - 1) / 2) * 0.12
-            axes.errorbar(at, value, [value - low, high - value], fmt="o-", markersize=4, linewidth=1, label=name)
+            axes.errorbar(
+                at,
+                value,
+                [value - low, high - value],
+                fmt="o-",
+                markersize=4,
+                linewidth=1,
+                label=name,
+            )
         axes.set_xticks(list(ticks.values()), list(ticks), rotation=30)
         axes.set_title(part)
         axes.axhline(0.5, color="grey", linewidth=0.5)
@@ -189,7 +221,10 @@ def _workspace(origin: str, revision: str, remote: str) -> Iterator[Path]:
         folder = Path(parent) / "workspace"
         _run(Path(parent), "git", "clone", "--quiet", "--no-checkout", origin, str(folder))
         _run(folder, "git", "checkout", "--quiet", "--detach", revision)
-        for key in ("user.name", "user.email"):  # experiments are commits, and a worker may have no name
+        for key in (
+            "user.name",
+            "user.email",
+        ):  # experiments are commits, and a worker may have no name
             _run(folder, "git", "config", key, "graft")
         _run(folder, "dvc", "remote", "add", "--quiet", "--local", "--default", "sweep", remote)
         yield folder
@@ -218,26 +253,45 @@ def _run(folder: Path, *words: str, more: Mapping[str, str] | None = None) -> No
 
 
 def _git(folder: Path, *words: str) -> str:
-    return subprocess.run(["git", *words], cwd=folder, capture_output=True, text=True, check=True).stdout.strip()
+    return subprocess.run(
+        ["git", *words], cwd=folder, capture_output=True, text=True, check=True
+    ).stdout.strip()
 
 
 def _title(values: dict[str, object]) -> str:
-    return ", ".join(f"{key} {value:g}" if isinstance(value, float) else f"{key} {value}" for key, value in values.items())
+    return ", ".join(
+        f"{key} {value:g}" if isinstance(value, float) else f"{key} {value}"
+        for key, value in values.items()
+    )
 
 
 def main() -> None:
     """Run the flow from a command line."""
-    parser = argparse.ArgumentParser(prog="python -m flows.sweep", description="Try values of parameters.")
-    parser.add_argument("-S", dest="grid", action="append", default=[], metavar="key=value,value", help="what to try")
-    parser.add_argument("--repository", help="git URL that every worker can clone (default: this one)")
+    parser = argparse.ArgumentParser(
+        prog="python -m flows.sweep", description="Try values of parameters."
+    )
+    parser.add_argument(
+        "-S",
+        dest="grid",
+        action="append",
+        default=[],
+        metavar="key=value,value",
+        help="what to try",
+    )
+    parser.add_argument(
+        "--repository", help="git URL that every worker can clone (default: this one)"
+    )
     parser.add_argument("--remote", help="URL of the DVC storage that the points share")
     parser.add_argument("--dask", action="store_true", help="run the points on Dask")
     parser.add_argument("--scheduler", help="address of a running Dask scheduler")
-    parser.add_argument("--workers", type=int, default=2, help="points at once (default: %(default)s)")
+    parser.add_argument(
+        "--workers", type=int, default=2, help="points at once (default: %(default)s)"
+    )
     words = parser.parse_args()
     grid = dict(override(parser, word) for word in words.grid)
     state = sweep(
-        grid={key: [parse(value) for value in values.split(",")] for key, values in grid.items()} or None,
+        grid={key: [parse(value) for value in values.split(",")] for key, values in grid.items()}
+        or None,
         repository=words.repository,
         remote=words.remote,
         task_runner="dask" if words.dask or words.scheduler else "threads",

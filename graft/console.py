@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
-from graft.files import InputError
+from graft.common.files import InputError
 
 
 def say(text: str) -> None:
@@ -65,7 +65,9 @@ def counting(name: str, total: int, unit: str) -> Iterator[Callable[[str], None]
 
 
 def _losses(row: dict[str, float]) -> str:
-    return "  ".join(f"{name.replace('_', ' ')} {value:.4f}" for name, value in row.items() if name != "epoch")
+    return "  ".join(
+        f"{name.replace('_', ' ')} {value:.4f}" for name, value in row.items() if name != "epoch"
+    )
 
 
 def one_of(what: str, word: str, words: Iterable[str]) -> None:
@@ -80,7 +82,9 @@ def run(main: Callable[..., None]) -> None:
     try:
         signature.bind(*words)
     except TypeError as error:
-        sys.exit(f"error: {error}, got {words}, expected {', '.join(signature.parameters) or 'no words'}")
+        sys.exit(
+            f"error: {error}, got {words}, expected {', '.join(signature.parameters) or 'no words'}"
+        )
     try:
         main(*words)
     except InputError as error:

@@ -26,6 +26,12 @@ def _imported(module: Path) -> list[Path]:
             names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module:
             names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-    paths = (PACKAGE.parent.joinpath(*name.split(".")) for name in names if name.partition(".")[0] == PACKAGE.name)
-    candidates = (file for path in paths for file in (path.with_suffix(".py"), path / "__init__.py"))
+    paths = (
+        PACKAGE.parent.joinpath(*name.split("."))
+        for name in names
+        if name.partition(".")[0] == PACKAGE.name
+    )
+    candidates = (
+        file for path in paths for file in (path.with_suffix(".py"), path / "__init__.py")
+    )
     return [file for file in candidates if file.is_file()]

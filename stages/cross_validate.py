@@ -2,40 +2,50 @@
 
 from pathlib import Path
 
-from graft import params
+from graft.common.files import read_json, whole_file, write_json
+from graft.config import load_model
 from graft.console import run, say
-from graft.files import read_json, whole_file, write_json
 
 SOURCES = Path("models/sources/sources.json")
 BLOCK = Path("metrics/cross_validation.json")
 
 
 def main() -> None:
-    count, repeats, lambdas, resamples, confidence = params.read(
-        "evaluate.folds", "evaluate.repeats", "evaluate.lambdas", "evaluate.resamples", "evaluate.confidence"
+    count, repeats, lambdas, resamples, confidence = load_model.read(
+        "evaluate.folds",
+        "evaluate.repeats",
+        "evaluate.lambdas",
+        "evaluate.resamples",
+        "evaluate.confidence",
     )
     if not count:
         leave({"cross_validation": None})
         return
-    target, network, recipe, training, augment, weight, seed = params.read(
+    target, network, recipe, training, augment, weight, seed = load_model.read(
         "target", "network", "finetune", "training", "augment", "lambda", "seed"
     )
-    from graft import cross_validation, folds, split
-    from graft.domain import Domain
-    from graft.model import load, pick_device
-    from graft.seeds import generator
-    from graft.trials import Trials
+    from graft.common.seeds import generator
+    from graft.data.domain import Domain
+    from graft.data.split import pool_for_cross_validation, read_split
+    from graft.evaluation import cross_validation
+    from graft.networks.saved import load_model, pick_device
+    from graft.repeated.cross_validation import assemble, candidate_sources, lines, train_folds
+    from graft.repeated.trainings import Trials
 
     domain, device = Domain.read(Path("data/processed") / target), pick_device(training.device)
-    rows, validation = split.pooled(split.read(Path(f"data/splits/{target}.csv"), domain.index), domain.index)
+    rows, validation = pool_for_cross_validation(
+        read_split(Path(f"data/splits/{target}.csv"), domain.index), domain.index
+    )
     trials = Trials("cross_validate", domain, network, recipe, training, augment, device)
-    sources = {name: load(Path(folder), device) for name, folder in read_json(SOURCES).items()}
-    offered = folds.candidates(sources, lambdas or [weight])
-    found = folds.train(trials, rows, count, repeats, validation, offered, seed)
+    sources = {
+        name: load_model(Path(folder), device) for name, folder in read_json(SOURCES).items()
+    }
+    offered = candidate_sources(sources, lambdas or [weight])
+    found = train_folds(trials, rows, count, repeats, validation, offered, seed)
     random = generator(seed, "bootstrap", target, "cross-validation")
-    block = cross_validation.assemble(domain, found, offered, resamples, confidence, random)
+    block = assemble(domain, found, offered, resamples, confidence, random)
     leave(block)
-    for line in cross_validation.lines(block):
+    for line in lines(block):
         say(line)
 
 

@@ -5,15 +5,16 @@ from pathlib import Path
 
 import pandas as pd
 
-from graft import audit, params
+from graft.common.files import read_json, whole_file, whole_folder, write_json
+from graft.config import load_model
 from graft.console import run, say
-from graft.files import read_json, whole_file, whole_folder, write_json
-from graft.metrics import COVARIATES, assemble, choose, headline
-from graft.model import load, pick_device
-from graft.study import Study
-from graft.summary import lines
-from graft.tables import plots, predictions
-from graft.tune import tune
+from graft.evaluation import audit
+from graft.evaluation.metrics import COVARIATES, assemble, choose, headline
+from graft.evaluation.study import Study
+from graft.evaluation.summary import lines
+from graft.evaluation.tables import plots, predictions
+from graft.evaluation.tuning import tune
+from graft.networks.saved import load_model, pick_device
 
 METRICS = Path("metrics")
 PRETRAINED, BEST = Path("models/pretrained"), Path("models/best")
@@ -34,29 +35,35 @@ PARENTS = {
 
 
 def main() -> None:
-    seed, source_name, target_name, settings, device_name = params.read(
+    seed, source_name, target_name, settings, device_name = load_model.read(
         "seed", "source", "target", "evaluate", "training.device"
     )
     device = pick_device(device_name)
     source, target = (
-        Study.read(processed(name), split(name), settings.resamples, seed) for name in (source_name, target_name)
+        Study.read(processed(name), split(name), settings.resamples, seed)
+        for name in (source_name, target_name)
     )
     trained = {"pretrained": audit.Trained(PRETRAINED, None, source.domain, source.rows)}
-    trained |= {name: audit.Trained(MODELS[name], PARENTS[name], target.domain, target.rows) for name in MODELS}
+    trained |= {
+        name: audit.Trained(MODELS[name], PARENTS[name], target.domain, target.rows)
+        for name in MODELS
+    }
     checks = read_json(METRICS / "checks.json").get("checks", []) + audit.trained(trained)
-    first = load(PRETRAINED, device)
+    first = load_model(PRETRAINED, device)
     pretrained = None if "weights" in first.card else source.assess(first)
-    models = {name: target.assess(load(folder, device)) for name, folder in MODELS.items()}
+    models = {name: target.assess(load_model(folder, device)) for name, folder in MODELS.items()}
     baselines = {"majority": target.assess_majority(), "size_alone": target.assess_size_alone()}
     withheld = None
     if known := target.assess_covariates_only():
         baselines[COVARIATES] = known
-        withheld = target.assess(load(MODELS[choose(models)], device), withhold=True)
+        withheld = target.assess(load_model(MODELS[choose(models)], device), withhold=True)
     judged = models | baselines
     tuned = {name: tune(model, target.cases, settings) for name, model in judged.items()}
     checks += [
         audit.thresholds(target.domain, target.rows, judged),
-        audit.tuning(target.domain, target.rows, {name: each.fitted_on for name, each in tuned.items()}),
+        audit.tuning(
+            target.domain, target.rows, {name: each.fitted_on for name, each in tuned.items()}
+        ),
         audit.choice(target.domain, target.rows, models, choose(models)),
     ]
     hashes = {
@@ -67,7 +74,9 @@ def main() -> None:
     evidence = {"checks": checks, "hashes": hashes, "sources": read_json(METRICS / "sources.json")}
     for name in ("learning_curve", "cross_validation"):
         evidence[name] = read_json(METRICS / f"{name}.json")[name]
-    metrics = assemble(source, target, pretrained, models, baselines, tuned, settings, evidence, withheld)
+    metrics = assemble(
+        source, target, pretrained, models, baselines, tuned, settings, evidence, withheld
+    )
     told = target.cases, target.domain.classes, judged
     leave(metrics, predictions(*told), plots(*told, tuned, settings.confidence))
     for line in lines(metrics):

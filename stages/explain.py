@@ -5,32 +5,35 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from graft import params, split
+from graft.common.files import InputError, read_json, whole_folder, write_json
+from graft.config import load_model
 from graft.console import run, say
-from graft.domain import Domain
-from graft.explain import NAMES, describe_saliency, hardest, lines, show
-from graft.files import InputError, read_json, whole_folder, write_json
-from graft.maps import draw
-from graft.model import load, pick_device
-from graft.robustness import curves, robustness, weakest
+from graft.data.domain import Domain
+from graft.data.split import TESTS, read_split
+from graft.explain.document import NAMES, describe_saliency, hardest, lines, show
+from graft.explain.drawings import draw
+from graft.explain.robustness import curves, robustness, weakest
+from graft.networks.saved import load_model, pick_device
 
 METRICS, BEST, EXPLAIN = Path("metrics"), Path("models/best"), Path("metrics/explain")
 
 
 def main() -> None:
-    seed, target, resamples, confidence, explain, device = params.read(
+    seed, target, resamples, confidence, explain, device = load_model.read(
         "seed", "target", "evaluate.resamples", "evaluate.confidence", "explain", "training.device"
     )
     domain = Domain.read(Path(f"data/processed/{target}"))
-    parts = split.read(Path(f"data/splits/{target}.csv"), domain.index)
-    rows = np.concatenate([parts[part] for part in split.TESTS if part in parts])
-    model = load(BEST, pick_device(device))
+    parts = read_split(Path(f"data/splits/{target}.csv"), domain.index)
+    rows = np.concatenate([parts[part] for part in TESTS if part in parts])
+    model = load_model(BEST, pick_device(device))
     name = read_json(METRICS / "metrics.json")["chosen"]["model"]
     try:
         words = dict.fromkeys(("label", "model", "predicted"), str)
         predictions = pd.read_csv(METRICS / "predictions.csv", dtype=words, keep_default_na=False)
     except (OSError, ValueError) as error:
-        raise InputError(f"{METRICS / 'predictions.csv'}: cannot be read as a table ({error})") from error
+        raise InputError(
+            f"{METRICS / 'predictions.csv'}: cannot be read as a table ({error})"
+        ) from error
     drawn = resamples, confidence, seed
 
     shown = show(model, domain, hardest(predictions, name, domain.classes, explain.cases))
@@ -39,7 +42,10 @@ def main() -> None:
     with whole_folder(EXPLAIN) as folder:
         (folder / "maps").mkdir()
         for row, case in enumerate(found["cases"]):
-            image, region = domain.images[case["sample"]], None if shown.regions is None else shown.regions[row]
+            image, region = (
+                domain.images[case["sample"]],
+                None if shown.regions is None else shown.regions[row],
+            )
             maps = {NAMES[method]: maps for method, maps in shown.maps.items()}
             spacing = domain.preprocessing.get("spacing")
             draw(folder / case["picture"], shown.title(row), image, maps, row, region, spacing)

@@ -2,17 +2,20 @@
 
 from pathlib import Path
 
-from graft import params
+from graft.common.files import whole_file
+from graft.config import load
 from graft.console import run, say
-from graft.files import whole_file
 
 METRICS, CARD = Path("metrics"), Path("models/best/card.json")
 REPORT = METRICS / "report.html"
 
 
 def main() -> None:
-    everything = params.load().model_dump(by_alias=True)
-    from graft.report import evidence, page  # matplotlib and pandas: nothing that a wrong parameter should wait for
+    everything = load.load().model_dump(by_alias=True)
+    from graft.report import (
+        evidence,
+        page,
+    )  # matplotlib and pandas: nothing that a wrong parameter should wait for
 
     found = evidence.read(METRICS, CARD, everything)
     with whole_file(REPORT) as path:

@@ -4,29 +4,33 @@ from pathlib import Path
 
 import pandas as pd
 
-from graft import duplicates, params, split
+from graft.config import load
 from graft.console import run, say
-from graft.domain import PARTS, Domain
+from graft.data.domain import PARTS, Domain
+from graft.data.split import assign_parts, write_split
+from graft.duplicates.pairs import Pair, check_duplicates
 
 
 def main(name: str) -> None:
     """Write `data/splits/<name>.csv`, and say how many patients and lesions of each class each part has."""
-    rules, seed = params.read(f"domains.{name}.split", "seed")
+    rules, seed = load.read(f"domains.{name}.split", "seed")
     domain = Domain.read(Path("data/processed") / name)
-    parts = split.assign(name, domain.index, domain.classes, rules, seed)
-    pairs = duplicates.check(domain, parts)  # early: nothing shall learn from a domain that leaks
-    split.write(Path(f"data/splits/{name}.csv"), parts)
+    parts = assign_parts(name, domain.index, domain.classes, rules, seed)
+    pairs = check_duplicates(domain, parts)  # early: nothing shall learn from a domain that leaks
+    write_split(Path(f"data/splits/{name}.csv"), parts)
     report(domain, parts, pairs)
 
 
-def report(domain: Domain, parts: pd.Series, pairs: list[duplicates.Pair]) -> None:
+def report(domain: Domain, parts: pd.Series, pairs: list[Pair]) -> None:
     """Say the patients and lesions by part and class, how many were left out, and which images are there twice."""
     say(f"{domain.name:12}" + "".join(f"{label:>28}" for label in (*domain.classes, "all")))
     for part in (*PARTS, ""):
         rows = domain.index[parts == part]
         if len(rows):
             cells = (*(rows[rows["label"] == label] for label in domain.classes), rows)
-            counts = (f"{cell['patient'].nunique()} patients, {len(cell)} lesions" for cell in cells)
+            counts = (
+                f"{cell['patient'].nunique()} patients, {len(cell)} lesions" for cell in cells
+            )
             say(f"{part or 'label unused':12}" + "".join(f"{count:>28}" for count in counts))
     if pairs:
         patient = domain.index["patient"]

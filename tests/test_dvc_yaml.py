@@ -37,7 +37,9 @@ def imported(file: Path) -> set[Path]:
         path = ROOT.joinpath(*name.split("."))
         parents = [ROOT.joinpath(*name.split(".")[:k]) for k in range(1, name.count(".") + 2)]
         candidates = [path.with_suffix(".py"), *(parent / "__init__.py" for parent in parents)]
-        files |= {candidate for candidate in candidates if candidate.is_file() and has_code(candidate)}
+        files |= {
+            candidate for candidate in candidates if candidate.is_file() and has_code(candidate)
+        }
     return files
 
 
@@ -67,20 +69,32 @@ def parameters_read(file: Path) -> set[str]:
             keys.add("params.yaml:")
         if isinstance(node, ast.Call) and ast.unparse(node.func) in {"params.read", "read"}:
             for argument in node.args:
-                assert isinstance(argument, ast.Constant | ast.JoinedStr), f"{file}: {ast.unparse(argument)}"
+                assert isinstance(argument, ast.Constant | ast.JoinedStr), (
+                    f"{file}: {ast.unparse(argument)}"
+                )
                 parts = argument.values if isinstance(argument, ast.JoinedStr) else [argument]
-                keys.add("".join(p.value if isinstance(p, ast.Constant) else "${key}" for p in parts))
+                keys.add(
+                    "".join(p.value if isinstance(p, ast.Constant) else "${key}" for p in parts)
+                )
     return keys
 
 
 @pytest.mark.parametrize("name", stages())
 def test_a_stage_depends_on_the_code_it_imports_and_no_other(name):
     stage = stages()[name]
-    code = {dep for dep in stage["deps"] if dep.endswith(".py") or dep.startswith(("graft/", "stages/"))}
+    code = {
+        dep for dep in stage["deps"] if dep.endswith(".py") or dep.startswith(("graft/", "stages/"))
+    }
     expected = {str(path.relative_to(ROOT)) for path in transitive(script(stage))}
-    schemas = {dep for dep in code if dep.endswith(".json")}  # named in the code, or by another schema
+    schemas = {
+        dep for dep in code if dep.endswith(".json")
+    }  # named in the code, or by another schema
     expected |= {dep for dep in schemas if Path(dep).name in text_of(expected | schemas - {dep})}
-    expected |= {str(folder) for path in expected if (ROOT / (folder := Path(path).parent / "templates")).is_dir()}
+    expected |= {
+        str(folder)
+        for path in expected
+        if (ROOT / (folder := Path(path).parent / "templates")).is_dir()
+    }
     assert code == expected
 
 
@@ -112,5 +126,7 @@ def test_another_lambda_changes_one_line_of_params_yaml(tmp_path):
     (tmp_path / "params.yaml").write_text(before)
     apply_overrides(tmp_path / "params.yaml", ["lambda=0.02"])
     after = (tmp_path / "params.yaml").read_text()
-    assert [line.split()[:2] for line in set(after.splitlines()) - set(before.splitlines())] == [["lambda:", "0.02"]]
+    assert [line.split()[:2] for line in set(after.splitlines()) - set(before.splitlines())] == [
+        ["lambda:", "0.02"]
+    ]
     assert len(after.splitlines()) == len(before.splitlines())

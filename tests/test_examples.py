@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from ruamel.yaml import YAML
 
-from graft import params
+from graft.config.parameters import load_parameters
 
 ROOT = Path(__file__).parents[1]
 FILES = sorted((ROOT / "examples").glob("*/params.yaml"))
@@ -33,12 +33,14 @@ def keys(section: object, above: str = "") -> set[str]:
     if not isinstance(section, dict):
         return {above}
     names = {"*": next(iter(section.values()))} if above == "domains" else section
-    return set().union(*(keys(value, f"{above}.{name}".strip(".")) for name, value in names.items()))
+    return set().union(
+        *(keys(value, f"{above}.{name}".strip(".")) for name, value in names.items())
+    )
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.parent.name)
 def test_the_params_of_an_example_are_whole_and_allowed(file):
-    checked, found, ours = params.load(file), content(file), content(ROOT / "params.yaml")
+    checked, found, ours = load_parameters(file), content(file), content(ROOT / "params.yaml")
     found.pop("phantom"), ours.pop("phantom")
     assert keys(found) == keys(ours)  # DVC wants every key that a stage reads
     assert {domain.intensity for domain in checked.domains.values()} <= {"window", "percentile"}
@@ -48,7 +50,11 @@ def test_the_params_of_an_example_are_whole_and_allowed(file):
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.parent.name)
 def test_a_phantom_that_an_example_points_at_is_made(file):
     found = content(file)
-    organs = {Path(domain["path"]).name for domain in found["domains"].values() if "phantom" in domain["path"]}
+    organs = {
+        Path(domain["path"]).name
+        for domain in found["domains"].values()
+        if "phantom" in domain["path"]
+    }
     assert organs <= set(found["phantom"])
 
 
@@ -57,7 +63,9 @@ def test_the_pipeline_itself_makes_no_mr():
 
 
 def typed(folder: Path, *words: str, fails: bool = False) -> str:
-    done = subprocess.run(words, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    done = subprocess.run(
+        words, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
     assert (done.returncode != 0) == fails, done.stdout
     return done.stdout
 
@@ -77,12 +85,23 @@ def repository(tmp_path, monkeypatch) -> Path:
     (home / ".gitconfig").write_text("[user]\nname = graft\nemail = graft@example.org\n")
     for name in [name for name in os.environ if name.startswith(("GIT_", "DVC_", "XDG_"))]:
         monkeypatch.delenv(name)
-    for name, value in {"HOME": str(home), "DVC_SITE_CACHE_DIR": str(home / "dvc"), "OMP_NUM_THREADS": "1"}.items():
+    for name, value in {
+        "HOME": str(home),
+        "DVC_SITE_CACHE_DIR": str(home / "dvc"),
+        "OMP_NUM_THREADS": "1",
+    }.items():
         monkeypatch.setenv(name, value)
     folder = tmp_path / "repository"
     for name in ("graft", "stages", "examples", ".dvc/plots"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in (".dvc/config", ".dvc/.gitignore", ".dvcignore", ".gitignore", "dvc.yaml", "data/phantom/dvc.yaml"):
+    for name in (
+        ".dvc/config",
+        ".dvc/.gitignore",
+        ".dvcignore",
+        ".gitignore",
+        "dvc.yaml",
+        "data/phantom/dvc.yaml",
+    ):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, folder / name)
     shutil.copy(ROOT / "params.yaml", folder)
@@ -91,25 +110,41 @@ def repository(tmp_path, monkeypatch) -> Path:
     for file in (folder / "examples").glob("*/params.yaml"):
         found = content(file)
         for section, values in TINY.items():
-            asked = {key: value for key, value in values.items() if section != "phantom" or key in found["phantom"]}
+            asked = {
+                key: value
+                for key, value in values.items()
+                if section != "phantom" or key in found["phantom"]
+            }
             found[section] |= asked
         YAML().dump(found, file)
-    for words in (["init", "-q", "-b", "main"], ["add", "--all"], ["commit", "-qm", "tiny examples"]):
+    for words in (
+        ["init", "-q", "-b", "main"],
+        ["add", "--all"],
+        ["commit", "-qm", "tiny examples"],
+    ):
         typed(folder, "git", *words)
     return folder
 
 
 def test_data_that_is_missing_is_one_line_and_nothing_is_made(repository):
     told = typed(repository, sys.executable, "-m", "examples", "resnet18", fails=True)
-    assert told == "error: data/raw/liver_images: is missing, expected your data, as docs/data.md says\n"
+    assert (
+        told
+        == "error: data/raw/liver_images: is missing, expected your data, as docs/data.md says\n"
+    )
     assert not (repository / ".graft").exists()
 
 
 @pytest.mark.slow
 def test_arrays_stand_in_until_the_users_own_are_there(repository):
     told = typed(repository, sys.executable, "-m", "examples", "numpy")
-    assert "data/raw/lung_arrays: is not there, so axial slices of the phantom's lung lesions stand in for it" in told
-    assert told.endswith("numpy: done. The numbers are in .graft/examples/numpy/metrics/metrics.json\n")
+    assert (
+        "data/raw/lung_arrays: is not there, so axial slices of the phantom's lung lesions stand in for it"
+        in told
+    )
+    assert told.endswith(
+        "numpy: done. The numbers are in .graft/examples/numpy/metrics/metrics.json\n"
+    )
     workspace = repository / ".graft/examples/numpy"
     data = np.load(workspace / "data/raw/lung_arrays/data.npy")
     assert data.shape[1:] == (32, 32) and (data.min(), data.max()) == (0, 1)

@@ -15,12 +15,20 @@ import pandas as pd
 import pytest
 from ruamel.yaml import YAML
 
-from graft.split import TESTS
+from graft.data.split import TESTS
 from stages import evaluate
 
 ROOT = Path(__file__).parents[1]
 FOLDERS = ("graft", "stages", ".dvc/plots")
-FILES = ("dvc.yaml", "params.yaml", "data/phantom/dvc.yaml", ".dvc/config", ".dvc/.gitignore", ".dvcignore", ".gitignore")
+FILES = (
+    "dvc.yaml",
+    "params.yaml",
+    "data/phantom/dvc.yaml",
+    ".dvc/config",
+    ".dvc/.gitignore",
+    ".dvcignore",
+    ".gitignore",
+)
 TINY = {
     "phantom": {"lung": {"patients": 24}, "liver": {"patients": 24}},
     "preprocess": {"patch": [16, 16, 16], "spacing": [2.0, 2.0, 2.0]},
@@ -34,15 +42,34 @@ TINY = {
     "evaluate": {"resamples": 100},
 }
 GRAFTING = [
-    "finetune@transfer", "regularize", "ensemble@bagging", "ensemble@boosting", "learning_curve", "cross_validate",
-    "evaluate", "explain", "report",
-]  # fmt: skip
+    "finetune@transfer",
+    "regularize",
+    "ensemble@bagging",
+    "ensemble@boosting",
+    "learning_curve",
+    "cross_validate",
+    "evaluate",
+    "explain",
+    "report",
+]
 TRAINING = ["pretrain", "finetune@transfer", "finetune@scratch", *GRAFTING[1:4]]
 REPEATS = ["learning_curve", "cross_validate"]
 EVERYTHING = [
-    "phantom@lung", "preprocess@lung", "phantom@liver", "preprocess@liver", "split@lung", "split@liver",
-    "check", "pretrain", "sources", *TRAINING[1:], *REPEATS, "evaluate", "explain", "report",
-]  # fmt: skip
+    "phantom@lung",
+    "preprocess@lung",
+    "phantom@liver",
+    "preprocess@liver",
+    "split@lung",
+    "split@liver",
+    "check",
+    "pretrain",
+    "sources",
+    *TRAINING[1:],
+    *REPEATS,
+    "evaluate",
+    "explain",
+    "report",
+]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -55,7 +82,9 @@ def surroundings(tmp_path_factory):
             patch.delenv(name)
         patch.setenv("HOME", str(home))
         patch.setenv("DVC_SITE_CACHE_DIR", str(home / "dvc"))
-        patch.setenv("PATH", os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
+        patch.setenv(
+            "PATH", os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+        )
         patch.setenv("OMP_NUM_THREADS", "1")  # networks this small learn faster so
         yield
 
@@ -93,7 +122,9 @@ def project(finished, tmp_path):
 
 def typed(folder: Path, line: str, fails: bool = False) -> str:
     """What a line typed in a folder prints; it must end well, or, where it `fails`, not."""
-    done = subprocess.run(line, shell=True, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    done = subprocess.run(
+        line, shell=True, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
     assert (done.returncode != 0) == fails, done.stdout
     return done.stdout
 
@@ -116,13 +147,22 @@ def ran(output: str) -> list[str]:
 
 def results(folder: Path) -> dict[str, bytes]:
     """Every file under metrics/ and models/."""
-    files = (path for name in ("metrics", "models") for path in (folder / name).rglob("*") if path.is_file())
+    files = (
+        path
+        for name in ("metrics", "models")
+        for path in (folder / name).rglob("*")
+        if path.is_file()
+    )
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
 
 
 def learnt(folder: Path) -> dict[str, bytes]:
     """What training left: the weights, their cards and the curves."""
-    return {name: found for name, found in results(folder).items() if name.startswith(("models/", "metrics/curves/"))}
+    return {
+        name: found
+        for name, found in results(folder).items()
+        if name.startswith(("models/", "metrics/curves/"))
+    }
 
 
 def experiments(folder: Path) -> pd.DataFrame:
@@ -135,8 +175,12 @@ def scores(folder: Path) -> dict:
 
 def test_repro_leaves_every_out_and_then_has_nothing_to_do(finished):
     lock = YAML(typ="safe").load(finished / "dvc.lock")["stages"]
-    assert all((finished / out["path"]).exists() for stage in lock.values() for out in stage["outs"])
-    assert set(scores(finished)["models"]) == set(evaluate.MODELS)  # evaluate checks the rest against its schema
+    assert all(
+        (finished / out["path"]).exists() for stage in lock.values() for out in stage["outs"]
+    )
+    assert set(scores(finished)["models"]) == set(
+        evaluate.MODELS
+    )  # evaluate checks the rest against its schema
     assert ran(typed(finished, "dvc repro")) == []
     assert typed(finished, "git status --porcelain") == ""
 
@@ -151,9 +195,15 @@ def test_another_lambda_reruns_the_graft_and_what_follows(finished, regrafted):
     assert ran(told) == GRAFTING
     before, after = results(finished), results(folder)
     for model in ("finetuned/transfer", "regularized", "ensemble/bagging", "ensemble/boosting"):
-        assert after[f"models/{model}/weights.safetensors"] != before[f"models/{model}/weights.safetensors"]
+        assert (
+            after[f"models/{model}/weights.safetensors"]
+            != before[f"models/{model}/weights.safetensors"]
+        )
     for model in ("pretrained", "finetuned/scratch"):
-        assert after[f"models/{model}/weights.safetensors"] == before[f"models/{model}/weights.safetensors"]
+        assert (
+            after[f"models/{model}/weights.safetensors"]
+            == before[f"models/{model}/weights.safetensors"]
+        )
 
 
 def test_the_old_lambda_comes_back_without_training(finished, regrafted, tmp_path):
@@ -168,7 +218,9 @@ def test_diffs_show_lambda_and_the_scores(regrafted):
     folder, _ = regrafted
     ((name, change),) = json.loads(typed(folder, "dvc params diff --json"))["params.yaml"].items()
     assert (name, change["old"], change["new"]) == ("lambda", 0.01, 0.1)
-    change = json.loads(typed(folder, "dvc metrics diff --json"))["metrics/summary.json"]["validation.log_loss.transfer"]
+    change = json.loads(typed(folder, "dvc metrics diff --json"))["metrics/summary.json"][
+        "validation.log_loss.transfer"
+    ]
     assert change["old"] != change["new"]
 
 
@@ -202,11 +254,16 @@ def test_a_stage_run_alone_leaves_the_same_bytes_as_dvc(finished, project):
 
 
 def test_a_stage_killed_in_training_resumes_and_ends_in_the_same_bytes(finished, project):
-    for out in ("models/finetuned/transfer", "metrics/curves/finetune-transfer"):  # as DVC does before it runs a stage
+    for out in (
+        "models/finetuned/transfer",
+        "metrics/curves/finetune-transfer",
+    ):  # as DVC does before it runs a stage
         shutil.rmtree(project / out)
-    killed = python(project, """
+    killed = python(
+        project,
+        """
 import os, signal
-from graft import checkpoint
+from graft.training import checkpoint
 from stages import finetune
 save, checkpoint.SAVE_EVERY_S = checkpoint.Checkpoint.save, 0
 
@@ -217,12 +274,15 @@ def save_and_die(self, tensors, progress):
 
 checkpoint.Checkpoint.save = save_and_die
 finetune.main("transfer")
-""")  # fmt: skip
+""",
+    )
     assert killed.returncode == -signal.SIGKILL
     assert list((project / ".graft/checkpoints/finetune-transfer").iterdir())
     assert not (project / "models/finetuned/transfer").exists()
-    resumed = python(project, """
-from graft import train
+    resumed = python(
+        project,
+        """
+from graft.training import loop
 from stages import finetune
 learn = train._train_epoch
 
@@ -232,7 +292,8 @@ def learn_aloud(state, samples, weights, plan, epoch):
 
 train._train_epoch = learn_aloud
 finetune.main("transfer")
-""")  # fmt: skip
+""",
+    )
     assert re.findall(r"learns epoch (\d+)", resumed.stdout) == ["3", "4"]
     assert learnt(project) == learnt(finished)
     assert not (project / ".graft/checkpoints/finetune-transfer").exists()
@@ -242,7 +303,9 @@ def test_the_test_parts_are_read_by_evaluate_and_by_nothing_else(finished, proje
     for name in ("lung", "liver"):
         spoil_tests(project, name)
     shutil.rmtree(project / "models")
-    done = python(project, """
+    done = python(
+        project,
+        """
 from stages import ensemble, evaluate, finetune, pretrain, regularize, sources
 pretrain.main()
 sources.main()
@@ -252,7 +315,8 @@ regularize.main()
 ensemble.main("bagging")
 ensemble.main("boosting")
 evaluate.main()
-""")  # fmt: skip
+""",
+    )
     assert done.returncode == 0, done.stderr
     assert learnt(project) == learnt(finished)
     ranked = "metrics/sources.json"
@@ -273,20 +337,31 @@ def spoil_tests(project: Path, name: str) -> None:
     images[hidden] = np.random.default_rng(0).random(images[hidden].shape)
     np.save(processed / "images.npy", images)
     index = pd.read_csv(processed / "index.csv", keep_default_na=False)
-    index.loc[hidden, "label"] = index.loc[hidden, "label"].map({"benign": "malignant", "malignant": "benign"})
+    index.loc[hidden, "label"] = index.loc[hidden, "label"].map(
+        {"benign": "malignant", "malignant": "benign"}
+    )
     index.to_csv(processed / "index.csv", index=False)
 
 
 @pytest.mark.parametrize(
     ("file", "stages"),
     [
-        ("graft/curves.py", {"evaluate"}),
-        ("graft/distances.py", {"sources"}),
-        ("graft/leaks.py", {"check", "sources"}),
-        ("graft/penalty.py", {*TRAINING, "sources", *REPEATS}),
+        ("graft/statistics/curves.py", {"evaluate"}),
+        ("graft/ranking/distances.py", {"sources"}),
+        ("graft/leakage/cohorts.py", {"check", "sources"}),
+        ("graft/training/penalty.py", {*TRAINING, "sources", *REPEATS}),
         (
-            "graft/split.py",
-            {"split@lung", "split@liver", "check", *TRAINING, "sources", *REPEATS, "evaluate", "explain"},
+            "graft/data/split.py",
+            {
+                "split@lung",
+                "split@liver",
+                "check",
+                *TRAINING,
+                "sources",
+                *REPEATS,
+                "evaluate",
+                "explain",
+            },
         ),
     ],
 )
@@ -306,13 +381,19 @@ def test_changed_code_reruns_the_stages_that_import_it(project, file, stages):
 )
 def test_changed_parameters_rerun_the_stages_that_read_them(project, section, key, value, stages):
     edit(project, section, key, value)
-    assert set(json.loads(typed(project, "dvc status --json"))) == stages | {"report"}  # which shows them all
+    assert set(json.loads(typed(project, "dvc status --json"))) == stages | {
+        "report"
+    }  # which shows them all
 
 
 def test_a_bad_parameter_is_one_line_and_the_earlier_outputs_come_back(finished, project):
     told = typed(project, "dvc exp run -S lambda=-1", fails=True)
-    assert "\nerror: params.yaml: lambda: got -1; Input should be greater than or equal to 0\n" in told
-    assert told.lower().count("error") == 2 and "Traceback" not in told  # the other is DVC's: which stage failed
+    assert (
+        "\nerror: params.yaml: lambda: got -1; Input should be greater than or equal to 0\n" in told
+    )
+    assert (
+        told.lower().count("error") == 2 and "Traceback" not in told
+    )  # the other is DVC's: which stage failed
     typed(project, "git checkout -q params.yaml && dvc checkout")
     assert results(project) == results(finished)
 

@@ -32,10 +32,16 @@ def test_what_is_imported_is_declared_and_pinned():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     groups = [project["dependencies"], *project["optional-dependencies"].values()]
     declared = {plain(re.match(r"[\w.-]+", line)[0]) for group in groups for line in group}
-    pinned = {plain(line.partition("==")[0]) for line in (ROOT / "requirements.lock").read_text().splitlines()}
+    pinned = {
+        plain(line.partition("==")[0])
+        for line in (ROOT / "requirements.lock").read_text().splitlines()
+    }
     found = set().union(*(imported(ROOT / room) for room in ROOMS))
     assert {"torch", "dvc", "prefect"} <= found
     carriers = packages_distributions()
-    wanted = {name: {plain(carrier) for carrier in carriers.get(name, [name])} - OPTIONAL for name in found}
+    wanted = {
+        name: {plain(carrier) for carrier in carriers.get(name, [name])} - OPTIONAL
+        for name in found
+    }
     assert [name for name, any_of in wanted.items() if any_of and not any_of & declared] == []
     assert declared - pinned == set()

@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+from graft.common.files import InputError
 from graft.dicom.datasets import numbers, whole, word
-from graft.files import InputError
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -18,9 +18,21 @@ MODALITIES = {
     STORAGE + "4.4": "MR",
     STORAGE + "128": "PT",
 }
-SECONDARY_CAPTURES = (STORAGE + "7", STORAGE + "7.1", STORAGE + "7.2", STORAGE + "7.3", STORAGE + "7.4")
+SECONDARY_CAPTURES = (
+    STORAGE + "7",
+    STORAGE + "7.1",
+    STORAGE + "7.2",
+    STORAGE + "7.3",
+    STORAGE + "7.4",
+)
 SCREENS = {"SCREEN SAVE", "SCREENSHOT", "SCREEN SHOT", "SCREENSAVE"}  # of ImageType
-CONVERTED = {"DV", "DF", "WSD", "SD", "SI"}  # of ConversionType: video, film, workstation, scanned papers and images
+CONVERTED = {
+    "DV",
+    "DF",
+    "WSD",
+    "SD",
+    "SI",
+}  # of ConversionType: video, film, workstation, scanned papers and images
 SCOUTS = {"LOCALIZER", "SCOUT"}  # of ImageType
 LARGEST_PLANE = 4096 * 4096  # pixels of one frame
 
@@ -42,33 +54,48 @@ def is_scout(image_type: object) -> bool:
 
 
 def _check_privacy(dataset: "Dataset") -> None:
-    made = str(dataset.get("SOPClassUID", "")) in SECONDARY_CAPTURES or word(dataset, "ConversionType") in CONVERTED
+    made = (
+        str(dataset.get("SOPClassUID", "")) in SECONDARY_CAPTURES
+        or word(dataset, "ConversionType") in CONVERTED
+    )
     if made or SCREENS & _words(dataset.get("ImageType")):
         found = "is a secondary capture or a screenshot"
     elif word(dataset, "BurnedInAnnotation") not in ("", "NO"):
         found = f"has the BurnedInAnnotation {word(dataset, 'BurnedInAnnotation')}"
     else:
         return
-    raise InputError(f"{found}, which may show a name; expected none, or the domain's burned_in: allow")
+    raise InputError(
+        f"{found}, which may show a name; expected none, or the domain's burned_in: allow"
+    )
 
 
 def _check_kind(dataset: "Dataset") -> None:
     kind, modality = str(dataset.get("SOPClassUID", "")), word(dataset, "Modality")
     meant = MODALITIES.get(kind, modality if kind in SECONDARY_CAPTURES else None)
     if meant != modality or meant not in MODALITIES.values():
-        raise InputError(f"is no CT, MR or PET image as scanners store them, its Modality is {modality or 'not there'}")
+        raise InputError(
+            f"is no CT, MR or PET image as scanners store them, its Modality is {modality or 'not there'}"
+        )
     if is_scout(dataset.get("ImageType")):
         raise InputError("is a localizer, expected slices of a volume")
     if modality == "PT" and word(dataset, "Units") != "BQML":
-        raise InputError(f"has the Units {word(dataset, 'Units') or 'of none'}, expected BQML for PET")
+        raise InputError(
+            f"has the Units {word(dataset, 'Units') or 'of none'}, expected BQML for PET"
+        )
 
 
 def _check_pixels(dataset: "Dataset") -> None:
     grey = word(dataset, "PhotometricInterpretation")
     if grey != "MONOCHROME2" or whole(dataset, "SamplesPerPixel") != 1:
-        raise InputError(f"has the PhotometricInterpretation {grey or 'of none'}, expected MONOCHROME2")
+        raise InputError(
+            f"has the PhotometricInterpretation {grey or 'of none'}, expected MONOCHROME2"
+        )
     allocated, stored = whole(dataset, "BitsAllocated"), whole(dataset, "BitsStored")
-    if allocated not in (8, 16, 32) or not 1 <= stored <= allocated or whole(dataset, "HighBit") != stored - 1:
+    if (
+        allocated not in (8, 16, 32)
+        or not 1 <= stored <= allocated
+        or whole(dataset, "HighBit") != stored - 1
+    ):
         raise InputError(
             f"has {stored} of {allocated} bits a pixel, the highest {whole(dataset, 'HighBit')}; "
             "expected the low ones of 8, 16 or 32"
@@ -92,7 +119,9 @@ def rescale(dataset: "Dataset", modality: str) -> tuple[float, float]:
         raise InputError(f"has the RescaleType {unit}, expected HU for CT")
     if modality == "MR" and "RescaleSlope" not in dataset and "RescaleIntercept" not in dataset:
         return 1.0, 0.0
-    slope, intercept = (float(numbers(dataset, f"Rescale{name}", 1)[0]) for name in ("Slope", "Intercept"))
+    slope, intercept = (
+        float(numbers(dataset, f"Rescale{name}", 1)[0]) for name in ("Slope", "Intercept")
+    )
     if slope == 0:
         raise InputError("has a RescaleSlope of 0")
     return slope, intercept

@@ -13,14 +13,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from graft.common.files import InputError
 from graft.console import silence
-from graft.files import InputError
 
 if TYPE_CHECKING:
     from pydicom import Dataset
 
 MAGIC_AT = 128  # bytes before the letters DICM
-HEADERLESS = (b"\x08\x00", b"\x02\x00", b"\x00\x08")  # the first group of a data set that was written without them
+HEADERLESS = (
+    b"\x08\x00",
+    b"\x02\x00",
+    b"\x00\x08",
+)  # the first group of a data set that was written without them
 LARGEST = 1 << 31  # bytes of one file, and of what a deflated one holds
 LOGGERS = ("pydicom", "pylibjpeg", "libjpeg", "openjpeg", "highdicom")
 DIRECTORY = "1.2.840.10008.1.3.10"  # the SOP class of a DICOMDIR
@@ -42,7 +46,9 @@ def reading(what: str) -> Iterator[None]:
     except InputError as error:
         raise InputError(f"{what} {error}") from None
     except Exception as error:  # damaged data makes its reader raise anything
-        raise InputError(f"{what} cannot be read, it may be cut short or damaged ({type(error).__name__})") from None
+        raise InputError(
+            f"{what} cannot be read, it may be cut short or damaged ({type(error).__name__})"
+        ) from None
 
 
 def find(path: Path) -> list[Path]:
@@ -59,7 +65,11 @@ def find(path: Path) -> list[Path]:
         if any(Path(folder, name).is_symlink() for name in folders):
             raise InputError(f"{path}: holds a link to a folder, expected files and folders")
         folders[:] = [name for name in folders if not name.startswith(".")]
-        found += [Path(folder, name) for name in names if not name.startswith(".") and name.upper() != "DICOMDIR"]
+        found += [
+            Path(folder, name)
+            for name in names
+            if not name.startswith(".") and name.upper() != "DICOMDIR"
+        ]
     found = sorted(file for file in found if file.is_file())
     inside = path.resolve()
     if any(file.is_symlink() and not file.resolve().is_relative_to(inside) for file in found):
@@ -89,7 +99,9 @@ def is_dicom(path: Path) -> bool:
         return True
     start = _start(path)
     if NAMED_AS_DICOM.fullmatch(path.suffix) and not _is_text(start):
-        raise InputError("does not begin as DICOM does, it may be damaged; expected DICOM under such a name")
+        raise InputError(
+            "does not begin as DICOM does, it may be damaged; expected DICOM under such a name"
+        )
     return False
 
 
@@ -162,4 +174,6 @@ def _check_deflated(content: bytes) -> None:
         length += len(inflate.decompress(rest, 1 << 24))
         rest = inflate.unconsumed_tail
         if length > LARGEST:
-            raise InputError(f"is deflated and holds more than {LARGEST} bytes, expected at most these")
+            raise InputError(
+                f"is deflated and holds more than {LARGEST} bytes, expected at most these"
+            )

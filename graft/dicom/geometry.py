@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from graft.common.files import InputError
 from graft.dicom.slices import Slice
-from graft.files import InputError
 
 ROUNDED_MM = 0.01  # positions are text, often with two decimals
 UNEVEN = 0.02  # of the slice distance, by which a slice may lie beside its place
@@ -31,7 +31,9 @@ def affine(ordered: list[Slice]) -> np.ndarray:
     each other by more than a tilt explains.
     """
     if len(ordered) < 2:
-        raise InputError("has one slice, expected two at least, as their positions give the slice distance")
+        raise InputError(
+            "has one slice, expected two at least, as their positions give the slice distance"
+        )
     places = np.stack([one.position for one in ordered])  # (K, 3)
     apart = steps(ordered)
     if apart.min() < ROUNDED_MM:
@@ -41,14 +43,18 @@ def affine(ordered: list[Slice]) -> np.ndarray:
             "mind phases, echoes and copies in one series"
         )
     step = (places[-1] - places[0]) / (len(places) - 1)
-    beside = np.linalg.norm(places - (places[0] + np.arange(len(places))[:, None] * step), axis=1).max()
+    beside = np.linalg.norm(
+        places - (places[0] + np.arange(len(places))[:, None] * step), axis=1
+    ).max()
     if beside > ROUNDED_MM + UNEVEN * np.median(apart):
         raise InputError(
             f"has slices {apart.min():.4g} to {apart.max():.4g} mm apart, or shifted sideways ({beside:.3g} mm beside "
             "their place), expected even steps: slices may be missing"
         )
     if step @ _normal(ordered[0]) < STEEPEST * np.linalg.norm(step):
-        raise InputError("has slices shifted sideways by more than any gantry tilts, expected 40 degrees at most")
+        raise InputError(
+            "has slices shifted sideways by more than any gantry tilts, expected 40 degrees at most"
+        )
     rows_apart, columns_apart = ordered[0].spacing
     matrix = np.eye(4)
     matrix[:3, 0] = ordered[0].orientation[:3] * columns_apart

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from graft.common.files import InputError
+from graft.data.volume import LPS_TO_RAS, SAME_MM, Volume
 from graft.dicom import datasets
 from graft.dicom.slices import part, places, plane
-from graft.files import InputError
-from graft.volumes import LPS_TO_RAS, SAME_MM, Volume
 
 if TYPE_CHECKING:
     from highdicom.seg import Segmentation
@@ -18,7 +18,7 @@ STRUCTURES = "1.2.840.10008.5.1.4.1.1.481.3"
 BITS_A_BYTE = 8
 
 
-def read(path: Path, segment: int | None, image: Volume) -> np.ndarray:
+def read_segment(path: Path, segment: int | None, image: Volume) -> np.ndarray:
     """The voxels (I, J, K) uint8 of a segment, 1 inside, on the grid of the image.
 
     `path` is a DICOM SEG, or a folder that holds one and nothing else. `segment` is a SegmentNumber, or None where
@@ -44,16 +44,25 @@ def _parse(path: Path) -> "Segmentation":
     dataset = datasets.parse(path, pixels=True)
     kind = str(dataset.get("SOPClassUID", ""))
     if kind == STRUCTURES:
-        raise InputError("is an RTSTRUCT, contours without voxels; export the mask as DICOM SEG, NIfTI or NRRD")
+        raise InputError(
+            "is an RTSTRUCT, contours without voxels; export the mask as DICOM SEG, NIfTI or NRRD"
+        )
     if kind != SEG:
         raise InputError("is no mask, expected DICOM SEG, NIfTI, MetaImage or NRRD")
-    if datasets.word(dataset, "SegmentationType") != "BINARY" or datasets.whole(dataset, "BitsAllocated") != 1:
+    if (
+        datasets.word(dataset, "SegmentationType") != "BINARY"
+        or datasets.whole(dataset, "BitsAllocated") != 1
+    ):
         raise InputError("holds shares of voxels or labels, expected the SegmentationType BINARY")
-    rows, columns, frames = (datasets.whole(dataset, name) for name in ("Rows", "Columns", "NumberOfFrames"))
+    rows, columns, frames = (
+        datasets.whole(dataset, name) for name in ("Rows", "Columns", "NumberOfFrames")
+    )
     if dataset.file_meta.TransferSyntaxUID.is_encapsulated:
         raise InputError("is compressed, expected a BINARY segmentation as its bits")
     if not 0 < rows * columns * frames <= BITS_A_BYTE * len(dataset.get("PixelData", b"")):
-        raise InputError(f"has {len(dataset.get('PixelData', b''))} bytes of PixelData, too few: it may be cut short")
+        raise InputError(
+            f"has {len(dataset.get('PixelData', b''))} bytes of PixelData, too few: it may be cut short"
+        )
     from highdicom.seg import Segmentation
 
     return Segmentation.from_dataset(dataset, copy=False)
@@ -75,7 +84,9 @@ def _frames(found: "Segmentation", number: int) -> list[tuple[int, np.ndarray]]:
     said = found.PerFrameFunctionalGroupsSequence
     if len(said) != found.NumberOfFrames:
         raise InputError(f"has {found.NumberOfFrames} frames and says of {len(said)} what they are")
-    owners = [part("SegmentIdentificationSequence", *places(found, index)) for index in range(len(said))]
+    owners = [
+        part("SegmentIdentificationSequence", *places(found, index)) for index in range(len(said))
+    ]
     return [
         (index, found.get_stored_frame(index + 1))
         for index, owner in enumerate(owners)
@@ -83,13 +94,17 @@ def _frames(found: "Segmentation", number: int) -> list[tuple[int, np.ndarray]]:
     ]
 
 
-def _place(found: "Segmentation", frame: int, pixels: np.ndarray, image: Volume, voxels: np.ndarray) -> None:
+def _place(
+    found: "Segmentation", frame: int, pixels: np.ndarray, image: Volume, voxels: np.ndarray
+) -> None:
     """Set the voxels that a frame marks; its pixels must lie on voxels of the image, whichever way they are turned."""
     affine = LPS_TO_RAS @ plane(found, frame)
     to_index = np.linalg.inv(image.affine)
     matrix = to_index @ affine  # from (column, row, 0) of the frame to an index of the image
     steps, start = np.rint(matrix[:3, :2]), np.rint(matrix[:3, 3])
-    corners = np.array([[column, row] for column in (0, pixels.shape[1] - 1) for row in (0, pixels.shape[0] - 1)])
+    corners = np.array(
+        [[column, row] for column in (0, pixels.shape[1] - 1) for row in (0, pixels.shape[0] - 1)]
+    )
     beside = corners @ (matrix[:3, :2] - steps).T + matrix[:3, 3] - start  # voxels
     if np.abs(steps).sum() != 2 or np.abs(beside @ image.affine[:3, :3].T).max() > SAME_MM:
         raise InputError(f"lies on another grid than {image.path.name}, expected its voxels")

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from graft.common.files import InputError
 from graft.dicom.datasets import whole
 from graft.dicom.slices import Slice
-from graft.files import InputError
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -16,9 +16,17 @@ if TYPE_CHECKING:
 RLE = "1.2.840.10008.1.2.5"
 JPEG2000 = "1.2.840.10008.1.2.4."  # and these two digits, with those of high throughput
 JPEG2000_DIGITS = ("90", "91", "201", "202", "203")
-DECODER = {RLE: "pydicom"}  # of pydicom's; others ended the process or never ended, when given damaged data
+DECODER = {
+    RLE: "pydicom"
+}  # of pydicom's; others ended the process or never ended, when given damaged data
 OTHER_DECODER = "pylibjpeg"
-FRAME_HEADERS = {0xC0, 0xC1, 0xC2, 0xC3, 0xF7}  # SOF of JPEG: baseline, extended, progressive, lossless; JPEG-LS
+FRAME_HEADERS = {
+    0xC0,
+    0xC1,
+    0xC2,
+    0xC3,
+    0xF7,
+}  # SOF of JPEG: baseline, extended, progressive, lossless; JPEG-LS
 
 
 @dataclass(frozen=True)
@@ -37,7 +45,9 @@ class Rescaled:
         return self.stored.shape
 
     def __getitem__(self, where: object) -> np.ndarray:
-        slope, intercept = (np.broadcast_to(line, self.shape)[where] for line in (self.slope, self.intercept))
+        slope, intercept = (
+            np.broadcast_to(line, self.shape)[where] for line in (self.slope, self.intercept)
+        )
         return self.stored[where] * slope + intercept
 
     def __array__(self, dtype: np.dtype | None = None, copy: bool | None = None) -> np.ndarray:
@@ -58,12 +68,16 @@ def frames(dataset: "Dataset", wanted: list[Slice]) -> Iterator[np.ndarray]:
     container = dtype(wanted[0].bits)
     for one in wanted:
         if encapsulated:
-            _check_codestream(encapsulated[one.index], syntax, one.size, whole(dataset, "BitsAllocated"))
+            _check_codestream(
+                encapsulated[one.index], syntax, one.size, whole(dataset, "BitsAllocated")
+            )
         plugin = DECODER.get(syntax, OTHER_DECODER)
         plane, _ = decoder.as_array(dataset, index=one.index, raw=True, decoding_plugin=plugin)
         bounds = np.iinfo(container)
         if plane.shape != one.size or plane.min() < bounds.min or plane.max() > bounds.max:
-            raise InputError(f"holds other pixels than its header names, expected {one.size} of {container}")
+            raise InputError(
+                f"holds other pixels than its header names, expected {one.size} of {container}"
+            )
         yield plane
 
 
@@ -82,7 +96,13 @@ def _syntax(dataset: "Dataset") -> object:
     if len(dataset.file_meta):
         raise InputError("has no TransferSyntaxUID, it may be damaged")
     implicit, little = dataset.original_encoding
-    return ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian if little else ExplicitVRBigEndian
+    return (
+        ImplicitVRLittleEndian
+        if implicit
+        else ExplicitVRLittleEndian
+        if little
+        else ExplicitVRBigEndian
+    )
 
 
 def _check_length(dataset: "Dataset", encapsulated: bool) -> list[bytes]:
@@ -99,10 +119,14 @@ def _check_length(dataset: "Dataset", encapsulated: bool) -> list[bytes]:
         return found
     if dataset["PixelData"].is_undefined_length:
         raise InputError("has compressed PixelData and a TransferSyntaxUID without compression")
-    plane = whole(dataset, "Rows") * whole(dataset, "Columns") * whole(dataset, "BitsAllocated") // 8
+    plane = (
+        whole(dataset, "Rows") * whole(dataset, "Columns") * whole(dataset, "BitsAllocated") // 8
+    )
     length = len(dataset.PixelData)
     if not plane * count <= length < plane * (count + 1):
-        raise InputError(f"has {length} bytes of PixelData, expected {plane * count}: it may be cut short")
+        raise InputError(
+            f"has {length} bytes of PixelData, expected {plane * count}: it may be cut short"
+        )
     return []
 
 
@@ -111,9 +135,13 @@ def _check_codestream(stream: bytes, syntax: str, size: tuple[int, int], allocat
     if syntax == RLE:
         return
     two_thousand = str(syntax).removeprefix(JPEG2000) in JPEG2000_DIGITS
-    rows, columns, precision, components = _size_of_jpeg2000(stream) if two_thousand else _size_of_jpeg(stream)
+    rows, columns, precision, components = (
+        _size_of_jpeg2000(stream) if two_thousand else _size_of_jpeg(stream)
+    )
     if (rows, columns) != size or precision > allocated or components != 1:
-        raise InputError(f"has compressed pixels of {rows} x {columns}, expected {size[0]} x {size[1]}, grey")
+        raise InputError(
+            f"has compressed pixels of {rows} x {columns}, expected {size[0]} x {size[1]}, grey"
+        )
 
 
 def _size_of_jpeg2000(stream: bytes) -> tuple[int, int, int, int]:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from graft.common.files import InputError
 from graft.dicom import checks, datasets, geometry, pixels
 from graft.dicom.slices import Slice, check_alike, slices
-from graft.files import InputError
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -26,7 +26,7 @@ class File:
     header: "Dataset"
 
 
-def read(path: Path, series: str, burned_in: bool) -> tuple[pixels.Rescaled, np.ndarray]:
+def read_series(path: Path, series: str, burned_in: bool) -> tuple[pixels.Rescaled, np.ndarray]:
     """The voxels (column, row, slice) of a series and their affine (4, 4) to mm, LPS+.
 
     `path` is a folder, or one file of many frames; `series` a SeriesNumber or a SeriesInstanceUID, or '' where the
@@ -47,9 +47,13 @@ def read(path: Path, series: str, burned_in: bool) -> tuple[pixels.Rescaled, np.
         ordered = geometry.order(found)
         affine = geometry.affine(ordered)
         if len(ordered) * np.prod(ordered[0].size) > MOST_VOXELS:
-            raise InputError(f"has {len(ordered)} slices of {ordered[0].size}, expected {MOST_VOXELS} voxels at most")
+            raise InputError(
+                f"has {len(ordered)} slices of {ordered[0].size}, expected {MOST_VOXELS} voxels at most"
+            )
     stored = _read_pixels(files, ordered)
-    slope, intercept = (np.array([getattr(one, name) for one in ordered]) for name in ("slope", "intercept"))
+    slope, intercept = (
+        np.array([getattr(one, name) for one in ordered]) for name in ("slope", "intercept")
+    )
     return pixels.Rescaled(stored.T, slope, intercept), affine
 
 
@@ -81,7 +85,9 @@ def _choose(files: list[File], series: str) -> list[File]:
     by_uid: dict[str, list[File]] = defaultdict(list)
     for file in files:
         by_uid[str(file.header.SeriesInstanceUID)].append(file)
-    images = {uid: group for uid, group in by_uid.items() if any("Rows" in file.header for file in group)}
+    images = {
+        uid: group for uid, group in by_uid.items() if any("Rows" in file.header for file in group)
+    }
     if not images:
         raise InputError("holds no DICOM images")
     chosen = [uid for uid, group in images.items() if series in ("", uid, _number(group[0].header))]
@@ -89,7 +95,9 @@ def _choose(files: list[File], series: str) -> list[File]:
         return images[chosen[0]]
     listed = "; ".join(sorted(_describe(group) for group in images.values()))
     if not series:
-        raise InputError(f"holds {len(images)} series, expected the column series to name one of them: {listed}")
+        raise InputError(
+            f"holds {len(images)} series, expected the column series to name one of them: {listed}"
+        )
     raise InputError(
         f"the column series names {len(chosen) or 'none'} of the series there, expected one, by its number "
         f"or its SeriesInstanceUID: {listed}"
@@ -101,7 +109,9 @@ def _describe(group: list[File]) -> str:
     header = group[0].header
     count, apart = len(group), ""
     try:
-        steps = geometry.steps(geometry.order([one for k, file in enumerate(group) for one in slices(file.header, k)]))
+        steps = geometry.steps(
+            geometry.order([one for k, file in enumerate(group) for one in slices(file.header, k)])
+        )
         if len(steps):
             count, apart = len(steps) + 1, f" {np.median(steps):.4g} mm apart"
     except Exception:  # it may be another than the series that is meant
@@ -126,6 +136,8 @@ def _read_pixels(files: list[File], ordered: list[Slice]) -> np.ndarray:
     for number, here in places.items():
         with datasets.reading(files[number].called):
             dataset = datasets.parse(files[number].path, pixels=True)
-            for place, plane in zip(here, pixels.frames(dataset, [ordered[place] for place in here])):
+            for place, plane in zip(
+                here, pixels.frames(dataset, [ordered[place] for place in here])
+            ):
                 stored[place] = plane
     return stored

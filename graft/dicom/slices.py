@@ -5,16 +5,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from graft.common.files import InputError
 from graft.dicom.checks import is_scout, rescale
 from graft.dicom.datasets import numbers, whole, word
-from graft.files import InputError
 
 if TYPE_CHECKING:
     from pydicom import Dataset
 
     Said = Dataset | dict  # where elements are looked up; empty where nothing is said
 
-Where = tuple[np.ndarray, np.ndarray, np.ndarray]  # position (3,), orientation (6,) and pixel spacing (2,)
+Where = tuple[
+    np.ndarray, np.ndarray, np.ndarray
+]  # position (3,), orientation (6,) and pixel spacing (2,)
 
 UNIT = 1e-3  # how far a direction's length may be from 1, and the product of two from 0: they are rounded text
 SAME = 1e-4  # how far numbers of two slices may differ and be the same
@@ -59,7 +61,9 @@ def slices(dataset: "Dataset", number: int) -> list[Slice]:
             raise InputError(f"has {frames} frames and does not say where each lies")
         return [_slice(dataset, number, 0, _position(dataset, dataset, dataset), dataset)]
     if len(dataset.PerFrameFunctionalGroupsSequence) != frames:
-        raise InputError(f"has {frames} frames and says where {len(dataset.PerFrameFunctionalGroupsSequence)} lie")
+        raise InputError(
+            f"has {frames} frames and says where {len(dataset.PerFrameFunctionalGroupsSequence)} lie"
+        )
     return [_frame(dataset, number, index) for index in range(frames)]
 
 
@@ -69,7 +73,11 @@ def check_alike(found: list[Slice]) -> None:
         first = getattr(found[0], name)
         for other in found[1:]:
             value = getattr(other, name)
-            same = np.allclose(value, first, rtol=0, atol=SAME) if isinstance(first, np.ndarray) else value == first
+            same = (
+                np.allclose(value, first, rtol=0, atol=SAME)
+                if isinstance(first, np.ndarray)
+                else value == first
+            )
             if not same:
                 raise InputError(f"its slices differ in {spoken}, expected those of one volume")
 
@@ -85,7 +93,9 @@ def plane(dataset: "Dataset", index: int) -> np.ndarray:
 
 def places(dataset: "Dataset", index: int) -> tuple["Dataset", "Said"]:
     """Where functional groups of a frame stand: its own, then those that all frames share (PS3.3, C.7.6.16)."""
-    return dataset.PerFrameFunctionalGroupsSequence[index], (dataset.get("SharedFunctionalGroupsSequence") or [{}])[0]
+    return dataset.PerFrameFunctionalGroupsSequence[index], (
+        dataset.get("SharedFunctionalGroupsSequence") or [{}]
+    )[0]
 
 
 def part(name: str, *places: "Said") -> "Said":
@@ -106,7 +116,9 @@ def _position(place: "Said", turn: "Said", measures: "Said") -> Where:
     orientation = numbers(turn, "ImageOrientationPatient", 6)
     row, column = orientation[:3], orientation[3:]
     if np.abs([row @ row - 1, column @ column - 1, row @ column]).max() > UNIT:
-        raise InputError("has an ImageOrientationPatient that is not two directions at a right angle")
+        raise InputError(
+            "has an ImageOrientationPatient that is not two directions at a right angle"
+        )
     spacing = numbers(measures, "PixelSpacing", 2)
     if (spacing <= 0).any():
         raise InputError("has a PixelSpacing that is not above 0")
@@ -118,7 +130,9 @@ def _frame(dataset: "Dataset", number: int, index: int) -> Slice:
     for name in ("CTImageFrameTypeSequence", "MRImageFrameTypeSequence"):
         if is_scout(part(name, *said).get("FrameType")):
             raise InputError(f"has a localizer as frame {index + 1}, expected slices of a volume")
-    return _slice(dataset, number, index, _where(*said), part("PixelValueTransformationSequence", *said))
+    return _slice(
+        dataset, number, index, _where(*said), part("PixelValueTransformationSequence", *said)
+    )
 
 
 def _slice(dataset: "Dataset", number: int, index: int, where: Where, values: "Said") -> Slice:

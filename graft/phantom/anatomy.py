@@ -46,7 +46,9 @@ class Look:
     fat: float
     bone: float
     heterogeneity: float
-    lesion: Callable[[np.random.Generator, dict[str, float], np.ndarray, tuple[np.ndarray, ...]], np.ndarray]
+    lesion: Callable[
+        [np.random.Generator, dict[str, float], np.ndarray, tuple[np.ndarray, ...]], np.ndarray
+    ]
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,8 @@ def blend(volume: np.ndarray, weight: np.ndarray, value: np.ndarray | float) -> 
 def box(axes: list[np.ndarray], low: np.ndarray, high: np.ndarray) -> tuple[slice, slice, slice]:
     """The part of the grid between two corners (mm); empty where they lie outside."""
     return tuple(
-        slice(*np.searchsorted(axis, (near, far)).tolist()) for axis, near, far in zip(axes, low, high, strict=True)
+        slice(*np.searchsorted(axis, (near, far)).tolist())
+        for axis, near, far in zip(axes, low, high, strict=True)
     )
 
 
@@ -99,7 +102,11 @@ def render_parenchyma(rng: np.random.Generator, look: Look, axes: list[np.ndarra
 
 
 def render_vessels(
-    rng: np.random.Generator, look: Look, away: np.ndarray, axes: list[np.ndarray], volume: np.ndarray
+    rng: np.random.Generator,
+    look: Look,
+    away: np.ndarray,
+    axes: list[np.ndarray],
+    volume: np.ndarray,
 ) -> None:
     """Draw a vessel tree that grows towards `away` (3,), a unit vector in the grid's frame, into `volume`."""
     weight = np.zeros_like(volume)
@@ -113,7 +120,9 @@ def render_vessels(
         sx, sy, sz = start.tolist()
         along = ((x - sx) * dx + (y - sy) * dy + (z - sz) * dz) / (dx * dx + dy * dy + dz * dz)
         along = along.clip(0, 1)
-        away_mm = np.sqrt((x - sx - along * dx) ** 2 + (y - sy - along * dy) ** 2 + (z - sz - along * dz) ** 2)
+        away_mm = np.sqrt(
+            (x - sx - along * dx) ** 2 + (y - sy - along * dy) ** 2 + (z - sz - along * dz) ** 2
+        )
         tube = step(thick + (thin - thick) * along - away_mm, 2 * VESSEL_EDGE_MM)
         np.maximum(weight[part], tube, out=weight[part])
     blend(volume, weight, look.blood)
@@ -132,7 +141,9 @@ def render_wall(look: Look, wall: Wall, axes: list[np.ndarray], volume: np.ndarr
     blend(volume, step(rib, 1.0), look.bone)
 
 
-def _grow(rng: np.random.Generator, tree: Tree, away: np.ndarray) -> list[tuple[np.ndarray, np.ndarray, float, float]]:
+def _grow(
+    rng: np.random.Generator, tree: Tree, away: np.ndarray
+) -> list[tuple[np.ndarray, np.ndarray, float, float]]:
     """Tapering segments (start, end, radius at start, radius at end), mm."""
     segments = []
     buds = []

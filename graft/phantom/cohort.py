@@ -12,16 +12,20 @@ import nibabel
 import numpy as np
 import pandas as pd
 
-from graft.files import whole_folder
+from graft.common.files import whole_folder
+from graft.common.seeds import generator
 from graft.phantom import ct, mr
 from graft.phantom.anatomy import Wall, draw_wall, render_parenchyma, render_vessels, render_wall
 from graft.phantom.lesion import Lesion, render_lesion
 from graft.phantom.scan import Scan
 from graft.phantom.traits import draw_labels, draw_traits
-from graft.seeds import generator
 
 COLUMNS = ("patient", "image", "label", "x", "y", "z", "site", "diameter_mm")
-SCANNERS = {"lung": ct, "liver": ct, "liver_mr": mr}  # each draws a scan, says what it shows, and acquires it
+SCANNERS = {
+    "lung": ct,
+    "liver": ct,
+    "liver_mr": mr,
+}  # each draws a scan, says what it shows, and acquires it
 EDGE_MM = 16.0  # between a lesion's centre and the end of the field of view, at least
 GAP_MM = 2.0  # between two lesions, at least
 CANDIDATES = 40  # places tried for one lesion
@@ -88,7 +92,16 @@ def rows(patient: Patient) -> Iterator[tuple]:
     for lesion in patient.lesions:
         x, y, z = (patient.scan.centre + lesion.centre).round(2).tolist()
         diameter = round(lesion.traits["diameter"], 1)
-        yield patient.name, f"{patient.name}.nii.gz", lesion.label, x, y, z, patient.scan.site, diameter
+        yield (
+            patient.name,
+            f"{patient.name}.nii.gz",
+            lesion.label,
+            x,
+            y,
+            z,
+            patient.scan.site,
+            diameter,
+        )
 
 
 def size_auroc(manifest: pd.DataFrame) -> float:
@@ -96,7 +109,9 @@ def size_auroc(manifest: pd.DataFrame) -> float:
     malignant = manifest.label == "malignant"
     ranks = manifest.diameter_mm.rank()[malignant]
     pairs = malignant.sum() * (~malignant).sum()
-    return float((ranks.sum() - len(ranks) * (len(ranks) + 1) / 2) / pairs) if pairs else float("nan")
+    return (
+        float((ranks.sum() - len(ranks) * (len(ranks) + 1) / 2) / pairs) if pairs else float("nan")
+    )
 
 
 def _write_patient(folder: Path, organ: str, seed: int, number: int) -> list[tuple]:
@@ -123,5 +138,8 @@ def _place(
         return None
     if not others:
         return places[0]
-    gaps = np.min([np.linalg.norm(places - other.centre, axis=1) - other.radius - radius for other in others], axis=0)
+    gaps = np.min(
+        [np.linalg.norm(places - other.centre, axis=1) - other.radius - radius for other in others],
+        axis=0,
+    )
     return places[gaps.argmax()] if gaps.max() >= GAP_MM else None

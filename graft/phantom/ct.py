@@ -70,7 +70,15 @@ def look(organ: str, scan: CtScan) -> Look:
         tree, parenchyma = LIVER_TREE, LIVER_HU + LIVER_ENHANCEMENT_HU * scan.enhancement
         lesion = partial(_liver_lesion, parenchyma, blood, scan.enhancement)
     return Look(
-        tree, parenchyma, TEXTURE_HU[organ], blood, MUSCLE_HU, FAT_HU, BONE_HU, HETEROGENEITY_HU[organ], lesion
+        tree,
+        parenchyma,
+        TEXTURE_HU[organ],
+        blood,
+        MUSCLE_HU,
+        FAT_HU,
+        BONE_HU,
+        HETEROGENEITY_HU[organ],
+        lesion,
     )
 
 
@@ -88,12 +96,17 @@ def _reconstruct(volume: np.ndarray, site: CtSite, scan: CtScan) -> np.ndarray:
     volume = ndimage.gaussian_filter(volume, (site.blur_mm / in_plane, site.blur_mm / in_plane, 0))
     if site.sharpening:
         wide = SHARPENING_MM / in_plane
-        volume = volume + site.sharpening * (volume - ndimage.gaussian_filter(volume, (wide, wide, 0)))
+        volume = volume + site.sharpening * (
+            volume - ndimage.gaussian_filter(volume, (wide, wide, 0))
+        )
     return volume
 
 
 def _lung_lesion(
-    _: np.random.Generator, traits: dict[str, float], relative: np.ndarray, direction: tuple[np.ndarray, ...]
+    _: np.random.Generator,
+    traits: dict[str, float],
+    relative: np.ndarray,
+    direction: tuple[np.ndarray, ...],
 ) -> np.ndarray:
     """A solid core in ground glass, the centre calcified where the trait is strong."""
     core = step(1.1 - traits["part_solid"] - relative, 0.2)
@@ -115,7 +128,11 @@ def _liver_lesion(
     """Hypodense to fluid, with an enhancing rim and, the less fluid the more, nodules at the edge."""
     solid = parenchyma - traits["density"]
     agent = LEAST_ENHANCEMENT + (1 - LEAST_ENHANCEMENT) * enhancement
-    nodules = max(0.0, traits["nodules"] - NODULES_FROM) / (1 - NODULES_FROM) * (1 - traits["fluid"])
+    nodules = (
+        max(0.0, traits["nodules"] - NODULES_FROM) / (1 - NODULES_FROM) * (1 - traits["fluid"])
+    )
     blobs = bumps(rng, direction, NODULES, NODULE_SHARPNESS) * step(relative - 0.55, 0.25)
-    hu = solid + traits["fluid"] * (CYST_HU - solid) + RIM_HU * agent * traits["rim"] * rim(relative)
+    hu = (
+        solid + traits["fluid"] * (CYST_HU - solid) + RIM_HU * agent * traits["rim"] * rim(relative)
+    )
     return hu + nodules * blobs * (blood - hu)

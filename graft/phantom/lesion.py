@@ -41,7 +41,9 @@ def render_lesion(
     reach = radius * (1 + traits["lobulation"] + traits["spiculation"]) + traits["edge"]
     part = box(axes, centre - reach, centre + reach)
     near = [axis[cut] for axis, cut in zip(axes, part, strict=True)]
-    x, y, z = np.ix_(*(axis - np.float32(middle) for axis, middle in zip(near, centre, strict=True)))
+    x, y, z = np.ix_(
+        *(axis - np.float32(middle) for axis, middle in zip(near, centre, strict=True))
+    )
     distance = np.sqrt(x**2 + y**2 + z**2) + np.float32(1e-3)  # (X, Y, Z) mm
     direction = (x / distance, y / distance, z / distance)
     lobes = bumps(rng, direction, LOBES, LOBE_SHARPNESS)
@@ -54,7 +56,9 @@ def render_lesion(
     blend(volume[part], step(outline - distance, traits["edge"]), inside)
 
 
-def bumps(rng: np.random.Generator, direction: tuple[np.ndarray, ...], count: int, sharpness: float) -> np.ndarray:
+def bumps(
+    rng: np.random.Generator, direction: tuple[np.ndarray, ...], count: int, sharpness: float
+) -> np.ndarray:
     """`count` bumps of height 0.5 to 1 at random places of the unit sphere, the highest one counts: 0..1."""
     places = rng.standard_normal((count, 3))
     places /= np.linalg.norm(places, axis=1, keepdims=True)

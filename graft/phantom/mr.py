@@ -32,8 +32,12 @@ class MrSite(Site):
 
 
 SITES = {
-    "site-a": MrSite(0.7, (0.9, 1.0, 1.1), (2.0, 2.5, 3.0), (75.0, 95.0), (0.006, 0.009), (140.0, 200.0)),
-    "site-b": MrSite(0.3, (0.95, 1.2), (3.0, 3.5, 4.0), (50.0, 60.0), (0.012, 0.018), (100.0, 130.0)),
+    "site-a": MrSite(
+        0.7, (0.9, 1.0, 1.1), (2.0, 2.5, 3.0), (75.0, 95.0), (0.006, 0.009), (140.0, 200.0)
+    ),
+    "site-b": MrSite(
+        0.3, (0.95, 1.2), (3.0, 3.5, 4.0), (50.0, 60.0), (0.012, 0.018), (100.0, 130.0)
+    ),
 }
 
 
@@ -50,7 +54,9 @@ class MrScan(Scan):
         grid = zip(self.shape, self.spacing, strict=True)
         x, y, z = np.ix_(*((np.arange(count) - (count - 1) / 2) * step for count, step in grid))
         cx, cy, cz = self.directions.T @ self.coil
-        nearer = 2 * (cx * x + cy * y + cz * z) - (x**2 + y**2 + z**2)  # mm²: |coil|² − |coil − point|²
+        nearer = 2 * (cx * x + cy * y + cz * z) - (
+            x**2 + y**2 + z**2
+        )  # mm²: |coil|² − |coil − point|²
         return np.exp(nearer / (2 * self.reach_mm**2))
 
 
@@ -72,7 +78,17 @@ def draw_scan(rng: np.random.Generator, organ: str) -> MrScan:
 def look(organ: str, scan: MrScan) -> Look:
     """What the scan shows, as shares of the greatest signal."""
     liver, muscle, fat = (signal(t2, scan.te_ms) for t2 in (LIVER_MS, MUSCLE_MS, FAT_MS))
-    return Look(LIVER_TREE, liver, TEXTURE, VOID, muscle, fat, VOID, HETEROGENEITY, partial(_lesion, scan.te_ms))
+    return Look(
+        LIVER_TREE,
+        liver,
+        TEXTURE,
+        VOID,
+        muscle,
+        fat,
+        VOID,
+        HETEROGENEITY,
+        partial(_lesion, scan.te_ms),
+    )
 
 
 def signal(t2_ms: np.ndarray | float, te_ms: float) -> np.ndarray | float:

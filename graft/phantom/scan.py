@@ -10,7 +10,9 @@ FINE_SLICE_MM = 1.1  # slices are rendered about so thin, then averaged to the s
 ORIENTATIONS = {"RAS": (1, 1, 1), "LPS": (-1, -1, 1), "LAS": (-1, 1, 1)}
 OBLIQUE = 0.4  # share of the scans that are tilted
 TILT_DEGREES = (2.0, 9.0)
-OFFSET_MM = 150.0  # the field of view lies at most so far from the scanner's origin, along each axis
+OFFSET_MM = (
+    150.0  # the field of view lies at most so far from the scanner's origin, along each axis
+)
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,9 @@ def draw_geometry(rng: np.random.Generator, sites: Mapping[str, Site]) -> Scan:
     field = rng.uniform(*FIELD_OF_VIEW_MM)
     directions = np.diag(ORIENTATIONS[rng.choice(list(ORIENTATIONS)).item()]).astype(float)
     if rng.random() < OBLIQUE:
-        directions = _rotation(rng.standard_normal(3), np.radians(rng.uniform(*TILT_DEGREES))) @ directions
+        directions = (
+            _rotation(rng.standard_normal(3), np.radians(rng.uniform(*TILT_DEGREES))) @ directions
+        )
     return Scan(
         site=name,
         shape=tuple(round(field / step) for step in spacing),

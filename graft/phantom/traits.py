@@ -24,7 +24,11 @@ class Trait:
     load: float
 
 
-SEPARATION = {"lung": 3.3, "liver": 3.3, "liver_mr": 3.3}  # of the classes' aggressiveness, in standard deviations
+SEPARATION = {
+    "lung": 3.3,
+    "liver": 3.3,
+    "liver_mr": 3.3,
+}  # of the classes' aggressiveness, in standard deviations
 TRAITS: dict[str, dict[str, Trait]] = {
     "lung": {
         "diameter": Trait(8.0, 24.0, 0.13),  # mm
@@ -44,7 +48,9 @@ TRAITS: dict[str, dict[str, Trait]] = {
         "heterogeneity": Trait(0.0, 1.0, 0.60),
         "rim": Trait(0.0, 1.0, 0.50),  # of RIM_HU
         "fluid": Trait(0.0, 1.0, -0.40),  # 0: solid and hypodense, 1: a cyst
-        "nodules": Trait(0.0, 1.0, -0.35),  # its upper part shows as nodular enhancement at the edge
+        "nodules": Trait(
+            0.0, 1.0, -0.35
+        ),  # its upper part shows as nodular enhancement at the edge
         "density": Trait(30.0, 60.0, 0.0),  # HU of the solid part below the parenchyma
     },
     "liver_mr": {
@@ -75,7 +81,10 @@ def draw_labels(rng: np.random.Generator) -> list[str]:
     """Draw the classes of a patient's one to three lesions."""
     malignant = rng.random() < MALIGNANT
     further = int(rng.integers(1, 3)) if rng.random() < SEVERAL else 0
-    return [CLASSES[malignant], *(CLASSES[malignant != (rng.random() < DISCORDANT)] for _ in range(further))]
+    return [
+        CLASSES[malignant],
+        *(CLASSES[malignant != (rng.random() < DISCORDANT)] for _ in range(further)),
+    ]
 
 
 def _draw(rng: np.random.Generator, trait: Trait, aggressiveness: float) -> float:

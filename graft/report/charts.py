@@ -87,7 +87,12 @@ class Chart:
 
 
 def draw(
-    name: str, title: str, alt: str, paint: Callable[[Axes], None], key: tuple[str, ...] = (), size: tuple = SIZE
+    name: str,
+    title: str,
+    alt: str,
+    paint: Callable[[Axes], None],
+    key: tuple[str, ...] = (),
+    size: tuple = SIZE,
 ) -> Chart:
     """Let `paint` draw on axes, and keep the drawing as SVG that carries its title and its text."""
     with matplotlib.rc_context({**SETTINGS, "svg.hashsalt": name}):
@@ -111,8 +116,14 @@ def sample(name: str) -> Markup:
 
 def unit_square(axes: Axes, x: str, y: str) -> None:
     """Both axes from 0 to 1, named."""
-    axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), xlabel=x, ylabel=y, xticks=[0, 0.25, 0.5, 0.75, 1],
-             yticks=[0, 0.25, 0.5, 0.75, 1])  # fmt: skip
+    axes.set(
+        xlim=(-0.02, 1.02),
+        ylim=(-0.02, 1.02),
+        xlabel=x,
+        ylabel=y,
+        xticks=[0, 0.25, 0.5, 0.75, 1],
+        yticks=[0, 0.25, 0.5, 0.75, 1],
+    )
     axes.grid(color=COLOURS["rule"], linewidth=0.5)
     axes.set_axisbelow(True)
 
@@ -121,7 +132,9 @@ def _inline(svg: str, name: str, title: str, alt: str) -> Markup:
     """What matplotlib wrote, without what a page has no use for, its colours taken from the style sheet."""
     view = re.search(r'viewBox="([^"]+)"', svg)[1]
     body = svg[svg.index(">", svg.index("<svg ")) + 1 :]
-    body = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->|<style.*?</style>", "", body, flags=re.DOTALL)
+    body = re.sub(
+        r"<metadata>.*?</metadata>|<!--.*?-->|<style.*?</style>", "", body, flags=re.DOTALL
+    )
     body = re.sub(r'<g id="[^"]*"', "<g", body)
     body = re.sub(r"font: ([\d.]+px)[^;\"]*", r"font-size: \1", body)  # the page's own type
     for colour, code in COLOURS.items():

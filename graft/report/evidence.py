@@ -6,12 +6,21 @@ from pathlib import Path
 
 import pandas as pd
 
-from graft.files import InputError, read_json
+from graft.common.files import InputError, read_json
 
 TESTS = ("test", "external")
 REFERENCE = "scratch"
 CURVES = ("roc", "precision_recall", "calibration", "decision")
-KEYS = ("models", "baselines", "transfer_gain", "verdict", "chosen", "source", "target", "bootstrap")  # of metrics.json
+KEYS = (
+    "models",
+    "baselines",
+    "transfer_gain",
+    "verdict",
+    "chosen",
+    "source",
+    "target",
+    "bootstrap",
+)  # of metrics.json
 
 
 @dataclass(frozen=True)
@@ -61,11 +70,15 @@ def read(metrics: Path, card: Path, params: Mapping) -> Evidence:
     """
     found = read_json(metrics / "metrics.json")
     if missing := [key for key in KEYS if key not in found]:
-        raise InputError(f"{metrics / 'metrics.json'}: has no {missing[0]!r}, expected the file that evaluate writes")
+        raise InputError(
+            f"{metrics / 'metrics.json'}: has no {missing[0]!r}, expected the file that evaluate writes"
+        )
     explain = metrics / "explain"
     return Evidence(
         metrics=found,
-        predictions=_table(metrics / "predictions.csv", {"sample", "part", "label", "model", "predicted"}),
+        predictions=_table(
+            metrics / "predictions.csv", {"sample", "part", "label", "model", "predicted"}
+        ),
         curves={
             name: _table(metrics / "plots" / f"{name}.csv", {"part", "model"})
             for name in CURVES
@@ -75,7 +88,10 @@ def read(metrics: Path, card: Path, params: Mapping) -> Evidence:
         card=read_json(card),
         saliency=_optional(explain / "saliency.json"),
         robustness=_optional(explain / "robustness.json"),
-        pictures={f"maps/{path.name}": path.read_bytes() for path in sorted((explain / "maps").glob("*.png"))},
+        pictures={
+            f"maps/{path.name}": path.read_bytes()
+            for path in sorted((explain / "maps").glob("*.png"))
+        },
     )
 
 
@@ -91,9 +107,13 @@ def _optional(path: Path) -> dict | None:
 def _table(path: Path, columns: set[str]) -> pd.DataFrame:
     """`columns` are read as text, whatever their values look like: a class may be called 1, or NA."""
     try:
-        table = pd.read_csv(path, dtype=dict.fromkeys(columns, str), keep_default_na=False, na_values=[""])
+        table = pd.read_csv(
+            path, dtype=dict.fromkeys(columns, str), keep_default_na=False, na_values=[""]
+        )
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: cannot be read as a table ({error})") from error
     if missing := sorted(columns - set(table.columns)):
-        raise InputError(f"{path}: has no column {missing[0]!r}, expected {', '.join(sorted(columns))}")
+        raise InputError(
+            f"{path}: has no column {missing[0]!r}, expected {', '.join(sorted(columns))}"
+        )
     return table

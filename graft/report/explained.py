@@ -34,20 +34,40 @@ class Picture:
 def saliency(evidence: Evidence) -> Table | None:
     """Share of the saliency within the lesion, and how often its peak lies there; a randomised network beside it."""
     found = evidence.saliency
-    methods = {name: method for name, method in (found or {"methods": {}})["methods"].items() if method}
+    methods = {
+        name: method for name, method in (found or {"methods": {}})["methods"].items() if method
+    }
     if not methods:
         return None
     rows = []
     for name, method in methods.items():
         random = method["randomised"]
         keeps = KEEPS.get(method["keeps"], ABSENT)
-        rows.append([
-            METHODS[name], share(method["share"]), share(random["share"]), percent(found["uniform_share"]),
-            share(method["pointing_game"]), share(random["pointing_game"]), percent(method["by_chance"]), keeps,
-        ])  # fmt: skip
-    head = ["method", "share in the lesion", "share, randomised", "share, uniform", "peak in the lesion",
-            "peak, randomised", "peak by chance", "randomised share is"]  # fmt: skip
-    return Table(f"Where {found['model']} looked: {plural(found['lesions'], 'lesion')}", head, rows, True)
+        rows.append(
+            [
+                METHODS[name],
+                share(method["share"]),
+                share(random["share"]),
+                percent(found["uniform_share"]),
+                share(method["pointing_game"]),
+                share(random["pointing_game"]),
+                percent(method["by_chance"]),
+                keeps,
+            ]
+        )
+    head = [
+        "method",
+        "share in the lesion",
+        "share, randomised",
+        "share, uniform",
+        "peak in the lesion",
+        "peak, randomised",
+        "peak by chance",
+        "randomised share is",
+    ]
+    return Table(
+        f"Where {found['model']} looked: {plural(found['lesions'], 'lesion')}", head, rows, True
+    )
 
 
 def doubts(evidence: Evidence) -> Iterator[str]:
@@ -93,6 +113,10 @@ def _alt(case: Mapping) -> str:
     told = [f"Three planes through the lesion of sample {case['sample']}, with the maps over them."]
     for key, name in METHODS.items():
         if found := case[key]:
-            peak = {True: "inside", False: "outside"}.get(found["hit"], "not known to be inside or outside")
-            told.append(f"{name}: {percent(found['share'])} of the saliency in the lesion, its peak {peak}.")
+            peak = {True: "inside", False: "outside"}.get(
+                found["hit"], "not known to be inside or outside"
+            )
+            told.append(
+                f"{name}: {percent(found['share'])} of the saliency in the lesion, its peak {peak}."
+            )
     return " ".join(told)

@@ -16,8 +16,14 @@ def counts(evidence: Evidence, role: str) -> Table:
     rows = []
     for part in (part for part in PARTS if domain["counts"].get(part)):
         found = domain["counts"][part]
-        rows.append([part, number(found["patients"]), number(found["lesions"]),
-                     *(number(size["lesions"]) for size in found["by_class"].values())])  # fmt: skip
+        rows.append(
+            [
+                part,
+                number(found["patients"]),
+                number(found["lesions"]),
+                *(number(size["lesions"]) for size in found["by_class"].values()),
+            ]
+        )
     classes = list(domain["counts"]["train"]["by_class"])
     head = ["part", "patients", "lesions", *(f"{label} lesions" for label in classes)]
     return Table(f"{domain['name']}, the {role}", head, rows)
@@ -29,7 +35,9 @@ def checks(evidence: Evidence) -> Table | None:
     if not found:
         return None
     rows = [[row["name"], row["domain"], row["looked_at"], row["found"]] for row in found]
-    return Table("Checks, all of which were passed", ["check", "domain", "looked at", "found"], rows, True)
+    return Table(
+        "Checks, all of which were passed", ["check", "domain", "looked at", "found"], rows, True
+    )
 
 
 def params(evidence: Evidence) -> Table:
@@ -62,9 +70,13 @@ def hashes(evidence: Evidence) -> Table:
         for role in ("source", "target")
         for what, code in (found.get(role) or {}).items()
     ]
-    rows += [[f"weights of {name}", code or "none"] for name, code in (found.get("models") or {}).items()]
+    rows += [
+        [f"weights of {name}", code or "none"] for name, code in (found.get("models") or {}).items()
+    ]
     card = evidence.card
-    rows.append([f"weights of the model kept ({evidence.chosen})", card.get("weights_sha256") or "none"])
+    rows.append(
+        [f"weights of the model kept ({evidence.chosen})", card.get("weights_sha256") or "none"]
+    )
     rows += [[f"its {key.partition('_')[0]} part", card["data"][key]] for key in _hash_keys(card)]
     if (parent := card.get("parent") or {}).get("weights_sha256"):
         rows.append([f"its parent, {shown(parent['folder'])}", parent["weights_sha256"]])
@@ -80,33 +92,52 @@ def model_card(evidence: Evidence) -> Iterator[tuple[str, list[str]]]:
     before = f"after {number(metrics['source']['counts']['train']['lesions'])} lesions of {source}"
     if not metrics["source"]["pretrained"]:
         before = f"from weights that were learnt elsewhere ({shown(evidence.params['pretrain']['source'])})"
-    yield "Model", [
-        f"{evidence.chosen}: the one of {len(metrics['models'])} with the lowest {metrics['chosen']['by']}, kept in "
-        f"models/best. Architecture {shape['name']}, {made}.",
-        _parent(card, source),
-    ]
-    yield "Intended use", [
-        f"Research only: to find out whether what was learnt on {source} helps to tell {_either(evidence.classes)} "
-        f"apart on {target}. It is not a medical device and not fit for diagnosis.",
-        "Out of its scope: patients of other kinds than those below, other scanners and protocols without a test of "
-        "their own, lesions that nobody has marked, and any decision about a patient.",
-    ]
-    yield "Training data", [
-        f"{number(train['lesions'])} lesions of {number(train['patients'])} patients of {target}, {before}."
-    ]
-    yield "Evaluation data", [
-        f"{number(found['lesions'])} lesions of {number(found['patients'])} patients: {part}."
-        for part, found in ((part, metrics["target"]["counts"][part]) for part in evidence.parts)
-    ]
-    yield "Metrics", [
-        f"AUROC {_auroc(evidence, part)} on the {part} part; above it stands with its interval, and by subgroup."
-        for part in evidence.parts
-    ]
+    yield (
+        "Model",
+        [
+            f"{evidence.chosen}: the one of {len(metrics['models'])} with the lowest {metrics['chosen']['by']}, kept in "
+            f"models/best. Architecture {shape['name']}, {made}.",
+            _parent(card, source),
+        ],
+    )
+    yield (
+        "Intended use",
+        [
+            f"Research only: to find out whether what was learnt on {source} helps to tell {_either(evidence.classes)} "
+            f"apart on {target}. It is not a medical device and not fit for diagnosis.",
+            "Out of its scope: patients of other kinds than those below, other scanners and protocols without a test of "
+            "their own, lesions that nobody has marked, and any decision about a patient.",
+        ],
+    )
+    yield (
+        "Training data",
+        [
+            f"{number(train['lesions'])} lesions of {number(train['patients'])} patients of {target}, {before}."
+        ],
+    )
+    yield (
+        "Evaluation data",
+        [
+            f"{number(found['lesions'])} lesions of {number(found['patients'])} patients: {part}."
+            for part, found in (
+                (part, metrics["target"]["counts"][part]) for part in evidence.parts
+            )
+        ],
+    )
+    yield (
+        "Metrics",
+        [
+            f"AUROC {_auroc(evidence, part)} on the {part} part; above it stands with its interval, and by subgroup."
+            for part in evidence.parts
+        ],
+    )
     yield "Limits", list(_limits(evidence))
 
 
 def _limits(evidence: Evidence) -> Iterator[str]:
-    smallest = min(evidence.metrics["target"]["counts"][part]["patients"] for part in evidence.parts)
+    smallest = min(
+        evidence.metrics["target"]["counts"][part]["patients"] for part in evidence.parts
+    )
     yield f"The smallest part it was tested on has {number(smallest)} patients: the intervals say how little that is."
     if "external" not in evidence.parts:
         yield "No site was held out, so nothing is known about other hospitals."
@@ -124,7 +155,9 @@ def _paths(evidence: Evidence) -> list[str]:
 
 def _parent(card: Mapping, source: str) -> str:
     folder = (card.get("parent") or {}).get("folder")
-    return f"Trained on from {shown(folder)}." if folder else f"Learnt from scratch, without {source}."
+    return (
+        f"Trained on from {shown(folder)}." if folder else f"Learnt from scratch, without {source}."
+    )
 
 
 def _auroc(evidence: Evidence, part: str) -> str:
@@ -136,7 +169,9 @@ def _either(classes: list[str]) -> str:
 
 
 def _hash_keys(card: Mapping) -> list[str]:
-    return [key for key in ("train_sha256", "validation_sha256") if (card.get("data") or {}).get(key)]
+    return [
+        key for key in ("train_sha256", "validation_sha256") if (card.get("data") or {}).get(key)
+    ]
 
 
 def _flat(content: Mapping, prefix: str = "") -> Iterator[tuple[str, object]]:

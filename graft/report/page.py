@@ -59,5 +59,3 @@ def render(evidence: Evidence) -> str:
         explained=explained,
         voices=list(words.other_voices(evidence)),
     )
-
-

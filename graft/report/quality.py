@@ -29,7 +29,9 @@ def calibration(evidence: Evidence, part: str) -> Table | None:
 def temperatures(evidence: Evidence) -> str:
     """The temperature of each model in a sentence."""
     found = {name: model.get("calibration") for name, model in evidence.metrics["models"].items()}
-    told = ", ".join(f"{name} {number(block['temperature'], 2)}" for name, block in found.items() if block)
+    told = ", ".join(
+        f"{name} {number(block['temperature'], 2)}" for name, block in found.items() if block
+    )
     if not told:
         return ""
     return f"Temperatures, fitted on the validation part (above 1: the model was too sure of itself): {told}."
@@ -47,10 +49,27 @@ def operating_points(evidence: Evidence) -> list[Table]:
             wanted = point["wanted"]
             for part in evidence.parts:
                 found = point[part] or {}
-                scores = (estimate(found.get(score)) for score in ("sensitivity", "specificity", "precision"))
-                rows.append([f"{name}, {part}", number(point["threshold"]), number(point["validation"][kind]), *scores])
+                scores = (
+                    estimate(found.get(score))
+                    for score in ("sensitivity", "specificity", "precision")
+                )
+                rows.append(
+                    [
+                        f"{name}, {part}",
+                        number(point["threshold"]),
+                        number(point["validation"][kind]),
+                        *scores,
+                    ]
+                )
         if rows:
-            head = ["model", "threshold", f"{kind}, validation", "sensitivity", "specificity", "precision"]
+            head = [
+                "model",
+                "threshold",
+                f"{kind}, validation",
+                "sensitivity",
+                "specificity",
+                "precision",
+            ]
             caption = f"Operating point for a {kind} of {wanted:g}, chosen on the validation part"
             tables.append(Table(caption, head, rows, True))
     return tables
@@ -69,25 +88,42 @@ def confusions(evidence: Evidence) -> Iterator[Table]:
         for part in evidence.parts:
             if point and point["threshold"] is not None:
                 caption = f"{evidence.chosen}, {part}: called from {point['threshold']:.3f} on"
-                counts = _called(evidence.cases(evidence.chosen, part), point["threshold"], evidence.classes)
-                yield _confusion(f"{caption}, for a {kind} of {point['wanted']:g}", counts, evidence.classes)
+                counts = _called(
+                    evidence.cases(evidence.chosen, part), point["threshold"], evidence.classes
+                )
+                yield _confusion(
+                    f"{caption}, for a {kind} of {point['wanted']:g}", counts, evidence.classes
+                )
 
 
 def subgroups(block: Mapping, part: str) -> Table | None:
     """Each group of the part against all others of it."""
     rows = [
         [
-            f"{found['by']}: {found['group']}", number(found["patients"]), number(found["lesions"]),
-            estimate(found["auroc"]), estimate(found["sensitivity"]), estimate(found["specificity"]),
+            f"{found['by']}: {found['group']}",
+            number(found["patients"]),
+            number(found["lesions"]),
+            estimate(found["auroc"]),
+            estimate(found["sensitivity"]),
+            estimate(found["specificity"]),
             Cell(difference(found["gap"]), "bad" if found["flagged"] else ""),
             Cell("flagged", "bad") if found["flagged"] else "",
         ]
         for found in block["rows"]
         if found["part"] == part
-    ]  # fmt: skip
+    ]
     if not rows:
         return None
-    head = ["group", "patients", "lesions", "AUROC", "sensitivity", "specificity", "gap to all others", "flag"]
+    head = [
+        "group",
+        "patients",
+        "lesions",
+        "AUROC",
+        "sensitivity",
+        "specificity",
+        "gap to all others",
+        "flag",
+    ]
     return Table(f"{block['model']} by subgroup, {part}", head, rows, True)
 
 
@@ -96,7 +132,9 @@ def flagged(block: Mapping) -> str:
     rows = [row for row in block["rows"] if row["flagged"]]
     if not rows:
         return "No gap is flagged: none leaves out 0 once corrected for their number. Small groups hide large gaps."
-    told = ", ".join(f"{row['by']} {row['group']} ({row['part']}, {difference(row['gap'])})" for row in rows)
+    told = ", ".join(
+        f"{row['by']} {row['group']} ({row['part']}, {difference(row['gap'])})" for row in rows
+    )
     return f"{plural(len(rows), 'gap')} flagged, AUROC here less that of all others: {told}."
 
 
@@ -106,12 +144,18 @@ def ablation(evidence: Evidence) -> Table | None:
     if not found:
         return None
     rows = [
-        [spoken(name), *(estimate((found[name][part] or {}).get("auroc")) for part in evidence.parts)]
+        [
+            spoken(name),
+            *(estimate((found[name][part] or {}).get("auroc")) for part in evidence.parts),
+        ]
         for name in ("both", "image_only", "covariates_only")
     ]
     rows += [
         [label, *(difference(found[name][part]) for part in evidence.parts)]
-        for name, label in (("gain_of_image", "the image adds"), ("gain_of_covariates", "the covariates add"))
+        for name, label in (
+            ("gain_of_image", "the image adds"),
+            ("gain_of_covariates", "the covariates add"),
+        )
     ]
     caption = f"{evidence.chosen} with the image, the covariates and both: AUROC"
     return Table(caption, ["it was shown", *evidence.parts], rows)
@@ -125,11 +169,13 @@ def robustness(evidence: Evidence) -> Table | None:
     rows = [["as they are", estimate(found["auroc"]), "–", "–"]]
     rows += [
         [
-            f"{spoken(row['corruption'])}, {row['amount']:g} {row['unit']}", estimate(row["auroc"]),
-            difference(row["drop"]), p_value((row["drop"] or {}).get("p")),
+            f"{spoken(row['corruption'])}, {row['amount']:g} {row['unit']}",
+            estimate(row["auroc"]),
+            difference(row["drop"]),
+            p_value((row["drop"] or {}).get("p")),
         ]
         for row in found["rows"]
-    ]  # fmt: skip
+    ]
     caption = f"{found['model']} on corrupted images, {found['part']}: the drop is what they cost"
     return Table(caption, ["corruption", "AUROC", "drop", "p of the drop"], rows)
 
@@ -138,7 +184,9 @@ def hardest(evidence: Evidence, part: str) -> Table:
     """The cases whose true class the chosen model thought the least likely."""
     rows = evidence.cases(evidence.chosen, part)
     known = [rows.loc[row, f"p_{label}"] for row, label in rows["label"].items()]
-    rows = rows.assign(p=pd.to_numeric(pd.Series(known, index=rows.index))).sort_values("p", kind="stable")[:HARDEST]
+    rows = rows.assign(p=pd.to_numeric(pd.Series(known, index=rows.index))).sort_values(
+        "p", kind="stable"
+    )[:HARDEST]
     table = [[row.sample, row.label, row.predicted, number(row.p)] for row in rows.itertuples()]
     caption = f"The {len(table)} hardest cases of the {part} part for {evidence.chosen}"
     return Table(caption, ["sample", "it is", "it was called", "probability of what it is"], table)
@@ -148,7 +196,8 @@ def _called(rows: pd.DataFrame, threshold: float, classes: list[str]) -> dict[st
     """Lesions by true and called class, the disease called from a threshold on."""
     called = (rows[f"p_{classes[1]}"] >= threshold).map({True: classes[1], False: classes[0]})
     return {
-        true: {said: int(((rows["label"] == true) & (called == said)).sum()) for said in classes} for true in classes
+        true: {said: int(((rows["label"] == true) & (called == said)).sum()) for said in classes}
+        for true in classes
     }
 
 
@@ -156,6 +205,9 @@ def _confusion(caption: str, counts: Mapping[str, Mapping[str, int]], classes: l
     rows = []
     for true in classes:
         total = sum(counts[true].values())
-        cells = (f"{n} ({percent(n / total)})" if total else str(n) for n in (counts[true][said] for said in classes))
+        cells = (
+            f"{n} ({percent(n / total)})" if total else str(n)
+            for n in (counts[true][said] for said in classes)
+        )
         rows.append([f"is {true}", *cells])
     return Table(caption, ["truth", *(f"called {said}" for said in classes)], rows)

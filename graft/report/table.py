@@ -3,7 +3,9 @@
 import re
 from dataclasses import dataclass
 
-NUMERIC = re.compile(r"[<+−\d][^a-z]*((to|of) [^a-z]*)?", re.IGNORECASE)  # cells that are set flush right
+NUMERIC = re.compile(
+    r"[<+−\d][^a-z]*((to|of) [^a-z]*)?", re.IGNORECASE
+)  # cells that are set flush right
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,9 @@ class Table:
 
     def __post_init__(self) -> None:
         if any(len(row) != len(self.columns) for row in self.rows):
-            raise ValueError(f"{self.caption}: a row has another number of cells than the {len(self.columns)} columns")
+            raise ValueError(
+                f"{self.caption}: a row has another number of cells than the {len(self.columns)} columns"
+            )
 
     def numeric(self, column: int) -> bool:
         """Whether a column holds numbers, so that they stand below each other."""

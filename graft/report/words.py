@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from graft.report.evidence import REFERENCE, Evidence
 from graft.report.numbers import difference, number, p_value, plural, signed, value_of
-from graft.verdict import verdict as says
+from graft.statistics.verdict import verdict as says
 
 HEADLINES = {
     "helps": "Transfer helps.",
@@ -24,7 +24,9 @@ def verdict(evidence: Evidence) -> str:
     if said == "not defined":
         return "A class is missing from the test part, so there is no AUROC to compare."
     low, high = signed(gain["low"]), signed(gain["high"])
-    mean = f", as a mean of {gain['trainings']} trainings of each," if gain["trainings"] > 1 else ","
+    mean = (
+        f", as a mean of {gain['trainings']} trainings of each," if gain["trainings"] > 1 else ","
+    )
     if said == "no difference shown":
         return (
             f"On the test part{mean} transfer and learning from scratch differ by {signed(gain['value'])} in AUROC, "
@@ -43,7 +45,11 @@ def meaning(evidence: Evidence) -> str:
     if ours is None or theirs is None:
         return "Without lesions of every class in the test part, nothing can be said about telling them apart."
     first, *others = reversed(evidence.classes)
-    pairs = f"a {first} and a {others[0]} lesion" if len(others) == 1 else "a lesion of one class and one of another"
+    pairs = (
+        f"a {first} and a {others[0]} lesion"
+        if len(others) == 1
+        else "a lesion of one class and one of another"
+    )
     return (
         f"In plain words: of 100 pairs of {pairs}, the transferred model ranks {ours * 100:.0f} the right way round, "
         f"and the one learnt from scratch {theirs * 100:.0f}. Tossing a coin gets 50. {_weight(evidence)}"
@@ -58,7 +64,9 @@ def _auroc(evidence: Evidence, name: str) -> Mapping | None:
 
 
 def _all_labels(evidence: Evidence) -> Mapping:
-    return next(point for point in evidence.block("learning_curve")["points"] if point["share"] == 1)
+    return next(
+        point for point in evidence.block("learning_curve")["points"] if point["share"] == 1
+    )
 
 
 def _weight(evidence: Evidence) -> str:
@@ -94,7 +102,9 @@ def margin(evidence: Evidence) -> str:
         True: f"Transfer is not inferior: it falls short of scratch by less than the margin of {allowed} in AUROC.",
         False: f"Non-inferiority is not shown: transfer may fall short of scratch by more than {allowed}.",
     }.get(gain.get("non_inferior"), "Whether transfer is at least not inferior is not defined.")
-    if evidence.metrics["verdict"] == "no difference shown" and (needed := _gain(evidence, "test")["patients_needed"]):
+    if evidence.metrics["verdict"] == "no difference shown" and (
+        needed := _gain(evidence, "test")["patients_needed"]
+    ):
         have = evidence.metrics["target"]["counts"]["test"]["patients"]
         sentence += (
             f" The {plural(have, 'test patient')} are too few to tell: a gain of the size that this run's two networks "
@@ -106,7 +116,9 @@ def margin(evidence: Evidence) -> str:
 def other_voices(evidence: Evidence) -> Iterator[tuple[bool, str]]:
     """What else there is on the same question: whether it agrees with the verdict, and a sentence."""
     main, repeated = evidence.metrics["verdict"], evidence.metrics["verdict_from"]["trainings"] > 1
-    places = {"test": "On the test part, of the two networks that this run left,"} if repeated else {}
+    places = (
+        {"test": "On the test part, of the two networks that this run left,"} if repeated else {}
+    )
     places |= {"external": "At the site never seen,"} if "external" in evidence.parts else {}
     for part, place in places.items():
         gain = _gain(evidence, part)
@@ -142,7 +154,11 @@ def came_true(found: Mapping | None) -> str:
     if not found:
         return "Whether the ranking came true is not known: fewer than two of these sources were tried."
     taus = f"LogME {signed(found['logme_tau'], 2)}, H-score {signed(found['h_score_tau'], 2)}"
-    few = " With two sources, tau can only be 1 or −1, which says little." if len(found["outcomes"]) == 2 else ""
+    few = (
+        " With two sources, tau can only be 1 or −1, which says little."
+        if len(found["outcomes"]) == 2
+        else ""
+    )
     return f"Rank agreement with the outcome ({found['by']}), Kendall's tau: {taus}.{few}"
 
 

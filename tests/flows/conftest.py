@@ -70,7 +70,11 @@ def surroundings(tmp_path_factory) -> dict[str, str]:
     """The environment of every process: nothing of the user's is read or left, and nothing leaves the machine."""
     home = tmp_path_factory.mktemp("prefect-home")
     (home / ".gitconfig").write_text("[user]\nname = graft\nemail = graft@example.org\n")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("GIT_", "DVC_", "PREFECT_", "XDG_"))}
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("GIT_", "DVC_", "PREFECT_", "XDG_"))
+    }
     return {
         **kept,
         "HOME": str(home),
@@ -91,9 +95,21 @@ def api(surroundings) -> str:
         port = free.getsockname()[1]
     address = f"http://127.0.0.1:{port}/api"
     environment = {**surroundings, "PREFECT_SERVER_SERVICES_SCHEDULER_LOOP_SECONDS": "5"}
-    words = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
+    words = [
+        sys.executable,
+        "-m",
+        "prefect",
+        "server",
+        "start",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+    ]
     log = (Path(surroundings["HOME"]) / "server.log").open("w")
-    process = subprocess.Popen(words, env=environment, stdout=log, stderr=log, start_new_session=True)
+    process = subprocess.Popen(
+        words, env=environment, stdout=log, stderr=log, start_new_session=True
+    )
     try:
         for _ in range(300):
             try:
@@ -139,5 +155,11 @@ def evaluated(project, surroundings) -> Path:
     (project / ".gitignore").write_text("__pycache__/\n/.graft/\n/metrics/*\n!/metrics/.keep\n")
     (project / "metrics").mkdir()
     (project / "metrics/.keep").touch()
-    subprocess.run("git add --all && git commit -qm evaluated", shell=True, cwd=project, env=surroundings, check=True)
+    subprocess.run(
+        "git add --all && git commit -qm evaluated",
+        shell=True,
+        cwd=project,
+        env=surroundings,
+        check=True,
+    )
     return project

@@ -21,7 +21,9 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture
 def client(api):
-    once = httpx.Limits(max_keepalive_connections=0)  # the server closes what is idle, perhaps as the next request comes
+    once = httpx.Limits(
+        max_keepalive_connections=0
+    )  # the server closes what is idle, perhaps as the next request comes
     with httpx.Client(base_url=api, limits=once) as client:
         yield client
 
@@ -31,14 +33,20 @@ def deployed(evaluated, server, tmp_path) -> dict[str, str]:
     """The deployments of prefect.yaml for a small project; returns the environment of a worker."""
     for name in ("prefect.yaml", "requirements.lock"):
         shutil.copy(ROOT / name, evaluated / name)
-    environment = {**server, "GRAFT_REPOSITORY": str(evaluated), "GRAFT_HOME": str(tmp_path / "home"),
-                   "PREFECT_WORKER_QUERY_SECONDS": "1"}  # fmt: skip
+    environment = {
+        **server,
+        "GRAFT_REPOSITORY": str(evaluated),
+        "GRAFT_HOME": str(tmp_path / "home"),
+        "PREFECT_WORKER_QUERY_SECONDS": "1",
+    }
     for line in (
         "git add --all && git commit -qm deployments",
         "prefect work-pool create gpu --type process --overwrite",
         "prefect deploy --all",
     ):
-        subprocess.run(line, shell=True, cwd=evaluated, env=environment, check=True, capture_output=True)
+        subprocess.run(
+            line, shell=True, cwd=evaluated, env=environment, check=True, capture_output=True
+        )
     return environment
 
 
@@ -55,7 +63,9 @@ def start_worker(environment: dict[str, str]) -> subprocess.Popen:
     folder = Path(environment["GRAFT_HOME"]).parent
     command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", "gpu"]
     with (folder / "worker.log").open("a") as log:
-        return subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log, start_new_session=True)
+        return subprocess.Popen(
+            command, cwd=folder, env=environment, stdout=log, stderr=log, start_new_session=True
+        )
 
 
 def runs(client: httpx.Client, deployment: str) -> list[dict]:
@@ -70,7 +80,10 @@ def runs(client: httpx.Client, deployment: str) -> list[dict]:
 
 def in_state(client: httpx.Client, *types: str) -> list[dict]:
     """The runs of `on-demand` in some states."""
-    wanted = {"deployments": {"name": {"any_": ["on-demand"]}}, "flow_runs": {"state": {"type": {"any_": types}}}}
+    wanted = {
+        "deployments": {"name": {"any_": ["on-demand"]}},
+        "flow_runs": {"state": {"type": {"any_": types}}},
+    }
     return client.post("/flow_runs/filter", json=wanted).json()
 
 
@@ -84,31 +97,59 @@ def wait_for_run(client: httpx.Client, deployment: str, log: Path, seconds: floa
 
 def assert_deployed(client: httpx.Client) -> None:
     """Each deployment has its schedule, and no two runs of it at once."""
-    found = {deployment["name"]: deployment for deployment in client.post("/deployments/filter", json={}).json()}
+    found = {
+        deployment["name"]: deployment
+        for deployment in client.post("/deployments/filter", json={}).json()
+    }
     assert set(found) >= {"nightly", "lambda-sweep", "on-demand"}
-    schedules = {name: [schedule["schedule"] for schedule in found[name]["schedules"]] for name in found}
-    assert schedules["nightly"][0]["cron"] == "0 2 * * *" and schedules["nightly"][0]["timezone"] == "Europe/Berlin"
+    schedules = {
+        name: [schedule["schedule"] for schedule in found[name]["schedules"]] for name in found
+    }
+    assert (
+        schedules["nightly"][0]["cron"] == "0 2 * * *"
+        and schedules["nightly"][0]["timezone"] == "Europe/Berlin"
+    )
     assert schedules["lambda-sweep"][0]["cron"] == "0 6 * * 0"
     for name in ("nightly", "lambda-sweep", "on-demand"):
         assert found[name]["global_concurrency_limit"]["limit"] == 1
         assert found[name]["concurrency_options"]["collision_strategy"] == "ENQUEUE"
 
 
-def test_nightly_runs_and_publishes_and_a_schedule_fires_by_itself(worker, evaluated, client, tmp_path):
+def test_nightly_runs_and_publishes_and_a_schedule_fires_by_itself(
+    worker, evaluated, client, tmp_path
+):
     assert_deployed(client)
     log = tmp_path / "worker.log"
     parameters = {"overrides": {"lambda": 0.1}, "destination": str(tmp_path / "published")}
-    command = ["prefect", "deployment", "run", "pipeline/nightly", "--params", json.dumps(parameters)]
+    command = [
+        "prefect",
+        "deployment",
+        "run",
+        "pipeline/nightly",
+        "--params",
+        json.dumps(parameters),
+    ]
     subprocess.run(command, env=worker, check=True, capture_output=True)
     run = wait_for_run(client, "nightly", log)
     assert run["state"]["type"] == "COMPLETED", log.read_text()
     latest = json.loads((tmp_path / "published/latest.json").read_text())
     check(latest)
-    assert latest["params"] == {"lambda": 0.1} and latest["metrics"]["models"]["transfer"]["test"]["auroc"]["value"] == 0.61
+    assert (
+        latest["params"] == {"lambda": 0.1}
+        and latest["metrics"]["models"]["transfer"]["test"]["auroc"]["value"] == 0.61
+    )
     found = client.post("/artifacts/latest/filter", json={}).json()
     assert {"metrics", "comparison", "published"} <= {artifact["key"] for artifact in found}
 
-    command = ["prefect", "deployment", "schedule", "create", "pipeline/on-demand", "--interval", "5"]
+    command = [
+        "prefect",
+        "deployment",
+        "schedule",
+        "create",
+        "pipeline/on-demand",
+        "--interval",
+        "5",
+    ]
     subprocess.run(command, env=worker, check=True, capture_output=True)
     run = wait_for_run(client, "on-demand", log)
     assert run["state"]["type"] == "COMPLETED" and run["auto_scheduled"], log.read_text()
@@ -131,7 +172,13 @@ def processes(environment: dict[str, str]) -> dict[str, list[psutil.Process]]:
         except psutil.Error:
             continue
         if folder == environment["GRAFT_HOME"] and process.status() != psutil.STATUS_ZOMBIE:
-            kind = "stage" if "stage.py" in words else "dvc" if any("dvc" in word for word in words) else "flow"
+            kind = (
+                "stage"
+                if "stage.py" in words
+                else "dvc"
+                if any("dvc" in word for word in words)
+                else "flow"
+            )
             found[kind].append(process)
     return found
 
@@ -154,7 +201,9 @@ def strike(process: psutil.Process, how: signal.Signals) -> None:
 
 
 @pytest.mark.slow
-def test_twenty_kills_leave_nothing_behind_and_the_next_run_ends_the_same(deployed, client, tmp_path):
+def test_twenty_kills_leave_nothing_behind_and_the_next_run_ends_the_same(
+    deployed, client, tmp_path
+):
     """SIGTERM and SIGKILL of the flow, the worker, DVC with its guard, and the stage, at random moments."""
     home, log, chance = Path(deployed["GRAFT_HOME"]), tmp_path / "worker.log", random.Random(0)
     environment = {**deployed, "STAGE_S": "2"}
@@ -163,7 +212,10 @@ def test_twenty_kills_leave_nothing_behind_and_the_next_run_ends_the_same(deploy
     worker, struck = start_worker(environment), Counter()
     for k in range(20):
         kind, how = kinds[k % 4], [signal.SIGTERM, signal.SIGKILL][k // 4 % 2]
-        words = [*run, json.dumps({"overrides": {"lambda": round(0.1 + k / 100, 2)}})]  # so that there is work to do
+        words = [
+            *run,
+            json.dumps({"overrides": {"lambda": round(0.1 + k / 100, 2)}}),
+        ]  # so that there is work to do
         subprocess.run(words, env=environment, check=True, capture_output=True)
         until = time.monotonic() + 180
         while not processes(environment)["stage"]:
@@ -177,7 +229,9 @@ def test_twenty_kills_leave_nothing_behind_and_the_next_run_ends_the_same(deploy
         if kind == "worker":
             worker.wait(60)
         assert settled(environment), (kind, how)
-        status = subprocess.run(["dvc", "status"], cwd=home, env=environment, capture_output=True, text=True)
+        status = subprocess.run(
+            ["dvc", "status"], cwd=home, env=environment, capture_output=True, text=True
+        )
         assert status.returncode == 0, (kind, how, status.stderr)
         if kind == "worker":  # nobody is left to say that its run is over
             for lost in in_state(client, "RUNNING"):
@@ -201,18 +255,27 @@ def test_twenty_kills_leave_nothing_behind_and_the_next_run_ends_the_same(deploy
         f"cd {undisturbed} && dvc exp run -q -S lambda=0.5",
     ):
         subprocess.run(line, shell=True, env=environment, check=True)
-    assert (home / "metrics/metrics.json").read_bytes() == (undisturbed / "metrics/metrics.json").read_bytes()
+    assert (home / "metrics/metrics.json").read_bytes() == (
+        undisturbed / "metrics/metrics.json"
+    ).read_bytes()
 
 
 def test_a_cancelled_run_leaves_no_process(worker, client, tmp_path):
     (tmp_path / "hold-pretrain").touch()
-    subprocess.run(["prefect", "deployment", "run", "pipeline/on-demand"], env=worker, check=True, capture_output=True)
+    subprocess.run(
+        ["prefect", "deployment", "run", "pipeline/on-demand"],
+        env=worker,
+        check=True,
+        capture_output=True,
+    )
     until = time.monotonic() + 60
     while not (tmp_path / "holds-pretrain").exists():
         assert time.monotonic() < until, (tmp_path / "worker.log").read_text()
         time.sleep(0.1)
     (run,) = in_state(client, "RUNNING")
-    subprocess.run(["prefect", "flow-run", "cancel", run["id"]], env=worker, check=True, capture_output=True)
+    subprocess.run(
+        ["prefect", "flow-run", "cancel", run["id"]], env=worker, check=True, capture_output=True
+    )
     assert settled(worker, 20)
     until = time.monotonic() + 20
     while client.get(f"/flow_runs/{run['id']}").json()["state"]["type"] != "CANCELLED":

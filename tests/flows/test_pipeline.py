@@ -79,7 +79,9 @@ def test_every_stage_runs_once_and_independent_ones_side_by_side(project, server
     ran = journal(project)
     assert set(ran) == {"lung", "liver", "first", "second", "both"} and list(ran)[-1] == "both"
     assert all(f"Task run '{name}' - this is {name}" in told(project) for name in ran)
-    status = subprocess.run(["dvc", "status"], cwd=project, env=server, capture_output=True, text=True)
+    status = subprocess.run(
+        ["dvc", "status"], cwd=project, env=server, capture_output=True, text=True
+    )
     assert "up to date" in status.stdout
 
     assert finished(project, server) == 0
@@ -91,11 +93,15 @@ def test_every_stage_runs_once_and_independent_ones_side_by_side(project, server
     assert journal(project) == {} and "Cached('restored by DVC'" in told(project)
 
     lock, yaml = (project / "dvc.lock").read_text(), YAML(typ="safe")
-    (project / "dvc.lock").write_text(lock[: len(lock) // 2 + 7])  # as a kill in the middle of writing leaves it
+    (project / "dvc.lock").write_text(
+        lock[: len(lock) // 2 + 7]
+    )  # as a kill in the middle of writing leaves it
     (project / ".dvc/tmp/rwlock").write_text('{"read": {"')
     assert finished(project, server) == 0, told(project)
     assert journal(project) == {}
-    assert yaml.load(project / "dvc.lock") == yaml.load(lock)  # the stages stand there in the order that they ended in
+    assert yaml.load(project / "dvc.lock") == yaml.load(
+        lock
+    )  # the stages stand there in the order that they ended in
 
 
 def test_a_stage_that_fails_ends_the_run_and_lets_independent_ones_finish(project, server):
@@ -124,7 +130,12 @@ def test_a_wrong_word_is_one_line(project, server, words, message):
 
 
 def test_stages_that_train_get_a_gpu_each(project, server):
-    subprocess.run(["prefect", "gcl", "create", "gpu", "--limit", "2"], env=server, check=True, capture_output=True)
+    subprocess.run(
+        ["prefect", "gcl", "create", "gpu", "--limit", "2"],
+        env=server,
+        check=True,
+        capture_output=True,
+    )
     hold(project, "first", "second")
     process = flow(project, {**server, "CUDA_VISIBLE_DEVICES": "4,5"})
     release(project, "first", "second")  # once both run
@@ -135,11 +146,15 @@ def test_stages_that_train_get_a_gpu_each(project, server):
     (project / "stage.py").write_text((project / "stage.py").read_text() + "\n")
     assert finished(project, {**server, "CUDA_VISIBLE_DEVICES": "4"}) == 0, told(project)
     ran = journal(project)
-    (_, ended, one), (began, _, other) = sorted((ran["first"], ran["second"]), key=lambda times: float(times[0]))
+    (_, ended, one), (began, _, other) = sorted(
+        (ran["first"], ran["second"]), key=lambda times: float(times[0])
+    )
     assert one == other == "4" and float(began) > float(ended)
 
 
-@pytest.mark.parametrize("kill", [signal.SIGTERM, signal.SIGKILL, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "kill", [signal.SIGTERM, signal.SIGKILL, pytest.param(signal.SIGINT, marks=pytest.mark.slow)]
+)
 def test_a_flow_that_is_ended_leaves_no_process_and_resumes(project, server, kill):
     hold(project, "lung", "liver")
     process = flow(project, server)
@@ -157,7 +172,14 @@ def test_two_flows_in_one_folder_take_turns(project, server):
     first = flow(project, server)
     wait_until_held(project, "lung")
     command = [sys.executable, "-m", "flows.pipeline", "-S", "lambda=0.5"]
-    second = subprocess.Popen(command, cwd=project, env=server, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    second = subprocess.Popen(
+        command,
+        cwd=project,
+        env=server,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
     said = next(line for line in second.stdout if "waiting for this folder" in line)
     assert "which another run has" in said and "0.01" in (project / "params.yaml").read_text()
     release(project, "lung")
@@ -169,7 +191,13 @@ def test_two_flows_in_one_folder_take_turns(project, server):
 
 
 def test_a_remote_brings_what_another_clone_ran(project, server, tmp_path):
-    subprocess.run(f"dvc remote add -q shelf {tmp_path / 'shelf'}", shell=True, cwd=project, env=server, check=True)
+    subprocess.run(
+        f"dvc remote add -q shelf {tmp_path / 'shelf'}",
+        shell=True,
+        cwd=project,
+        env=server,
+        check=True,
+    )
     assert finished(project, server, "--remote", "shelf") == 0, told(project)
     assert len(journal(project)) == 5
     line = "git add --all && git commit -qm ran && git clone -q . ../other"

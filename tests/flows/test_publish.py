@@ -36,7 +36,9 @@ def document(bagging: float = 0.8, started: str = "2026-01-02T03:04:05Z", **para
         "schema_version": 1,
         "models": {"scratch": model(0.6), "bagging": model(bagging)},
         "baselines": {"size_alone": model(0.55), "covariates_only": None},
-        "transfer_gain": {"bagging": {"test": {**auroc(bagging - 0.6), "p": 0.01}, "external": None}},
+        "transfer_gain": {
+            "bagging": {"test": {**auroc(bagging - 0.6), "p": 0.01}, "external": None}
+        },
         "chosen": {"model": "bagging", "by": "validation log loss"},
         "verdict": "helps",
     }
@@ -58,7 +60,9 @@ def quiet(monkeypatch):
     """The body of the task without a flow around it: what it shows in Prefect is collected here."""
     shown = {}
     for kind in ("markdown", "link"):
-        monkeypatch.setattr(publish, f"create_{kind}_artifact", lambda key, **what: shown.update({key: what}))
+        monkeypatch.setattr(
+            publish, f"create_{kind}_artifact", lambda key, **what: shown.update({key: what})
+        )
     monkeypatch.setattr(publish, "get_run_logger", lambda: logging.getLogger("test"))
     return shown
 
@@ -68,8 +72,12 @@ def bucket(monkeypatch):
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
     server.start()
     host, port = server.get_host_and_port()
-    for name, value in {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_DEFAULT_REGION": "us-east-1",
-                        "AWS_ENDPOINT_URL": f"http://{host}:{port}"}.items():  # fmt: skip
+    for name, value in {
+        "AWS_ACCESS_KEY_ID": "x",
+        "AWS_SECRET_ACCESS_KEY": "x",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
+    }.items():
         monkeypatch.setenv(name, value)
     fsspec.filesystem("s3", skip_instance_cache=True).mkdir("graft")
     yield "s3://graft/nightly"
@@ -79,16 +87,24 @@ def bucket(monkeypatch):
 def published(destination: str) -> dict[str, dict]:
     files, folder = fsspec.url_to_fs(destination)
     files.invalidate_cache()
-    return {path.removeprefix(f"{folder}/"): json.loads(files.cat_file(path)) for path in files.find(folder)}
+    return {
+        path.removeprefix(f"{folder}/"): json.loads(files.cat_file(path))
+        for path in files.find(folder)
+    }
 
 
 @pytest.mark.parametrize("where", ["folder", "bucket"])
 def test_a_run_is_published_and_twice_is_once(where, request, tmp_path, quiet):
-    destination = str(tmp_path / "nightly") if where == "folder" else request.getfixturevalue("bucket")
+    destination = (
+        str(tmp_path / "nightly") if where == "folder" else request.getfixturevalue("bucket")
+    )
     one = document()
     for _ in range(2):
         assert publish.publish.fn(one, destination, []).is_completed()
-        assert published(destination) == {"latest.json": one, "runs/20260102T030405Z-0123456789ab.json": one}
+        assert published(destination) == {
+            "latest.json": one,
+            "runs/20260102T030405Z-0123456789ab.json": one,
+        }
     other = document(0.7, "2026-01-03T03:04:05Z")
     publish.publish.fn(other, destination, [])
     assert len(published(destination)) == 3 and published(destination)["latest.json"] == other
@@ -100,7 +116,10 @@ def test_a_closed_gate_keeps_the_latest(tmp_path, quiet):
     destination, before, worse = str(tmp_path), document(), document(0.7, "2026-01-03T03:04:05Z")
     publish.publish.fn(before, destination, [])
     state = publish.publish.fn(worse, destination, [Gate(metric=AUROC, drop=0.05)])
-    assert state.is_failed() and "fell from 0.8 to 0.7, expected a drop of at most 0.05" in state.message
+    assert (
+        state.is_failed()
+        and "fell from 0.8 to 0.7, expected a drop of at most 0.05" in state.message
+    )
     found = published(destination)
     assert found["latest.json"] == before and found[f"runs/{file_name(worse)}"] == worse
 
@@ -121,7 +140,9 @@ def test_gates(gate, found):
 def test_a_gate_on_what_is_not_there_is_closed():
     assert failures([Gate(metric="models.bagging.external.auroc.value", least=0)], document(), None)
     assert failures([Gate(metric="models.baging", least=0)], document(), None)
-    assert failures([Gate(metric=AUROC, drop=0)], document(), None) == []  # nothing was published before
+    assert (
+        failures([Gate(metric=AUROC, drop=0)], document(), None) == []
+    )  # nothing was published before
 
 
 def test_a_write_that_fails_leaves_what_was_there(tmp_path, monkeypatch):
@@ -157,7 +178,11 @@ def test_a_document_of_this_repository_passes_the_schema(project, surroundings):
     subprocess.run(["dvc", "repro", "-q"], cwd=project, env=surroundings, check=True)
     found = assemble(project, datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
     assert found["started"] == "2026-01-02T03:04:05Z" and found["params"] == {"lambda": 0.01}
-    assert found["git"]["dirty"] and set(found["stages"]["both"]["deps"]) == {"stage.py", "first.txt", "second.txt"}
+    assert found["git"]["dirty"] and set(found["stages"]["both"]["deps"]) == {
+        "stage.py",
+        "first.txt",
+        "second.txt",
+    }
     assert str(project) not in json.dumps(found) and os.uname().nodename not in json.dumps(found)
 
 
@@ -171,7 +196,7 @@ def test_a_destination_that_is_down_fails_loudly_and_the_document_is_kept(tmp_pa
     with socket.socket() as free:  # a port where nobody listens
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    code = f"""
+    code = """
 import json, sys
 from prefect import flow
 from flows import publish
@@ -185,10 +210,19 @@ state = run(return_state=True)
 print(state.name, state.message)
 """
     (tmp_path / "document.json").write_text(json.dumps(document()))
-    down = {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}", "AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x",
-            "AWS_MAX_ATTEMPTS": "1", "PYTHONPATH": str(ROOT)}  # fmt: skip
+    down = {
+        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
+        "AWS_ACCESS_KEY_ID": "x",
+        "AWS_SECRET_ACCESS_KEY": "x",
+        "AWS_MAX_ATTEMPTS": "1",
+        "PYTHONPATH": str(ROOT),
+    }
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, env={**server, **down}, capture_output=True, text=True
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env={**server, **down},
+        capture_output=True,
+        text=True,
     )
     said = done.stdout.splitlines()[-1]
     assert said.startswith("Failed ") and "Could not connect" in said, done.stdout + done.stderr

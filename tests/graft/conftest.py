@@ -9,7 +9,11 @@ from pydicom import Dataset, dcmwrite
 from pydicom.dataset import FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
-CLASSES = {"CT": "1.2.840.10008.5.1.4.1.1.2", "MR": "1.2.840.10008.5.1.4.1.1.4", "PT": "1.2.840.10008.5.1.4.1.1.128"}
+CLASSES = {
+    "CT": "1.2.840.10008.5.1.4.1.1.2",
+    "MR": "1.2.840.10008.5.1.4.1.1.4",
+    "PT": "1.2.840.10008.5.1.4.1.1.128",
+}
 UNITS = {"CT": {"RescaleType": "HU"}, "MR": {}, "PT": {"Units": "BQML"}}
 STUDY, SERIES, FRAME = (generate_uid(entropy_srcs=[name]) for name in ("study", "series", "frame"))
 
@@ -39,8 +43,11 @@ def write_series() -> Callable[..., np.ndarray]:
         count: int = 6,
         size: tuple[int, int] = (12, 10),
         spacing: tuple[float, float] = (0.7, 0.8),
-        turn: np.ndarray = np.eye(3),  # its columns: the directions of rows, of columns, and the way up
-        step: np.ndarray | None = None,  # mm from a slice to the next, 2.5 along the normal if it is not given
+        turn: np.ndarray = np.eye(
+            3
+        ),  # its columns: the directions of rows, of columns, and the way up
+        step: np.ndarray
+        | None = None,  # mm from a slice to the next, 2.5 along the normal if it is not given
         first: tuple[float, float, float] = (-30.0, -20.0, 100.0),
         rescale: Callable[[int], tuple[float, float]] = lambda k: (1, -1024),
         change: Callable[[Dataset, int], object] = lambda made, k: None,
@@ -49,7 +56,9 @@ def write_series() -> Callable[..., np.ndarray]:
     ) -> np.ndarray:
         folder.mkdir(parents=True, exist_ok=True)
         rng = np.random.default_rng(7)
-        stored = rng.integers(-200 if signed else 0, 2000, (count, *size)).astype(np.int16 if signed else np.uint16)
+        stored = rng.integers(-200 if signed else 0, 2000, (count, *size)).astype(
+            np.int16 if signed else np.uint16
+        )
         stored[:, 3:6, 4:7] = 1500
         step = 2.5 * np.cross(turn[:, 0], turn[:, 1]) if step is None else step
         for k in range(count):

@@ -9,26 +9,41 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from graft import checks, domain, fingerprints
-from graft.domain import Domain
-from graft.files import InputError
+from graft.common.files import InputError
+from graft.data import domain
+from graft.data.domain import Domain
+from graft.duplicates import fingerprints
+from graft.leakage import rows
 from stages import check, split
 
 ROOT = Path(__file__).parents[2]
 CLASSES = ["benign", "malignant"]
-ABOUT = {"patch": [8, 8, 8], "spacing": None, "window": [0, 1], "intensity": "window", "size": "voxels"}
+ABOUT = {
+    "patch": [8, 8, 8],
+    "spacing": None,
+    "window": [0, 1],
+    "intensity": "window",
+    "size": "voxels",
+}
 
 
 def lay_out(name: str) -> None:
     """A processed domain of 40 patients with a lesion each, of two sites, and its split."""
     count, random = np.arange(40), np.random.default_rng(len(name))
     images = random.random((40, 1, 8, 8, 8)).astype(np.float16)
-    index = pd.DataFrame({
-        "sample": count, "patient": [f"{name}{i:02}" for i in count], "label": np.array(CLASSES)[count % 2],
-        "site": np.where(count // 2 % 4 == 0, "site-b", "site-a"), "split": "",
-        "origin": [f"manifest.csv:{i + 2}" for i in count], "size": 5.0, "hash": fingerprints.hashes(images),
-    })  # fmt: skip
-    domain.write(Path("data/processed") / name, Domain(name, images, index, CLASSES, ABOUT))
+    index = pd.DataFrame(
+        {
+            "sample": count,
+            "patient": [f"{name}{i:02}" for i in count],
+            "label": np.array(CLASSES)[count % 2],
+            "site": np.where(count // 2 % 4 == 0, "site-b", "site-a"),
+            "split": "",
+            "origin": [f"manifest.csv:{i + 2}" for i in count],
+            "size": 5.0,
+            "hash": fingerprints.hashes(images),
+        }
+    )
+    domain.write_domain(Path("data/processed") / name, Domain(name, images, index, CLASSES, ABOUT))
     split.main(name)
 
 
@@ -51,7 +66,7 @@ def put_image(name: str, row: int, image: np.ndarray) -> None:
     images = np.array(made.images)
     images[row] = image
     index = made.index.assign(hash=fingerprints.hashes(images))
-    domain.write(Path("data/processed") / name, Domain(name, images, index, CLASSES, ABOUT))
+    domain.write_domain(Path("data/processed") / name, Domain(name, images, index, CLASSES, ABOUT))
 
 
 def image_of(name: str, row: int) -> np.ndarray:
@@ -71,17 +86,28 @@ def in_two_parts() -> str:
 
 
 def in_two_domains() -> str:
-    edit("data/processed/liver/index.csv", "patient", rows_of("liver", "test")[0], f"lung{rows_of('lung', 'train')[0]:02}")
+    edit(
+        "data/processed/liver/index.csv",
+        "patient",
+        rows_of("liver", "test")[0],
+        f"lung{rows_of('lung', 'train')[0]:02}",
+    )
     return "1 patient of lung in train or validation would judge a model on liver: manifest.csv:"
 
 
 def an_image_twice() -> str:
-    put_image("liver", rows_of("liver", "external")[0], image_of("liver", rows_of("liver", "train")[0]))
+    put_image(
+        "liver", rows_of("liver", "external")[0], image_of("liver", rows_of("liver", "train")[0])
+    )
     return r"1 pairs of images are the same picture in two parts of the split: .*, identical"
 
 
 def a_mirrored_image_in_two_domains() -> str:
-    put_image("liver", rows_of("liver", "test")[0], image_of("lung", rows_of("lung", "train")[0])[:, :, ::-1])
+    put_image(
+        "liver",
+        rows_of("liver", "test")[0],
+        image_of("lung", rows_of("lung", "train")[0])[:, :, ::-1],
+    )
     return "1 image of lung in train or validation would judge a model on liver: .*, mirrored"
 
 
@@ -106,9 +132,14 @@ def a_fitted_normalisation() -> str:
 
 
 LEAKS = [
-    in_two_parts, in_two_domains, an_image_twice, a_mirrored_image_in_two_domains, a_site_in_train,
-    an_official_test_sample_in_train, a_fitted_normalisation,
-]  # fmt: skip
+    in_two_parts,
+    in_two_domains,
+    an_image_twice,
+    a_mirrored_image_in_two_domains,
+    a_site_in_train,
+    an_official_test_sample_in_train,
+    a_fitted_normalisation,
+]
 
 
 def test_a_clean_cohort_passes_with_the_same_bytes_twice(project, capsys):
@@ -117,7 +148,7 @@ def test_a_clean_cohort_passes_with_the_same_bytes_twice(project, capsys):
     check.main()
     assert (check.REPORT.read_bytes(), check.GATE.read_bytes()) == first
     found = json.loads(first[0])
-    assert checks.document(found["checks"]) == found and len(found["checks"]) == 2 * 7 + 2
+    assert rows.checks_document(found["checks"]) == found and len(found["checks"]) == 2 * 7 + 2
     assert "lung and liver: patients across: " in capsys.readouterr().out
 
 
@@ -145,4 +176,9 @@ def test_a_leak_is_one_line_and_closes_the_gate(project, plant):
 
 def test_it_imports_no_torch():
     code = "import sys; from stages import check; print('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True).stdout == "False\n"
+    assert (
+        subprocess.run(
+            [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True
+        ).stdout
+        == "False\n"
+    )

@@ -12,11 +12,22 @@ import pytest
 import torch
 from ruamel.yaml import YAML
 
-from graft.files import InputError
-from graft.metrics import check
-from graft.split import TESTS
+from graft.common.files import InputError
+from graft.data.split import TESTS
+from graft.evaluation.metrics import check
 from stages import check as look_for_leaks
-from stages import cross_validate, ensemble, evaluate, finetune, learning_curve, preprocess, pretrain, regularize, sources, split
+from stages import (
+    cross_validate,
+    ensemble,
+    evaluate,
+    finetune,
+    learning_curve,
+    preprocess,
+    pretrain,
+    regularize,
+    sources,
+    split,
+)
 
 ROOT = Path(__file__).parents[2]
 PATIENTS = 30  # of each class
@@ -36,8 +47,24 @@ def lay_out(name: str, rng: np.random.Generator) -> None:
             nibabel.save(scan, folder / f"{number}.nii.gz")
             label, found = (("benign", "cyst"), ("malignant", "tumour"))[number % 2]
             site = "site-b" if number % 6 < 2 else "site-a"
-            known = ("" if number % 5 == 0 else int(rng.integers(40, 80)), found, f"Jane Doe, visit {number % 3}")
-            table.writerow((f"{name} p{number}", f"{number}.nii.gz", label, 5, 5, 5, site, 5 + number % 3, *known))
+            known = (
+                "" if number % 5 == 0 else int(rng.integers(40, 80)),
+                found,
+                f"Jane Doe, visit {number % 3}",
+            )
+            table.writerow(
+                (
+                    f"{name} p{number}",
+                    f"{number}.nii.gz",
+                    label,
+                    5,
+                    5,
+                    5,
+                    site,
+                    5 + number % 3,
+                    *known,
+                )
+            )
 
 
 @pytest.fixture(scope="module")
@@ -106,13 +133,17 @@ def test_the_ablation_shows_a_covariate_that_gives_the_label_away(finished):
     check(found)
     ablation = found["ablation"]
     both, known, image = (
-        ablation[name]["test"]["auroc"]["value"] for name in ("both", "covariates_only", "image_only")
+        ablation[name]["test"]["auroc"]["value"]
+        for name in ("both", "covariates_only", "image_only")
     )
     assert known == 1 and both > 0.9 > image
     assert ablation["gain_of_covariates"]["test"]["value"] == pytest.approx(both - image, abs=1e-5)
     assert ablation["gain_of_image"]["test"]["value"] == pytest.approx(both - known, abs=1e-5)
     assert found["baselines"]["covariates_only"]["test"]["auroc"]["value"] == 1
-    assert "The covariates alone score AUROC 1.000 on the test part" in told and "before the diagnosis?" in told
+    assert (
+        "The covariates alone score AUROC 1.000 on the test part" in told
+        and "before the diagnosis?" in told
+    )
     assert set(pd.read_csv(folder / "metrics/predictions.csv")["model"]) > {"covariates_only"}
 
 
@@ -126,19 +157,38 @@ def test_the_chosen_model_is_judged_by_age(finished):
 
 def test_cards_hold_the_encoding_and_no_text_of_the_patients(finished):
     folder, _ = finished
-    for name in ("finetuned/transfer", "finetuned/scratch", "regularized", "ensemble/bagging", "best"):
+    for name in (
+        "finetuned/transfer",
+        "finetuned/scratch",
+        "regularized",
+        "ensemble/bagging",
+        "best",
+    ):
         card = json.loads((folder / "models" / name / "card.json").read_text())
         assert [column["name"] for column in card["covariates"]] == sorted(KINDS)
-        assert card["covariates"][1]["categories"] == ["cyst", "tumour"] and card["architecture"]["covariates"] == 70
+        assert (
+            card["covariates"][1]["categories"] == ["cyst", "tumour"]
+            and card["architecture"]["covariates"] == 70
+        )
     card = json.loads((folder / "models/pretrained/card.json").read_text())
-    assert [column["name"] for column in card["covariates"]] == ["age"] and card["architecture"]["covariates"] == 2
-    written = (path for out in ("data", "models", "metrics") for path in (folder / out).rglob("*") if path.is_file())
+    assert [column["name"] for column in card["covariates"]] == ["age"] and card["architecture"][
+        "covariates"
+    ] == 2
+    written = (
+        path
+        for out in ("data", "models", "metrics")
+        for path in (folder / out).rglob("*")
+        if path.is_file()
+    )
     assert not any(b"Jane" in path.read_bytes() for path in written)
 
 
 def test_covariates_of_the_tests_change_no_model(project):
     before = {path: path.read_bytes() for path in Path("models/finetuned").rglob("*.*")}
-    table, parts = pd.read_csv("data/processed/liver/covariates.csv", dtype=str), pd.read_csv("data/splits/liver.csv")
+    table, parts = (
+        pd.read_csv("data/processed/liver/covariates.csv", dtype=str),
+        pd.read_csv("data/splits/liver.csv"),
+    )
     hidden = parts["sample"][parts["part"].isin(TESTS)]
     table.loc[hidden, ["age", "biopsy", "note"]] = ["500", "new", "7:7"]
     table.to_csv("data/processed/liver/covariates.csv", index=False)
@@ -148,7 +198,10 @@ def test_covariates_of_the_tests_change_no_model(project):
 
 
 def test_covariates_of_the_training_part_change_the_model(project):
-    path, data = Path("models/finetuned/scratch/weights.safetensors"), Path("data/processed/liver/covariates.csv")
+    path, data = (
+        Path("models/finetuned/scratch/weights.safetensors"),
+        Path("data/processed/liver/covariates.csv"),
+    )
     before = path.read_bytes()
     data.write_text(data.read_text().replace("cyst", "tumour"))
     finetune.main("scratch")
@@ -158,7 +211,9 @@ def test_covariates_of_the_training_part_change_the_model(project):
 def test_a_head_for_other_covariates_is_one_line(project):
     text = Path("params.yaml").read_text()
     Path("params.yaml").write_text(text.replace("head: new", "head: pretrained"))
-    with pytest.raises(InputError, match="finetune.head: got 'pretrained'.* age, but the target has age, biopsy"):
+    with pytest.raises(
+        InputError, match="finetune.head: got 'pretrained'.* age, but the target has age, biopsy"
+    ):
         finetune.main("transfer")
 
 
@@ -167,7 +222,12 @@ def test_without_covariates_the_same_keys_hold_nothing(project):
     for name, kind in KINDS.items():
         text = text.replace(f"\n      {name}: {kind}", "")
     Path("params.yaml").write_text(text.replace("covariates:", "covariates: {}"))
-    for stage, *word in ((preprocess, "liver"), (split, "liver"), (finetune, "transfer"), (finetune, "scratch")):
+    for stage, *word in (
+        (preprocess, "liver"),
+        (split, "liver"),
+        (finetune, "transfer"),
+        (finetune, "scratch"),
+    ):
         stage.main(*word)
     regularize.main()
     for method in ("bagging", "boosting"):

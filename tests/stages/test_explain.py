@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 import torch
 
-from graft import model
-from graft.domain import Domain, write
-from graft.files import InputError
-from graft.networks import build
+from graft.common.files import InputError
+from graft.data.domain import Domain, write_domain
+from graft.networks import saved
+from graft.networks.build import build_network
 from stages import explain
 
 ROOT = Path(__file__).parents[2]
@@ -19,27 +19,43 @@ CLASSES = ["benign", "malignant"]
 OUTS = ("saliency.json", "robustness.json", "robustness.csv")
 
 
-def lay_out(patch: tuple[int, ...], spacing: list[float] | None = None, masks: np.ndarray | None = None) -> None:
+def lay_out(
+    patch: tuple[int, ...], spacing: list[float] | None = None, masks: np.ndarray | None = None
+) -> None:
     """12 patients with two lesions each in every part but the first, a model, and what evaluate says of it."""
     rng = np.random.default_rng(0)
     patient, labels = np.arange(48) // 2, np.array(CLASSES)[np.arange(48) % 2]
-    index = pd.DataFrame({
-        "sample": np.arange(48), "patient": [f"p{i:02}" for i in patient], "label": labels, "site": "", "split": "",
-        "origin": "", "size": rng.uniform(3, 6, 48), "hash": "",
-    })  # fmt: skip
+    index = pd.DataFrame(
+        {
+            "sample": np.arange(48),
+            "patient": [f"p{i:02}" for i in patient],
+            "label": labels,
+            "site": "",
+            "split": "",
+            "origin": "",
+            "size": rng.uniform(3, 6, 48),
+            "hash": "",
+        }
+    )
     about = {"spacing": spacing, "size": "diameter in mm" if spacing else "pixels"}
     images = rng.random((48, 1, *patch))
-    write(Path("data/processed/liver"), Domain("liver", images, index, CLASSES, about, masks=masks))
+    write_domain(
+        Path("data/processed/liver"), Domain("liver", images, index, CLASSES, about, masks=masks)
+    )
     parts = np.array(["train", "validation", "test", "external"])[patient % 4]
     Path("data/splits").mkdir(parents=True, exist_ok=True)
-    pd.DataFrame({"sample": index["sample"], "part": parts}).to_csv("data/splits/liver.csv", index=False)
+    pd.DataFrame({"sample": index["sample"], "part": parts}).to_csv(
+        "data/splits/liver.csv", index=False
+    )
     shape = {"name": "resnet", "patch": list(patch), "channels": 1, "classes": 2, "width": 8}
     explain.BEST.mkdir(parents=True, exist_ok=True)
     card = {"architecture": shape, "classes": CLASSES, "shares": [0.5, 0.5]}
-    model.save(explain.BEST, [build(**shape, seed=k) for k in range(2)], card)
+    saved.save_model(explain.BEST, [build_network(**shape, seed=k) for k in range(2)], card)
     tested = np.isin(parts, ["test", "external"])
-    p = model.load(explain.BEST).predict(images[tested])
-    table = index[tested].assign(part=parts[tested], model="bagging", p_benign=p[:, 0], p_malignant=p[:, 1])
+    p = saved.load_model(explain.BEST).predict(images[tested])
+    table = index[tested].assign(
+        part=parts[tested], model="bagging", p_benign=p[:, 0], p_malignant=p[:, 1]
+    )
     table["predicted"] = np.array(CLASSES)[p.argmax(1)]
     explain.METRICS.mkdir(exist_ok=True)
     table.to_csv(explain.METRICS / "predictions.csv", index=False)
@@ -49,7 +65,11 @@ def lay_out(patch: tuple[int, ...], spacing: list[float] | None = None, masks: n
 @pytest.fixture
 def project(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    params = (ROOT / "params.yaml").read_text(encoding="utf-8").replace("resamples: 2000", "resamples: 100")
+    params = (
+        (ROOT / "params.yaml")
+        .read_text(encoding="utf-8")
+        .replace("resamples: 2000", "resamples: 100")
+    )
     (tmp_path / "params.yaml").write_text(params.replace("cases: 6", "cases: 2"), encoding="utf-8")
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # images this small are faster so on a busy machine
@@ -62,7 +82,11 @@ def read(name: str) -> dict:
 
 
 def everything() -> dict[str, bytes]:
-    return {str(path): path.read_bytes() for path in sorted(explain.EXPLAIN.rglob("*")) if path.is_file()}
+    return {
+        str(path): path.read_bytes()
+        for path in sorted(explain.EXPLAIN.rglob("*"))
+        if path.is_file()
+    }
 
 
 def test_leaves_every_out_and_the_same_bytes_twice(project, capsys):
@@ -70,8 +94,15 @@ def test_leaves_every_out_and_the_same_bytes_twice(project, capsys):
     explain.main()
     first, found = everything(), read("saliency.json")
     pictures = [case["picture"] for case in found["cases"]]
-    assert set(first) == {f"metrics/explain/{name}" for name in (*OUTS, *pictures)} and len(pictures) == 2
-    assert (found["model"], found["region"], found["lesions"]) == ("bagging", "ball of the diameter", 24)
+    assert (
+        set(first) == {f"metrics/explain/{name}" for name in (*OUTS, *pictures)}
+        and len(pictures) == 2
+    )
+    assert (found["model"], found["region"], found["lesions"]) == (
+        "bagging",
+        "ball of the diameter",
+        24,
+    )
     assert all(case["part"] == "test" for case in found["cases"])
     explain.main()
     assert everything() == first
@@ -92,7 +123,10 @@ def test_clean_images_score_what_the_weights_say(project):
 def test_pictures_without_a_place_or_a_spacing(project):
     lay_out((16, 16))
     explain.main()
-    assert read("saliency.json")["region"] is None and read("saliency.json")["methods"]["occlusion"] is None
+    assert (
+        read("saliency.json")["region"] is None
+        and read("saliency.json")["methods"]["occlusion"] is None
+    )
     assert "slice thickness" not in (explain.EXPLAIN / "robustness.csv").read_text()
     assert len(list((explain.EXPLAIN / "maps").iterdir())) == 2
 
@@ -120,6 +154,8 @@ def test_predictions_of_another_run_are_one_line_and_leave_the_outs(project):
     before = everything()
     table = pd.read_csv("metrics/predictions.csv").assign(model="scratch")
     table.to_csv("metrics/predictions.csv", index=False)
-    with pytest.raises(InputError, match="predictions.csv: has no row of the model bagging, expected"):
+    with pytest.raises(
+        InputError, match="predictions.csv: has no row of the model bagging, expected"
+    ):
         explain.main()
     assert everything() == before

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from ruamel.yaml import YAML
 
-from graft.domain import Domain
+from graft.data.domain import Domain
 from stages import preprocess, split
 
 ROOT = Path(__file__).parents[2]
@@ -33,15 +33,22 @@ def project(tmp_path, monkeypatch) -> Path:
         for number in range(2 * PATIENTS):
             scan = nibabel.Nifti1Image(rng.random(SHAPE, np.float32), np.eye(4))
             nibabel.save(scan, tmp_path / "raw" / f"{number}.nii.gz")
-            label, site = ("benign", "malignant")[number % 2], "site-b" if number % 6 < 2 else "site-a"
-            table.writerow((f"Jane Doe {number}", f"{number}.nii.gz", label, 8, 8, 8, site, 5 + number % 2))
+            label, site = (
+                ("benign", "malignant")[number % 2],
+                "site-b" if number % 6 < 2 else "site-a",
+            )
+            table.writerow(
+                (f"Jane Doe {number}", f"{number}.nii.gz", label, 8, 8, 8, site, 5 + number % 2)
+            )
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
 def run(*words: str) -> subprocess.CompletedProcess[str]:
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    return subprocess.run([sys.executable, "-m", *words], env=environment, capture_output=True, text=True)
+    return subprocess.run(
+        [sys.executable, "-m", *words], env=environment, capture_output=True, text=True
+    )
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -85,7 +92,9 @@ def test_bad_input_is_one_line_and_leaves_the_earlier_output(project):
     scan.write_bytes(scan.read_bytes()[:-9])
     done = run("stages.preprocess", "lung")
     assert done.returncode == 1
-    assert done.stderr.startswith("error: raw/manifest.csv:9: raw/7.nii.gz: cannot be read, it may be cut short")
+    assert done.stderr.startswith(
+        "error: raw/manifest.csv:9: raw/7.nii.gz: cannot be read, it may be cut short"
+    )
     assert done.stderr.count("\n") == 1
     assert contents(project / "data/processed/lung") == before
     assert sorted(path.name for path in (project / "data/processed").iterdir()) == ["lung"]
@@ -94,11 +103,23 @@ def test_bad_input_is_one_line_and_leaves_the_earlier_output(project):
 @pytest.mark.parametrize(
     "words, message",
     (
-        (("stages.preprocess", "brain"), "error: params.yaml: domains.brain.path: 'brain' is not there, expected"),
+        (
+            ("stages.preprocess", "brain"),
+            "error: params.yaml: domains.brain.path: 'brain' is not there, expected",
+        ),
         (("stages.preprocess",), "error: missing a required argument: 'name'"),
-        (("stages.phantom", "brain"), "error: stages.phantom: got 'brain', expected one of lung, liver"),
-        (("stages.finetune", "sideways"), "error: stages.finetune: got 'sideways', expected one of transfer, scratch"),
-        (("stages.ensemble", "stacking"), "error: stages.ensemble: got 'stacking', expected one of bagging, boosting"),
+        (
+            ("stages.phantom", "brain"),
+            "error: stages.phantom: got 'brain', expected one of lung, liver",
+        ),
+        (
+            ("stages.finetune", "sideways"),
+            "error: stages.finetune: got 'sideways', expected one of transfer, scratch",
+        ),
+        (
+            ("stages.ensemble", "stacking"),
+            "error: stages.ensemble: got 'stacking', expected one of bagging, boosting",
+        ),
         (("stages.split", "lung"), "error: data/processed/lung/domain.json: cannot be read"),
     ),
 )

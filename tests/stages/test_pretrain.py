@@ -10,9 +10,9 @@ import torch
 from ruamel.yaml import YAML
 from torchvision.models import get_model
 
-from graft import model
-from graft.domain import Domain, write
-from graft.files import InputError
+from graft.common.files import InputError
+from graft.data.domain import Domain, write_domain
+from graft.networks import saved
 from stages import finetune, pretrain
 
 ROOT = Path(__file__).parents[2]
@@ -24,11 +24,21 @@ def lay_out(name: str) -> None:
     label = np.arange(24) % 2
     images = np.random.default_rng(len(name)).random((24, 1, 32, 32)) / 2
     images[label == 1, :, 12:20, 12:20] += 0.4
-    index = pd.DataFrame({
-        "sample": np.arange(24), "patient": [f"p{i:02}" for i in range(24)], "label": np.array(CLASSES)[label],
-        "site": "", "split": "", "origin": "", "size": 1.0, "hash": "",
-    })  # fmt: skip
-    write(Path("data/processed") / name, Domain(name, images, index, CLASSES, {"spacing": None}))
+    index = pd.DataFrame(
+        {
+            "sample": np.arange(24),
+            "patient": [f"p{i:02}" for i in range(24)],
+            "label": np.array(CLASSES)[label],
+            "site": "",
+            "split": "",
+            "origin": "",
+            "size": 1.0,
+            "hash": "",
+        }
+    )
+    write_domain(
+        Path("data/processed") / name, Domain(name, images, index, CLASSES, {"spacing": None})
+    )
     split = Path(f"data/splits/{name}.csv")
     split.parent.mkdir(parents=True, exist_ok=True)
     parts = np.array(["train", "train", "validation", "test"])[np.arange(24) // 2 % 4]
@@ -57,16 +67,32 @@ def project(tmp_path, monkeypatch):
 
 def test_foreign_weights_are_carried_into_finetune_and_keep_their_statistics(project, capsys):
     pretrain.main()
-    assert "pretrain: from theirs.pth, stem summed over 3 channels: 100 tensors loaded" in capsys.readouterr().out
+    assert (
+        "pretrain: from theirs.pth, stem summed over 3 channels: 100 tensors loaded"
+        in capsys.readouterr().out
+    )
     card = json.loads(Path("models/pretrained/card.json").read_text())
-    assert card["classes"] == [] and card["weights"]["file"] == "theirs.pth" and str(project) not in json.dumps(card)
+    assert (
+        card["classes"] == []
+        and card["weights"]["file"] == "theirs.pth"
+        and str(project) not in json.dumps(card)
+    )
     for name in ("train_loss", "validation_loss"):  # what dvc.yaml plots
-        assert Path(f"metrics/curves/pretrain/plots/metrics/{name}.tsv").read_text() == f"step\t{name}\n"
+        assert (
+            Path(f"metrics/curves/pretrain/plots/metrics/{name}.tsv").read_text()
+            == f"step\t{name}\n"
+        )
     finetune.main("transfer")
     finetune.main("scratch")
-    assert "finetune-transfer: from models/pretrained: 100 tensors loaded, 2 new" in capsys.readouterr().out
+    assert (
+        "finetune-transfer: from models/pretrained: 100 tensors loaded, 2 new"
+        in capsys.readouterr().out
+    )
     theirs = torch.load("theirs.pth", weights_only=True)
-    transfer, scratch = (model.load(Path("models/finetuned") / init).networks[0] for init in ("transfer", "scratch"))
+    transfer, scratch = (
+        saved.load_model(Path("models/finetuned") / init).networks[0]
+        for init in ("transfer", "scratch")
+    )
     assert torch.equal(transfer.bn1.running_var, theirs["bn1.running_var"])
     assert not torch.equal(transfer.bn1.weight, theirs["bn1.weight"])
     assert isinstance(scratch.bn1, torch.nn.GroupNorm)
@@ -76,6 +102,8 @@ def test_weights_for_another_network_leave_the_former_model(project):
     pretrain.main()
     before = Path("models/pretrained/card.json").read_bytes()
     torch.save(get_model("resnet34").state_dict(), "theirs.pth")
-    with pytest.raises(InputError, match="theirs.pth: pretrained weights: .* expected the same architecture"):
+    with pytest.raises(
+        InputError, match="theirs.pth: pretrained weights: .* expected the same architecture"
+    ):
         pretrain.main()
     assert Path("models/pretrained/card.json").read_bytes() == before

@@ -13,10 +13,11 @@ import pytest
 import torch
 from ruamel.yaml import YAML
 
-from graft import model, trials
-from graft.domain import Domain, write
-from graft.files import InputError, write_json
-from graft.networks import build
+from graft.common.files import InputError, write_json
+from graft.data.domain import Domain, write_domain
+from graft.networks import saved
+from graft.networks.build import build_network
+from graft.repeated import trainings
 from stages import cross_validate, learning_curve
 
 ROOT = Path(__file__).parents[2]
@@ -26,17 +27,30 @@ CURVE, TABLE, FOLDS = learning_curve.BLOCK, learning_curve.TABLE, cross_validate
 
 def lay_out(given: str = "") -> None:
     """A processed target of 48 patients, lighter where malignant, and its split."""
-    label, several = np.arange(48) % 2, np.array(["train", "train", "validation", "test", "test", "external"])
+    label, several = (
+        np.arange(48) % 2,
+        np.array(["train", "train", "validation", "test", "test", "external"]),
+    )
     parts = several[np.arange(48) // 2 % 6]
     images = np.random.default_rng(0).random((48, 1, *PATCH)) / 2
     images[label == 1, :, 2:6, 2:6] += 0.3
-    index = pd.DataFrame({
-        "sample": np.arange(48), "patient": [f"p{i:02}" for i in range(48)], "label": np.array(CLASSES)[label],
-        "site": "", "split": given and parts, "origin": "", "size": 1.0, "hash": "",
-    })  # fmt: skip
-    write(Path("data/processed/liver"), Domain("liver", images, index, CLASSES, {}))
+    index = pd.DataFrame(
+        {
+            "sample": np.arange(48),
+            "patient": [f"p{i:02}" for i in range(48)],
+            "label": np.array(CLASSES)[label],
+            "site": "",
+            "split": given and parts,
+            "origin": "",
+            "size": 1.0,
+            "hash": "",
+        }
+    )
+    write_domain(Path("data/processed/liver"), Domain("liver", images, index, CLASSES, {}))
     Path("data/splits").mkdir(exist_ok=True)
-    pd.DataFrame({"sample": index["sample"], "part": parts}).to_csv("data/splits/liver.csv", index=False)
+    pd.DataFrame({"sample": index["sample"], "part": parts}).to_csv(
+        "data/splits/liver.csv", index=False
+    )
 
 
 def edit(**sections: dict) -> None:
@@ -56,7 +70,9 @@ def project(tmp_path, monkeypatch):
     pretrained = Path("models/pretrained")
     pretrained.mkdir(parents=True)
     shape = {"name": "resnet", "patch": PATCH, "channels": 1, "classes": 2, "width": 8}
-    model.save(pretrained, [build(**shape, seed=7)], {"architecture": shape, "classes": CLASSES})
+    saved.save_model(
+        pretrained, [build_network(**shape, seed=7)], {"architecture": shape, "classes": CLASSES}
+    )
     cross_validate.SOURCES.parent.mkdir()
     write_json(cross_validate.SOURCES, {"lung": str(pretrained)})
     threads = torch.get_num_threads()
@@ -68,8 +84,12 @@ def project(tmp_path, monkeypatch):
 @pytest.fixture
 def worked(monkeypatch):
     """The names of the units that had to work."""
-    names, work = [], trials.Trials._work
-    monkeypatch.setattr(trials.Trials, "_work", lambda self, arm, *rest: names.append(arm) or work(self, arm, *rest))
+    names, work = [], trainings.Trials._work
+    monkeypatch.setattr(
+        trainings.Trials,
+        "_work",
+        lambda self, arm, *rest: names.append(arm) or work(self, arm, *rest),
+    )
     return names
 
 
@@ -88,7 +108,10 @@ def test_the_learning_curve_and_one_draw_more(project, worked, capsys):
     edit(learning_curve={"shares": [1.0, 0.3], "draws": 1})
     learning_curve.main()
     block = json.loads(CURVE.read_text())["learning_curve"]
-    assert [(point["share"], point["patients"]) for point in block["points"]] == [(0.3, 6), (1.0, 24)]
+    assert [(point["share"], point["patients"]) for point in block["points"]] == [
+        (0.3, 6),
+        (1.0, 24),
+    ]
     assert block["points"][0]["arms"]["scratch"]["draw_sd"] is None
     assert len(pd.read_csv(TABLE)) == 6 and len(worked) == 6
     said = capsys.readouterr().out
@@ -97,7 +120,10 @@ def test_the_learning_curve_and_one_draw_more(project, worked, capsys):
     edit(learning_curve={"draws": 2})
     learning_curve.main()
     assert len(worked) == 12  # the first draw is kept
-    assert json.loads(CURVE.read_text())["learning_curve"]["points"][0]["arms"]["scratch"]["draw_sd"] is not None
+    assert (
+        json.loads(CURVE.read_text())["learning_curve"]["points"][0]["arms"]["scratch"]["draw_sd"]
+        is not None
+    )
     before = CURVE.read_bytes(), TABLE.read_bytes()
     learning_curve.main()
     assert len(worked) == 12 and before == (CURVE.read_bytes(), TABLE.read_bytes())
@@ -129,8 +155,15 @@ def test_cross_validation_tests_each_patient_once_and_one_repeat_more(project, w
     cross_validate.main()
     block = json.loads(FOLDS.read_text())["cross_validation"]
     assert (block["patients"], block["lesions"]) == (40, 40)  # all but the external ones
-    assert len(worked) == 9 and len(block["choices"]) == 3 and sum(row["chosen"] for row in block["candidates"]) == 3
-    assert "cross_validate: training 9/9  repeat 1, fold 3: transfer from lung, λ = 1" in capsys.readouterr().out
+    assert (
+        len(worked) == 9
+        and len(block["choices"]) == 3
+        and sum(row["chosen"] for row in block["candidates"]) == 3
+    )
+    assert (
+        "cross_validate: training 9/9  repeat 1, fold 3: transfer from lung, λ = 1"
+        in capsys.readouterr().out
+    )
     edit(evaluate={"repeats": 2})
     cross_validate.main()
     assert len(worked) == 18

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from graft.files import InputError
+from graft.common.files import InputError
 from stages import report
 from tests.runs import write_run  # noqa: F401, a fixture
 
@@ -41,4 +41,6 @@ def test_a_broken_file_leaves_the_former_page(project):
 
 def test_needs_no_torch(project):
     code = "import sys; from stages import report; report.main(); sys.exit('torch' in sys.modules)"
-    subprocess.run([sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": str(ROOT)}, check=True)
+    subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": str(ROOT)}, check=True
+    )

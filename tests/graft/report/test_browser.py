@@ -53,7 +53,13 @@ class Tab:
 
     def open(self, path: Path, width: int) -> dict:
         """The facts of a page at a width in CSS pixels."""
-        self.ask("Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=False)
+        self.ask(
+            "Emulation.setDeviceMetricsOverride",
+            width=width,
+            height=900,
+            deviceScaleFactor=1,
+            mobile=False,
+        )
         self.events.clear()
         self.ask("Page.navigate", url=path.as_uri())
         if not any(event.get("method") == "Page.loadEventFired" for event in self.events):
@@ -74,9 +80,17 @@ def tab(tmp_path_factory) -> Iterator[Tab]:
     if browser is None:
         pytest.skip(f"no browser here: looked for {', '.join(BROWSERS)}")
     home = tmp_path_factory.mktemp("browser")
-    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--remote-debugging-port=0"]
+    flags = [
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--no-first-run",
+        "--remote-debugging-port=0",
+    ]
     with (home / "log").open("wb") as log:
-        process = subprocess.Popen([browser, *flags, f"--user-data-dir={home}", "about:blank"], stdout=log, stderr=log)
+        process = subprocess.Popen(
+            [browser, *flags, f"--user-data-dir={home}", "about:blank"], stdout=log, stderr=log
+        )
     try:
         with connect(address(home, process), max_size=None) as socket:
             found = Tab(socket)
@@ -93,11 +107,17 @@ def address(home: Path, process: subprocess.Popen) -> str:
     until = time.monotonic() + START_S
     while time.monotonic() < until:
         if process.poll() is not None:
-            pytest.fail(f"the browser ended with {process.returncode}: {(home / 'log').read_text()[-500:]}")
+            pytest.fail(
+                f"the browser ended with {process.returncode}: {(home / 'log').read_text()[-500:]}"
+            )
         try:
             port = (home / "DevToolsActivePort").read_text().split()[0]
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/json") as answer:
-                return next(each["webSocketDebuggerUrl"] for each in json.load(answer) if each["type"] == "page")
+                return next(
+                    each["webSocketDebuggerUrl"]
+                    for each in json.load(answer)
+                    if each["type"] == "page"
+                )
         except (OSError, IndexError, StopIteration):
             time.sleep(0.1)
     pytest.fail(f"the browser did not start in {START_S} s")
@@ -129,18 +149,33 @@ def stands(facts: dict, width: int) -> None:
 def keeps_to_itself(events: list[dict], path: Path) -> None:
     """Nothing was asked of the network, and nothing complained of."""
     assert {url for url in asked(events) if not url.startswith("data:")} == {path.as_uri()}
-    loud = ("Log.entryAdded", "Runtime.consoleAPICalled", "Runtime.exceptionThrown", "Network.loadingFailed")
+    loud = (
+        "Log.entryAdded",
+        "Runtime.consoleAPICalled",
+        "Runtime.exceptionThrown",
+        "Network.loadingFailed",
+    )
     assert [event for event in events if event.get("method") in loud] == []
 
 
 def asked(events: list[dict]) -> list[str]:
     """The addresses that were asked for."""
-    return [event["params"]["request"]["url"] for event in events if event.get("method") == "Network.requestWillBeSent"]
+    return [
+        event["params"]["request"]["url"]
+        for event in events
+        if event.get("method") == "Network.requestWillBeSent"
+    ]
 
 
 def test_a_request_would_have_been_seen(tab, tmp_path):
-    (tmp_path / "loud.html").write_text("<img src='http://127.0.0.1:9/x.png'><script>console.log('x'); y</script>")
+    (tmp_path / "loud.html").write_text(
+        "<img src='http://127.0.0.1:9/x.png'><script>console.log('x'); y</script>"
+    )
     tab.open(tmp_path / "loud.html", 400)
     methods = {event.get("method") for event in tab.events}
-    assert {"Runtime.consoleAPICalled", "Runtime.exceptionThrown", "Network.loadingFailed"} <= methods
+    assert {
+        "Runtime.consoleAPICalled",
+        "Runtime.exceptionThrown",
+        "Network.loadingFailed",
+    } <= methods
     assert any(url.endswith("x.png") for url in asked(tab.events))

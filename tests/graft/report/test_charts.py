@@ -12,8 +12,19 @@ def test_the_same_drawing_has_the_same_bytes(read_run):
 
 
 def test_models_differ_without_colour():
-    together = [["scratch", "transfer", "regularized", "bagging", "boosting", "size_alone", "covariates_only"],
-                ["scratch", "transfer", "frozen"], ["before", "temperature", "isotonic"]]  # fmt: skip
+    together = [
+        [
+            "scratch",
+            "transfer",
+            "regularized",
+            "bagging",
+            "boosting",
+            "size_alone",
+            "covariates_only",
+        ],
+        ["scratch", "transfer", "frozen"],
+        ["before", "temperature", "isotonic"],
+    ]
     for names in together:
         assert len({STYLES[name].dashes for name in names}) == len(names)
         assert len({STYLES[name].marker for name in names}) == len(names)
@@ -33,15 +44,22 @@ def test_text_of_the_data_is_no_markup_and_no_formula():
 def test_alternative_text_says_the_numbers(read_run):
     run = read_run()
     assert "transfer 0.744 [0.624," in curves.roc(run, "test").alt
-    assert "transfer +0.189 [+0.039," in figures.gains(run, "test").alt and "helps" in figures.gains(run, "test").alt
-    assert "31 patients: scratch 0.530" in figures.learning_curve(run, run.block("learning_curve")).alt
+    assert (
+        "transfer +0.189 [+0.039," in figures.gains(run, "test").alt
+        and "helps" in figures.gains(run, "test").alt
+    )
+    assert (
+        "31 patients: scratch 0.530" in figures.learning_curve(run, run.block("learning_curve")).alt
+    )
     assert "0.05: 0.750" in figures.robustness(run)[0].alt
 
 
 def test_a_decision_curve_says_where_a_model_is_worth_using(read_run):
     run = read_run()
     table = run.curves["decision"]
-    at = table[table["part"] == "test"].pivot(index="threshold", columns="model", values="net_benefit")
+    at = table[table["part"] == "test"].pivot(
+        index="threshold", columns="model", values="net_benefit"
+    )
     worth = (at["transfer"] > at[["all", "none"]].max(axis=1)).sum()
     told = f"transfer lies above treating all and treating none at {worth} of 99 thresholds"
     assert told in curves.decision(run, "test").alt

@@ -8,7 +8,9 @@ from graft.report import explained, origin, quality
 def predictions(rows: list[tuple[str, str, float]]) -> pd.DataFrame:
     """Cases of the chosen model on the test part: sample, true class, probability of malignant."""
     table = pd.DataFrame(rows, columns=["sample", "label", "p_malignant"])
-    return table.assign(p_benign=1 - table["p_malignant"], part="test", model="bagging", predicted="benign")
+    return table.assign(
+        p_benign=1 - table["p_malignant"], part="test", model="bagging", predicted="benign"
+    )
 
 
 LABELS = ("malignant", "malignant", "benign", "benign", "benign")
@@ -18,10 +20,15 @@ CASES = list(zip("12345", LABELS, (0.9, 0.3, 0.31, 0.1, 0.8), strict=True))
 def test_confusion_at_an_operating_point_is_counted_from_the_predictions(read_run):
     run = read_run(external=False)
     object.__setattr__(run, "predictions", predictions(CASES))
-    _, table, _ = quality.confusions(run)  # at the threshold of 0.31 that the fixture's operating point has
+    _, table, _ = quality.confusions(
+        run
+    )  # at the threshold of 0.31 that the fixture's operating point has
     assert "sensitivity of 0.9" in table.caption
     plain = [[cell.replace("\N{NO-BREAK SPACE}", " ") for cell in row] for row in table.rows]
-    assert plain == [["is benign", "1 (33 %)", "2 (67 %)"], ["is malignant", "1 (50 %)", "1 (50 %)"]]
+    assert plain == [
+        ["is benign", "1 (33 %)", "2 (67 %)"],
+        ["is malignant", "1 (50 %)", "1 (50 %)"],
+    ]
 
 
 def test_the_hardest_cases_are_those_whose_class_was_least_likely(read_run):
@@ -41,7 +48,10 @@ def test_a_flagged_gap_is_marked(read_run):
 
 def test_a_method_that_survives_randomised_weights_is_not_to_be_trusted(read_run):
     table = explained.saliency(read_run())
-    assert [str(row[-1]) for row in table.rows] == ["worse, as it should", "as good: do not trust it"]
+    assert [str(row[-1]) for row in table.rows] == [
+        "worse, as it should",
+        "as good: do not trust it",
+    ]
 
 
 def test_a_peak_no_better_placed_than_by_chance_is_said(read_run):

@@ -1,0 +1,92 @@
+"""Files that appear whole or not at all, and the one error that people are shown."""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+class InputError(ValueError):
+    """What was handed to graft cannot be used.
+
+    The message is one line that names the file or the parameter, what was found there and what
+    was expected. Stages print it and exit with 1; anything else that is raised is a fault in graft.
+    """
+
+
+@contextmanager
+def whole_folder(path: Path) -> Iterator[Path]:
+    """Yield an empty folder beside `path` that takes its place when the block ends well.
+
+    When the block raises, `path` stays as it was. What a killed run left beside it is cleared away.
+    An OSError that names no file, as on a full disk, is given the name of `path`.
+    """
+    partial, former = (
+        path.with_name(f".{path.name}.partial"),
+        path.with_name(f".{path.name}.former"),
+    )
+    for leftover in (partial, former):
+        shutil.rmtree(leftover, ignore_errors=True)
+    partial.mkdir(parents=True)
+    try:
+        with _named(path):
+            yield partial
+            if path.exists():
+                path.rename(former)
+            partial.rename(path)
+    finally:
+        for leftover in (partial, former):
+            shutil.rmtree(leftover, ignore_errors=True)
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Yield a path beside `path` to write to; it takes the place of `path` when the block ends well.
+
+    An OSError that names no file, as on a full disk, is given the name of `path`.
+    """
+    partial = path.with_name(f".{path.name}.partial")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with _named(path):
+            yield partial
+            os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        error.filename = error.filename or str(path)
+        raise
+
+
+def write_json(path: Path, content: object) -> None:
+    """Write `content` as indented JSON, keys in their given order; NaN is an error, as JSON has none."""
+    path.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def read_json(path: Path) -> dict:
+    """Read a JSON object.
+
+    Raises InputError where the file is missing, cut short or holds something else.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot be read as JSON ({error})") from error
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: holds a {type(content).__name__}, expected a JSON object")
+    return content
+
+
+def sha256(path: Path) -> str:
+    """SHA-256 of a file's bytes, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,122 @@
+"""Parameters: the base class of every section of a parameter file, and how a section is read.
+
+The schema of a section stands in the package that uses it. A caller describes what it reads as
+one class of sections, so that it neither sees nor depends on any other key of the file.
+"""
+
+import difflib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
+from ruamel.yaml import YAML, YAMLError
+
+from graft.common.files import InputError
+
+Share = Annotated[float, Field(ge=0, lt=1)]
+Weight = Annotated[float, Field(ge=0)]
+Positive = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class Section(BaseModel):
+    """A part of a parameter file. It refuses unknown keys, other types, NaN and infinity."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+AnySection = TypeVar("AnySection", bound=Section)
+
+
+def read_parameters(model: type[AnySection], path: Path, key: str = "") -> AnySection:
+    """Read the parameters that the fields of `model` name, and no others.
+
+    The alias of a field is the place of its value in the file, such as `training.device` or
+    `domains.${key}`, in which `key` replaces `${key}`. Keys that `model` does not declare are
+    left to whoever checks the complete file.
+
+    Raises InputError with the file, the key, its value and what is allowed.
+    """
+    content = read_yaml(path)
+    found = {}
+    for name, field in model.model_fields.items():
+        place = field.alias or name
+        value = _value_at(content, place.replace("${key}", key), path)
+        found[place] = _declared(value, field)
+    return check_parameters(model, found, path, key)
+
+
+def check_parameters(
+    model: type[AnySection], content: Mapping, path: Path, key: str = ""
+) -> AnySection:
+    """Check parameters that were read from `path`.
+
+    Raises InputError with the file, the key, its value and what is allowed.
+    """
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        problems = [
+            _explain(detail, model).replace("${key}", key)
+            for detail in error.errors(include_url=False)
+        ]
+        raise InputError(f"{path}: {'; '.join(problems)}") from error
+
+
+def read_yaml(path: Path) -> Mapping[str, Any]:
+    """Read the keys and values of a YAML file; raises InputError if it has none."""
+    try:
+        content = YAML(typ="safe").load(path)
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot be read ({error})") from error
+    except YAMLError as error:
+        raise InputError(f"{path}: is not YAML ({' '.join(str(error).split())})") from error
+    if not isinstance(content, Mapping):
+        raise InputError(f"{path}: holds {type(content).__name__}, expected keys and values")
+    return content
+
+
+def _value_at(content: Mapping[str, Any], place: str, path: Path) -> Any:
+    value: Any = content
+    for name in place.split("."):
+        if not isinstance(value, Mapping) or name not in value:
+            known = ", ".join(value) if isinstance(value, Mapping) else "no keys"
+            raise InputError(f"{path}: {place}: {name!r} is missing, found {known}")
+        value = value[name]
+    return value
+
+
+def _declared(value: Any, field: FieldInfo) -> Any:
+    """A value without the keys that the section of a field does not declare."""
+    kind = field.annotation
+    if isinstance(kind, type) and issubclass(kind, Section) and isinstance(value, Mapping):
+        places = {inner.alias or name: inner for name, inner in kind.model_fields.items()}
+        return {
+            name: _declared(value[name], inner) for name, inner in places.items() if name in value
+        }
+    return value
+
+
+def _explain(detail: ErrorDetails, model: type[BaseModel]) -> str:
+    where = ".".join(str(part) for part in detail["loc"])
+    if detail["type"] == "extra_forbidden":
+        close = difflib.get_close_matches(str(detail["loc"][-1]), _known_names(model), n=1)
+        return f"{where}: unknown key" + (f", did you mean {close[0]!r}?" if close else "")
+    if detail["type"] == "missing":
+        return f"{where}: missing"
+    if detail["type"] == "value_error":  # raised by a validator, whose message names the key
+        return ".".join(part for part in (where, str(detail["ctx"]["error"])) if part)
+    return f"{where}: got {detail['input']!r}; {detail['msg']}"
+
+
+def _known_names(section: type[BaseModel]) -> list[str]:
+    names = []
+    for name, field in section.model_fields.items():
+        names.append(field.alias or name)
+        for kind in (field.annotation, *getattr(field.annotation, "__args__", ())):
+            if isinstance(kind, type) and issubclass(kind, BaseModel):
+                names += _known_names(kind)
+    return names

@@ -1,0 +1,109 @@
+"""The complete parameter file: every section, and the checks that need more than one of them."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from graft.common.parameters import Section, Weight, check_parameters, read_yaml
+from graft.data.settings import SplitRules
+from graft.evaluation.settings import Evaluate
+from graft.explain.settings import Explain
+from graft.ingest.settings import Preprocess, PseudonymKey, RawDomain
+from graft.networks.settings import Network
+from graft.phantom.settings import SyntheticCohort
+from graft.ranking.settings import Sources
+from graft.repeated.settings import CrossValidation, LearningCurve
+from graft.training.settings import Augment, Ensemble, Recipe, Training
+from graft.transfer.settings import PUBLISHED, WEIGHT_SUFFIXES, Finetune, Pretrain
+
+RESERVED = "random"  # the untrained network's name in the ranking of sources
+
+
+class DomainParameters(RawDomain):
+    """One entry of `domains`: its raw data, and how its patients are divided."""
+
+    split: SplitRules
+
+
+class Parameters(Section):
+    """All keys of the parameter file. `lambda` is a Python keyword, hence the underscore."""
+
+    lambda_: Annotated[Weight, Field(alias="lambda")]
+    seed: Annotated[int, Field(ge=0)]
+    source: str
+    target: str
+    domains: Annotated[dict[str, DomainParameters], Field(min_length=1)]
+    privacy: PseudonymKey
+    phantom: dict[Literal["lung", "liver", "liver_mr"], SyntheticCohort]
+    preprocess: Preprocess
+    network: Network
+    training: Training
+    augment: Augment
+    pretrain: Pretrain
+    finetune: Finetune
+    regularize: Recipe
+    ensemble: Ensemble
+    sources: Sources
+    learning_curve: LearningCurve
+    cross_validation: CrossValidation
+    evaluate: Evaluate
+    explain: Explain
+
+    @model_validator(mode="after")
+    def _check_domains(self) -> "Parameters":
+        names = ", ".join(self.domains)
+        if RESERVED in self.domains:
+            raise ValueError(
+                f"domains: got {RESERVED!r}, expected another name, because the untrained "
+                "network has this one"
+            )
+        for role in ("source", "target"):
+            name = getattr(self, role)
+            if name not in self.domains:
+                raise ValueError(f"{role}: got {name!r}, expected one of domains: {names}")
+        return self
+
+    @model_validator(mode="after")
+    def _check_candidates(self) -> "Parameters":
+        others = [name for name in self.domains if name not in (self.source, self.target)]
+        known = ", ".join(others) or "there are none"
+        for name in self.sources.candidates:
+            if name not in others:
+                raise ValueError(
+                    f"sources.candidates: got {name!r}, expected domains other than source "
+                    f"and target: {known}"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _check_pretrained_weights(self) -> "Parameters":
+        start, network = self.pretrain.source, self.network.name
+        if start == self.source:
+            return self
+        if start in self.domains or not (start in PUBLISHED or start.endswith(WEIGHT_SUFFIXES)):
+            raise ValueError(
+                f"pretrain.source: got {start!r}, expected {self.source!r} to train on the "
+                f"source, one of the published weights {', '.join(PUBLISHED)}, or a file that "
+                f"ends in {', '.join(WEIGHT_SUFFIXES)}"
+            )
+        prefix = PUBLISHED.get(start, "")
+        if not network.startswith(prefix):
+            raise ValueError(
+                f"network.name: got {network!r} with pretrain.source {start!r}, expected a "
+                f"network of these weights, {prefix}..."
+            )
+        if self.finetune.head == "pretrained":
+            raise ValueError(
+                f"finetune.head: got 'pretrained' with pretrain.source {start!r}, whose head "
+                "knows other classes; expected 'new'"
+            )
+        return self
+
+
+def load_parameters(path: Path) -> Parameters:
+    """Read and check a complete parameter file.
+
+    Raises InputError with the file, the key, its value and what is allowed.
+    """
+    return check_parameters(Parameters, read_yaml(path), path)

@@ -1,0 +1,13 @@
+"""The parameters of the explanation."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from graft.common.parameters import Section
+
+
+class Explain(Section):
+    """How many of the hardest cases are drawn."""
+
+    cases: Annotated[int, Field(ge=0)]

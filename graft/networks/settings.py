@@ -1,0 +1,37 @@
+"""The parameters of the network."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from graft.common.parameters import Section
+
+
+class Network(Section):
+    """A network by name, and its width if it has one."""
+
+    name: Literal[
+        "resnet",
+        "cnn",
+        "resnet10",
+        "resnet18",
+        "resnet50",
+        "densenet121",
+        "torchvision-resnet18",
+        "torchvision-resnet18-planes",
+        "torchvision-resnet18-inflated",
+        "torchvision-resnet34",
+        "torchvision-resnet34-planes",
+        "torchvision-resnet34-inflated",
+        "torchvision-resnet50",
+        "torchvision-resnet50-planes",
+        "torchvision-resnet50-inflated",
+        "video-r3d_18",
+        "video-mc3_18",
+        "video-r2plus1d_18",
+        "medicalnet-resnet10",
+        "medicalnet-resnet18",
+        "medicalnet-resnet34",
+        "medicalnet-resnet50",
+    ]
+    width: Annotated[int, Field(ge=8, multiple_of=8)]

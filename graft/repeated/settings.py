@@ -1,0 +1,28 @@
+"""The parameters of repeated trainings."""
+
+from typing import Annotated
+
+from pydantic import Field, model_validator
+
+from graft.common.parameters import Count, Section, Weight
+
+
+class LearningCurve(Section):
+    """Shares of the labelled patients, and how many draws there are of each."""
+
+    shares: list[Annotated[float, Field(gt=0, le=1)]]
+    draws: Annotated[int, Field(ge=0)]
+
+
+class CrossValidation(Section):
+    """Folds by patient, repeats of them, and the λ to choose from within each fold."""
+
+    folds: Annotated[int, Field(ge=0)]
+    repeats: Count
+    lambdas: list[Weight]
+
+    @model_validator(mode="after")
+    def _check_folds(self) -> "CrossValidation":
+        if self.folds == 1:
+            raise ValueError("folds: got 1, expected 0 for no cross-validation, or at least 2")
+        return self

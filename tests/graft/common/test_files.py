@@ -1,0 +1,65 @@
+import errno
+import os
+
+import pytest
+
+from graft.common.files import InputError, read_json, whole_file, whole_folder, write_json
+
+
+def test_a_folder_is_replaced_whole(tmp_path):
+    out = tmp_path / "out"
+    for text in ("first", "second"):
+        with whole_folder(out) as partial:
+            (partial / text).write_text(text)
+    assert [path.name for path in tmp_path.rglob("*")] == ["out", "second"]
+
+
+def test_a_failure_leaves_the_earlier_folder_and_nothing_beside_it(tmp_path):
+    out = tmp_path / "out"
+    with whole_folder(out) as partial:
+        (partial / "kept").touch()
+    with pytest.raises(RuntimeError), whole_folder(out) as partial:
+        (partial / "torn").touch()
+        raise RuntimeError
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["kept", "out"]
+
+
+def test_what_a_killed_run_left_is_cleared(tmp_path):
+    (tmp_path / ".out.partial").mkdir()
+    (tmp_path / ".out.partial/stale").touch()
+    with whole_folder(tmp_path / "out"):
+        pass
+    assert list((tmp_path / "out").iterdir()) == [] and not (tmp_path / ".out.partial").exists()
+
+
+def test_a_file_is_replaced_whole_or_not_at_all(tmp_path):
+    path = tmp_path / "deep/file.txt"
+    with whole_file(path) as partial:
+        partial.write_text("whole")
+    with pytest.raises(RuntimeError), whole_file(path) as partial:
+        partial.write_text("torn")
+        raise RuntimeError
+    assert path.read_text() == "whole" and len(list(path.parent.iterdir())) == 1
+
+
+def test_json_that_is_cut_short_names_the_file(tmp_path):
+    write_json(tmp_path / "card.json", {"a": [1, 2]})
+    assert read_json(tmp_path / "card.json") == {"a": [1, 2]}
+    (tmp_path / "card.json").write_text('{"a": [1,')
+    with pytest.raises(InputError, match=r"card\.json"):
+        read_json(tmp_path / "card.json")
+
+
+def test_nan_is_no_json(tmp_path):
+    with pytest.raises(ValueError, match="Out of range"):
+        write_json(tmp_path / "card.json", {"a": float("nan")})
+
+
+@pytest.mark.parametrize("whole", [whole_file, whole_folder])
+def test_a_full_disk_names_what_was_being_written(tmp_path, whole):
+    with pytest.raises(OSError, match="No space left") as caught, whole(tmp_path / "results"):
+        raise OSError(
+            errno.ENOSPC, os.strerror(errno.ENOSPC)
+        )  # what a write to a full disk raises: no file named
+    assert caught.value.filename == str(tmp_path / "results")
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,195 @@
+from pathlib import Path
+
+import pytest
+
+from graft.common.files import InputError
+from graft.config.parameters import load_parameters
+
+ROOT = Path(__file__).parents[3]
+
+
+def edited(folder: Path, before: str, after: str) -> Path:
+    text = (ROOT / "params.yaml").read_text()
+    assert before in text
+    (folder / "params.yaml").write_text(text.replace(before, after, 1))
+    return folder / "params.yaml"
+
+
+def test_values_come_in_the_order_asked_for(tmp_path):
+    path = edited(tmp_path, "lambda: 0.01", "lambda: 1e-3")
+    found = load_parameters(path)
+    assert (found.seed, found.lambda_) == (42, 0.001)
+    assert found.domains["liver"].split.external == "site-b"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "key", "found", "expected"),
+    [
+        ("lambda: 0.01", "lambda: -1", "lambda", "-1", "greater than or equal to 0"),
+        ("lambda: 0.01", "lamda: 0.1", "lamda", "unknown key", "'lambda'"),
+        ("lambda: 0.01", "lambda: .nan", "lambda", "nan", "finite"),
+        ("lr: 0.003", "lr: fast", "pretrain.lr", "'fast'", "valid number"),
+        ("seed: 42", "seed: true", "seed", "True", "valid integer"),
+        ("batch: 8", "batch: 0", "training.batch", "0", "greater than or equal to 1"),
+        ("target: liver", "target: livr", "target", "'livr'", "lung, liver"),
+        (
+            "- 160\n    - 0\n",
+            "- 160\n    - 160\n",
+            "domains.liver.window",
+            "[160.0, 160.0]",
+            "differ",
+        ),
+        (
+            "patient_pattern: ",
+            "patient_pattern: 'P('",
+            "domains.lung.patient_pattern",
+            "unterminated",
+            "with one group",
+        ),
+        (
+            "patient_pattern: ",
+            "patient_pattern: 'P'",
+            "domains.lung.patient_pattern",
+            "'P' (0 groups)",
+            "with one group",
+        ),
+        (
+            "covariates: {}",
+            "covariates:\n      age: real",
+            "covariates.age",
+            "'real'",
+            "'category' or 'text'",
+        ),
+        (
+            "covariates: {}",
+            "covariates:\n      label: category",
+            "lung.covariates",
+            "'label'",
+            "none of sample",
+        ),
+        (
+            "patient_pattern: ",
+            "patient_pattern: ''",
+            "domains.lung.patient_pattern",
+            "''",
+            "with one group",
+        ),
+        ("name: resnet ", "name: resnt ", "network.name", "'resnt'", "densenet121"),
+        ("- 1.0\n  - 1.0\n  - 1.0\n", "- 1.0\n", "preprocess.spacing", "[1.0]", "at least 2"),
+        (
+            "  source: lung ",
+            "  source: liver ",
+            "pretrain.source",
+            "'liver'",
+            "expected 'lung' to train on the source",
+        ),
+        (
+            "  source: lung ",
+            "  source: imagnet ",
+            "pretrain.source",
+            "'imagnet'",
+            "imagenet, kinetics, medicalnet",
+        ),
+        (
+            "  source: lung ",
+            "  source: weights.ckpt ",
+            "pretrain.source",
+            "weights.ckpt",
+            ".pt, .pth, .safetensors",
+        ),
+        (
+            "  source: lung ",
+            "  source: kinetics ",
+            "network.name",
+            "'resnet' with pretrain.source",
+            "video-",
+        ),
+        ("seed: 42", "seed: 42\nseed: 43", "seed", "duplicate key", "43"),
+        ("seed: 42", "", "seed", "missing", "missing"),
+        (
+            "burned_in: refuse",
+            "burned_in: yes",
+            "domains.lung.burned_in",
+            "'yes'",
+            "'refuse' or 'allow'",
+        ),
+        (
+            "candidates: []",
+            "candidates: [liver]",
+            "sources.candidates",
+            "'liver'",
+            "other than source and target",
+        ),
+        (
+            "candidates: []",
+            "candidates: [a, a]",
+            "sources.candidates",
+            "['a', 'a']",
+            "each domain once",
+        ),
+        ("  liver:\n    path", "  random:\n    path", "domains", "'random'", "another name"),
+        ("GRAFT_PATIENT_KEY", "no name", "privacy.key_variable", "'no name'", "pattern"),
+    ],
+)
+def test_a_wrong_parameter_is_one_line_with_key_value_and_what_is_allowed(
+    tmp_path, before, after, key, found, expected
+):
+    with pytest.raises(InputError) as caught:
+        load_parameters(edited(tmp_path, before, after))
+    message = str(caught.value)
+    assert (
+        all(part in message for part in ("params.yaml", key, found, expected))
+        and "\n" not in message
+    )
+
+
+def test_weights_learnt_elsewhere_need_a_network_they_fit_and_a_new_head(tmp_path):
+    path = edited(tmp_path, "  source: lung ", "  source: imagenet ")
+    path.write_text(path.read_text().replace("name: resnet ", "name: torchvision-resnet18-planes "))
+    assert load_parameters(path).pretrain.source == "imagenet"
+    path.write_text(path.read_text().replace("head: new ", "head: pretrained "))
+    with pytest.raises(
+        InputError, match=r"finetune.head: got 'pretrained' with .*'imagenet'.* expected 'new'"
+    ):
+        load_parameters(path)
+
+
+def test_a_torchvision_tutorial_can_be_said(tmp_path):
+    path = edited(tmp_path, "  source: lung ", "  source: imagenet ")
+    text = (
+        path.read_text()
+        .replace("name: resnet ", "name: torchvision-resnet18 ")
+        .replace("batch: 8", "batch: 32")
+    )
+    text = (
+        text.replace("adamw ", "adam ")
+        .replace("epochs: 40", "epochs: 10")
+        .replace("lr: 0.002", "lr: 0.001")
+    )
+    text = text.replace("- 32\n  - 32\n  - 32", "- 224\n  - 224").replace(
+        "- 1.0\n  - 1.0\n  - 1.0", "- 1.0\n  - 1.0"
+    )
+    path.write_text(text)
+    training = load_parameters(path).training
+    assert (training.batch, training.optimizer) == (32, "adam")
+
+
+def test_no_file_and_no_mapping_are_told_apart(tmp_path):
+    with pytest.raises(InputError, match="cannot be read"):
+        load_parameters(tmp_path / "params.yaml")
+    (tmp_path / "params.yaml").write_text("- 1\n")
+    with pytest.raises(InputError, match="expected keys and values"):
+        load_parameters(tmp_path / "params.yaml")
+
+
+def test_every_key_of_params_yaml_has_a_comment():
+    sections = [line for line in (ROOT / "params.yaml").read_text().splitlines() if line.strip()]
+    values = [
+        line for line in sections if not line.startswith("#") and not line.rstrip().endswith(":")
+    ]
+    values = [line for line in values if not line.strip().startswith("- ")]
+    first_seen = {}
+    for line in values:
+        first_seen.setdefault(line.split(":")[0].strip(), line)
+    uncommented = [name for name, line in first_seen.items() if "#" not in line]
+    assert uncommented == []

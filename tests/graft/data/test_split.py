@@ -1,0 +1,194 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from graft.common.files import InputError
+from graft.data.settings import SplitRules
+from graft.data.split import assign_parts, pool_for_cross_validation, read_split, write_split
+
+CLASSES = ["benign", "malignant"]
+RULES = SplitRules(external=None, labelled=1.0, validation=0.2, test=0.3)
+
+
+def make_index(benign: int = 10, malignant: int = 10, lesions: int = 1) -> pd.DataFrame:
+    """Patients b0, b1, ... and m0, m1, ... with so many lesions each, in the order of the lesions."""
+    patients = [("benign", f"b{number}") for number in range(benign)]
+    patients += [("malignant", f"m{number}") for number in range(malignant)]
+    rows = [
+        (name, label, "site-a", "", f"row {name}", 1.0)
+        for _ in range(lesions)
+        for label, name in patients
+    ]
+    index = pd.DataFrame(rows, columns=["patient", "label", "site", "split", "origin", "size"])
+    index.insert(0, "sample", range(len(index)))
+    return index
+
+
+def divide(
+    index: pd.DataFrame, external: str | None = None, labelled: float = 1.0, seed: int = 42
+) -> pd.Series:
+    rules = RULES.model_copy(update={"external": external, "labelled": labelled})
+    return assign_parts("lung", index, CLASSES, rules, seed)
+
+
+def counts(index: pd.DataFrame, parts: pd.Series) -> dict[tuple[str, str], int]:
+    """The number of patients by part and class."""
+    return index.groupby([parts, index["label"]])["patient"].nunique().to_dict()
+
+
+def patients(index: pd.DataFrame, parts: pd.Series, *names: str) -> set[str]:
+    return set(index["patient"][parts.isin(names)])
+
+
+def test_each_class_is_divided_by_the_shares():
+    index = make_index(benign=20, malignant=10, lesions=2)
+    parts = divide(index)
+    assert counts(index, parts) == {
+        **{("train", "benign"): 10, ("validation", "benign"): 4, ("test", "benign"): 6},
+        **{("train", "malignant"): 5, ("validation", "malignant"): 2, ("test", "malignant"): 3},
+    }
+    assert (parts.groupby(index["patient"]).nunique() == 1).all()
+
+
+def test_three_patients_of_a_class_are_enough_and_two_are_not():
+    index = make_index(malignant=3)
+    assert set(divide(index)[index["label"] == "malignant"]) == {"train", "validation", "test"}
+    with pytest.raises(
+        InputError, match="class 'malignant' has 2 patients to split, expected at least 3"
+    ):
+        divide(make_index(malignant=2))
+
+
+def test_it_hangs_on_the_seed_and_not_on_the_pseudonyms():
+    index = make_index()
+    parts = divide(index)
+    assert parts.equals(divide(index))
+    assert not parts.equals(divide(index, seed=43))
+    assert parts.equals(divide(index.assign(patient=index["patient"].str[::-1])))
+
+
+def test_a_patient_counts_by_the_last_class_of_their_lesions():
+    index = make_index(benign=12, malignant=4)
+    index.loc[len(index)] = (16, "b0", "malignant", "site-a", "", "row b0", 1.0)
+    # 5 patients have a malignant lesion: round(1.5) = 2 to test, 1 to validate, 2 to train
+    malignant = index["patient"].isin(index["patient"][index["label"] == "malignant"])
+    assert counts(index[malignant].assign(label="any"), divide(index)[malignant]) == {
+        ("test", "any"): 2,
+        ("train", "any"): 2,
+        ("validation", "any"): 1,
+    }
+
+
+def test_the_external_site_is_kept_whole():
+    index = make_index(benign=20, malignant=20)
+    index.loc[index["patient"].str.endswith(("7", "8")), "site"] = "site-b"
+    parts = divide(index, external="site-b")
+    assert ((parts == "external") == (index["site"] == "site-b")).all()
+    assert counts(index, parts)["test", "benign"] == 5  # round(0.3 · 16)
+    assert "external" not in set(divide(index))
+
+
+def test_the_external_site_must_be_there_and_hold_every_class():
+    index = make_index()
+    with pytest.raises(
+        InputError,
+        match="lung.split.external: got 'site-z', expected null or one of the sites site-a",
+    ):
+        divide(index, external="site-z")
+    index.loc[index["patient"].isin(["b0", "b1"]), "site"] = "site-b"
+    with pytest.raises(
+        InputError, match="part external has none of the 10 patients with the class 'malignant'"
+    ):
+        divide(index, external="site-b")
+
+
+def test_a_patient_of_two_sites_of_which_one_is_external_is_refused():
+    index = make_index(lesions=2)
+    index.loc[[0, 15], "site"] = "site-b"
+    with pytest.raises(
+        InputError, match=r"the patient b0 is in another site \(row b0\) and in external \(row b0\)"
+    ):
+        divide(index, external="site-b")
+
+
+def test_given_splits_are_respected():
+    given = ["train"] * 6 + ["validation"] * 2 + ["test"] * 2
+    index = make_index().assign(split=given * 2)
+    assert list(divide(index)) == given * 2
+    index.loc[[3, 13], ["site", "split"]] = "site-b", ""
+    assert list(divide(index, external="site-b")[[2, 3, 13]]) == ["train", "external", "external"]
+
+
+def test_splits_given_to_some_or_without_a_class_are_refused():
+    index = make_index().assign(split=["train"] * 6 + ["validation"] * 2 + ["test"] * 12)
+    with pytest.raises(
+        InputError, match="part train has none of the 10 patients with the class 'malignant'"
+    ):
+        divide(index)
+    index.loc[4, "split"] = ""
+    with pytest.raises(
+        InputError, match=r"1 of 20 lesions have no given split \(the first is row b4\)"
+    ):
+        divide(index)
+
+
+def test_fewer_labels_are_some_of_the_more_in_train_and_validation_alone():
+    index = make_index(benign=40, malignant=20, lesions=2)
+    by_share = {share: divide(index, labelled=share) for share in (0.1, 0.2, 0.5, 1.0)}
+    for fewer, more in zip([0.1, 0.2, 0.5], [0.2, 0.5, 1.0]):
+        for part in ("train", "validation"):
+            assert patients(index, by_share[fewer], part) < patients(index, by_share[more], part)
+        assert patients(index, by_share[fewer], "test") == patients(index, by_share[more], "test")
+    assert counts(index, by_share[0.2])["train", "benign"] == 4  # 0.2 · (40 − 12 − 8)
+    assert counts(index, by_share[0.1])["validation", "malignant"] == 1  # at least one, of 4
+
+
+def test_it_is_read_as_the_rows_of_each_part(tmp_path):
+    index = make_index(lesions=2)
+    parts = divide(index, labelled=0.5)
+    write_split(tmp_path / "lung.csv", parts)
+    found = read_split(tmp_path / "lung.csv", index)
+    assert set(found) == {"train", "validation", "test"}
+    for part, rows in found.items():
+        assert np.array_equal(rows, np.flatnonzero(parts == part))
+
+
+@pytest.mark.parametrize(
+    "content, message",
+    (
+        ("sample,part\n0,train\n1,validation\n4,test\n", "expected samples from 0 to 3, each once"),
+        (
+            "sample,part\n0,train\n0,train\n1,validation\n",
+            "expected samples from 0 to 3, each once",
+        ),
+        (
+            "sample,part\n0,train\n1,val\n",
+            "has the part 'val', expected one of train, validation, test, external",
+        ),
+        (
+            "sample,part\n0,train\n2,test\n",
+            r"the patient b0 is in test \(row b0\) and in train \(row b0\)",
+        ),
+        ("sample,part\n0,train\n1,test\n", "no sample is in the part 'validation'"),
+        ("sample,group\n0,train\n", "cannot be read, expected the columns sample, part"),
+        ("sample,part\nzero,train\n", "cannot be read"),
+        ("", "cannot be read"),
+    ),
+)
+def test_a_split_that_cannot_be_is_refused(tmp_path, content, message):
+    (tmp_path / "lung.csv").write_text(content)
+    with pytest.raises(InputError, match=message):
+        read_split(tmp_path / "lung.csv", make_index(benign=1, malignant=1, lesions=2))
+
+
+@pytest.mark.parametrize(("given", "pool"), [("", 10), ("test", 6)])
+def test_pooled_leaves_out_the_external_site_and_a_given_test(given, pool):
+    parts = {
+        "train": np.arange(4),
+        "validation": np.arange(4, 6),
+        "test": np.arange(6, 10),
+        "external": np.array([10, 11]),
+    }
+    index = pd.DataFrame({"patient": [f"p{i}" for i in range(12)], "split": given})
+    rows, validation = pool_for_cross_validation(parts, index)
+    assert rows.tolist() == list(range(pool)) and validation == pytest.approx(2 / 6)

@@ -1,0 +1,242 @@
+"""Trained models that learnt, stopped, encoded, chose or descended otherwise than they should: one line each."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from graft.common.files import InputError, sha256
+from graft.data import covariates
+from graft.data.covariates import Encoding
+from graft.data.domain import Domain
+from graft.data.task import take_samples
+from graft.evaluation import audit
+from graft.evaluation.audit import Trained
+from graft.statistics.cases import Assessment
+
+CLASSES = ["benign", "malignant"]
+PARTS = ("train", "validation", "test", "external")
+ROWS = {
+    part: np.arange(24)[np.arange(24) // 2 % 4 == code] for code, part in enumerate(PARTS)
+}  # 6 each, 3 of a class
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def domain() -> Domain:
+    """24 lesions of 24 patients, benign and malignant in turn, who are older the later they come."""
+    index = pd.DataFrame(
+        {"sample": range(24), "patient": [f"p{i}" for i in range(24)], "label": CLASSES * 12}
+    )
+    images = np.random.default_rng(0).random((24, 1, 8, 8)).astype(np.float16)
+    ages = pd.DataFrame({"age": [str(40 + i) for i in range(24)]})
+    return Domain("liver", images, index, CLASSES, {}, {"age": "number"}, ages)
+
+
+def encoding(domain: Domain, *parts: str) -> Encoding:
+    return covariates.fit_encoding(
+        domain.clinical(np.concatenate([ROWS[part] for part in parts])), domain.kinds, domain.name
+    )
+
+
+def digest(domain: Domain, encoding: Encoding, *parts: str) -> str:
+    return take_samples(
+        domain, np.sort(np.concatenate([ROWS[part] for part in parts])), encoding, CPU
+    ).sha256()
+
+
+@pytest.fixture
+def models(domain, tmp_path, monkeypatch) -> dict[str, Trained]:
+    """A model that learnt as it should, and one that started from it."""
+    monkeypatch.chdir(tmp_path)
+    learnt = encoding(domain, "train")
+    data = {f"{part}_sha256": digest(domain, learnt, part) for part in ("train", "validation")}
+    found, parent = {}, None
+    for name in ("transfer", "regularized"):
+        folder = Path("models") / name
+        folder.mkdir(parents=True)
+        (folder / "weights.safetensors").write_text(f"the weights of {name}")
+        card = {
+            "data": {"domain": "liver", **data},
+            "covariates": list(learnt.columns),
+            "parent": parent,
+        }
+        (folder / "card.json").write_text(json.dumps(card))
+        found[name] = Trained(folder, Path(parent["folder"]) if parent else None, domain, ROWS)
+        parent = {
+            "folder": folder.as_posix(),
+            "weights_sha256": sha256(folder / "weights.safetensors"),
+        }
+    return found
+
+
+def rewrite(model: Trained, **change: object) -> None:
+    path = model.folder / "card.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+
+
+def one_line(models: dict[str, Trained]) -> str:
+    with pytest.raises(InputError) as caught:
+        audit.trained(
+            {name: replace(model) for name, model in models.items()}
+        )  # cards are read anew
+    assert (
+        "\n" not in str(caught.value)
+        and "card.json: " in str(caught.value)
+        and "expected" in str(caught.value)
+    )
+    return str(caught.value)
+
+
+def test_models_that_learnt_as_they_should_leave_rows(models):
+    rows = {row["name"]: row for row in audit.trained(models)}
+    assert set(rows) == {"train data", "validation data", "encoding", "parent"}
+    assert rows["train data"]["looked_at"] == "transfer, regularized"
+    assert (
+        rows["train data"]["found"]
+        == "each learnt on the 6 lesions of the part train alone, by SHA-256"
+    )
+    assert rows["encoding"]["found"] == "1 covariate, encoded as the training part alone gives"
+    assert rows["parent"]["found"] == "weights of models/transfer, by SHA-256"
+
+
+@pytest.mark.parametrize("parts", [("train", "test"), ("train", "validation"), ("test",), PARTS])
+def test_a_model_that_learnt_on_more_than_the_training_part(domain, models, parts):
+    data = models["regularized"].card["data"] | {
+        "train_sha256": digest(domain, encoding(domain, "train"), *parts)
+    }
+    rewrite(models["transfer"], data=data)
+    assert (
+        f"models/transfer/card.json: learnt on {' and '.join(parts)}, expected the part train of liver"
+        in one_line(models)
+    )
+
+
+def test_a_model_that_stopped_on_the_test_part(domain, models):
+    data = models["transfer"].card["data"] | {
+        "validation_sha256": digest(domain, encoding(domain, "train"), "test")
+    }
+    rewrite(models["regularized"], data=data)
+    assert (
+        "regularized/card.json: stopped on test, expected the part validation of liver"
+        in one_line(models)
+    )
+
+
+def test_a_model_of_data_that_has_changed_since(domain, models):
+    labels = domain.index.assign(label=CLASSES[::-1] * 12)
+    changed = {
+        name: replace(model, domain=replace(domain, index=labels)) for name, model in models.items()
+    }
+    assert "learnt on other data than these parts hold now" in one_line(changed)
+
+
+def test_a_card_of_another_domain_or_of_none(models):
+    rewrite(models["transfer"], data={"domain": "lung"})
+    assert "learnt from the domain 'lung', expected 'liver'" in one_line(models)
+    rewrite(models["regularized"], data={})
+    assert "learnt from the domain None, expected 'liver'" in one_line(
+        {"regularized": models["regularized"]}
+    )
+
+
+def test_a_scaler_that_was_fitted_on_everything(domain, models):
+    everything = encoding(domain, *PARTS)
+    data = {f"{part}_sha256": digest(domain, everything, part) for part in ("train", "validation")}
+    rewrite(
+        models["transfer"], covariates=list(everything.columns), data={"domain": "liver", **data}
+    )
+    assert "transfer/card.json: age not encoded as the training part of liver gives" in one_line(
+        models
+    )
+
+
+def test_a_model_that_leaves_a_covariate_out(domain, models):
+    data = {f"{part}_sha256": digest(domain, Encoding(), part) for part in ("train", "validation")}
+    rewrite(models["transfer"], covariates=[], data={"domain": "liver", **data})
+    assert "age not encoded" in one_line(models)
+
+
+def test_a_wrong_parent(models):
+    (models["transfer"].folder / "weights.safetensors").write_text("trained again")
+    assert "regularized/card.json: comes from weights " in one_line(
+        models
+    ) and "as they are there now" in one_line(models)
+    rewrite(models["regularized"], parent=None)
+    assert "comes from no other model, expected models/transfer" in one_line(models)
+
+
+def test_a_baseline_that_did_not_start_from_scratch(models):
+    stray = replace(models["regularized"], parent=None)
+    assert "comes from models/transfer, expected no other model" in one_line({"scratch": stray})
+
+
+def test_weights_from_elsewhere_learnt_nothing_here(models):
+    rewrite(models["transfer"], weights={"source": "imagenet"}, data=None)
+    names = [
+        (row["name"], row["found"]) for row in audit.trained({"pretrained": models["transfer"]})
+    ]
+    assert names == [("parent", "weights from elsewhere")]
+
+
+def test_what_was_fitted_on_the_validation_part_and_what_was_not(domain):
+    told = audit.tuning(domain, ROWS, {"bagging": {"temperature": ROWS["validation"][::-1]}})
+    assert told["looked_at"] == "temperature of bagging"
+    for samples, told in (
+        (ROWS["test"], r"6 samples \(6 of test\)"),
+        (
+            np.append(ROWS["validation"], [0, 99]),
+            r"8 samples \(1 of train, 6 of validation, 1 of no part\)",
+        ),
+        (ROWS["validation"][1:], r"5 samples \(5 of validation\)"),
+        (np.array([], int), r"0 samples \(none\)"),
+    ):
+        with pytest.raises(
+            InputError,
+            match=f"^domains.liver: temperature of bagging was fitted on {told}, expected the 6 of",
+        ):
+            audit.tuning(domain, ROWS, {"bagging": {"temperature": samples}})
+
+
+def said(threshold: float | None, *disease: float) -> Assessment:
+    """A model that gives the six validation lesions, benign and malignant in turn, these probabilities of the disease."""
+    return Assessment(
+        threshold,
+        tuple(ROWS["validation"]),
+        {"validation": np.stack([1 - np.array(disease), disease], 1)},
+        {},
+    )
+
+
+def test_a_threshold_that_the_validation_part_does_not_give(domain):
+    good = said(
+        0.3, 0.1, 0.4, 0.2, 0.6, 0.1, 0.7
+    )  # halfway between 0.2 and 0.4, the only one without an error
+    assert (
+        audit.thresholds(domain, ROWS, {"scratch": good})["found"]
+        == "each the one that the validation part alone gives"
+    )
+    with pytest.raises(
+        InputError,
+        match="the threshold of transfer is 0.5, expected 0.3, as the validation part alone",
+    ):
+        audit.thresholds(domain, ROWS, {"scratch": good, "transfer": replace(good, threshold=0.5)})
+    with pytest.raises(
+        InputError, match=r"the threshold of scratch was fitted on 6 samples \(6 of test\)"
+    ):
+        audit.thresholds(domain, ROWS, {"scratch": replace(good, fitted_on=tuple(ROWS["test"]))})
+
+
+def test_another_model_is_chosen(domain):
+    models = {"scratch": said(0.5, *[0.5] * 6), "transfer": said(0.5, *[0.25, 0.75] * 3)}
+    row = audit.choice(domain, ROWS, models, "transfer")
+    assert row["found"] == "transfer, 0.2877, the lowest"  # -ln 0.75
+    with pytest.raises(
+        InputError,
+        match="the chosen model is scratch with a log loss of 0.693147 .*expected transfer with 0.287682",
+    ):
+        audit.choice(domain, ROWS, models, "scratch")

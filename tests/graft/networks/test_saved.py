@@ -1,0 +1,96 @@
+import numpy as np
+import pytest
+import torch
+
+from graft.common.files import InputError, read_json, write_json
+from graft.networks import saved
+from graft.networks.build import build_network
+
+ARCHITECTURE = {"name": "resnet", "patch": [8, 8], "channels": 1, "classes": 2, "width": 8}
+CARD = {"architecture": ARCHITECTURE, "classes": ["benign", "malignant"]}
+
+
+def networks(count: int) -> list[torch.nn.Module]:
+    return [build_network(**ARCHITECTURE, seed=k).eval() for k in range(count)]
+
+
+def test_a_folder_is_enough_to_predict_with(tmp_path):
+    (network,) = networks(1)
+    saved.save_model(tmp_path, [network], CARD)
+    images = torch.rand(70, 1, 8, 8)  # more than one batch
+    expected = network(images).softmax(1).detach().numpy()
+    assert np.allclose(
+        saved.load_model(tmp_path).predict(images.numpy().astype(np.float32)), expected, atol=1e-6
+    )
+
+
+def test_an_ensemble_is_the_weighted_mean_of_its_members(tmp_path):
+    members = networks(3)
+    saved.save_model(tmp_path, members, {**CARD, "shares": [0.5, 0.3, 0.2]})
+    images = torch.rand(4, 1, 8, 8)
+    each = [member(images).softmax(1).detach().numpy() for member in members]
+    expected = 0.5 * each[0] + 0.3 * each[1] + 0.2 * each[2]
+    assert np.allclose(saved.load_model(tmp_path).predict(images), expected, atol=1e-6)
+
+
+def test_no_images_give_no_predictions(tmp_path):
+    saved.save_model(tmp_path, networks(1), CARD)
+    assert saved.load_model(tmp_path).predict(np.zeros((0, 1, 8, 8))).shape == (0, 2)
+
+
+def test_the_same_weights_are_the_same_bytes(tmp_path):
+    for name in "ab":
+        (tmp_path / name).mkdir()
+        saved.save_model(tmp_path / name, networks(2), {**CARD, "shares": [0.5, 0.5]})
+    for file in ("weights.safetensors", "card.json"):
+        assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
+
+
+def test_a_weights_file_cut_short_is_one_line(tmp_path):
+    saved.save_model(tmp_path, networks(1), CARD)
+    path = tmp_path / "weights.safetensors"
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(
+        InputError, match=r"weights\.safetensors: cannot be read as safetensors"
+    ) as caught:
+        saved.load_model(tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+def test_another_weights_file_is_not_taken_for_the_cards(tmp_path):
+    saved.save_model(tmp_path, networks(1), CARD)
+    path = tmp_path / "weights.safetensors"
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(InputError, match="SHA-256"):
+        saved.load_model(tmp_path)
+
+
+def test_images_of_another_shape_are_refused(tmp_path):
+    saved.save_model(tmp_path, networks(1), CARD)
+    with pytest.raises(InputError, match=r"\(1, 9, 9\)"):
+        saved.load_model(tmp_path).predict(np.zeros((1, 1, 9, 9)))
+
+
+def test_a_missing_model_names_its_folder(tmp_path):
+    with pytest.raises(InputError, match="nowhere"):
+        saved.load_model(tmp_path / "nowhere")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
+def test_cuda_without_a_gpu_names_the_parameter():
+    with pytest.raises(InputError, match=r"training\.device"):
+        saved.pick_device("cuda")
+
+
+@pytest.mark.parametrize("change", [{"width": 16}, {"name": "nonet"}, {"depth": 3}])
+def test_a_card_of_another_network_is_one_line(tmp_path, change):
+    saved.save_model(tmp_path, networks(1), CARD)
+    card = read_json(tmp_path / "card.json")
+    write_json(tmp_path / "card.json", {**card, "architecture": {**ARCHITECTURE, **change}})
+    with pytest.raises(
+        InputError, match="card.json: does not describe a network of these weights"
+    ) as caught:
+        saved.load_model(tmp_path)
+    assert "\n" not in str(caught.value)

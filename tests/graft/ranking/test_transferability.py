@@ -1,0 +1,202 @@
+"""LogME and the H-score against their definitions, and whether a ranking came true."""
+
+import numpy as np
+import pytest
+from scipy.stats import multivariate_normal
+
+from graft.evaluation.ranking_outcome import came_true
+from graft.ranking.transferability import h_score, log_me
+
+
+def drawn(count: int, width: int, classes: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Features of which the first says something of the label, none below 0."""
+    random = np.random.default_rng(seed)
+    labels = np.arange(count) % classes
+    features = random.normal(size=(count, width))
+    features[:, 0] += labels
+    return np.abs(features), labels
+
+
+def best_on_a_grid(features: np.ndarray, labels: np.ndarray, grid: np.ndarray) -> float:
+    """y ~ N(0, I/β + FFᵀ/α), written out, at every pair of α and β of a grid; the mean over the classes, a lesion."""
+    values, vectors = np.linalg.eigh(features @ features.T)
+    best = []
+    for label in np.unique(labels):
+        y = vectors.T @ (labels == label).astype(float)
+        variances = (
+            1 / grid[:, None, None] + np.maximum(values, 0) / grid[None, :, None]
+        )  # (β, α, N)
+        best.append(
+            (-0.5 * (np.log(2 * np.pi * variances) + y**2 / variances).sum(2)).max() / len(labels)
+        )
+    return np.mean(best)
+
+
+@pytest.mark.parametrize(("count", "width", "classes"), [(12, 3, 2), (10, 15, 3)])
+def test_log_me_is_the_greatest_evidence_on_a_grid(count, width, classes):
+    features, labels = drawn(count, width, classes, 0)
+    expected = best_on_a_grid(features, labels, np.exp(np.linspace(-6, 9, 90)))
+    assert expected <= log_me(features, labels) < expected + 0.002
+
+
+def test_log_me_is_the_highest_of_several_maxima():
+    # A loud feature says nothing, a quiet one all: that it is all noise is a lesser maximum.
+    random, labels = np.random.default_rng(2), np.arange(20) % 2
+    features = np.c_[100 * random.normal(size=20), labels + 0.02 * random.normal(size=20)]
+    expected = best_on_a_grid(features, labels, np.exp(np.linspace(-3, 16, 100)))
+    assert expected <= log_me(features, labels) < expected + 0.01 and expected > 0
+
+
+def test_log_me_by_the_density_of_one_pair_of_weights():
+    # With one feature that is 1 throughout, y = w + noise: a Gaussian whose α and β a fine grid finds.
+    features, labels = np.ones((6, 1)), np.array([0, 0, 0, 0, 1, 1])
+    grid = np.exp(np.linspace(-2, 5, 32))
+    best = [
+        max(
+            multivariate_normal.logpdf((labels == label) * 1.0, cov=np.eye(6) / b + 1 / a)
+            for a in grid
+            for b in grid
+        )
+        / 6
+        for label in (0, 1)
+    ]
+    assert np.mean(best) <= log_me(features, labels) < np.mean(best) + 0.005
+
+
+@pytest.mark.parametrize(
+    ("shape", "logme", "shrunk"),
+    [
+        ((40, 6, 2, 0), -0.825459, 0.0),
+        ((30, 50, 3, 1), -0.740455, 0.216314),
+        ((65, 32, 2, 2), -0.776403, 0.018854),
+    ],
+)
+def test_the_numbers_of_the_authors_formulas(shape, logme, shrunk):
+    # Worked out by the iteration of α and β of You et al., run to its end, and by Ibrahim et al.'s trace over pinv.
+    features, labels = drawn(*shape)
+    assert log_me(features, labels) == pytest.approx(logme, abs=2e-6)
+    assert h_score(features, labels) == pytest.approx(shrunk, abs=2e-6)
+
+
+def test_log_me_hangs_on_no_scale_and_no_rotation():
+    features, labels = drawn(30, 5, 2, 3)
+    turn, _ = np.linalg.qr(np.random.default_rng(0).normal(size=(5, 5)))
+    expected = pytest.approx(log_me(features, labels))
+    assert log_me(1e3 * features @ turn, labels) == expected
+    assert (
+        log_me(np.c_[features, np.zeros((30, 4))], labels) == expected
+    )  # dead features say nothing
+    assert log_me(features, labels + 7) == expected
+
+
+def test_features_that_say_more_score_higher():
+    features, labels = drawn(60, 5, 2, 4)
+    clear = features + 3 * labels[:, None]
+    assert log_me(clear, labels) > log_me(features, labels) and h_score(clear, labels) > h_score(
+        features, labels
+    )
+
+
+def test_features_that_say_all_or_nothing_give_finite_numbers():
+    labels = np.arange(20) % 2
+    exact, blank = np.eye(2)[labels], np.zeros((20, 3))
+    assert np.isfinite(log_me(exact, labels)) and np.isfinite(log_me(blank, labels))
+    assert log_me(exact, labels) > 5 > log_me(blank, labels)
+    # No features: y ~ N(0, 1/β), with 1/β = |y|²/N = ½.
+    assert log_me(blank, labels) == pytest.approx(-0.5 * (np.log(2 * np.pi * 0.5) + 1))
+    assert h_score(blank, labels) == 0
+
+
+def test_h_score_by_hand(monkeypatch):
+    # One feature, class means 0 and 4 of 1 ± 1 around them: between 4, within 1, so 4 / 5.
+    features, labels = np.array([[-1.0], [1.0], [3.0], [5.0]]), np.array([0, 0, 1, 1])
+    monkeypatch.setattr(
+        "sklearn.covariance.ledoit_wolf", lambda x: (np.cov(x.T, bias=True).reshape(1, 1), 0.0)
+    )
+    assert h_score(features, labels) == pytest.approx(0.8)
+    # Shrunk by a quarter: covariance and class means alike lose it, and one feature is its own average.
+    monkeypatch.setattr("sklearn.covariance.ledoit_wolf", lambda x: (np.array([[5.0]]), 0.25))
+    assert h_score(features, labels) == pytest.approx(0.75 * 0.8)
+
+
+def test_h_score_of_bao_where_nothing_is_shrunk(monkeypatch):
+    features, labels = drawn(200, 4, 3, 5)
+    monkeypatch.setattr("sklearn.covariance.ledoit_wolf", lambda x: (np.cov(x.T, bias=True), 0.0))
+    means = np.stack([features[labels == label].mean(0) for label in labels])
+    expected = np.trace(np.linalg.inv(np.cov(features.T)) @ np.cov(means.T))
+    assert h_score(features, labels) == pytest.approx(expected)
+
+
+def ranking(**scores: tuple[float, float]) -> dict:
+    rows = [{"source": name, "logme": logme, "h_score": h} for name, (logme, h) in scores.items()]
+    return {"distances": [{"source": "lung"}], "ranking": rows}
+
+
+def models(transfer: float | None, scratch: float | None) -> dict:
+    aurocs = {"transfer": transfer, "scratch": scratch}
+    return {name: {"test": {"auroc": {"value": value}}} for name, value in aurocs.items()}
+
+
+def test_two_sources_rank_right_or_wrong():
+    sources = ranking(lung=(-0.5, 0.2), random=(-0.7, 0.3))
+    found = came_true(sources, models(0.8, 0.6))
+    assert found == {
+        "by": "AUROC, test",
+        "outcomes": [{"source": "lung", "auroc": 0.8}, {"source": "random", "auroc": 0.6}],
+        "logme_tau": 1.0,
+        "h_score_tau": -1.0,
+    }
+    assert came_true(sources, models(0.6, 0.8))["logme_tau"] == -1
+
+
+def test_several_trainings_count_before_one():
+    sources = ranking(lung=(-0.5, 0.2), random=(-0.7, 0.3))
+    arms = {"scratch": {"auroc": {"value": 0.7}}, "transfer": {"auroc": {"value": 0.65}}}
+    curve = {"draws": 5, "points": [{"share": 1.0, "arms": arms}]}
+    found = came_true(sources, models(0.8, 0.6), curve)
+    assert found["by"] == "AUROC, test, mean of several trainings" and found["logme_tau"] == -1
+    assert found["outcomes"] == [
+        {"source": "random", "auroc": 0.7},
+        {"source": "lung", "auroc": 0.65},
+    ]
+    assert came_true(sources, models(0.8, 0.6), curve | {"draws": 1})["logme_tau"] == 1
+
+
+def test_equal_or_missing_outcomes_have_no_tau():
+    sources = ranking(lung=(-0.5, 0.2), random=(-0.7, 0.3))
+    assert came_true(sources, models(0.7, 0.7))["logme_tau"] is None
+    missing = came_true(sources, models(None, 0.7))
+    assert (
+        missing["outcomes"] == [{"source": "random", "auroc": 0.7}]
+        and missing["h_score_tau"] is None
+    )
+
+
+def test_several_sources_of_a_cross_validation_count_at_their_best_lambda():
+    sources = ranking(lung=(-0.5, 0.4), kidney=(-0.6, 0.1), random=(-0.7, 0.2), spleen=(-0.9, 0.3))
+    rows = [
+        ("lung", 0.70, 0.75),
+        ("lung", 0.60, 0.72),
+        ("kidney", 0.65, 0.80),
+        ("spleen", 0.65, 0.55),
+    ]
+    block = {
+        "candidates": [
+            {"source": s, "lambda": 0, "validation_log_loss": v, "auroc": a} for s, v, a in rows
+        ],
+        "models": {"scratch": {"auroc": {"value": 0.60}}},
+    }
+    found = came_true(sources, models(0.1, 0.2), None, block)
+    assert found["by"] == "AUROC, cross-validation"
+    assert [(row["source"], row["auroc"]) for row in found["outcomes"]] == [
+        ("kidney", 0.80),
+        ("lung", 0.72),
+        ("random", 0.60),
+        ("spleen", 0.55),
+    ]
+    # LogME orders lung, kidney, random, spleen: one of six pairs is wrong, τ = (5 − 1) / 6.
+    assert found["logme_tau"] == pytest.approx(2 / 3) and found["h_score_tau"] == pytest.approx(
+        -2 / 6
+    )
+    alone = block | {"candidates": block["candidates"][:2]}
+    assert came_true(sources, models(0.8, 0.6), None, alone)["by"] == "AUROC, test"

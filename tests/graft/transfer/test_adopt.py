@@ -1,0 +1,162 @@
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from monai.networks import nets
+from torch import nn
+from torch.nn import functional as F
+from torchvision.models import get_model
+
+from graft.common.files import InputError
+from graft.data.domain import Domain
+from graft.networks import build, saved
+from graft.networks.settings import Network
+from graft.transfer import adopt, weights
+from graft.transfer.carry import carry
+
+
+def domain(*shape: int, classes: tuple[str, ...] = ("benign", "malignant")) -> Domain:
+    return Domain(
+        "lung", np.zeros((1, *shape), np.float16), pd.DataFrame(), list(classes), {"spacing": None}
+    )
+
+
+def weights_of(folder, network: nn.Module) -> weights.Weights:
+    torch.save(network.state_dict(), folder / "theirs.pth")
+    return weights.find_weights(str(folder / "theirs.pth"), "any")
+
+
+def saved(folder, name: str, weights: weights.Weights, source: Domain) -> saved.Model:
+    architecture = build.architecture_for(Network(name=name, width=8), source)
+    adopt.save_adopted(folder / "pretrained", weights, architecture, source, seed=1)
+    return saved.load_model(folder / "pretrained")
+
+
+def test_a_stem_summed_over_colours_says_of_a_grey_image_what_it_said_of_three_equal_colours():
+    kernel = torch.tensor([1.0, 2.0, 4.0]).view(1, 3, 1, 1)
+    grey, how = adopt.recolour(kernel, 1)
+    assert grey.flatten().tolist() == [7.0] and how == "summed over 3 channels"
+    kernel, image = torch.rand(4, 3, 3, 3), torch.rand(1, 1, 8, 8)
+    colours = F.conv2d(image.expand(-1, 3, -1, -1), kernel)
+    assert torch.allclose(F.conv2d(image, adopt.recolour(kernel, 1)[0]), colours, atol=1e-5)
+
+
+def test_a_grey_stem_repeated_over_colours_says_of_three_equal_colours_what_it_said_of_the_grey_image():
+    colour, how = adopt.recolour(torch.tensor([6.0]).view(1, 1, 1, 1), 3)
+    assert (
+        colour.flatten().tolist() == [2.0] * 3 and how == "repeated over 3 channels, divided by 3"
+    )
+    same, how = adopt.recolour(colour, 3)
+    assert same is colour and how == "as it is"
+
+
+def test_a_kernel_is_repeated_along_the_third_axis_and_divided_by_its_length():
+    kernel = torch.arange(9.0).view(1, 1, 3, 3)
+    inflated = adopt.inflate(kernel)
+    assert inflated.shape == (1, 1, 3, 3, 3)
+    assert inflated[0, 0, 2, 1].tolist() == pytest.approx([7 / 3] * 3) and torch.allclose(
+        inflated.sum(-1), kernel
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "shape"),
+    [
+        ("torchvision-resnet18", (1, 16, 16)),
+        ("torchvision-resnet18-planes", (1, 16, 16, 16)),
+        ("torchvision-resnet18-inflated", (3, 16, 16, 16)),
+    ],
+)
+def test_the_body_of_a_library_is_carried_into_a_network_for_other_classes(
+    tmp_path, capsys, name, shape
+):
+    torch.manual_seed(0)
+    theirs = get_model("resnet18")
+    theirs.bn1.running_mean.uniform_()
+    pretrained = saved(tmp_path, name, weights_of(tmp_path, theirs), domain(*shape))
+    assert (
+        "100 tensors loaded, 2 new (fc.bias, fc.weight), 2 left (fc.bias, fc.weight)"
+        in capsys.readouterr().out
+    )
+    stem = "summed over 3 channels" if shape[0] == 1 else "as it is"
+    assert pretrained.card["weights"]["stem"] == stem and pretrained.card["classes"] == []
+    architecture = build.adapt_architecture(
+        pretrained.card["architecture"], domain(*shape, classes=("a", "b", "c"))
+    )
+    target = build.build_network(**architecture, seed=2)
+    carried = carry(pretrained.networks[0].state_dict(), target, name, head="new")
+    assert torch.equal(
+        target.bn1.running_mean, theirs.bn1.running_mean
+    ) and target.fc.weight.shape == (3, 512)
+    assert carried.new == ["fc.bias", "fc.weight"] and len(carried.loaded) == 100
+
+
+@pytest.mark.parametrize(
+    ("name", "theirs", "left", "stem"),
+    [
+        (
+            "video-mc3_18",
+            lambda: get_model("mc3_18"),
+            ["fc.bias", "fc.weight"],
+            "summed over 3 channels",
+        ),
+        (
+            "medicalnet-resnet10",
+            lambda: nets.resnet10(n_input_channels=1, feed_forward=False, bias_downsample=False),
+            [],
+            "as it is",
+        ),
+    ],
+)
+def test_every_tensor_below_the_head_is_loaded_from_networks_for_volumes(
+    tmp_path, name, theirs, left, stem
+):
+    card = saved(tmp_path, name, weights_of(tmp_path, theirs()), domain(1, 16, 16, 16)).card
+    target = build.build_network(
+        **build.adapt_architecture(card["architecture"], domain(1, 16, 16, 16)), seed=2
+    )
+    carried = carry(
+        saved.load_model(tmp_path / "pretrained").networks[0].state_dict(), target, name, head="new"
+    )
+    assert card["weights"]["carried"]["left"] == left and card["weights"]["stem"] == stem
+    assert card["weights"]["carried"]["loaded"] == carried.loaded and carried.new == [
+        "fc.bias",
+        "fc.weight",
+    ]
+
+
+def test_weights_without_statistics_keep_group_norm(tmp_path):
+    ours = build.build_network("resnet", patch=(8, 8), channels=1, classes=4, width=8, seed=3)
+    pretrained = saved(tmp_path, "resnet", weights_of(tmp_path, ours), domain(1, 8, 8))
+    assert pretrained.card["architecture"]["norm"] == "group"
+    assert torch.equal(pretrained.networks[0].stem.weight, ours.stem.weight)
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "told"),
+    [
+        ("torchvision-resnet34", (1, 16, 16), "layer1.2.bn1.bias (missing) for (64,)"),
+        ("torchvision-resnet18", (2, 16, 16), "conv1.weight (64, 3, 7, 7) for (64, 2, 7, 7)"),
+        ("cnn", (1, 16, 16), "bn1.bias (64,) for (missing)"),
+    ],
+)
+def test_weights_of_another_network_are_one_line_and_leave_no_model(tmp_path, name, shape, told):
+    with pytest.raises(InputError) as caught:
+        saved(tmp_path, name, weights_of(tmp_path, get_model("resnet18")), domain(*shape))
+    assert str(caught.value).startswith("theirs.pth: pretrained weights: ") and told in str(
+        caught.value
+    )
+    assert "\n" not in str(caught.value) and not (tmp_path / "pretrained").exists()
+
+
+def test_the_same_weights_make_the_same_bytes(tmp_path):
+    weights, found = weights_of(tmp_path, get_model("resnet18")), []
+    for _ in range(2):
+        saved(tmp_path, "torchvision-resnet18", weights, domain(1, 16, 16))
+        found.append(
+            [
+                (tmp_path / "pretrained" / name).read_bytes()
+                for name in ("weights.safetensors", "card.json")
+            ]
+        )
+    assert found[0] == found[1] and str(tmp_path) not in found[0][1].decode()

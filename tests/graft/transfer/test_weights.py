@@ -1,0 +1,223 @@
+import shutil
+from functools import partial
+from pathlib import Path
+
+import huggingface_hub
+import pytest
+import torch
+from monai.networks import nets
+from safetensors.torch import save_file
+from torchvision.models._api import Weights, WeightsEnum
+from torchvision.transforms._presets import ImageClassification
+
+from graft.common.files import InputError, sha256
+from graft.networks import published
+from graft.transfer import weights
+
+STATE = {"conv.weight": torch.arange(6.0).view(2, 3), "bn.num_batches_tracked": torch.tensor(3)}
+
+
+@pytest.fixture(autouse=True)
+def caches(tmp_path, monkeypatch) -> Path:
+    """Empty caches, and no way to a network: the libraries' own loaders fail as they do offline."""
+    for name in (
+        "http_proxy",
+        "https_proxy",
+        "HTTP_PROXY",
+        "HTTPS_PROXY",
+        "ALL_PROXY",
+        "all_proxy",
+    ):
+        monkeypatch.setenv(
+            name, "http://127.0.0.1:9"
+        )  # the port of the discard service: nobody answers
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    monkeypatch.setattr(
+        huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "hub")
+    )  # read once, at import
+    monkeypatch.setattr(
+        huggingface_hub.constants, "HF_HUB_OFFLINE", True
+    )  # it tries for half a minute else
+    return tmp_path
+
+
+def published(folder: Path, state: dict[str, torch.Tensor] = STATE) -> type[WeightsEnum]:
+    """An enum of weights as torchvision's are, whose file is named by its digest and lies on a server: this disk."""
+    folder.mkdir()
+    torch.save(state, folder / "draft.pth")
+    file = (folder / "draft.pth").rename(
+        folder / f"resnet18-{sha256(folder / 'draft.pth')[:8]}.pth"
+    )
+
+    class Small_Weights(WeightsEnum):  # noqa: N801
+        V1 = Weights(file.as_uri(), partial(ImageClassification, crop_size=224), {})
+
+    return Small_Weights
+
+
+def one_line(message: str, call, *arguments) -> str:
+    with pytest.raises(InputError, match=message) as caught:
+        call(*arguments)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_a_published_file_is_downloaded_once_into_the_cache_of_torch_hub(caches):
+    url = published(caches / "server").V1.url
+    path = weights.from_torch_hub(url)
+    assert path.parent == caches / "torch/hub/checkpoints" and path.name == Path(url).name
+    shutil.rmtree(caches / "server")
+    assert weights.from_torch_hub(url) == path
+    assert torch.equal(weights.read_weights(path)["conv.weight"], STATE["conv.weight"])
+
+
+def test_a_download_whose_digest_differs_is_refused_and_leaves_nothing(caches):
+    url = published(caches / "server").V1.url
+    file = caches / "server" / Path(url).name
+    file.write_bytes(file.read_bytes()[:-1] + b"?")
+    one_line("cannot be downloaded .*invalid hash", weights.from_torch_hub, url)
+    assert list((caches / "torch/hub/checkpoints").iterdir()) == []
+
+
+def test_a_cached_file_that_was_damaged_later_is_refused(caches):
+    url = published(caches / "server").V1.url
+    path = weights.from_torch_hub(url)
+    path.write_bytes(path.read_bytes()[:-1] + b"?")
+    one_line("is damaged or another file.*delete it", weights.from_torch_hub, url)
+
+
+@pytest.mark.parametrize(
+    ("source", "network", "file"),
+    [
+        ("imagenet", "torchvision-resnet18", "resnet18-f37072fd.pth"),
+        ("imagenet", "torchvision-resnet34-planes", "resnet34-b627a593.pth"),
+        ("imagenet", "torchvision-resnet50-inflated", "resnet50-0676ba61.pth"),
+        ("kinetics", "video-r3d_18", "r3d_18-b3b3357e.pth"),
+    ],
+)
+def test_offline_one_line_names_the_file_and_where_torch_hub_looks_for_it(
+    caches, source, network, file
+):
+    told = one_line("cannot be downloaded", weights.find_weights, source, network)
+    assert told.startswith(f"{file}: is not in {caches / 'torch/hub/checkpoints'} and")
+    assert told.endswith("fetch it on another machine and put it there")
+
+
+def test_random_weights_under_the_name_of_imagenets_are_refused(caches):
+    folder = caches / "torch/hub/checkpoints"
+    folder.mkdir(parents=True)
+    torch.save(STATE, folder / "resnet18-f37072fd.pth")
+    one_line("expected f37072fd", weights.find_weights, "imagenet", "torchvision-resnet18")
+
+
+def lay_out_hub(hub: Path, depth: int) -> Path:
+    """The file of a MedicalNet network with random weights as the cache of Hugging Face has it; returns the blob."""
+    folder = hub / f"models--TencentMedicalNet--MedicalNet-Resnet{depth}"
+    for name in ("blobs", "refs", "snapshots/0123"):
+        (folder / name).mkdir(parents=True)
+    network = nets.resnet10(
+        n_input_channels=1, feed_forward=False, shortcut_type="B", bias_downsample=False
+    )
+    state = {f"module.{name}": tensor for name, tensor in network.state_dict().items()}
+    torch.save({"state_dict": state}, folder / "draft")
+    blob = (folder / "draft").rename(folder / "blobs" / sha256(folder / "draft"))
+    (folder / "refs/main").write_text("0123")
+    (folder / f"snapshots/0123/resnet_{depth}_23dataset.pth").symlink_to(blob)
+    return blob
+
+
+def test_medicalnet_is_read_from_the_cache_of_hugging_face_and_its_digest_compared(caches):
+    blob = lay_out_hub(caches / "hub", 10)
+    found = weights.find_weights("medicalnet", "medicalnet-resnet10")
+    assert found.title == "TencentMedicalNet/MedicalNet-Resnet10/resnet_10_23dataset.pth"
+    assert found.about["sha256"] == blob.name and found.tensors["conv1.weight"].shape == (
+        64,
+        1,
+        7,
+        7,
+        7,
+    )
+    content = bytearray(blob.read_bytes())
+    content[-1000] ^= 1
+    blob.write_bytes(content)
+    one_line(
+        "resnet_10_23dataset.pth: is damaged",
+        weights.find_weights,
+        "medicalnet",
+        "medicalnet-resnet10",
+    )
+
+
+def test_offline_one_line_names_the_file_and_folder_of_medicalnet(caches):
+    told = one_line(
+        "cannot be downloaded", weights.find_weights, "medicalnet", "medicalnet-resnet18"
+    )
+    assert (
+        told.startswith("resnet_18_23dataset.pth: is not in ")
+        and "name the file itself as pretrain.source" in told
+    )
+    assert f"{caches}/hub/models--TencentMedicalNet--MedicalNet-Resnet18" in told
+
+
+def test_the_mean_and_deviation_are_those_of_the_enum(caches):
+    assert (
+        repr(published.published_weights("torchvision-resnet50-planes"))
+        == "ResNet50_Weights.IMAGENET1K_V1"
+    )
+    assert (
+        repr(published.published_weights("video-r2plus1d_18"))
+        == "R2Plus1D_18_Weights.KINETICS400_V1"
+    )
+
+
+@pytest.mark.parametrize("suffix", [".pth", ".pt", ".safetensors"])
+def test_a_file_of_ones_own_is_read_and_named_on_the_card_without_its_folder(caches, suffix):
+    path = caches / f"mine{suffix}"
+    (save_file if suffix == ".safetensors" else torch.save)(STATE, path)
+    found = weights.find_weights(str(path), "torchvision-resnet18")
+    assert list(found.tensors) == ["conv.weight"]
+    assert found.about == {"source": "file", "file": path.name, "sha256": sha256(path)}
+
+
+def test_the_wrappings_of_a_state_dict_are_taken_off(caches):
+    torch.save(
+        {"epoch": 3, "state_dict": {f"module.{name}": t for name, t in STATE.items()}},
+        caches / "mine.pth",
+    )
+    assert list(weights.read_weights(caches / "mine.pth")) == ["conv.weight"]
+
+
+class Harmful:
+    def __reduce__(self) -> tuple:
+        return Path.touch, (Path("harm"),)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (Harmful(), "weights_only"),
+        ([1, 2], "holds a list, expected a state dict"),
+        ({"epoch": 3}, "holds a dict, expected a state dict"),
+        ({}, "holds a dict, expected a state dict"),
+        ({"w": torch.tensor([1.0, torch.nan])}, "w has NaN or infinite"),
+    ],
+)
+def test_a_file_that_holds_something_else_is_one_line(caches, monkeypatch, content, message):
+    monkeypatch.chdir(caches)
+    torch.save(content, "mine.pth")
+    one_line(f"mine.pth: .*{message}", weights.read_weights, Path("mine.pth"))
+    assert not Path("harm").exists()
+
+
+@pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
+def test_a_file_cut_short_empty_or_missing_is_one_line(caches, suffix):
+    path = caches / f"mine{suffix}"
+    (save_file if suffix == ".safetensors" else torch.save)(STATE, path)
+    path.write_bytes(path.read_bytes()[:-100])
+    one_line(f"mine{suffix}: ", weights.read_weights, path)
+    path.write_bytes(b"")
+    one_line(f"mine{suffix}: ", weights.read_weights, path)
+    path.unlink()
+    one_line("is missing, expected a file of weights", weights.read_weights, path)
