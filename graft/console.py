@@ -1,23 +1,22 @@
-"""What a person sees: plain lines, and one line for an error."""
+"""What a person sees: plain lines, progress, and one line for an error."""
 
-import inspect
 import itertools
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from graft.common.files import InputError
 
 
 def say(text: str) -> None:
-    """Print one line at once, so that logs show it while the stage still runs."""
+    """Print one line and flush it, so that logs show it while the stage still runs."""
     print(text, flush=True)
 
 
 @contextmanager
 def silence() -> Iterator[None]:
-    """Keep readers from printing on standard error, as ITK and codecs do from below Python before they raise."""
+    """Discard what libraries print to standard error below Python, as ITK and codecs do."""
     kept = os.dup(2)
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)
@@ -31,7 +30,7 @@ def silence() -> Iterator[None]:
 
 @contextmanager
 def progress(name: str, epochs: int) -> Iterator[Callable[[dict[str, float]], None]]:
-    """Yield a function that shows a row of training: as a bar on a terminal, as a line elsewhere."""
+    """Yield a function that shows one epoch: in a bar on a terminal, as a line elsewhere."""
     if not sys.stderr.isatty():
         yield lambda row: say(f"{name}: epoch {row['epoch']}/{epochs}  {_losses(row)}")
         return
@@ -48,7 +47,7 @@ def progress(name: str, epochs: int) -> Iterator[Callable[[dict[str, float]], No
 
 @contextmanager
 def counting(name: str, total: int, unit: str) -> Iterator[Callable[[str], None]]:
-    """Yield a function that shows one more of `total` units as done: as a bar on a terminal, as a line elsewhere."""
+    """Yield a function that counts one of `total` units: in a bar on a terminal, as a line elsewhere."""
     done = itertools.count(1)
     if not sys.stderr.isatty():
         yield lambda what: say(f"{name}: {unit} {next(done)}/{total}  {what}")
@@ -65,31 +64,26 @@ def counting(name: str, total: int, unit: str) -> Iterator[Callable[[str], None]
 
 
 def _losses(row: dict[str, float]) -> str:
-    return "  ".join(
-        f"{name.replace('_', ' ')} {value:.4f}" for name, value in row.items() if name != "epoch"
-    )
-
-
-def one_of(what: str, word: str, words: Iterable[str]) -> None:
-    """Raise InputError where a word of the command line is none of `words`."""
-    if word not in words:
-        raise InputError(f"{what}: got {word!r}, expected one of {', '.join(words)}")
+    shown = []
+    for name, value in row.items():
+        if name != "epoch":
+            shown.append(f"{name.replace('_', ' ')} {value:.4f}")
+    return "  ".join(shown)
 
 
 def run(main: Callable[..., None]) -> None:
-    """Call a stage's `main` with the command line's words; an unusable input becomes one line and exit 1."""
-    words, signature = sys.argv[1:], inspect.signature(main)
+    """Run a function as a command, whose annotations and docstring make its `--help`.
+
+    An input that cannot be used becomes one line on standard error and exit code 1.
+    """
+    import typer  # late: a stage that is imported needs no command line
+
+    app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+    app.command()(main)
     try:
-        signature.bind(*words)
-    except TypeError as error:
-        sys.exit(
-            f"error: {error}, got {words}, expected {', '.join(signature.parameters) or 'no words'}"
-        )
-    try:
-        main(*words)
+        app()
     except InputError as error:
         sys.exit(f"error: {error}")
     except OSError as error:
-        sys.exit(f"error: {error.filename or 'the file system'}: {error.strerror or error.args[0]}")
-    except KeyboardInterrupt:
-        sys.exit("interrupted")
+        reason = error.strerror or error.args[0]
+        sys.exit(f"error: {error.filename or 'the file system'}: {reason}")

@@ -1,35 +1,44 @@
-"""Look for leaks between the parts of source and target before anything is learnt on the target."""
+"""Look for leaks between the parts of source and target before any training on the target."""
 
-from pathlib import Path
+from pydantic import Field
 
 from graft.common.files import whole_file, write_json
-from graft.config import load
+from graft.common.parameters import Section, read_parameters
 from graft.console import run, say
-from graft.leakage import cohorts
+from graft.data.settings import DomainSplit
+from graft.leakage.cohorts import Cohort, across, within
 from graft.leakage.rows import checks_document
+from stages import paths
 
-GATE, REPORT = Path("data/splits/checked"), Path("metrics/checks.json")
+
+class Parameters(Section):
+    """What this stage reads of params.yaml."""
+
+    domains: dict[str, DomainSplit]
+    source: str
+    target: str
+    seed: int
+    folds: int = Field(alias="cross_validation.folds")
 
 
 def main() -> None:
-    """Write metrics/checks.json and the gate that training on the target waits for; or neither, where there is a leak."""
-    domains, source, target, seed, folds = load.read(
-        "domains", "source", "target", "seed", "evaluate.folds"
-    )
-    GATE.unlink(missing_ok=True)  # an earlier one would speak for data that it never saw
-    cohorts = [
-        cohorts.Cohort.read(
-            Path("data/processed") / name, Path(f"data/splits/{name}.csv"), domains[name].split
-        )
-        for name in dict.fromkeys((source, target))
-    ]
-    rows = [row for cohort in cohorts for row in cohorts.within(cohort, seed)]
+    """Write metrics/checks.json and the gate that training waits for, or neither if data leaks."""
+    parameters = read_parameters(Parameters, paths.PARAMETERS)
+    paths.LEAKS_CHECKED.unlink(missing_ok=True)  # it speaks for data that may have changed since
+    cohorts = []
+    for name in dict.fromkeys((parameters.source, parameters.target)):
+        rules = parameters.domains[name].split
+        cohorts.append(Cohort.read(paths.processed(name), paths.split(name), rules))
+    rows = []
+    for cohort in cohorts:
+        rows += within(cohort, parameters.seed)
     if len(cohorts) == 2:
-        rows += cohorts.across(*cohorts, everybody=folds > 0)
-    with whole_file(REPORT) as path:
+        source, target = cohorts
+        rows += across(source, target, everybody=parameters.folds > 0)
+    with whole_file(paths.CHECKS) as path:
         write_json(path, checks_document(rows))
-    with whole_file(GATE) as path:
-        path.write_text("No leak: metrics/checks.json says what was looked at.\n", encoding="utf-8")
+    with whole_file(paths.LEAKS_CHECKED) as path:
+        path.write_text("No leak was found. See metrics/checks.json.\n", encoding="utf-8")
     for row in rows:
         say(f"{row['domain']}: {row['name']}: {row['looked_at']}: {row['found']}")
 

@@ -1,52 +1,68 @@
-"""Ensembles of the regularised network: bagging, the mean of K members, or boosting, Σ αₖ fₖ."""
+"""Train an ensemble of the regularised network.
+
+Bagging is the mean of its members. Boosting is the sum Σ αₖ fₖ.
+"""
 
 from dataclasses import replace
-from pathlib import Path
+from typing import Literal
 
 from torch import Tensor, nn
 
-from graft.config import load_model
-from graft.console import one_of, run
+from graft.common.parameters import Section, read_parameters
+from graft.console import run
 from graft.data.task import read_task
-from graft.networks.saved import load_model, pick_device
-from graft.training import ensemble
+from graft.networks.device import pick_device, use_deterministic_algorithms
+from graft.networks.saved import load_model
+from graft.training.ensemble import bag, boost
 from graft.training.fitting import log_curves, parent_reference, save_trained, train_network
 from graft.training.loop import Plan
+from graft.training.settings import Augment, Ensemble, Training
+from stages import paths
 
-REGULARIZED = Path("models/regularized")
+
+class Parameters(Section):
+    """What this stage reads of params.yaml."""
+
+    target: str
+    training: Training
+    augment: Augment
+    ensemble: Ensemble
+    seed: int
 
 
-def main(method: str) -> None:
-    one_of("stages.ensemble", method, ("bagging", "boosting"))
-    target, training, augment, recipe, seed = load_model.read(
-        "target", "training", "augment", "ensemble", "seed"
+def main(method: Literal["bagging", "boosting"]) -> None:
+    """Write models/ensemble/<method> and the curves of its members, one after the other."""
+    parameters = read_parameters(Parameters, paths.PARAMETERS)
+    use_deterministic_algorithms()
+    device = pick_device(parameters.training.device)
+    parent = load_model(paths.REGULARIZED)
+    target = parameters.target
+    task = read_task(paths.processed(target), paths.split(target), device, parent.encoding)
+    plan = Plan(
+        recipe=parameters.ensemble,
+        training=parameters.training,
+        augment=parameters.augment,
+        seed=parameters.seed,
+        purpose=f"ensemble-{method}",
+        checkpoints=paths.CHECKPOINTS,
     )
-    device = pick_device(training.device)
-    start = load_model(REGULARIZED)
-    task = read_task(
-        Path("data/processed") / target, Path(f"data/splits/{target}.csv"), device, start.encoding
-    )
-    plan = Plan(recipe, training, augment, seed, f"ensemble-{method}")
     scores = []
-    with log_curves(Path("metrics/curves") / plan.stage) as log:
+    with log_curves(paths.CURVES / plan.stage) as log:
 
         def fit(k: int, weights: Tensor) -> nn.Module:
-            (member,) = load_model(REGULARIZED, device).networks
-            scores.append(
-                train_network(
-                    member, task, replace(plan, purpose=f"{plan.stage}/{k}"), log, weights
-                )
-            )
+            (member,) = load_model(paths.REGULARIZED, device).networks
+            mine = replace(plan, purpose=f"{plan.stage}/{k}")
+            scores.append(train_network(member, task, mine, log, weights))
             return member
 
         if method == "bagging":
-            members, shares = ensemble.bag(fit, task, recipe.members, seed)
+            members, shares = bag(fit, task, parameters.ensemble.members, parameters.seed)
         else:
-            members, shares = ensemble.boost(fit, task, recipe.members, training.class_weights)
-    card = {"parent": parent_reference(REGULARIZED), "shares": shares, "scores": scores}
-    save_trained(
-        Path("models/ensemble") / method, members, start.card["architecture"], task, plan, **card
-    )
+            balance = parameters.training.class_weights
+            members, shares = boost(fit, task, parameters.ensemble.members, balance)
+    card = {"parent": parent_reference(paths.REGULARIZED), "shares": shares, "scores": scores}
+    architecture = parent.card["architecture"]
+    save_trained(paths.ENSEMBLE[method], members, architecture, task, plan, card)
 
 
 if __name__ == "__main__":

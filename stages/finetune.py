@@ -1,52 +1,90 @@
-"""Graft the pretrained network onto the target: L_target(θ) + λ·R(θ − θ_pretrained); or start from scratch."""
+"""Fine-tune on the target with a pull towards the source, or train there from scratch.
 
-from pathlib import Path
+The transfer minimises L_target(θ) + λ·R(θ − θ_pretrained).
+"""
 
-from graft.config import load_model
-from graft.console import one_of, run, say
-from graft.data.task import read_task
-from graft.networks.saved import load_model, pick_device
+from typing import Literal
+
+import torch
+from pydantic import Field
+
+from graft.common.parameters import Section, Weight, read_parameters
+from graft.console import run, say
+from graft.data.task import Task, read_task
+from graft.networks.device import pick_device, use_deterministic_algorithms
+from graft.networks.saved import load_model
+from graft.networks.settings import Network
 from graft.training.fitting import log_curves, parent_reference, save_trained
 from graft.training.loop import Plan
-from graft.transfer.start import (
-    architecture,
-    carried,
-    fit_start,
-    network,
-    pull,
-    start_from_scratch,
-    start_from_source,
-)
-
-PRETRAINED = Path("models/pretrained")
+from graft.training.settings import Augment, Training
+from graft.transfer.settings import Finetune
+from graft.transfer.start import Start, fit_start, start_from_scratch, start_from_source
+from stages import paths
 
 
-def main(init: str) -> None:
-    one_of("stages.finetune", init, ("transfer", "scratch"))
-    target, training, augment, recipe, seed = load_model.read(
-        "target", "training", "augment", "finetune", "seed"
+class Parameters(Section):
+    """What both ways to start read of params.yaml."""
+
+    target: str
+    training: Training
+    augment: Augment
+    finetune: Finetune
+    seed: int
+
+
+class Transfer(Parameters):
+    """The transfer also reads λ."""
+
+    lambda_: Weight = Field(alias="lambda")
+
+
+class Scratch(Parameters):
+    """Training from scratch also reads the network."""
+
+    network: Network
+
+
+def main(init: Literal["transfer", "scratch"]) -> None:
+    """Write models/finetuned/<init> and the curves of the training."""
+    model = {"transfer": Transfer, "scratch": Scratch}[init]
+    parameters = read_parameters(model, paths.PARAMETERS)
+    use_deterministic_algorithms()
+    device = pick_device(parameters.training.device)
+    target = parameters.target
+    task = read_task(paths.processed(target), paths.split(target), device)
+    start, card = begin(parameters, task, device)
+    plan = Plan(
+        recipe=parameters.finetune,
+        training=parameters.training,
+        augment=parameters.augment,
+        seed=parameters.seed,
+        purpose=f"finetune-{init}",
+        checkpoints=paths.CHECKPOINTS,
+        pull=start.pull,
     )
-    device = pick_device(training.device)
-    task = read_task(Path("data/processed") / target, Path(f"data/splits/{target}.csv"), device)
-    if init == "transfer":
-        start = start_from_source(
-            load_model(PRETRAINED), task, recipe, load_model.read("lambda"), seed, device
-        )
-        say(f"finetune-transfer: from {PRETRAINED}: {start.carried}")
-        card = {
-            "parent": parent_reference(PRETRAINED),
-            "lambda": pull.weight,
-            "carried": vars(carried),
-        }
-    else:
-        start = start_from_scratch(load_model.read("network"), task, seed, device)
-        card = {"parent": None}
-    plan = Plan(recipe, training, augment, seed, f"finetune-{init}", pull)
-    with log_curves(Path("metrics/curves") / plan.stage) as log:
+    with log_curves(paths.CURVES / plan.stage) as log:
         best = fit_start(start, task, plan, log)
-    save_trained(
-        Path("models/finetuned") / init, [network], architecture, task, plan, **card, scores=best
+    card["scores"] = best
+    save_trained(paths.FINETUNED[init], [start.network], start.architecture, task, plan, card)
+
+
+def begin(parameters: Parameters, task: Task, device: torch.device) -> tuple[Start, dict]:
+    """The network to train, and what its card says about where it comes from."""
+    if isinstance(parameters, Scratch):
+        start = start_from_scratch(parameters.network, task, parameters.seed, device)
+        return start, {"parent": None}
+    assert isinstance(parameters, Transfer)
+    source = load_model(paths.PRETRAINED)
+    start = start_from_source(
+        source, task, parameters.finetune, parameters.lambda_, parameters.seed, device
     )
+    say(f"finetune-transfer: from {paths.PRETRAINED}: {start.carried}")
+    card = {
+        "parent": parent_reference(paths.PRETRAINED),
+        "lambda": parameters.lambda_,
+        "carried": vars(start.carried),
+    }
+    return start, card
 
 
 if __name__ == "__main__":

@@ -1,28 +1,38 @@
-"""Write the synthetic cohort of one organ: `python -m stages.phantom lung`."""
+"""Write the synthetic cohort of one organ."""
 
 import os
 import time
-from pathlib import Path
+from typing import Literal
 
-from graft.config import load
-from graft.console import one_of, run, say
-from graft.phantom.cohort import SCANNERS, size_auroc, write_cohort
+from pydantic import Field
+
+from graft.common.parameters import Section, read_parameters
+from graft.console import run, say
+from graft.phantom.cohort import size_auroc, write_cohort
+from graft.phantom.settings import SyntheticCohort
+from stages import paths
 
 
-def main(organ: str) -> None:
-    """Write `data/phantom/<organ>`, and say how many lesions there are and how well size alone tells them apart."""
-    one_of("stages.phantom", organ, SCANNERS)
-    seed, patients = load.read("seed", f"phantom.{organ}.patients")
+class Parameters(Section):
+    """What this stage reads of params.yaml."""
+
+    cohort: SyntheticCohort = Field(alias="phantom.${key}")
+    seed: int
+
+
+def main(organ: Literal["lung", "liver", "liver_mr"]) -> None:
+    """Write data/phantom/<organ>, and print how well size alone separates its classes."""
+    parameters = read_parameters(Parameters, paths.PARAMETERS, organ)
+    patients = parameters.cohort.patients
     began = time.perf_counter()
     manifest = write_cohort(
-        Path("data/phantom") / organ, organ, patients, seed, workers=os.cpu_count() or 1
+        paths.PHANTOM / organ, organ, patients, parameters.seed, workers=os.cpu_count() or 1
     )
-    say(
-        f"{organ}: {patients} synthetic patients, {len(manifest)} lesions, {time.perf_counter() - began:.0f} s"
-    )
+    seconds = time.perf_counter() - began
+    say(f"{organ}: {patients} synthetic patients, {len(manifest)} lesions, {seconds:.0f} s")
     for (site, label), lesions in manifest.groupby(["site", "label"]):
         say(f"  {site} {label}: {len(lesions)} lesions of {lesions.patient.nunique()} patients")
-    say(f"  size alone scores AUROC {size_auroc(manifest):.3f}")
+    say(f"  size alone has AUROC {size_auroc(manifest):.3f}")
 
 
 if __name__ == "__main__":

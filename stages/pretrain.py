@@ -1,42 +1,74 @@
-"""Learn the source domain from scratch; or take weights that were learnt elsewhere."""
+"""Train on the source domain, or take weights that were trained elsewhere."""
 
-from pathlib import Path
-
+from graft.common.parameters import Section, read_parameters
 from graft.common.seeds import derive
-from graft.config import load
 from graft.console import run
 from graft.data.domain import Domain
 from graft.data.task import read_task
 from graft.networks.build import architecture_for
-from graft.networks.saved import pick_device
+from graft.networks.device import pick_device, use_deterministic_algorithms
+from graft.networks.settings import Network
 from graft.training.fitting import log_curves, save_trained, write_empty_curves
 from graft.training.loop import Plan
+from graft.training.settings import Augment, Training
 from graft.transfer.adopt import save_adopted
-from graft.transfer.start import architecture, fit_start, network, start_from_scratch
+from graft.transfer.settings import Pretrain
+from graft.transfer.start import fit_start, start_from_scratch
 from graft.transfer.weights import find_weights
+from stages import paths
 
-PRETRAINED, CURVES = Path("models/pretrained"), Path("metrics/curves/pretrain")
+CURVES = paths.CURVES / "pretrain"
+
+
+class Parameters(Section):
+    """What this stage reads of params.yaml."""
+
+    source: str
+    network: Network
+    training: Training
+    augment: Augment
+    pretrain: Pretrain
+    seed: int
 
 
 def main() -> None:
-    source, network, training, augment, recipe, seed = load.read(
-        "source", "network", "training", "augment", "pretrain", "seed"
+    """Write models/pretrained and the curves of the training."""
+    parameters = read_parameters(Parameters, paths.PARAMETERS)
+    if parameters.pretrain.source == parameters.source:
+        train(parameters)
+    else:
+        adopt(parameters)
+
+
+def train(parameters: Parameters) -> None:
+    """Train a network from scratch on the source domain."""
+    use_deterministic_algorithms()
+    device = pick_device(parameters.training.device)
+    source = parameters.source
+    task = read_task(paths.processed(source), paths.split(source), device)
+    start = start_from_scratch(parameters.network, task, parameters.seed, device)
+    plan = Plan(
+        recipe=parameters.pretrain,
+        training=parameters.training,
+        augment=parameters.augment,
+        seed=parameters.seed,
+        purpose="pretrain",
+        checkpoints=paths.CHECKPOINTS,
     )
-    processed = Path("data/processed") / source
-    if recipe.source != source:
-        domain = Domain.read(processed)
-        architecture = architecture_for(network, domain)
-        weights = find_weights(recipe.source, network.name)
-        save_adopted(PRETRAINED, weights, architecture, domain, derive(seed, "network"))
-        write_empty_curves(CURVES)
-        return
-    device = pick_device(training.device)
-    task = read_task(processed, Path(f"data/splits/{source}.csv"), device)
-    start = start_from_scratch(network, task, seed, device)
-    plan = Plan(recipe, training, augment, seed, "pretrain")
     with log_curves(CURVES) as log:
         best = fit_start(start, task, plan, log)
-    save_trained(PRETRAINED, [network], architecture, task, plan, parent=None, scores=best)
+    card = {"parent": None, "scores": best}
+    save_trained(paths.PRETRAINED, [start.network], start.architecture, task, plan, card)
+
+
+def adopt(parameters: Parameters) -> None:
+    """Take published weights, or those of a file, with a new head."""
+    domain = Domain.read(paths.processed(parameters.source))
+    architecture = architecture_for(parameters.network, domain)
+    weights = find_weights(parameters.pretrain.source, parameters.network.name)
+    seed = derive(parameters.seed, "network")
+    save_adopted(paths.PRETRAINED, weights, architecture, domain, seed)
+    write_empty_curves(CURVES)
 
 
 if __name__ == "__main__":

@@ -1,32 +1,50 @@
-"""Generalise the grafted network: the augmented loss, L1 and L2."""
+"""Generalise the fine-tuned network with the augmented loss, L1 and L2."""
 
-from pathlib import Path
-
-from graft.config import load_model
+from graft.common.parameters import Section, read_parameters
 from graft.console import run
 from graft.data.task import read_task
-from graft.networks.saved import load_model, pick_device
+from graft.networks.device import pick_device, use_deterministic_algorithms
+from graft.networks.saved import load_model
 from graft.training.fitting import log_curves, parent_reference, save_trained, train_network
 from graft.training.loop import Plan
+from graft.training.settings import Augment, Recipe, Training
+from stages import paths
 
-GRAFTED = Path("models/finetuned/transfer")
+PARENT = paths.FINETUNED["transfer"]
+
+
+class Parameters(Section):
+    """What this stage reads of params.yaml."""
+
+    target: str
+    training: Training
+    augment: Augment
+    regularize: Recipe
+    seed: int
 
 
 def main() -> None:
-    target, training, augment, recipe, seed = load_model.read(
-        "target", "training", "augment", "regularize", "seed"
+    """Write models/regularized and the curves of the training."""
+    parameters = read_parameters(Parameters, paths.PARAMETERS)
+    use_deterministic_algorithms()
+    device = pick_device(parameters.training.device)
+    parent = load_model(PARENT, device)
+    target = parameters.target
+    task = read_task(paths.processed(target), paths.split(target), device, parent.encoding)
+    plan = Plan(
+        recipe=parameters.regularize,
+        training=parameters.training,
+        augment=parameters.augment,
+        seed=parameters.seed,
+        purpose="regularize",
+        checkpoints=paths.CHECKPOINTS,
+        keep_start=True,
     )
-    device = pick_device(training.device)
-    grafted = load_model(GRAFTED, device)
-    task = read_task(
-        Path("data/processed") / target, Path(f"data/splits/{target}.csv"), device, grafted.encoding
-    )
-    plan = Plan(recipe, training, augment, seed, "regularize", keep_start=True)
-    with log_curves(Path("metrics/curves/regularize")) as log:
-        best = train_network(grafted.networks[0], task, plan, log)
-    architecture = grafted.card["architecture"]
-    card = {"parent": parent_reference(GRAFTED), "scores": best}
-    save_trained(Path("models/regularized"), grafted.networks, architecture, task, plan, **card)
+    with log_curves(paths.CURVES / "regularize") as log:
+        best = train_network(parent.networks[0], task, plan, log)
+    card = {"parent": parent_reference(PARENT), "scores": best}
+    architecture = parent.card["architecture"]
+    save_trained(paths.REGULARIZED, parent.networks, architecture, task, plan, card)
 
 
 if __name__ == "__main__":

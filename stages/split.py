@@ -1,42 +1,63 @@
-"""Divide one domain's patients into parts: `python -m stages.split lung`."""
-
-from pathlib import Path
+"""Divide the patients of one domain into train, validation, test and external."""
 
 import pandas as pd
+from pydantic import Field
 
-from graft.config import load
+from graft.common.parameters import Section, read_parameters
 from graft.console import run, say
 from graft.data.domain import PARTS, Domain
+from graft.data.settings import SplitRules
 from graft.data.split import assign_parts, write_split
 from graft.duplicates.pairs import Pair, check_duplicates
+from stages import paths
+
+
+class Parameters(Section):
+    """What this stage reads of params.yaml."""
+
+    rules: SplitRules = Field(alias="domains.${key}.split")
+    seed: int
 
 
 def main(name: str) -> None:
-    """Write `data/splits/<name>.csv`, and say how many patients and lesions of each class each part has."""
-    rules, seed = load.read(f"domains.{name}.split", "seed")
-    domain = Domain.read(Path("data/processed") / name)
-    parts = assign_parts(name, domain.index, domain.classes, rules, seed)
-    pairs = check_duplicates(domain, parts)  # early: nothing shall learn from a domain that leaks
-    write_split(Path(f"data/splits/{name}.csv"), parts)
-    report(domain, parts, pairs)
+    """Write data/splits/<name>.csv, and print the patients and lesions of each part."""
+    parameters = read_parameters(Parameters, paths.PARAMETERS, name)
+    domain = Domain.read(paths.processed(name))
+    parts = assign_parts(name, domain.index, domain.classes, parameters.rules, parameters.seed)
+    pairs = check_duplicates(domain, parts)  # here, so that nothing trains on a domain that leaks
+    write_split(paths.split(name), parts)
+    report_parts(domain, parts)
+    report_duplicates(domain, pairs)
 
 
-def report(domain: Domain, parts: pd.Series, pairs: list[Pair]) -> None:
-    """Say the patients and lesions by part and class, how many were left out, and which images are there twice."""
-    say(f"{domain.name:12}" + "".join(f"{label:>28}" for label in (*domain.classes, "all")))
+def report_parts(domain: Domain, parts: pd.Series) -> None:
+    """Print the patients and lesions by part and class, and those whose labels are not used."""
+    heading = "".join(f"{label:>28}" for label in (*domain.classes, "all"))
+    say(f"{domain.name:12}{heading}")
     for part in (*PARTS, ""):
         rows = domain.index[parts == part]
-        if len(rows):
-            cells = (*(rows[rows["label"] == label] for label in domain.classes), rows)
-            counts = (
-                f"{cell['patient'].nunique()} patients, {len(cell)} lesions" for cell in cells
-            )
-            say(f"{part or 'label unused':12}" + "".join(f"{count:>28}" for count in counts))
-    if pairs:
-        patient = domain.index["patient"]
-        others = sum(patient[pair.one] != patient[pair.other] for pair in pairs)
-        count = f"{len(pairs)} pairs of images are the same picture within a part"
-        say(f"{domain.name}: {count}, {others} of them of two patients")
+        if rows.empty:
+            continue
+        line = f"{part or 'label unused':12}"
+        for label in domain.classes:
+            line += f"{_count(rows[rows['label'] == label]):>28}"
+        say(f"{line}{_count(rows):>28}")
+
+
+def report_duplicates(domain: Domain, pairs: list[Pair]) -> None:
+    """Print how many pairs of images within a part show the same picture."""
+    if not pairs:
+        return
+    patient = domain.index["patient"]
+    of_two = sum(patient[pair.one] != patient[pair.other] for pair in pairs)
+    say(
+        f"{domain.name}: {len(pairs)} pairs of images are the same picture within a part, "
+        f"{of_two} of them of two patients"
+    )
+
+
+def _count(rows: pd.DataFrame) -> str:
+    return f"{rows['patient'].nunique()} patients, {len(rows)} lesions"
 
 
 if __name__ == "__main__":

@@ -7,10 +7,9 @@ one class of sections, so that it neither sees nor depends on any other key of t
 import difflib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML, YAMLError
 
@@ -45,7 +44,7 @@ def read_parameters(model: type[AnySection], path: Path, key: str = "") -> AnySe
     for name, field in model.model_fields.items():
         place = field.alias or name
         value = _value_at(content, place.replace("${key}", key), path)
-        found[place] = _declared(value, field)
+        found[place] = _declared(value, field.annotation)
     return check_parameters(model, found, path, key)
 
 
@@ -89,15 +88,21 @@ def _value_at(content: Mapping[str, Any], place: str, path: Path) -> Any:
     return value
 
 
-def _declared(value: Any, field: FieldInfo) -> Any:
-    """A value without the keys that the section of a field does not declare."""
-    kind = field.annotation
-    if isinstance(kind, type) and issubclass(kind, Section) and isinstance(value, Mapping):
-        places = {inner.alias or name: inner for name, inner in kind.model_fields.items()}
-        return {
-            name: _declared(value[name], inner) for name, inner in places.items() if name in value
-        }
-    return value
+def _declared(value: Any, kind: Any) -> Any:
+    """A value without the keys that the section which describes it does not declare."""
+    if not isinstance(value, Mapping):
+        return value
+    if get_origin(kind) is dict:
+        _, inner = get_args(kind)
+        return {name: _declared(item, inner) for name, item in value.items()}
+    if not (isinstance(kind, type) and issubclass(kind, Section)):
+        return value
+    declared = {}
+    for name, field in kind.model_fields.items():
+        key = field.alias or name
+        if key in value:
+            declared[key] = _declared(value[key], field.annotation)
+    return declared
 
 
 def _explain(detail: ErrorDetails, model: type[BaseModel]) -> str:

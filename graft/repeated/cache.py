@@ -1,8 +1,7 @@
-"""Many trainings of one stage, each kept when it is done: a killed run goes on with those that are left.
+"""A cache of finished trainings, so that a killed run resumes with those that are left.
 
-Like a checkpoint, a unit is kept outside the outs, under a name made from all that decides it, the code that trains
-included and the code that judges not. Units outlive their stage: with one repeat more, those of the others are not
-trained again.
+A cached result is keyed by all that decides it, the code that trains included. The cache outlives
+its stage: with one more repeat, the trainings of the other repeats do not run again.
 """
 
 import zipfile
@@ -14,41 +13,47 @@ import numpy as np
 
 from graft.common.files import whole_file
 from graft.console import counting
-from graft.training.checkpoint import clear_checkpoints, digest
+from graft.training.checkpoint import CODE as TRAINING_CODE
+from graft.training.checkpoint import key_digest
 
-FOLDER = Path(".graft/units")
+CODE = (*TRAINING_CODE, "repeated", "transfer")  # the packages that decide a cached result
+
 Arrays = Mapping[str, np.ndarray]
 
 
 @dataclass(frozen=True)
-class Unit:
-    """One training: what to call it, all that decides its result, and how to come by that."""
+class CachedTraining:
+    """One training: what a person calls it, all that decides its result, and how to run it."""
 
     name: str
     key: object  # of plain values
-    modules: Sequence[Path]  # whose code decides it too
-    work: Callable[[], Arrays]
+    run: Callable[[], Arrays]
 
 
-def collect_units(stage: str, units: Sequence[Unit]) -> list[Arrays]:
-    """What each unit gives, from where it is kept or by its work."""
-    found = []
-    with counting(stage, len(units), "training") as show:
-        for unit in units:
-            path = FOLDER / stage / f"{digest(unit.key, unit.modules)}.npz"
-            kept = _read(path)
-            if kept is None:
-                kept = unit.work()
+def collect_results(name: str, trainings: Sequence[CachedTraining], folder: Path) -> list[Arrays]:
+    """The result of each training, from the cache or by running it.
+
+    Args:
+        name: what a person sees beside the progress.
+        trainings: in any order.
+        folder: where the results are cached.
+    """
+    results = []
+    with counting(name, len(trainings), "training") as show:
+        for training in trainings:
+            path = folder / f"{key_digest(training.key, CODE)}.npz"
+            arrays = _read_arrays(path)
+            if arrays is None:
+                arrays = training.run()
                 with whole_file(path) as partial, partial.open("wb") as file:
-                    np.savez(file, **kept)
-                clear_checkpoints(stage)
-            found.append(kept)
-            show(unit.name)
-    return found
+                    np.savez(file, **arrays)
+            results.append(arrays)
+            show(training.name)
+    return results
 
 
-def _read(path: Path) -> Arrays | None:
-    """The arrays of a unit, or None where there is nothing that can be read."""
+def _read_arrays(path: Path) -> Arrays | None:
+    """The arrays of a cached result, or None if they cannot be read."""
     try:
         with np.load(path, allow_pickle=False) as arrays:
             return dict(arrays)

@@ -1,4 +1,4 @@
-"""Which patients of the target a repeated training learns from: nested shares of the labelled ones, and folds."""
+"""How patients are divided for repeated trainings: nested shares of the labelled ones, and folds."""
 
 from collections.abc import Iterator, Sequence
 
@@ -8,30 +8,32 @@ import pandas as pd
 from graft.common.files import InputError
 from graft.common.seeds import generator
 
+FEWEST = 4  # patients of a class with 2 folds: 2 are left, one to train and one to validate on
+
 
 def nested_shares(
     part: pd.DataFrame, classes: Sequence[str], shares: Sequence[float], random: np.random.Generator
 ) -> list[np.ndarray]:
-    """Positions in `part` of the lesions of each share of its patients; a smaller share is part of a larger one.
+    """Positions in `part` of the lesions of each share of its patients, smaller within larger ones.
 
-    The patients of each class stand in one random order, and a share takes the first of them: round(share · n), at
-    least one. A patient's class is the last, in order, of their lesions; where a class has lesions in patients of a
-    later one alone, the first of these is always taken.
+    The patients of each class are in one random order, and a share takes the first round(share·n)
+    of them, at least one. A patient's class is the last, in order, of their lesions. If all
+    patients with lesions of a class belong to a later one, the first of them is always taken.
 
     Args:
         part: rows of index.csv.
-        random: of one draw; its state decides the order.
+        classes: in order.
+        shares: in (0, 1].
+        random: of one draw. Its state decides the order.
     """
-    orders = _orders(part, classes, random)
-    everyone = [patient for order in orders for patient in order]
-    always = set()
-    for order, label in zip(orders, classes, strict=True):
-        holders = set(part["patient"][part["label"] == label])
-        always |= set(order[:1] or [patient for patient in everyone if patient in holders][:1])
+    orders = _random_orders(part, classes, random)
+    always = _one_of_each_class(part, classes, orders)
     drawn = []
     for share in shares:
-        kept = {patient for order in orders for patient in order[: round(share * len(order))]}
-        drawn.append(np.flatnonzero(part["patient"].isin(kept | always)))
+        kept = set(always)
+        for order in orders:
+            kept |= set(order[: round(share * len(order))])
+        drawn.append(np.flatnonzero(part["patient"].isin(kept)))
     return drawn
 
 
@@ -43,46 +45,71 @@ def divide_into_folds(
     seed: int,
     repeat: int,
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Train, validation and test positions in `index`, fold by fold; each patient is tested in one fold of a repeat.
+    """Train, validation and test positions in `index`, fold by fold.
 
-    The patients of each class, in a random order, are dealt to the folds in turn. Of those outside a fold the share
-    `validation` of each class validates, at least one and not all.
+    Each patient is tested in one fold of a repeat. The patients of each class, in a random order,
+    are assigned to the folds in turn. Of those outside a fold, the share `validation` of each
+    class validates, at least one and not all.
 
-    Raises InputError where a class has too few patients for each fold to test, validate and train on one.
+    scikit-learn's StratifiedGroupKFold is not used, because it does not keep the number of
+    patients per class in each fold, but the number of lesions.
+
+    Raises InputError if a class has too few patients to test, validate and train in each fold.
     """
-    least = max(count, 4)  # 2 folds leave 2 of 4: one to train on, one to validate on
-    orders = _orders(index, classes, generator(seed, "folds", count, repeat))
-    for label, order in zip(classes, orders, strict=True):
-        if len(order) < least:
-            raise InputError(
-                f"evaluate.folds: got {count}, but {len(order)} of the target's patients outside the official and the "
-                f"external test have the class {label!r} (and no later one), expected at least {least}, or fewer folds"
-            )
-    dealt = {
-        patient: turn % count
-        for turn, patient in enumerate(patient for order in orders for patient in order)
-    }
-    fold = index["patient"].map(dealt).to_numpy()
+    orders = _random_orders(index, classes, generator(seed, "folds", count, repeat))
+    _check_enough_patients(orders, classes, count)
+    fold_of = {}
+    for order in orders:
+        for patient in order:
+            fold_of[patient] = len(fold_of) % count
+    fold = index["patient"].map(fold_of).to_numpy()
     for number in range(count):
-        held = set()
         random = generator(seed, "inner validation", count, repeat, number)
+        validating: set[str] = set()
         for order in orders:
-            others = random.permutation([patient for patient in order if dealt[patient] != number])
-            held |= set(others[: min(max(1, round(validation * len(others))), len(others) - 1)])
-        inner = index["patient"].isin(held).to_numpy()
-        yield tuple(
-            np.flatnonzero(rows) for rows in ((fold != number) & ~inner, inner, fold == number)
+            others = random.permutation([name for name in order if fold_of[name] != number])
+            enough = min(max(1, round(validation * len(others))), len(others) - 1)
+            validating |= set(others[:enough])
+        inner = index["patient"].isin(validating).to_numpy()
+        yield (
+            np.flatnonzero((fold != number) & ~inner),
+            np.flatnonzero(inner),
+            np.flatnonzero(fold == number),
         )
 
 
-def _orders(
+def _check_enough_patients(orders: Sequence[list[str]], classes: Sequence[str], count: int) -> None:
+    fewest = max(count, FEWEST)
+    for label, order in zip(classes, orders, strict=True):
+        if len(order) < fewest:
+            raise InputError(
+                f"cross_validation.folds: got {count}, but {len(order)} of the target's patients "
+                f"outside the official and the external test have the class {label!r} (and no "
+                f"later one), expected at least {fewest}, or fewer folds"
+            )
+
+
+def _one_of_each_class(
+    part: pd.DataFrame, classes: Sequence[str], orders: Sequence[list[str]]
+) -> set[str]:
+    """One patient with a lesion of each class, the first in the random order."""
+    everyone = [patient for order in orders for patient in order]
+    found = set()
+    for order, label in zip(orders, classes, strict=True):
+        having = set(part["patient"][part["label"] == label])
+        candidates = order or [patient for patient in everyone if patient in having]
+        found |= set(candidates[:1])
+    return found
+
+
+def _random_orders(
     part: pd.DataFrame, classes: Sequence[str], random: np.random.Generator
 ) -> list[list[str]]:
-    """The patients of each class in a random order, in which the order of their rows has no part."""
-    worst = (
-        part["label"].map(list(classes).index).groupby(part["patient"]).max()
-    )  # sorted by patient
-    return [
-        random.permutation(list(worst.index[worst == code])).tolist()
-        for code in range(len(classes))
-    ]
+    """The patients of each class in a random order, which the order of the rows does not affect."""
+    codes = part["label"].map(list(classes).index)
+    worst = codes.groupby(part["patient"]).max()  # sorted by patient
+    orders = []
+    for code in range(len(classes)):
+        patients = list(worst.index[worst == code])
+        orders.append(random.permutation(patients).tolist())
+    return orders

@@ -1,85 +1,97 @@
-"""Training at each share of the labels, with several draws of the patients who have one."""
+"""The trainings of a learning curve: each arm with some shares of the labels, several times."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from graft.common.seeds import derive, generator
-from graft.repeated.cache import collect_units
+from graft.data.predictions import probability_columns, probability_table
+from graft.repeated.cache import collect_results
 from graft.repeated.divide import nested_shares
-from graft.repeated.trainings import Rows, Source, Trials
+from graft.repeated.trainings import PulledSource, RepeatedTrainings, Rows
 
 ARMS = ("scratch", "transfer", "frozen")
-
-
-@dataclass(frozen=True)
-class Point:
-    """What one share of the labels came to: patients and lesions drawn, and each arm's predictions."""
-
-    share: float
-    patients: Sequence[int]  # of each of D draws
-    lesions: Sequence[int]
-    probabilities: Mapping[str, Sequence[np.ndarray]]  # arm -> D times (N, C), of the test part
+COLUMNS = ("share", "draw", "patients", "lesions", "arm", "sample")
 
 
 def train_learning_curve(
-    trials: Trials,
+    trainings: RepeatedTrainings,
     parts: Mapping[str, np.ndarray],
     shares: Sequence[float],
     draws: int,
-    source: Source,
+    source: PulledSource,
     seed: int,
-) -> list[Point]:
-    """A point for each of `shares`, smallest first.
+    cache: Path,
+) -> pd.DataFrame:
+    """Train every arm at every share and draw, and predict the test part.
 
-    Within a draw a smaller share is part of a larger one, and all trainings of a draw have the same seed.
+    Within a draw, a smaller share is part of a larger one, and all trainings have the same seed.
 
     Args:
-        parts: of the target, as `graft.data.split.read` gives them; the patients of train and validation are drawn from.
+        trainings: what all of them have in common.
+        parts: rows of the target by part. Patients of train and validation are drawn from.
+        shares: of the labelled patients, in (0, 1].
+        draws: how often patients are drawn.
+        source: what transfer and frozen features start from.
+        seed: of all random draws.
+        cache: the folder of finished trainings.
+
+    Returns:
+        A row per share, draw, arm and test case: COLUMNS and the probabilities. `patients` and
+        `lesions` count those with labels.
     """
     shares = sorted(set(shares))
-    drawn = [_draw(trials, parts, shares, seed, draw) for draw in range(draws)]
-    found = iter(
-        collect_units(
-            trials.stage,
-            [
-                trials.unit(
-                    f"{arm}, {share:.0%} of the labels, draw {draw + 1}",
-                    arm,
-                    drawn[draw][at],
-                    derive(seed, trials.stage, draw),
-                    None if arm == "scratch" else source,
-                )
-                for at, share in enumerate(shares)
-                for arm in ARMS
-                for draw in range(draws)
-            ],
-        )
-    )
-    points = []
+    drawn = [_draw_rows(trainings, parts, shares, seed, draw) for draw in range(draws)]
+    places, planned = [], []
     for at, share in enumerate(shares):
-        labelled = [np.concatenate([rows[at].train, rows[at].validation]) for rows in drawn]
-        points.append(
-            Point(
-                share,
-                [trials.domain.index["patient"].iloc[rows].nunique() for rows in labelled],
-                [len(rows) for rows in labelled],
-                {arm: [next(found)["asked"] for _ in range(draws)] for arm in ARMS},
-            )
-        )
-    return points
+        for arm in ARMS:
+            for draw in range(draws):
+                places.append((share, draw, arm, drawn[draw][at]))
+                planned.append(
+                    trainings.plan_one(
+                        f"{arm}, {share:.0%} of the labels, draw {draw + 1}",
+                        arm,
+                        drawn[draw][at],
+                        derive(seed, trainings.stage, draw),
+                        None if arm == "scratch" else source,
+                    )
+                )
+    results = collect_results(trainings.stage, planned, cache)
+    tables = []
+    for (share, draw, arm, rows), result in zip(places, results, strict=True):
+        table = probability_table(result["predicted"], trainings.domain.classes)
+        labelled = np.concatenate([rows.train, rows.validation])
+        patients = trainings.domain.index["patient"].iloc[labelled].nunique()
+        values = (share, draw + 1, patients, len(labelled), arm, rows.predicted)
+        for position, (column, value) in enumerate(zip(COLUMNS, values, strict=True)):
+            table.insert(position, column, value)
+        tables.append(table)
+    return pd.concat(tables, ignore_index=True)
 
 
-def _draw(
-    trials: Trials, parts: Mapping[str, np.ndarray], shares: Sequence[float], seed: int, draw: int
+def empty_table(classes: Sequence[str]) -> pd.DataFrame:
+    """The table of a learning curve without trainings."""
+    return pd.DataFrame(columns=[*COLUMNS, *probability_columns(classes)])
+
+
+def _draw_rows(
+    trainings: RepeatedTrainings,
+    parts: Mapping[str, np.ndarray],
+    shares: Sequence[float],
+    seed: int,
+    draw: int,
 ) -> list[Rows]:
     """The rows of each share in one draw."""
-    domain, nested = trials.domain, []
+    domain = trainings.domain
+    nested = {}
     for part in ("train", "validation"):
-        random = generator(seed, trials.stage, domain.name, part, draw)
-        positions = nested_shares(domain.index.iloc[parts[part]], domain.classes, shares, random)
-        nested.append([parts[part][kept] for kept in positions])
+        random = generator(seed, trainings.stage, domain.name, part, draw)
+        index = domain.index.iloc[parts[part]]
+        positions = nested_shares(index, domain.classes, shares, random)
+        nested[part] = [parts[part][kept] for kept in positions]
     return [
-        Rows(train, validation, parts["test"]) for train, validation in zip(*nested, strict=True)
+        Rows(train, validation, parts["test"])
+        for train, validation in zip(nested["train"], nested["validation"], strict=True)
     ]

@@ -1,7 +1,6 @@
-"""Trials: one arm, trained on some patients of the target and asked about others."""
+"""One arm, trained on some patients of the target, and its predictions of others."""
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -9,48 +8,49 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from graft import imports
 from graft.data.domain import Domain
+from graft.data.predictions import DECIMALS
 from graft.data.task import Task, make_task
 from graft.networks.saved import Model
 from graft.networks.settings import Network
-from graft.repeated.cache import Arrays, Unit
+from graft.repeated.cache import Arrays, CachedTraining
 from graft.repeated.linear_probe import predict_by_linear_probe
+from graft.training.checkpoint import clear_checkpoints
 from graft.training.loop import Plan
 from graft.training.settings import Augment, Training
 from graft.transfer.settings import Finetune
 from graft.transfer.start import Start, fit_start, start_from_scratch, start_from_source
 
-DECIMALS = 8  # of a probability, as evaluate has them
-
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows of a domain's index: to learn from, to validate on, and to predict, which decide nothing."""
+    """Rows of a domain's index: to train on, to validate on, and to predict only."""
 
     train: np.ndarray
     validation: np.ndarray
-    asked: np.ndarray
+    predicted: np.ndarray
 
     def key(self) -> list[list[int]]:
-        return [rows.tolist() for rows in (self.train, self.validation, self.asked)]
+        """The rows as plain values."""
+        return [self.train.tolist(), self.validation.tolist(), self.predicted.tolist()]
 
 
 @dataclass(frozen=True)
-class Source:
-    """A pretrained network by its name, and the pull λ towards it."""
+class PulledSource:
+    """A pretrained network by its name, and the weight λ of the pull towards it."""
 
     name: str
     model: Model
     weight: float
 
     def key(self) -> list:
+        """What decides a training that starts from here, as plain values."""
         return [self.model.card["weights_sha256"], self.weight]
 
 
 @dataclass(frozen=True)
-class Trials:
-    """What all trials of a stage share: the domain, and how finetune trains there."""
+class RepeatedTrainings:
+    """What all trainings of a stage have in common: the domain, and how fine-tuning trains."""
 
     stage: str
     domain: Domain
@@ -59,35 +59,36 @@ class Trials:
     training: Training
     augment: Augment
     device: torch.device
+    checkpoints: Path
 
-    def unit(
-        self, name: str, arm: str, rows: Rows, seed: int, source: Source | None = None
-    ) -> Unit:
-        """The unit of one trial; it gives probabilities (N, classes) of the rows `validation` and `asked`.
+    def plan_one(
+        self, name: str, arm: str, rows: Rows, seed: int, source: PulledSource | None = None
+    ) -> CachedTraining:
+        """One training, not yet run, whose result is probabilities of the rows to predict.
+
+        The arrays `validation` and `predicted` have the shape (N, classes).
 
         Args:
-            name: what people are shown.
-            arm: "scratch", or with a source "transfer" (finetune's recipe), or "frozen" (graft.repeated.linear_probe).
-            rows: no row in two of the three.
-            seed: of the new weights and of the order of the samples.
+            name: what a person sees.
+            arm: "scratch", or with a source "transfer" (as finetune does) or "frozen" (a linear
+                probe of the source's features).
+            rows: no row is in two of the three.
+            seed: of the fresh weights and of the order of the samples.
+            source: what the training starts from.
         """
+        sections = (self.network, self.recipe, self.training, self.augment)
         key = [
             arm,
             rows.key(),
             seed,
             source and source.key(),
-            self._data,
+            self._data_digest,
             str(self.device),
-            [
-                section.model_dump()
-                for section in (self.network, self.recipe, self.training, self.augment)
-            ],
+            [section.model_dump() for section in sections],
         ]
-        return Unit(
-            name, key, imports.reached(Path(__file__)), lambda: self._work(arm, rows, seed, source)
-        )
+        return CachedTraining(name, key, lambda: self._run(arm, rows, seed, source))
 
-    def _work(self, arm: str, rows: Rows, seed: int, source: Source | None) -> Arrays:
+    def _run(self, arm: str, rows: Rows, seed: int, source: PulledSource | None) -> Arrays:
         task = make_task(self.domain, rows.train, rows.validation, self.device)
         if source is None:
             start = start_from_scratch(self.network, task, seed, self.device)
@@ -95,34 +96,53 @@ class Trials:
             start = start_from_source(
                 source.model, task, self.recipe, source.weight, seed, self.device
             )
-        asked = {"validation": rows.validation, "asked": rows.asked}
+        wanted = {"validation": rows.validation, "predicted": rows.predicted}
         if arm == "frozen":
-            predicted = predict_by_linear_probe(
-                start, task, self.domain, asked.values(), self.training.class_weights
+            balance = self.training.class_weights
+            predictions = predict_by_linear_probe(
+                start, task, self.domain, list(wanted.values()), balance
             )
         else:
-            plan = Plan(
-                self.recipe, self.training, self.augment, seed, f"{self.stage}/{arm}", start.pull
-            )
-            fit_start(start, task, plan)
-            predicted = [_predict(start, task, self.domain, each) for each in asked.values()]
-        return {name: found.round(DECIMALS) for name, found in zip(asked, predicted, strict=True)}
+            self._train(start, task, arm, seed)
+            predictions = []
+            for each in wanted.values():
+                predictions.append(_predict(start, task, self.domain, each))
+        return {
+            name: probabilities.round(DECIMALS)
+            for name, probabilities in zip(wanted, predictions, strict=True)
+        }
+
+    def _train(self, start: Start, task: Task, arm: str, seed: int) -> None:
+        plan = Plan(
+            recipe=self.recipe,
+            training=self.training,
+            augment=self.augment,
+            seed=seed,
+            purpose=f"{self.stage}/{arm}",
+            checkpoints=self.checkpoints,
+            pull=start.pull,
+        )
+        fit_start(start, task, plan, show=False)
+        clear_checkpoints(self.checkpoints / plan.stage)
 
     @cached_property
-    def _data(self) -> str:
-        """A hash of all that the domain says: a network learns from some of it and is asked about some."""
+    def _data_digest(self) -> str:
+        """SHA-256 of the whole domain, because a network trains on some of it and predicts others."""
         digest = hashlib.sha256(np.ascontiguousarray(self.domain.images).tobytes())
-        for table in (self.domain.index, self.domain.clinical(np.arange(len(self.domain.index)))):
+        everyone = np.arange(len(self.domain.index))
+        for table in (self.domain.index, self.domain.clinical(everyone)):
             digest.update(table.to_csv().encode())
         return digest.hexdigest()
 
 
 def _predict(start: Start, task: Task, domain: Domain, rows: np.ndarray) -> np.ndarray:
+    """Probabilities (N, classes) of some rows of a domain."""
     card = {
         "architecture": start.architecture,
         "classes": domain.classes,
         "covariates": list(task.encoding.columns),
         "shares": [1.0],
     }
-    known: Sequence = [domain.clinical(rows)] if domain.kinds else []
-    return Model(card, [start.network.eval()]).predict(domain.images[rows], *known)
+    model = Model(card, [start.network.eval()])
+    covariates = domain.clinical(rows) if domain.kinds else None
+    return model.predict(domain.images[rows], covariates)

@@ -1,4 +1,4 @@
-"""Checkpoints of a training run: outside the outs, keyed by all that the run is made from."""
+"""Checkpoints of a training: outside the outputs, and keyed by all that decides the result."""
 
 import hashlib
 import json
@@ -11,51 +11,51 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as as_bytes
 from torch import Tensor
 
-from graft.common.files import sha256, whole_file
+from graft.common.code import code_digest
+from graft.common.files import whole_file
 
-PACKAGE = Path(__file__).parent
-FOLDER = Path(".graft/checkpoints")
+CODE = ("common", "data", "networks", "training")  # the packages that decide a training
 SAVE_EVERY_S = 10.0  # seconds of training that a kill may cost
 
 
 class Checkpoint:
-    """The newest state of one training run.
+    """The newest state of one training.
 
-    `key` is all that decides the run's result; the code of graft is added to it. Another key is another
-    file, so that a stale state is never resumed.
+    `key` is everything that decides the result of the training, as plain values. The code of CODE
+    is added to it. Another key is another file, so that a stale state is never resumed.
     """
 
-    def __init__(self, stage: str, key: object) -> None:
-        self.path = FOLDER / stage / f"{digest(key, PACKAGE.rglob('*.py'))}.safetensors"
+    def __init__(self, folder: Path, key: object) -> None:
+        self.path = folder / f"{key_digest(key, CODE)}.safetensors"
         self._saved = time.monotonic()
 
     def load(self) -> tuple[dict[str, Tensor], dict] | None:
-        """The tensors and the progress saved last, or None where there is nothing that can be read."""
+        """The tensors and the progress that were saved last, or None if they cannot be read."""
         try:
             with safe_open(self.path, "pt") as file:
                 progress = json.loads(file.metadata()["progress"])
-                return {name: file.get_tensor(name) for name in file.keys()}, progress  # noqa: SIM118
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         except (OSError, SafetensorError):
             return None
+        return tensors, progress
 
     def due(self) -> bool:
         """Whether the last save is long enough ago."""
         return time.monotonic() - self._saved >= SAVE_EVERY_S
 
     def save(self, tensors: dict[str, Tensor], progress: dict) -> None:
-        """Replace the state by a new one, whole or not at all."""
+        """Replace the state by a new one, completely or not at all."""
         with whole_file(self.path) as partial:
             partial.write_bytes(as_bytes(tensors, {"progress": json.dumps(progress)}))
         self._saved = time.monotonic()
 
 
-def clear_checkpoints(stage: str) -> None:
-    """Forget the checkpoints of a stage whose outs are in place."""
-    shutil.rmtree(FOLDER / stage, ignore_errors=True)
+def clear_checkpoints(folder: Path) -> None:
+    """Delete the checkpoints of a stage whose outputs are complete."""
+    shutil.rmtree(folder, ignore_errors=True)
 
 
-def digest(key: object, modules: Iterable[Path]) -> str:
-    """A name for what `key`, of plain values, and the text of these modules decide."""
-    code = {path.relative_to(PACKAGE).as_posix(): sha256(path) for path in sorted(modules)}
-    text = json.dumps([key, code], sort_keys=True, default=str)
+def key_digest(key: object, packages: Iterable[str]) -> str:
+    """A file name made from a key of plain values and from the code of some packages of graft."""
+    text = json.dumps([key, code_digest(packages)], sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:24]

@@ -1,7 +1,7 @@
-"""What the training stages share: fit a network on a task, and leave a model folder and its curves."""
+"""What the training stages share: fit a network on a task, and write its curves and its model."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import product
 from pathlib import Path
@@ -16,7 +16,7 @@ from graft.data.task import Task
 from graft.networks.build import JointHead
 from graft.networks.saved import save_model
 from graft.training.checkpoint import Checkpoint, clear_checkpoints
-from graft.training.loop import Plan, Row, fit_network
+from graft.training.loop import Log, Plan, Row, fit_network
 
 CURVES = ("train_loss", "penalty", "validation_loss", "validation_accuracy")
 
@@ -25,57 +25,66 @@ def train_network(
     network: nn.Module,
     task: Task,
     plan: Plan,
-    log: Callable[[Row], None] | None = None,
+    log: Log | None = None,
     weights: Tensor | None = None,
+    show: bool = True,
 ) -> Row:
-    """Fit `network` in place, resuming where a run with the same inputs was killed; returns its best epoch.
+    """Fit `network` in place, and resume if a training with the same inputs was killed.
 
-    `log` gets a row an epoch; without it the training is one of many, and shows none of its epochs.
-    `weights` (N,) weigh the training samples, on average by 1.
+    Args:
+        network: the network to train.
+        task: what it trains on and what it is validated on.
+        plan: how to train.
+        log: gets one row per epoch.
+        weights: (N,) of the training samples, on average 1.
+        show: whether a person sees the epochs. They do not if this training is one of many.
+
+    Returns:
+        The row of the best epoch.
     """
-    key = {
-        "data": task.sha256(),
-        "start": _digest(
-            tensor.cpu().numpy().tobytes() for tensor in network.state_dict().values()
-        ),
-        "weights": None if weights is None else weights.tolist(),
-        "device": str(next(network.parameters()).device),
-        "plan": [plan.recipe, plan.training, plan.augment, plan.seed, plan.purpose],
-        "pull": plan.pull and [plan.pull.weight, plan.pull.kind, sorted(plan.pull.reference)],
-    }
-    resumed = Checkpoint(plan.stage, key)
-    if log is None:
-        return fit_network(network, task, plan, resumed, lambda row: None, weights)
-    say(
-        f"{plan.purpose}: {len(task.train)} lesions of {task.domain.name} to learn from, "
-        f"{len(task.validation)} to validate on"
-    )
-    with progress(plan.purpose, plan.recipe.epochs) as show:
+    checkpoint = Checkpoint(plan.checkpoints / plan.stage, _key(network, task, plan, weights))
 
-        def each(row: Row) -> None:
-            show(row)
+    def log_epoch(row: Row) -> None:
+        if log is not None:
             log(row)
 
-        return fit_network(network, task, plan, resumed, each, weights)
+    if not show:
+        return fit_network(network, task, plan, checkpoint, log_epoch, weights)
+    say(
+        f"{plan.purpose}: trains on {len(task.train)} lesions of {task.domain.name}, "
+        f"validates on {len(task.validation)}"
+    )
+    with progress(plan.purpose, plan.recipe.epochs) as show_epoch:
+
+        def show_and_log(row: Row) -> None:
+            show_epoch(row)
+            log_epoch(row)
+
+        return fit_network(network, task, plan, checkpoint, show_and_log, weights)
 
 
 def start_head(network: nn.Module, task: Task, plan: Plan) -> None:
-    """Let a new head begin with what the covariates of the training part alone say, and learn on from there.
+    """Start a new head with the logistic regression of the covariates alone.
 
-    An image tells a few training lesions apart within some steps: from 0, nothing would be left for the covariates
-    to explain, and they would not be learnt. Without covariates the head stays as it is.
+    Images separate a few training lesions within some steps. A head that starts at 0 would then
+    have nothing left to explain by the covariates, and would ignore them. Without covariates the
+    head does not change.
     """
     heads = [module for module in network.modules() if isinstance(module, JointHead)]
-    labels, balanced = task.train.labels.cpu().numpy(), plan.training.class_weights == "balanced"
+    labels = task.train.labels.cpu().numpy()
+    balanced = plan.training.class_weights == "balanced"
     for head, known in product(heads, task.train.known(slice(None))):
-        told = regress(known.cpu().numpy(), labels, len(task.domain.classes), balanced)
-        head.start(*(torch.from_numpy(numbers).to(head.weight) for numbers in told))
+        numbers = known.cpu().numpy()
+        weights, bias = regress(numbers, labels, len(task.domain.classes), balanced)
+        head.start(
+            torch.from_numpy(weights).to(head.weight), torch.from_numpy(bias).to(head.weight)
+        )
 
 
 @contextmanager
-def log_curves(folder: Path) -> Iterator[Callable[[Row], None]]:
-    """Log rows as DVCLive curves in `folder`, shown by `dvc plots` and the DVC extension while training runs."""
-    from dvclive import Live  # late: it brings DVC along
+def log_curves(folder: Path) -> Iterator[Log]:
+    """Log rows as DVCLive curves in `folder`, which `dvc plots` shows while training runs."""
+    from dvclive import Live  # late: it imports DVC
 
     with Live(str(folder), save_dvc_exp=False, dvcyaml=None) as live:
 
@@ -89,7 +98,7 @@ def log_curves(folder: Path) -> Iterator[Callable[[Row], None]]:
 
 
 def write_empty_curves(folder: Path) -> None:
-    """Write the curves of a stage that learnt nothing: tables without a row, of which `dvc plots` draws nothing."""
+    """Write the curves of a stage that did not train: tables without rows, which plot nothing."""
     with whole_folder(folder) as partial:
         tables = partial / "plots/metrics"
         tables.mkdir(parents=True)
@@ -104,12 +113,21 @@ def save_trained(
     architecture: dict,
     task: Task,
     plan: Plan,
-    **card: object,
+    card: dict,
 ) -> None:
-    """Write the model folder whole, then forget the stage's checkpoints; `card` as in `write`."""
+    """Write a complete model folder, then delete the checkpoints of the stage.
+
+    Args:
+        folder: where the model goes.
+        members: its networks.
+        architecture: the arguments that build one of them.
+        task: what they trained on.
+        plan: how they trained.
+        card: what only this stage knows: the parent, the shares of the members, the scores.
+    """
     with whole_folder(folder) as partial:
-        write_trained(partial, members, architecture, task, plan, **card)
-    clear_checkpoints(plan.stage)
+        write_trained(partial, members, architecture, task, plan, card)
+    clear_checkpoints(plan.checkpoints / plan.stage)
     say(f"{plan.stage}: wrote {folder}")
 
 
@@ -119,39 +137,46 @@ def write_trained(
     architecture: dict,
     task: Task,
     plan: Plan,
-    **card: object,
+    card: dict,
 ) -> None:
-    """Write a model into an existing folder.
-
-    `card` adds what only this stage knows: the parent, the shares of the members, the scores.
-    """
-    save_model(
-        folder,
-        members,
-        {
-            "stage": plan.stage,
-            "architecture": architecture,
-            "classes": task.domain.classes,
-            **({"covariates": list(task.encoding.columns)} if task.encoding.width else {}),
-            "preprocessing": task.domain.preprocessing,
-            "data": task.sha256(),
-            "training": {
-                **plan.training.model_dump(),
-                **plan.recipe.model_dump(),
-                "seed": plan.seed,
-            },
-            **card,
-        },
-    )
+    """Write a model into an existing folder; arguments as in `save_trained`."""
+    complete: dict[str, object] = {
+        "stage": plan.stage,
+        "architecture": architecture,
+        "classes": task.domain.classes,
+    }
+    if task.encoding.width:
+        complete["covariates"] = list(task.encoding.columns)
+    complete["preprocessing"] = task.domain.preprocessing
+    complete["data"] = task.sha256()
+    complete["training"] = {
+        **plan.training.model_dump(),
+        **plan.recipe.model_dump(),
+        "seed": plan.seed,
+    }
+    save_model(folder, members, {**complete, **card})
 
 
 def parent_reference(folder: Path) -> dict[str, str]:
-    """How a card names the model that a model comes from."""
-    return {"folder": folder.as_posix(), "weights_sha256": sha256(folder / "weights.safetensors")}
+    """How a card names the model that a model was trained from."""
+    weights = sha256(folder / "weights.safetensors")
+    return {"folder": folder.as_posix(), "weights_sha256": weights}
 
 
-def _digest(chunks: Iterable[bytes]) -> str:
-    digest = hashlib.sha256()
-    for chunk in chunks:
-        digest.update(chunk)
-    return digest.hexdigest()
+def _key(network: nn.Module, task: Task, plan: Plan, weights: Tensor | None) -> dict:
+    """Everything that decides the result of a training, as plain values."""
+    start = hashlib.sha256()
+    for tensor in network.state_dict().values():
+        start.update(tensor.cpu().numpy().tobytes())
+    pull = None
+    if plan.pull:
+        pull = [plan.pull.weight, plan.pull.kind, sorted(plan.pull.reference)]
+    return {
+        "data": task.sha256(),
+        "start": start.hexdigest(),
+        "weights": None if weights is None else weights.tolist(),
+        "device": str(next(network.parameters()).device),
+        "plan": [plan.recipe, plan.training, plan.augment, plan.seed, plan.purpose],
+        "keep_start": plan.keep_start,
+        "pull": pull,
+    }

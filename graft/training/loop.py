@@ -4,6 +4,7 @@ import copy
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -18,14 +19,19 @@ from graft.training.checkpoint import Checkpoint
 from graft.training.penalty import Pull, l1, l2
 from graft.training.settings import Augment, Recipe, Training
 
+PREDICTED_AT_ONCE = 64  # samples
+OPTIMIZERS = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}
+
 Row = dict[str, float]
+Log = Callable[[Row], None]
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How to train: the parameters, the seed, and what the run is for (which keys its random draws).
+    """How to train: the parameters, the seed, and the purpose, which keys the random draws.
 
-    `keep_start` lets the network as it came, epoch 0, be the best one: where it already solves the task.
+    `checkpoints` is the folder of the checkpoints of all stages. With `keep_start`, the network as
+    it was before training, epoch 0, may be the best one.
     """
 
     recipe: Recipe
@@ -33,18 +39,19 @@ class Plan:
     augment: Augment
     seed: int
     purpose: str
+    checkpoints: Path
     pull: Pull | None = None
     keep_start: bool = False
 
     @property
     def stage(self) -> str:
-        """The stage a purpose belongs to: `ensemble-bagging` of `ensemble-bagging/3`."""
+        """The stage of a purpose: `ensemble-bagging` of `ensemble-bagging/3`."""
         return self.purpose.partition("/")[0]
 
 
 @dataclass
 class _State:
-    """Where a run stands: what a checkpoint holds."""
+    """The state of a training, as a checkpoint contains it."""
 
     network: nn.Module
     optimizer: torch.optim.Optimizer
@@ -57,25 +64,37 @@ def fit_network(
     task: Task,
     plan: Plan,
     checkpoint: Checkpoint,
-    log: Callable[[Row], None],
+    log: Log,
     weights: Tensor | None = None,
 ) -> Row:
-    """Train `network` in place and leave it with the weights of its best epoch; returns that epoch's row.
+    """Train `network` in place, and leave it with the weights of its best epoch.
 
-    `weights` (N,) weigh the training samples, on average by 1; class weights come on top. `log` gets a row
-    an epoch, after a resumed start the earlier ones again; epoch 0 is the network as it came.
+    Args:
+        network: takes images (B, C, *spatial), and covariates if the task has any.
+        task: what it trains on and what it is validated on.
+        plan: how to train.
+        checkpoint: where to resume from, and where to save.
+        log: gets one row per epoch. Epoch 0 is the network before training. After a resumed start
+            it gets the earlier rows again.
+        weights: (N,) of the training samples, on average 1. Class weights are multiplied with them.
+
+    Returns:
+        The row of the best epoch.
     """
     classes = class_weights(task, plan.training.class_weights)
-    weights = classes[task.train.labels] * (1 if weights is None else weights)
+    each = classes[task.train.labels]  # (N,)
+    if weights is not None:
+        each = each * weights
     state = _resume(network, plan, checkpoint)
     if state:
-        say(f"{plan.purpose}: goes on after epoch {state.history[-1]['epoch']}, from a checkpoint")
-    state = state or _start(network, task, plan, classes)
+        say(f"{plan.purpose}: resumes after epoch {state.history[-1]['epoch']}")
+    else:
+        state = _start(network, task, plan, classes)
     for row in state.history:
         log(row)
     while not _finished(state.history, plan):
         epoch = len(state.history)
-        losses = _train_epoch(state, task.train, weights, plan, epoch)
+        losses = _train_epoch(state, task.train, each, plan, epoch)
         row = {"epoch": epoch, **losses, **_validate(network, task.validation, classes)}
         state.history.append(row)
         if _best(state.history, plan) is row:
@@ -90,31 +109,42 @@ def fit_network(
 def augmented_loss(
     loss: Callable[[Tensor], Tensor], images: Tensor, transforms: list[augment.Transform]
 ) -> Tensor:
-    """(1/N) Σᵢ L(f(xᵢ), yᵢ) + (1/M) Σⱼ (1/N) Σᵢ L(f(Tⱼ(xᵢ)), yᵢ) over one batch of N samples, a scalar ().
+    """(1/N) Σᵢ L(f(xᵢ), yᵢ) + (1/M) Σⱼ (1/N) Σᵢ L(f(Tⱼ(xᵢ)), yᵢ) over one batch of N, a scalar ().
 
-    `loss` maps (N·(1 + M), C, *spatial), the batch and its transforms one after the other, to the
-    losses of all these samples. With no transforms it is the plain loss.
+    `loss` maps (N·(1 + M), C, *spatial), the batch followed by its M transforms, to the losses of
+    all these samples. Without transforms the result is the plain loss.
     """
-    everything = torch.cat(
-        [images, *(augment.apply(images, transform) for transform in transforms)]
-    )
-    means = loss(everything).view(1 + len(transforms), -1).mean(1)  # (1 + M,)
+    copies = [images]
+    for transform in transforms:
+        copies.append(augment.apply(images, transform))
+    means = loss(torch.cat(copies)).view(len(copies), -1).mean(1)  # (1 + M,)
     return means[0] + means[1:].mean() if transforms else means[0]
 
 
 def class_weights(task: Task, kind: str) -> Tensor:
-    """Weights (classes,): N / (C·N_c) for `balanced`, so that they are 1 on average over the samples; else 1."""
+    """Weights (classes,): N / (C·N_c) if `kind` is `balanced`, which is 1 on average; else 1."""
     counts = task.train.labels.bincount(minlength=len(task.domain.classes))
-    return (
-        len(task.train) / (len(counts) * counts)
-        if kind == "balanced"
-        else torch.ones_like(counts).float()
-    )
+    if kind == "balanced":
+        return len(task.train) / (len(counts) * counts)
+    return torch.ones_like(counts).float()
 
 
 def learning_rate(recipe: Recipe, schedule: str, done: float) -> float:
-    """The learning rate after a share `done` in [0, 1] of all steps; `cosine` falls from lr to 0."""
-    return recipe.lr * (0.5 * (1 + math.cos(math.pi * done)) if schedule == "cosine" else 1.0)
+    """The learning rate after a share `done` in [0, 1] of all steps. `cosine` falls from lr to 0."""
+    if schedule == "cosine":
+        return recipe.lr * 0.5 * (1 + math.cos(math.pi * done))
+    return recipe.lr
+
+
+@torch.no_grad()
+def logits(network: nn.Module, samples: Samples) -> Tensor:
+    """The logits (N, classes) of samples without transforms."""
+    network.eval()
+    chunks = []
+    for start in range(0, len(samples), PREDICTED_AT_ONCE):
+        rows = slice(start, start + PREDICTED_AT_ONCE)
+        chunks.append(network(samples.images[rows].float(), *samples.known(rows)))
+    return torch.cat(chunks)
 
 
 def _train_epoch(state: _State, train: Samples, weights: Tensor, plan: Plan, epoch: int) -> Row:
@@ -124,26 +154,16 @@ def _train_epoch(state: _State, train: Samples, weights: Tensor, plan: Plan, epo
     sums = torch.zeros(2, dtype=torch.float64)
     for step, rows in enumerate(batches):
         rows = rows.to(train.labels.device)
-        images, labels = train.images[rows].float(), train.labels[rows]  # (B, C, *spatial), (B,)
-        transforms = [
-            augment.draw(plan.augment, len(rows), images.ndim - 2, random)
-            for _ in range(recipe.transforms)
-        ]
-
-        def loss(everything: Tensor, labels: Tensor = labels, rows: Tensor = rows) -> Tensor:
-            copies = len(everything) // len(rows)
-            known = (
-                covariates.repeat(copies, 1) for covariates in train.known(rows)
-            )  # (B, K), none or one
-            each = F.cross_entropy(
-                network(everything, *known), labels.repeat(copies), reduction="none"
-            )
-            return each * weights[rows].repeat(copies)
-
-        data_loss = augmented_loss(loss, images, transforms)
+        images = train.images[rows].float()  # (B, C, *spatial)
+        transforms = []
+        for _ in range(recipe.transforms):
+            transforms.append(augment.draw(plan.augment, len(rows), images.ndim - 2, random))
+        data_loss = augmented_loss(
+            _sample_losses(network, train, rows, weights), images, transforms
+        )
         penalty = _penalty(network, plan)
+        done = (epoch - 1 + step / len(batches)) / recipe.epochs
         for group in state.optimizer.param_groups:
-            done = (epoch - 1 + step / len(batches)) / recipe.epochs
             group["lr"] = learning_rate(recipe, plan.training.schedule, done)
         state.optimizer.zero_grad()
         (data_loss + penalty).backward()
@@ -152,10 +172,27 @@ def _train_epoch(state: _State, train: Samples, weights: Tensor, plan: Plan, epo
     loss_mean, penalty_mean = (sums / len(train)).tolist()
     if not math.isfinite(loss_mean + penalty_mean):
         raise InputError(
-            f"{plan.purpose}: the loss became {loss_mean} and the penalty {penalty_mean} in epoch {epoch} "
-            f"with lr {recipe.lr}; expected finite numbers, as a lower lr, lambda, l1 or l2 gives"
+            f"{plan.purpose}: the loss became {loss_mean} and the penalty {penalty_mean} in epoch "
+            f"{epoch} with lr {recipe.lr}; expected finite numbers, which a lower lr, lambda, l1 "
+            "or l2 gives"
         )
     return {"train_loss": loss_mean, "penalty": penalty_mean}
+
+
+def _sample_losses(
+    network: nn.Module, train: Samples, rows: Tensor, weights: Tensor
+) -> Callable[[Tensor], Tensor]:
+    """A function from images (B·copies, C, *spatial) of these rows to their weighted losses."""
+
+    def losses(images: Tensor) -> Tensor:
+        copies = len(images) // len(rows)
+        known = [covariates.repeat(copies, 1) for covariates in train.known(rows)]  # (B, K) or none
+        outputs = network(images, *known)
+        labels = train.labels[rows].repeat(copies)
+        each = F.cross_entropy(outputs, labels, reduction="none")
+        return each * weights[rows].repeat(copies)
+
+    return losses
 
 
 def _penalty(network: nn.Module, plan: Plan) -> Tensor:
@@ -167,16 +204,6 @@ def _penalty(network: nn.Module, plan: Plan) -> Tensor:
     if plan.recipe.l2:
         penalty = penalty + plan.recipe.l2 * l2(network)
     return penalty
-
-
-@torch.no_grad()
-def logits(network: nn.Module, samples: Samples) -> Tensor:
-    """The logits (N, classes) of samples as they are, without transforms."""
-    network.eval()
-    batches = (slice(start, start + 64) for start in range(0, len(samples), 64))
-    return torch.cat(
-        [network(samples.images[rows].float(), *samples.known(rows)) for rows in batches]
-    )
 
 
 def _validate(network: nn.Module, validation: Samples, classes: Tensor) -> Row:
@@ -191,56 +218,63 @@ def _validate(network: nn.Module, validation: Samples, classes: Tensor) -> Row:
 
 
 def _best(history: list[Row], plan: Plan) -> Row:
-    """The epoch with the lowest validation loss, the earliest of equals."""
+    """The epoch with the lowest validation loss. Of equal ones it is the earliest."""
     candidates = history if plan.keep_start or len(history) == 1 else history[1:]
     return min(candidates, key=lambda row: row["validation_loss"])
 
 
 def _finished(history: list[Row], plan: Plan) -> bool:
     newest = history[-1]["epoch"]
-    return (
-        newest >= plan.recipe.epochs
-        or newest - _best(history, plan)["epoch"] >= plan.recipe.patience
-    )
+    without_progress = newest - _best(history, plan)["epoch"]
+    return newest >= plan.recipe.epochs or without_progress >= plan.recipe.patience
 
 
 def _start(network: nn.Module, task: Task, plan: Plan, classes: Tensor) -> _State:
     first = {"epoch": 0, **_validate(network, task.validation, classes)}
-    return _State(network, _optimizer(network, plan), copy.deepcopy(network.state_dict()), [first])
+    weights = copy.deepcopy(network.state_dict())
+    return _State(network, _optimizer(network, plan), weights, [first])
 
 
 def _optimizer(network: nn.Module, plan: Plan) -> torch.optim.Optimizer:
-    kind = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}[plan.training.optimizer]
-    return kind(network.parameters(), lr=plan.recipe.lr, weight_decay=plan.training.weight_decay)
+    kind = OPTIMIZERS[plan.training.optimizer]
+    decay = plan.training.weight_decay
+    return kind(network.parameters(), lr=plan.recipe.lr, weight_decay=decay)
 
 
 def _pack(state: _State) -> tuple[dict[str, Tensor], dict]:
-    tensors = {f"network.{name}": t for name, t in state.network.state_dict().items()}
-    tensors |= {f"best.{name}": t for name, t in state.best.items()}
+    """The tensors and the progress that a checkpoint saves."""
+    tensors = {}
+    for name, tensor in state.network.state_dict().items():
+        tensors[f"network.{name}"] = tensor
+    for name, tensor in state.best.items():
+        tensors[f"best.{name}"] = tensor
     for k, slots in state.optimizer.state_dict()["state"].items():
-        tensors |= {f"optimizer.{k}.{slot}": t for slot, t in slots.items()}
-    return {name: t.detach().cpu().contiguous() for name, t in tensors.items()}, {
-        "history": state.history
-    }
+        for slot, tensor in slots.items():
+            tensors[f"optimizer.{k}.{slot}"] = tensor
+    for name, tensor in tensors.items():
+        tensors[name] = tensor.detach().cpu().contiguous()
+    return tensors, {"history": state.history}
 
 
 def _resume(network: nn.Module, plan: Plan, checkpoint: Checkpoint) -> _State | None:
+    """The state that `_pack` took apart, if the checkpoint has one."""
     saved = checkpoint.load()
     if saved is None:
         return None
     tensors, progress = saved
     device = next(network.parameters()).device
-    network.load_state_dict(
-        {n.removeprefix("network."): t for n, t in tensors.items() if n.startswith("network.")}
-    )
-    best = {
-        n.removeprefix("best."): t.to(device) for n, t in tensors.items() if n.startswith("best.")
-    }
-    optimizer = _optimizer(network, plan)
+    weights, best = {}, {}
     slots: dict[int, dict[str, Tensor]] = {}
     for name, tensor in tensors.items():
-        if name.startswith("optimizer."):
-            _, k, slot = name.split(".")
+        kind, _, rest = name.partition(".")
+        if kind == "network":
+            weights[rest] = tensor
+        elif kind == "best":
+            best[rest] = tensor.to(device)
+        else:
+            k, _, slot = rest.partition(".")
             slots.setdefault(int(k), {})[slot] = tensor
+    network.load_state_dict(weights)
+    optimizer = _optimizer(network, plan)
     optimizer.load_state_dict({**optimizer.state_dict(), "state": slots})
     return _State(network, optimizer, best, progress["history"])

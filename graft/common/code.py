@@ -1,0 +1,17 @@
+"""The code that a cached result was made by."""
+
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+
+GRAFT = Path(__file__).parents[1]
+
+
+def code_digest(packages: Iterable[str]) -> str:
+    """SHA-256, in hexadecimal, of all modules of these packages of graft, such as `training`."""
+    digest = hashlib.sha256()
+    for package in sorted(packages):
+        for path in sorted((GRAFT / package).rglob("*.py")):
+            digest.update(path.relative_to(GRAFT).as_posix().encode())
+            digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()

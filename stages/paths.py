@@ -1,0 +1,51 @@
+"""Where everything is in the repository. dvc.yaml names the same paths as dependencies and outputs."""
+
+from pathlib import Path
+
+PARAMETERS = Path("params.yaml")
+PARAMETERS_CHECKED = Path("data/parameters_checked.txt")  # a gate: preprocessing waits for it
+
+PHANTOM = Path("data/phantom")
+LEAKS_CHECKED = Path("data/splits/leaks_checked.txt")  # a gate: training on the target waits for it
+
+PRETRAINED = Path("models/pretrained")
+CANDIDATES = Path("models/candidates")  # further sources, and a list of all sources
+FINETUNED = {
+    "transfer": Path("models/finetuned/transfer"),
+    "scratch": Path("models/finetuned/scratch"),
+}
+REGULARIZED = Path("models/regularized")
+ENSEMBLE = {
+    "bagging": Path("models/ensemble/bagging"),
+    "boosting": Path("models/ensemble/boosting"),
+}
+BEST = Path("models/best")
+
+METRICS = Path("metrics")
+CHECKS = Path("metrics/checks.json")
+SOURCES = Path("metrics/sources.json")
+CURVES = Path("metrics/curves")
+REPEATED = {
+    "learning_curve": Path("metrics/repeated/learning_curve.csv"),
+    "cross_validation": Path("metrics/repeated/cross_validation.csv"),
+}
+PLOTS = Path("metrics/plots")
+PREDICTIONS = Path("metrics/predictions.csv")
+SUMMARY = Path("metrics/summary.json")
+METRICS_DOCUMENT = Path("metrics/metrics.json")
+EXPLAIN = Path("metrics/explain")
+REPORT = Path("metrics/report.html")
+
+# What a killed run resumes from. It is not an output of any stage.
+CHECKPOINTS = Path(".graft/checkpoints")
+TRAININGS = Path(".graft/trainings")
+
+
+def processed(domain: str) -> Path:
+    """The folder of a processed domain."""
+    return Path("data/processed") / domain
+
+
+def split(domain: str) -> Path:
+    """The table of the parts of a domain."""
+    return Path("data/splits") / f"{domain}.csv"
