@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pandas as pd
 
+from graft.common.vocabulary import PARTS
 from graft.config import load
 from graft.console import run, say
-from graft.data.domain import PARTS, Domain
+from graft.data.domain import Domain
 from graft.data.split import assign_parts, write_split
 from graft.duplicates.pairs import Pair, check_duplicates
 
