@@ -19,7 +19,7 @@ from graft.common.files import read_json, whole_file, write_json
 from graft.config.parameters import load_parameters
 from graft.console import run, say
 from graft.evaluation import summary
-from graft.statistics.repeated_auroc import shown
+from graft.statistics.formatting import format_estimate
 
 SHARES, DRAWS = [0.1], 2  # beside all labels
 
@@ -60,12 +60,12 @@ def table(metrics: Mapping) -> Iterator[str]:
     for point in metrics["learning_curve"]["points"]:
         for arm, found in point["arms"].items():
             gain = point["gain"].get(arm)
-            more = (shown(gain, "+"), f"{gain['p']:.3f}") if gain else ("", "")
+            more = (format_estimate(gain, "+"), f"{gain['p']:.3f}") if gain else ("", "")
             told = point["verdict"] if arm == "transfer" else ""
             cells = (
                 f"{point['patients']:.0f}",
                 arm,
-                shown(found["auroc"]),
+                format_estimate(found["auroc"]),
                 f"{found['draw_sd']:.3f}",
                 *more,
                 told,

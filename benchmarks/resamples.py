@@ -19,7 +19,7 @@ from benchmarks.cohorts import draw_cohort
 from graft.common.seeds import generator
 from graft.console import run, say
 from graft.statistics.bootstrap import resample
-from graft.statistics.cases import Assessment, Cases, estimates, judge
+from graft.statistics.cases import Assessment, Cases, estimates, score_model
 from graft.statistics.compare import compare
 from graft.statistics.scores import auroc, ranks
 
@@ -58,7 +58,7 @@ def main() -> None:
 
 def evaluate(cases: Cases, models: dict[str, np.ndarray]) -> None:
     """All that stages.evaluate works out of five models on one part."""
-    judged = {name: judge(cases, probabilities, 0.5) for name, probabilities in models.items()}
+    judged = {name: score_model(cases, probabilities, 0.5) for name, probabilities in models.items()}
     assessed = {
         name: Assessment(0.5, (), {"test": models[name]}, {"test": found})
         for name, found in judged.items()

@@ -19,10 +19,10 @@ from scipy.special import ndtri
 from benchmarks.cohorts import Cohort, draw_cohort
 from graft.common.files import write_json
 from graft.common.seeds import generator
+from graft.common.vocabulary import REFERENCE
 from graft.console import run, say
-from graft.evaluation.metrics import REFERENCE
 from graft.statistics.bootstrap import PERCENTILE, bend, interval
-from graft.statistics.cases import Assessment, Cases, Judgement, judge
+from graft.statistics.cases import Assessment, Cases, ResampledScores, score_model
 from graft.statistics.compare import compare
 from graft.statistics.delong import placements, standard_error
 from graft.statistics.scores import HEADLINE, score
@@ -120,7 +120,7 @@ def assess(cohort: Cohort, cases: Cases, auroc: float, random: np.random.Generat
     """A model of this AUROC on the cohort."""
     probabilities = cohort.read(auroc, random)
     return Assessment(
-        THRESHOLD, (), {"test": probabilities}, {"test": judge(cases, probabilities, THRESHOLD)}
+        THRESHOLD, (), {"test": probabilities}, {"test": score_model(cases, probabilities, THRESHOLD)}
     )
 
 
@@ -156,7 +156,7 @@ def score_intervals(cases: Cases, model: Assessment) -> Iterator[tuple[str, str,
 
 
 def gain_intervals(
-    found: dict, model: Judgement, reference: Judgement
+    found: dict, model: ResampledScores, reference: ResampledScores
 ) -> dict[str, tuple[float, float]]:
     """Way -> low and high of a gain, which stands in metrics.json as `found`."""
     value, resampled, jackknifed = (

@@ -28,7 +28,7 @@ from graft.common.seeds import generator
 from graft.console import run, say
 from graft.evaluation.study import Study
 from graft.networks.saved import load_model
-from graft.statistics.cases import Assessment, Cases, estimates, judge
+from graft.statistics.cases import Assessment, Cases, estimates, score_model
 
 LABELS = Path("liver_us/labels.csv")
 CLASSES = ["benign", "malignant"]
@@ -124,8 +124,8 @@ def report(cases: Cases, said: dict[str, list[Assessment]]) -> Iterator[str]:
     yield "| --- | --- | --- | --- | --- |"
     for name, assessments in said.items():
         probabilities = np.concatenate([one.probabilities["test"] for one in assessments])
-        auroc = estimates(judge(cases, probabilities, None), CONFIDENCE)["auroc"]
-        (tn, fp), (fn, tp) = sum(one.parts["test"].confusion for one in assessments)
+        auroc = estimates(score_model(cases, probabilities, None), CONFIDENCE)["auroc"]
+        (tn, fp), (fn, tp) = sum(one.confusions["test"] for one in assessments)
         accuracy, recall, f1 = (
             (tn + tp) / (tn + fp + fn + tp),
             tp / (tp + fn),

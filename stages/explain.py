@@ -6,10 +6,11 @@ import numpy as np
 import pandas as pd
 
 from graft.common.files import InputError, read_json, whole_folder, write_json
+from graft.common.vocabulary import TESTS
 from graft.config import load_model
 from graft.console import run, say
 from graft.data.domain import Domain
-from graft.data.split import TESTS, read_split
+from graft.data.split import read_split
 from graft.explain.document import NAMES, describe_saliency, hardest, lines, show
 from graft.explain.drawings import draw
 from graft.explain.robustness import curves, robustness, weakest

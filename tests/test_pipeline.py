@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 from ruamel.yaml import YAML
 
-from graft.data.split import TESTS
+from graft.common.vocabulary import TESTS
 from stages import evaluate
 
 ROOT = Path(__file__).parents[1]

@@ -10,7 +10,6 @@ import pandas as pd
 from graft.common.files import InputError, read_json, whole_folder, write_json
 
 COLUMNS = ("sample", "patient", "label", "site", "split", "origin", "size", "hash")
-PARTS = ("train", "validation", "test", "external")
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,9 @@ import pandas as pd
 
 from graft.common.files import InputError, whole_file
 from graft.common.seeds import generator
-from graft.data.domain import PARTS
+from graft.common.vocabulary import PARTS, TESTS
 from graft.data.settings import SplitRules
 
-TESTS = ("test", "external")
 LEAST = 3  # patients of a class: one to train on, one to validate on, one to test on
 
 

@@ -13,11 +13,12 @@ import numpy as np
 import torch
 
 from graft.common.files import InputError, read_json, sha256
+from graft.common.vocabulary import PARTS
 from graft.data.covariates import Encoding, fit_encoding
-from graft.data.domain import PARTS, Domain
+from graft.data.domain import Domain
 from graft.data.task import take_samples
 from graft.leakage.rows import Row, count, first, passed
-from graft.statistics.cases import Assessment, codes
+from graft.statistics.cases import Assessment, class_codes
 from graft.statistics.scores import choose_threshold
 
 LOSS_TOLERANCE = 1e-6  # between two ways to work out a log loss: metrics.json rounds to as much
@@ -96,7 +97,7 @@ def thresholds(
     domain: Domain, rows: Mapping[str, np.ndarray], assessments: Mapping[str, Assessment]
 ) -> Row:
     """A row on thresholds, each chosen anew from the validation part; raises InputError where one differs."""
-    labels = codes(domain.index.iloc[rows["validation"]], domain.classes)
+    labels = class_codes(domain.index.iloc[rows["validation"]], domain.classes)
     for name, assessment in assessments.items():
         fitted(f"the threshold of {name}", assessment.fitted_on, rows, domain.name)
         expected = choose_threshold(labels, assessment.probabilities["validation"])
@@ -128,7 +129,7 @@ def choice(
     domain: Domain, rows: Mapping[str, np.ndarray], models: Mapping[str, Assessment], chosen: str
 ) -> Row:
     """A row on the model that was chosen; raises InputError where another has a lower validation log loss."""
-    labels = codes(domain.index.iloc[rows["validation"]], domain.classes)
+    labels = class_codes(domain.index.iloc[rows["validation"]], domain.classes)
     told = {name: assessment.probabilities["validation"] for name, assessment in models.items()}
     losses = {name: _log_loss(labels, probabilities) for name, probabilities in told.items()}
     best = min(losses, key=losses.get)

@@ -11,8 +11,9 @@ from graft.data.domain import Domain
 from graft.repeated.cache import Arrays
 from graft.repeated.cross_validation import Fold
 from graft.repeated.trainings import Source
-from graft.statistics.cases import Cases, codes
-from graft.statistics.repeated_auroc import Areas, area, pairs, pick, shown
+from graft.statistics.cases import Cases, class_codes
+from graft.statistics.formatting import format_estimate
+from graft.statistics.repeated_auroc import Areas, area, pairs, pick
 from graft.statistics.scores import score
 from graft.statistics.verdict import verdict
 
@@ -133,16 +134,16 @@ def lines(block: Mapping) -> Iterator[str]:
     """What to say of the block."""
     found = block["cross_validation"]
     for name, model in found["models"].items():
-        yield f"{name}: AUROC {shown(model['auroc'])}, over the repeats {_list(model['by_repeat'])}"
+        yield f"{name}: AUROC {format_estimate(model['auroc'])}, over the repeats {_list(model['by_repeat'])}"
     yield (
         f"By {found['repeats']} × {found['folds']} folds of {found['patients']} patients, the gain of transfer is "
-        f"{shown(found['gain'], '+')}: {found['verdict']}"
+        f"{format_estimate(found['gain'], '+')}: {found['verdict']}"
     )
 
 
 def _losses(domain: Domain, fold: Fold) -> list[float]:
     """The log loss of each candidate on the validation patients of a fold."""
-    labels = codes(domain.index.iloc[fold.rows.validation], domain.classes)
+    labels = class_codes(domain.index.iloc[fold.rows.validation], domain.classes)
     ones = np.ones((1, len(labels)))
     return [
         score(labels, arrays["validation"], ones, None)["log_loss"][0] for arrays in fold.candidates

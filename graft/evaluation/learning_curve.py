@@ -7,13 +7,14 @@ import numpy as np
 import pandas as pd
 
 from graft.common.documents import check_schema, clean
+from graft.common.vocabulary import REFERENCE
 from graft.repeated.learning_curve import Point
 from graft.statistics.cases import Cases
-from graft.statistics.repeated_auroc import Areas, area, pairs, pick, shown
+from graft.statistics.formatting import format_estimate
+from graft.statistics.repeated_auroc import Areas, area, pairs, pick
 from graft.statistics.verdict import verdict
 
 SCHEMA = Path(__file__).with_name("learning_curve.schema.json")
-REFERENCE = "scratch"
 COLUMNS = ("share", "patients", "model", "auroc", "low", "high")
 
 
@@ -139,10 +140,10 @@ def lines(block: Mapping) -> Iterator[str]:
     """What to say of the block: a line a share, and one of the labels saved where there are several."""
     curve = block["learning_curve"]
     for point in curve["points"]:
-        arms = ", ".join(f"{arm} {shown(found['auroc'])}" for arm, found in point["arms"].items())
+        arms = ", ".join(f"{arm} {format_estimate(found['auroc'])}" for arm, found in point["arms"].items())
         yield (
             f"{point['share']:.0%} of the labels, {point['patients']:.0f} patients: AUROC {arms}; "
-            f"gain {shown(point['gain']['transfer'], '+')}: {point['verdict']}"
+            f"gain {format_estimate(point['gain']['transfer'], '+')}: {point['verdict']}"
         )
     saved, goal = (
         curve["labels_saved"],

@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 
 from graft.common.documents import DECIMALS, check_schema, clean
-from graft.data.split import TESTS
+from graft.common.vocabulary import REFERENCE, TESTS
 from graft.evaluation import subgroups
 from graft.evaluation.ranking_outcome import came_true
 from graft.evaluation.settings import Evaluate
 from graft.evaluation.study import Study
 from graft.evaluation.tuning import Tuned, describe_calibration, describe_points
-from graft.statistics.cases import Assessment, Judgement, estimates, gain, shares_of_classes
+from graft.statistics.cases import Assessment, estimates, gain, scores_by_class
 from graft.statistics.compare import compare
 from graft.statistics.scores import PER_CLASS
 from graft.statistics.verdict import decide
@@ -21,7 +21,7 @@ SCHEMA_VERSION = 2
 SCHEMA = Path(__file__).with_name("metrics.schema.json")
 COVARIATES = "covariates_only"  # the baseline of a target that names covariates
 INTERVAL = "bca"  # of scores and gains, see graft.statistics.bootstrap.bend
-REFERENCE = "scratch"  # what the transfer gain is measured against
+
 
 
 def assemble(
@@ -100,7 +100,7 @@ def describe(assessment: Assessment, classes: list[str], confidence: float) -> d
         "threshold": assessment.threshold,
         "validation": parts["validation"].point,
         **{
-            part: _part(parts[part], classes, confidence) if part in parts else None
+            part: _part(assessment, part, classes, confidence) if part in parts else None
             for part in TESTS
         },
     }
@@ -168,14 +168,15 @@ def headline(metrics: dict) -> dict:
     }
 
 
-def _part(judgement: Judgement, classes: list[str], confidence: float) -> dict:
-    shares = shares_of_classes(judgement, classes)
+def _part(assessment: Assessment, part: str, classes: list[str], confidence: float) -> dict:
+    confusion = assessment.confusions[part]
+    shares = scores_by_class(confusion, classes)
     matrix = {
-        actual: {called: judgement.confusion[i, j] for j, called in enumerate(classes)}
+        actual: {called: confusion[i, j] for j, called in enumerate(classes)}
         for i, actual in enumerate(classes)
     }
     return {
-        **estimates(judgement, confidence),
+        **estimates(assessment.parts[part], confidence),
         "per_class": shares,
         "macro": {
             kind: float(np.mean([share[kind] for share in shares.values()])) for kind in PER_CLASS

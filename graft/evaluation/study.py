@@ -9,12 +9,13 @@ import pandas as pd
 
 from graft.common.files import InputError
 from graft.common.seeds import generator
+from graft.common.vocabulary import PARTS, TESTS
 from graft.data.covariates import fit_encoding, withheld
-from graft.data.domain import PARTS, Domain
-from graft.data.split import TESTS, read_split
+from graft.data.domain import Domain
+from graft.data.split import read_split
 from graft.evaluation.baselines import covariates_only, majority, size_alone
 from graft.networks.saved import Model
-from graft.statistics.cases import Assessment, Cases, assess, codes
+from graft.statistics.cases import Assessment, Cases, assess, class_codes
 from graft.statistics.scores import PROBABILITY_DECIMALS
 
 
@@ -63,14 +64,14 @@ class Study:
 
     def assess_majority(self) -> Assessment:
         """Judge the baseline that always says how common each class was in the training part."""
-        training = codes(self._index("train"), self.domain.classes)
+        training = class_codes(self._index("train"), self.domain.classes)
         return self._assess(
             lambda part: majority(training, len(self.rows[part]), len(self.domain.classes))
         )
 
     def assess_size_alone(self) -> Assessment:
         """Judge the baseline that knows only the size of each lesion."""
-        training = codes(self._index("train"), self.domain.classes)
+        training = class_codes(self._index("train"), self.domain.classes)
         sizes = {part: self._index(part)["size"].to_numpy(float) for part in self.rows}
         return self._assess(
             lambda part: size_alone(sizes["train"], training, sizes[part], len(self.domain.classes))
@@ -80,7 +81,7 @@ class Study:
         """Judge the baseline that knows only the covariates of each lesion; None where the domain has none."""
         if not self.domain.kinds:
             return None
-        training = codes(self._index("train"), self.domain.classes)
+        training = class_codes(self._index("train"), self.domain.classes)
         tables = {part: self.domain.clinical(self.rows[part]) for part in self.rows}
         encoding = fit_encoding(tables["train"], self.domain.kinds, self.domain.name)
         known = {part: encoding.encode(table) for part, table in tables.items()}

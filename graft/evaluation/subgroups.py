@@ -4,11 +4,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from graft.data.split import TESTS
+from graft.common.vocabulary import TESTS
 from graft.evaluation.study import Study
-from graft.statistics.cases import Assessment, Cases, estimates, gain
+from graft.statistics.cases import Assessment, Cases, ResampledScores, estimates, gain, score_cases
 from graft.statistics.compare import holm
-from graft.statistics.measure import Measured, measure
 from graft.statistics.scores import auroc, call, confusion, per_class, ranks, sought
 
 LEAST = 5  # patients of a class; of fewer, a score would be about them and not about a group
@@ -104,7 +103,7 @@ def _enough(cases: Cases, classes: int) -> np.ndarray:
     return np.array([len(found) >= LEAST for found in patients])
 
 
-def _measure(cases: Cases, probabilities: np.ndarray, model: Assessment | None = None) -> Measured:
+def _measure(cases: Cases, probabilities: np.ndarray, model: Assessment | None = None) -> ResampledScores:
     """AUROC, and with the `model` whose threshold calls the cases also sensitivity and specificity."""
     labels, classes = cases.labels, probabilities.shape[1]
 
@@ -122,4 +121,4 @@ def _measure(cases: Cases, probabilities: np.ndarray, model: Assessment | None =
             found["specificity"] = shares["specificity"][:, sought(classes)].mean(1)
         return found
 
-    return measure(cases, scores)
+    return score_cases(cases, scores)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from graft.data.split import TESTS
+from graft.common.vocabulary import TESTS
 from graft.evaluation.tuning import Tuned
 from graft.statistics.cases import Assessment, Cases
 from graft.statistics.curves import calibration, confusion_table, decision, precision_recall, roc
@@ -49,7 +49,7 @@ def plots(
         labels = cases[part].labels
         for name, model in models.items():
             known = labels, model.probabilities[part]
-            matrix = confusion_table(model.parts[part].confusion, classes)
+            matrix = confusion_table(model.confusions[part], classes)
             reliability = _reliability(cases[part], tuned[name].calibrated(known[1]), confidence)
             tables = roc(*known), precision_recall(*known), reliability, matrix, decision(*known)
             for stack, table in zip(stacks.values(), tables, strict=True):

@@ -5,11 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from graft.data.split import TESTS
+from graft.common.vocabulary import TESTS
 from graft.evaluation.settings import Evaluate
 from graft.statistics.calibrate import Isotonic, Temperature, fit_isotonic, fit_temperature
-from graft.statistics.cases import Assessment, Cases, estimates
-from graft.statistics.measure import measure
+from graft.statistics.cases import Assessment, Cases, estimates, score_cases
 from graft.statistics.operating_points import OperatingPoint, choose_points, rates
 from graft.statistics.scores import CALIBRATION, PROBABILITY_DECIMALS, calibration_scores
 
@@ -90,7 +89,7 @@ def _calibration(
     for name, probabilities in tuned.calibrated(model.probabilities[part]).items():
         if name != "none":
             labels = cases[part].labels
-            after = measure(
+            after = score_cases(
                 cases[part], lambda weights: calibration_scores(labels, probabilities, weights)
             )
             described[name] = estimates(after, confidence)
@@ -104,7 +103,7 @@ def _point(
         if part not in cases:
             return None
         labels, probabilities = cases[part].labels, model.probabilities[part]
-        found = measure(
+        found = score_cases(
             cases[part], lambda weights: rates(labels, probabilities, weights, point.threshold)
         )
         return found.point if part == "validation" else estimates(found, confidence)

@@ -10,8 +10,8 @@ import pandas as pd
 from graft.common.documents import check_schema, clean
 from graft.common.files import InputError
 from graft.common.seeds import generator
+from graft.common.vocabulary import TESTS
 from graft.data.domain import Domain
-from graft.data.split import TESTS
 from graft.explain import saliency
 from graft.explain.pointing import Pointing, describe, point, score
 from graft.explain.regions import kind, regions

@@ -10,7 +10,8 @@ from graft.common.seeds import generator
 from graft.data.domain import Domain
 from graft.explain import corruptions
 from graft.networks.saved import Model
-from graft.statistics.cases import Cases, Judgement, estimates, gain, judge
+from graft.statistics.cases import Cases, ResampledScores, estimates, gain, score_model
+from graft.statistics.formatting import format_estimate
 from graft.statistics.scores import PROBABILITY_DECIMALS
 
 SCHEMA = Path(__file__).with_name("robustness.schema.json")
@@ -37,8 +38,8 @@ def robustness(
         domain.preprocessing.get("spacing"),
     )
 
-    def judged(images: np.ndarray) -> Judgement:
-        return judge(cases, model.predict(images, known).round(PROBABILITY_DECIMALS), None)
+    def judged(images: np.ndarray) -> ResampledScores:
+        return score_model(cases, model.predict(images, known).round(PROBABILITY_DECIMALS), None)
 
     unharmed, table = judged(images), []
     for corruption in corruptions.sweep(images.ndim - 2, spacing):
@@ -85,7 +86,7 @@ def weakest(told: dict) -> list[str]:
     return [
         f"{told['model']}: of the corruptions {worst['corruption']} of {worst['amount']:g} {worst['unit']} costs most, "
         f"AUROC {told['auroc']['value']:.3f} to {worst['auroc']['value']:.3f} "
-        f"({drop['value']:+.3f} [{drop['low']:+.3f}, {drop['high']:+.3f}] less)"
+        f"({format_estimate(drop, '+')} less)"
     ]
 
 

@@ -7,8 +7,9 @@ from pathlib import Path
 import pandas as pd
 
 from graft.common.files import InputError
+from graft.common.vocabulary import PARTS
 from graft.console import say
-from graft.data.domain import PARTS, Domain, Grid
+from graft.data.domain import Domain, Grid
 from graft.ingest import pictures
 
 SPLITS = {"val": "validation", "valid": "validation"} | {part: part for part in PARTS}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from graft.common.files import InputError
-from graft.data.domain import PARTS
+from graft.common.vocabulary import PARTS
 from graft.ingest.pictures import is_picture
 
 FILE = "manifest.csv"

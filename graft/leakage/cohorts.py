@@ -11,9 +11,10 @@ import numpy as np
 import pandas as pd
 
 from graft.common.files import InputError
-from graft.data.domain import PARTS, Domain
+from graft.common.vocabulary import PARTS, TESTS
+from graft.data.domain import Domain
 from graft.data.settings import SplitRules
-from graft.data.split import TESTS, assign_parts, check_classes, check_patients, read_split
+from graft.data.split import assign_parts, check_classes, check_patients, read_split
 from graft.duplicates.pairs import check_duplicates, describe_pairs, pairs_between
 from graft.leakage.rows import Row, count, first, passed
 

@@ -7,9 +7,8 @@ from pathlib import Path
 import pandas as pd
 
 from graft.common.files import InputError, read_json
+from graft.common.vocabulary import TESTS
 
-TESTS = ("test", "external")
-REFERENCE = "scratch"
 CURVES = ("roc", "precision_recall", "calibration", "decision")
 KEYS = (
     "models",

@@ -3,11 +3,10 @@
 from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath, PureWindowsPath
 
+from graft.common.vocabulary import PARTS
 from graft.report.evidence import Evidence
 from graft.report.numbers import number, value_of
 from graft.report.table import Table
-
-PARTS = ("train", "validation", "test", "external")
 
 
 def counts(evidence: Evidence, role: str) -> Table:

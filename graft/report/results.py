@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from graft.common.vocabulary import TESTS
 from graft.report.evidence import Evidence, auroc_of
 from graft.report.numbers import difference, estimate, number, p_value, signed, spoken
 from graft.report.table import Cell, Table
@@ -182,7 +183,7 @@ def source_itself(evidence: Evidence) -> Table:
     """Whether the source was learnt: if not, there was nothing to transfer."""
     source = evidence.metrics["source"]
     rows = []
-    for part in (part for part in ("test", "external") if source["counts"][part]):
+    for part in (part for part in TESTS if source["counts"][part]):
         learnt, gain = source["pretrained"], source["gain_over_size"]
         rows.append(
             [

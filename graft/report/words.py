@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Mapping
 
-from graft.report.evidence import REFERENCE, Evidence
+from graft.common.vocabulary import REFERENCE
+from graft.report.evidence import Evidence
 from graft.report.numbers import difference, number, p_value, plural, signed, value_of
 from graft.statistics.verdict import verdict as says
 

@@ -1,13 +1,13 @@
-"""One model's probabilities against the truth: point values, resampled values, and the gain over another model."""
+"""Scores of one model on the cases of one part, their intervals, and the gain over another model."""
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
 from graft.statistics.bootstrap import DECIMALS, bend, draw, interval, jackknife, p_value, resample
 from graft.statistics.scores import (
-    HEADLINE,
     PER_CLASS,
     call,
     choose_threshold,
@@ -19,9 +19,9 @@ from graft.statistics.scores import (
 
 @dataclass(frozen=True)
 class Cases:
-    """The cases of one part of a split, and how often each patient is drawn in each resample.
+    """The N cases of one part of a split, and how often each resample draws each patient.
 
-    Every model is judged with the same draws, so that differences between models are paired.
+    Every model is scored with the same draws, so that differences between models are paired.
     """
 
     rows: pd.DataFrame  # N rows of index.csv
@@ -33,9 +33,10 @@ class Cases:
     def of(
         cls, rows: pd.DataFrame, classes: list[str], resamples: int, generator: np.random.Generator
     ) -> "Cases":
-        """Cases from rows of index.csv, whose `label` is one of `classes`."""
+        """Make cases from rows of index.csv, whose `label` is one of `classes`."""
         patient, patients = pd.factorize(rows["patient"])
-        return cls(rows, codes(rows, classes), patient, draw(len(patients), resamples, generator))
+        draws = draw(len(patients), resamples, generator)
+        return cls(rows, class_codes(rows, classes), patient, draws)
 
     @property
     def samples(self) -> tuple[int, ...]:
@@ -44,103 +45,128 @@ class Cases:
 
 
 @dataclass(frozen=True)
-class Judgement:
-    """How a model did on one part. NaN stands for "not defined"."""
+class ResampledScores:
+    """Scores of some cases by name: as they are, resampled and jackknifed. NaN means "not defined"."""
 
-    point: dict[str, float]  # the scores of graft.statistics.scores.HEADLINE
-    resampled: dict[str, np.ndarray]  # the same names, (R,) each
-    jackknifed: dict[str, np.ndarray]  # the same names, (P,) each: with one patient left out
-    confusion: np.ndarray  # (C, C) number of cases, true class × called class
-    per_class: dict[str, np.ndarray]  # the scores of graft.statistics.scores.PER_CLASS, (C,) each
+    point: dict[str, float]
+    resampled: dict[str, np.ndarray]  # (R,) each
+    jackknifed: dict[str, np.ndarray]  # (P,) each: with one patient left out
 
 
 @dataclass(frozen=True)
 class Assessment:
-    """A model's threshold, from the validation part, and how it did on each part with that threshold."""
+    """A model's threshold, which comes from the validation part, and its scores on each part."""
 
     threshold: float | None
     fitted_on: tuple[int, ...]  # the samples that the threshold was chosen on
     probabilities: dict[str, np.ndarray]  # part -> (N, C)
-    parts: dict[str, Judgement]
+    parts: dict[str, ResampledScores]  # scores at the threshold
+    confusions: dict[str, np.ndarray] = field(
+        default_factory=dict
+    )  # part -> (C, C) cases, true class × called class
 
 
-def codes(rows: pd.DataFrame, classes: list[str]) -> np.ndarray:
-    """The class code of each row's `label`: (N,)."""
+def class_codes(rows: pd.DataFrame, classes: list[str]) -> np.ndarray:
+    """Return the class code of each row's `label`: (N,)."""
     return rows["label"].map({name: code for code, name in enumerate(classes)}).to_numpy(np.int64)
 
 
 def assess(cases: dict[str, Cases], probabilities: dict[str, np.ndarray]) -> Assessment:
-    """Choose the threshold on the part "validation", then judge every part with it.
+    """Choose the threshold on the part "validation", then score every part with it.
 
     Args:
         cases: part -> its cases.
         probabilities: part -> (N, C), in the order of the cases.
     """
-    threshold = choose_threshold(cases["validation"].labels, probabilities["validation"])
-    judged = {part: judge(cases[part], probabilities[part], threshold) for part in cases}
-    return Assessment(threshold, cases["validation"].samples, probabilities, judged)
+    validation = cases["validation"]
+    threshold = choose_threshold(validation.labels, probabilities["validation"])
+    scores = {}
+    confusions = {}
+    for part, mine in cases.items():
+        scores[part] = score_model(mine, probabilities[part], threshold)
+        confusions[part] = count_calls(mine.labels, probabilities[part], threshold)
+    return Assessment(threshold, validation.samples, probabilities, scores, confusions)
 
 
-def judge(cases: Cases, probabilities: np.ndarray, threshold: float | None) -> Judgement:
-    """Every score of (N, C) probabilities: as it is, for each resample, and with each patient left out."""
+def score_cases(
+    cases: Cases, scores: Callable[[np.ndarray], dict[str, np.ndarray]]
+) -> ResampledScores:
+    """Compute scores of all cases, of each resample and with each patient left out.
 
-    def measure(weights: np.ndarray) -> dict[str, np.ndarray]:
-        return score(cases.labels, probabilities, weights, threshold)
-
-    ones = np.ones((1, len(cases.labels)))
-    point = measure(ones)
-    matrix = confusion(cases.labels, call(probabilities, threshold), ones, probabilities.shape[1])
-    return Judgement(
-        point={name: float(point[name][0]) for name in HEADLINE},
-        resampled=resample(measure, cases.draws, cases.patient),
-        jackknifed=jackknife(measure, cases.patient, cases.draws.shape[1]),
-        confusion=matrix[0].astype(np.int64),
-        per_class={name: values[0] for name, values in per_class(matrix).items()},
+    Args:
+        cases: N cases.
+        scores: takes weights (r, N) and returns name -> (r,), NaN where a score is not defined.
+    """
+    point = scores(np.ones((1, len(cases.labels))))
+    return ResampledScores(
+        point={name: float(value[0]) for name, value in point.items()},
+        resampled=resample(scores, cases.draws, cases.patient),
+        jackknifed=jackknife(scores, cases.patient, cases.draws.shape[1]),
     )
 
 
-def estimates(judgement: Judgement, confidence: float) -> dict[str, dict[str, float]]:
-    """Each score with its BCa interval: name -> {value, low, high, left_out}.
+def score_model(
+    cases: Cases, probabilities: np.ndarray, threshold: float | None
+) -> ResampledScores:
+    """Compute the scores of graft.statistics.scores.HEADLINE of (N, C) probabilities."""
+
+    def scores(weights: np.ndarray) -> dict[str, np.ndarray]:
+        return score(cases.labels, probabilities, weights, threshold)
+
+    return score_cases(cases, scores)
+
+
+def count_calls(
+    labels: np.ndarray, probabilities: np.ndarray, threshold: float | None
+) -> np.ndarray:
+    """Count the cases of each true class × called class: (C, C)."""
+    called = call(probabilities, threshold)
+    matrix = confusion(labels, called, np.ones((1, len(labels))), probabilities.shape[1])
+    return matrix[0].astype(np.int64)
+
+
+def estimates(scores: ResampledScores, confidence: float) -> dict[str, dict[str, float]]:
+    """Return each score with its BCa interval: name -> {value, low, high, left_out}.
 
     `left_out` counts the resamples in which the score was not defined.
     """
     found = {}
-    for name, value in judgement.point.items():
-        values = judgement.resampled[name]
-        low, high, left_out = interval(
-            values, confidence, bend(value, values, judgement.jackknifed[name])
-        )
+    for name, value in scores.point.items():
+        values = scores.resampled[name]
+        bent = bend(value, values, scores.jackknifed[name])
+        low, high, left_out = interval(values, confidence, bent)
         found[name] = {"value": value, "low": low, "high": high, "left_out": left_out}
     return found
 
 
-def gain(model: Judgement, reference: Judgement, confidence: float) -> dict[str, float]:
-    """AUROC of a model less that of a reference on the same cases and draws: {value, low, high, p, left_out}.
+def gain(
+    model: ResampledScores, reference: ResampledScores, confidence: float
+) -> dict[str, float]:
+    """Compare AUROC with that of a reference on the same cases and draws.
 
-    The interval is BCa, widened as Student's t: differences over a few dozen patients need it, single scores do not.
+    The interval is BCa, widened as Student's t is. Differences over a few dozen patients need
+    this, single scores do not.
+
+    Returns:
+        {value, low, high, p, left_out} of the difference, model less reference.
     """
-    value, differences, left = (
-        np.round(one["auroc"] - other["auroc"], DECIMALS)
-        for one, other in (
-            (model.point, reference.point),
-            (model.resampled, reference.resampled),
-            (model.jackknifed, reference.jackknifed),
-        )
-    )
-    bent = bend(value, differences, left, widen=True)
+
+    def difference(mine: Mapping, other: Mapping) -> np.ndarray:
+        return np.round(mine["auroc"] - other["auroc"], DECIMALS)
+
+    value = float(difference(model.point, reference.point))
+    differences = difference(model.resampled, reference.resampled)
+    jackknifed = difference(model.jackknifed, reference.jackknifed)
+    bent = bend(value, differences, jackknifed, widen=True)
     low, high, left_out = interval(differences, confidence, bent)
-    return {
-        "value": float(value),
-        "low": low,
-        "high": high,
-        "p": p_value(differences, bent),
-        "left_out": left_out,
-    }
+    p = p_value(differences, bent)
+    return {"value": value, "low": low, "high": high, "p": p, "left_out": left_out}
 
 
-def shares_of_classes(judgement: Judgement, classes: list[str]) -> dict[str, dict[str, float]]:
-    """The scores of PER_CLASS of each class against the rest: class -> {name: value}."""
+def scores_by_class(matrix: np.ndarray, classes: list[str]) -> dict[str, dict[str, float]]:
+    """Return the scores of PER_CLASS, class -> {name: value}, from a confusion matrix (C, C)."""
+    scores = per_class(matrix[None])
     return {
-        name: {kind: float(judgement.per_class[kind][code]) for kind in PER_CLASS}
-        for code, name in enumerate(classes)
+        label: {name: float(scores[name][0, code]) for name in PER_CLASS}
+        for code, label in enumerate(classes)
     }

@@ -4,7 +4,7 @@ Who was drawn to be tested and what luck training had are two sources of chance.
 resample the patients are drawn, each with all their lesions, and the repetitions too.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -92,10 +92,3 @@ class Areas:
     def gain(self, confidence: float) -> dict[str, float]:
         """{value, low, high, left_out, p} of a difference."""
         return {**self.estimate(confidence), "p": p_value(self.resampled)}
-
-
-def shown(found: Mapping[str, float | None], sign: str = "") -> str:
-    """An estimate as people read it: "+0.123 [-0.010, +0.260]" with the sign "+"."""
-    if found["value"] is None or found["low"] is None:
-        return "not defined"
-    return f"{found['value']:{sign}.3f} [{found['low']:{sign}.3f}, {found['high']:{sign}.3f}]"

@@ -13,7 +13,7 @@ import torch
 from ruamel.yaml import YAML
 
 from graft.common.files import InputError
-from graft.data.split import TESTS
+from graft.common.vocabulary import TESTS
 from graft.evaluation.metrics import check
 from stages import check as look_for_leaks
 from stages import (

@@ -6,7 +6,16 @@ import pytest
 
 from graft.common.seeds import generator
 from graft.statistics.bootstrap import interval
-from graft.statistics.cases import Cases, assess, codes, estimates, gain, judge, shares_of_classes
+from graft.statistics.cases import (
+    Cases,
+    assess,
+    class_codes,
+    count_calls,
+    estimates,
+    gain,
+    score_model,
+    scores_by_class,
+)
 
 CLASSES = ["benign", "malignant"]
 
@@ -30,16 +39,16 @@ LABELS = np.arange(60) // 2 % 2
 
 
 def test_codes_follow_the_order_of_the_classes():
-    assert codes(pd.DataFrame({"label": ["b", "a", "c"]}), ["a", "b", "c"]).tolist() == [1, 0, 2]
+    assert class_codes(pd.DataFrame({"label": ["b", "a", "c"]}), ["a", "b", "c"]).tolist() == [1, 0, 2]
 
 
 def test_the_gain_of_a_model_over_itself_is_exactly_0_with_p_1():
-    judged = [judge(cases(LABELS), model(LABELS, 0.4, 1), 0.5) for _ in range(2)]
+    judged = [score_model(cases(LABELS), model(LABELS, 0.4, 1), 0.5) for _ in range(2)]
     assert gain(*judged, 0.95) == {"value": 0, "low": 0, "high": 0, "p": 1, "left_out": 0}
 
 
 def test_a_gain_changes_its_sign_with_the_sides():
-    one, other = (judge(cases(LABELS), model(LABELS, noise, 2), 0.5) for noise in (0.2, 0.6))
+    one, other = (score_model(cases(LABELS), model(LABELS, noise, 2), 0.5) for noise in (0.2, 0.6))
     forth, back = gain(one, other, 0.95), gain(other, one, 0.95)
     assert forth["value"] > 0 and forth["p"] == back["p"]
     assert (forth["value"], forth["low"], forth["high"]) == pytest.approx(
@@ -51,7 +60,7 @@ def test_p_and_the_interval_of_a_gain_agree():
     seen = set()
     for seed in range(40):
         one, other = (
-            judge(cases(LABELS), model(LABELS, noise, 2 * seed + (noise > 0.4)), 0.5)
+            score_model(cases(LABELS), model(LABELS, noise, 2 * seed + (noise > 0.4)), 0.5)
             for noise in (0.4, 0.6)
         )
         found = gain(one, other, 0.95)
@@ -61,7 +70,7 @@ def test_p_and_the_interval_of_a_gain_agree():
 
 
 def test_the_interval_of_an_auroc_near_1_reaches_further_down_than_the_percentiles():
-    judged = judge(cases(LABELS), model(LABELS, 0.25, 9), 0.5)
+    judged = score_model(cases(LABELS), model(LABELS, 0.25, 9), 0.5)
     low, high, _ = interval(judged.resampled["auroc"], 0.95)
     found = estimates(judged, 0.95)["auroc"]
     assert found["value"] > 0.8 and found["low"] < low and found["high"] <= high
@@ -73,13 +82,13 @@ def test_pairing_narrows_the_gain_of_models_that_agree():
     nearly = np.clip(
         probabilities + np.random.default_rng(4).normal(0, 0.01, probabilities.shape), 0, 1
     )
-    one, other = judge(cases(LABELS), probabilities, 0.5), judge(cases(LABELS), nearly, 0.5)
+    one, other = score_model(cases(LABELS), probabilities, 0.5), score_model(cases(LABELS), nearly, 0.5)
     paired, alone = gain(one, other, 0.95), estimates(one, 0.95)["auroc"]
     assert paired["high"] - paired["low"] < (alone["high"] - alone["low"]) / 3
 
 
 def test_the_interval_holds_the_value():
-    for name, found in estimates(judge(cases(LABELS), model(LABELS, 0.4, 5), 0.5), 0.95).items():
+    for name, found in estimates(score_model(cases(LABELS), model(LABELS, 0.4, 5), 0.5), 0.95).items():
         assert name == "ece" or found["low"] <= found["value"] <= found["high"]
 
 
@@ -97,7 +106,7 @@ def test_the_threshold_comes_from_the_validation_part_alone():
 
 
 def test_a_part_with_one_class_has_no_auroc_and_says_how_many_resamples_were_left_out():
-    judged = judge(cases(np.zeros(10, int)), model(np.zeros(10, int), 0.2, 8), 0.5)
+    judged = score_model(cases(np.zeros(10, int)), model(np.zeros(10, int), 0.2, 8), 0.5)
     found = estimates(judged, 0.95)
     assert np.isnan([found["auroc"][name] for name in ("value", "low", "high")]).all()
     assert found["auroc"]["left_out"] == 200 and found["accuracy"]["left_out"] == 0
@@ -106,8 +115,9 @@ def test_a_part_with_one_class_has_no_auroc_and_says_how_many_resamples_were_lef
 
 def test_confusion_and_the_classes_by_hand():
     disease = np.array([0.1, 0.8, 0.9, 0.2, 0.7])
-    judged = judge(cases(np.array([0, 0, 1, 1, 1])), np.stack([1 - disease, disease], axis=1), 0.5)
-    assert judged.confusion.tolist() == [[1, 1], [1, 2]]
-    assert shares_of_classes(judged, CLASSES)["benign"] == pytest.approx(
+    probabilities = np.stack([1 - disease, disease], axis=1)
+    matrix = count_calls(np.array([0, 0, 1, 1, 1]), probabilities, 0.5)
+    assert matrix.tolist() == [[1, 1], [1, 2]]
+    assert scores_by_class(matrix, CLASSES)["benign"] == pytest.approx(
         {"recall": 1 / 2, "specificity": 2 / 3, "precision": 1 / 2, "f1": 1 / 2}
     )

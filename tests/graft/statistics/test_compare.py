@@ -6,7 +6,7 @@ import pytest
 from scipy import stats
 
 from graft.common.seeds import generator
-from graft.statistics.cases import Assessment, Cases, gain, judge
+from graft.statistics.cases import Assessment, Cases, gain, score_model
 from graft.statistics.compare import MOST_PATIENTS, compare, holm, patients_needed
 
 PATIENTS = 60
@@ -30,7 +30,7 @@ def compared(noises, margin=0.05, classes=("benign", "malignant")):
         )
         said /= said.sum(1, keepdims=True)
         models[name] = Assessment(
-            None, np.array([], int), {"test": said}, {"test": judge(cases, said, None)}
+            None, np.array([], int), {"test": said}, {"test": score_model(cases, said, None)}
         )
     return compare(
         {"test": cases}, models, next(iter(noises)), ("test", "external"), 0.95, margin

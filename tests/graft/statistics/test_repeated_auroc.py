@@ -7,7 +7,7 @@ from sklearn.metrics import roc_auc_score
 
 from graft.common.seeds import generator
 from graft.statistics.cases import Cases
-from graft.statistics.repeated_auroc import Areas, area, pairs, pick, shown
+from graft.statistics.repeated_auroc import Areas, area, pairs, pick
 
 
 def two(disease):
@@ -77,8 +77,3 @@ def test_an_interval_holds_both_sources_of_chance(cases):
 
 def test_one_repetition_has_no_spread():
     assert np.isnan(Areas(np.array([0.7]), np.array([0.6, 0.8])).spread)
-
-
-def test_shown():
-    assert shown({"value": 0.1, "low": -0.05, "high": 0.25}, "+") == "+0.100 [-0.050, +0.250]"
-    assert shown({"value": None, "low": None, "high": None}) == "not defined"

@@ -1,0 +1,21 @@
+"""Estimates as text."""
+
+from collections.abc import Mapping
+
+
+def format_estimate(
+    estimate: Mapping[str, float | None] | None, sign: str = "", missing: str = "not defined"
+) -> str:
+    """Format a value with its interval, such as "0.744 [0.612, 0.867]".
+
+    Args:
+        estimate: `value`, `low` and `high`; None if there is no estimate.
+        sign: "+" writes the sign of positive numbers too, which suits differences.
+        missing: the text if the estimate or one of its numbers is None.
+    """
+    if estimate is None:
+        return missing
+    value, low, high = estimate["value"], estimate["low"], estimate["high"]
+    if value is None or low is None or high is None:
+        return missing
+    return f"{value:{sign}.3f} [{low:{sign}.3f}, {high:{sign}.3f}]"
