@@ -58,7 +58,9 @@ def main() -> None:
 
 def evaluate(cases: Cases, models: dict[str, np.ndarray]) -> None:
     """All that stages.evaluate works out of five models on one part."""
-    judged = {name: score_model(cases, probabilities, 0.5) for name, probabilities in models.items()}
+    judged = {
+        name: score_model(cases, probabilities, 0.5) for name, probabilities in models.items()
+    }
     assessed = {
         name: Assessment(0.5, (), {"test": models[name]}, {"test": found})
         for name, found in judged.items()

@@ -120,7 +120,10 @@ def assess(cohort: Cohort, cases: Cases, auroc: float, random: np.random.Generat
     """A model of this AUROC on the cohort."""
     probabilities = cohort.read(auroc, random)
     return Assessment(
-        THRESHOLD, (), {"test": probabilities}, {"test": score_model(cases, probabilities, THRESHOLD)}
+        THRESHOLD,
+        (),
+        {"test": probabilities},
+        {"test": score_model(cases, probabilities, THRESHOLD)},
     )
 
 

@@ -5,7 +5,7 @@ from pydantic import Field
 from graft.common.files import whole_file, write_json
 from graft.common.parameters import Section, read_parameters
 from graft.console import run, say
-from graft.data.settings import DomainSplit
+from graft.data.settings import SplitRules
 from graft.leakage.cohorts import Cohort, across, within
 from graft.leakage.rows import checks_document
 from stages import paths
@@ -14,9 +14,10 @@ from stages import paths
 class Parameters(Section):
     """What this stage reads of params.yaml."""
 
-    domains: dict[str, DomainSplit]
     source: str
     target: str
+    source_rules: SplitRules = Field(alias="domains.${source}.split")
+    target_rules: SplitRules = Field(alias="domains.${target}.split")
     seed: int
     folds: int = Field(alias="cross_validation.folds")
 
@@ -25,10 +26,13 @@ def main() -> None:
     """Write metrics/checks.json and the gate that training waits for, or neither if data leaks."""
     parameters = read_parameters(Parameters, paths.PARAMETERS)
     paths.LEAKS_CHECKED.unlink(missing_ok=True)  # it speaks for data that may have changed since
+    rules = {
+        parameters.source: parameters.source_rules,
+        parameters.target: parameters.target_rules,
+    }
     cohorts = []
-    for name in dict.fromkeys((parameters.source, parameters.target)):
-        rules = parameters.domains[name].split
-        cohorts.append(Cohort.read(paths.processed(name), paths.split(name), rules))
+    for name, rule in rules.items():
+        cohorts.append(Cohort.read(paths.processed(name), paths.split(name), rule))
     rows = []
     for cohort in cohorts:
         rows += within(cohort, parameters.seed)

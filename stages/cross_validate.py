@@ -1,58 +1,78 @@
-"""Cross-validation: does transfer help, asked of every patient of the target, with other folds and other seeds?"""
+"""Train in every fold of a repeated cross-validation, with every candidate source and λ."""
 
 from pathlib import Path
 
-from graft.common.files import read_json, whole_file, write_json
-from graft.config import load_model
-from graft.console import run, say
+from pydantic import Field
 
-SOURCES = Path("models/sources/sources.json")
-BLOCK = Path("metrics/cross_validation.json")
+from graft.common.files import read_json
+from graft.common.parameters import Section, Weight, read_parameters
+from graft.console import run, say
+from graft.data.domain import Domain
+from graft.data.predictions import write_table
+from graft.data.split import pool_for_cross_validation, read_split
+from graft.networks.device import pick_device, use_deterministic_algorithms
+from graft.networks.saved import load_model
+from graft.networks.settings import Network
+from graft.repeated.cross_validation import candidate_sources, empty_table, train_folds
+from graft.repeated.settings import CrossValidation
+from graft.repeated.trainings import RepeatedTrainings
+from graft.training.settings import Augment, Training
+from graft.transfer.settings import Finetune
+from stages import paths
+
+OUTPUT = paths.REPEATED["cross_validation"]
+
+
+class Parameters(Section):
+    """What this stage reads of params.yaml."""
+
+    target: str
+    network: Network
+    training: Training
+    augment: Augment
+    finetune: Finetune
+    lambda_: Weight = Field(alias="lambda")
+    cross_validation: CrossValidation
+    seed: int
 
 
 def main() -> None:
-    count, repeats, lambdas, resamples, confidence = load_model.read(
-        "evaluate.folds",
-        "evaluate.repeats",
-        "evaluate.lambdas",
-        "evaluate.resamples",
-        "evaluate.confidence",
-    )
-    if not count:
-        leave({"cross_validation": None})
+    """Write the predictions of every training; the table is empty if folds is 0."""
+    parameters = read_parameters(Parameters, paths.PARAMETERS)
+    wanted = parameters.cross_validation
+    domain = Domain.read(paths.processed(parameters.target))
+    if not wanted.folds:
+        write_table(OUTPUT, empty_table(domain.classes))
+        say("cross-validation: off, because cross_validation.folds is 0")
         return
-    target, network, recipe, training, augment, weight, seed = load_model.read(
-        "target", "network", "finetune", "training", "augment", "lambda", "seed"
+    use_deterministic_algorithms()
+    device = pick_device(parameters.training.device)
+    trainings = RepeatedTrainings(
+        stage="cross_validate",
+        domain=domain,
+        network=parameters.network,
+        recipe=parameters.finetune,
+        training=parameters.training,
+        augment=parameters.augment,
+        device=device,
+        checkpoints=paths.CHECKPOINTS,
     )
-    from graft.common.seeds import generator
-    from graft.data.domain import Domain
-    from graft.data.split import pool_for_cross_validation, read_split
-    from graft.evaluation import cross_validation
-    from graft.networks.saved import load_model, pick_device
-    from graft.repeated.cross_validation import assemble, candidate_sources, lines, train_folds
-    from graft.repeated.trainings import Trials
-
-    domain, device = Domain.read(Path("data/processed") / target), pick_device(training.device)
-    rows, validation = pool_for_cross_validation(
-        read_split(Path(f"data/splits/{target}.csv"), domain.index), domain.index
+    folders = read_json(paths.CANDIDATES / "sources.json")
+    models = {name: load_model(Path(folder), device) for name, folder in folders.items()}
+    parts = read_split(paths.split(parameters.target), domain.index)
+    rows, validation = pool_for_cross_validation(parts, domain.index)
+    table = train_folds(
+        trainings,
+        rows=rows,
+        count=wanted.folds,
+        repeats=wanted.repeats,
+        validation=validation,
+        candidates=candidate_sources(models, wanted.lambdas or [parameters.lambda_]),
+        seed=parameters.seed,
+        cache=paths.TRAININGS / "cross_validate",
     )
-    trials = Trials("cross_validate", domain, network, recipe, training, augment, device)
-    sources = {
-        name: load_model(Path(folder), device) for name, folder in read_json(SOURCES).items()
-    }
-    offered = candidate_sources(sources, lambdas or [weight])
-    found = train_folds(trials, rows, count, repeats, validation, offered, seed)
-    random = generator(seed, "bootstrap", target, "cross-validation")
-    block = assemble(domain, found, offered, resamples, confidence, random)
-    leave(block)
-    for line in lines(block):
-        say(line)
-
-
-def leave(block: dict) -> None:
-    """Write the JSON file."""
-    with whole_file(BLOCK) as path:
-        write_json(path, block)
+    write_table(OUTPUT, table)
+    say(f"cross-validation: wrote {len(table)} predictions to {OUTPUT}")
 
 
 if __name__ == "__main__":

@@ -1,110 +1,148 @@
-"""Evaluate: every model on the test part and the external site, with intervals, and what transfer gained."""
+"""Evaluate every model on the test part and the external site, and what transfer gained there."""
 
 import shutil
 from pathlib import Path
 
 import pandas as pd
+from pydantic import Field
 
 from graft.common.files import read_json, whole_file, whole_folder, write_json
-from graft.config import load_model
+from graft.common.parameters import Section, read_parameters
+from graft.common.seeds import generator
 from graft.console import run, say
+from graft.data.predictions import write_table
 from graft.evaluation import audit
+from graft.evaluation.cross_validation import cross_validation_lines, judge_folds, read_folds
+from graft.evaluation.learning_curve import curve_lines, curve_table, judge_points, read_points
 from graft.evaluation.metrics import COVARIATES, assemble, choose, headline
+from graft.evaluation.settings import Evaluate
 from graft.evaluation.study import Study
 from graft.evaluation.summary import lines
 from graft.evaluation.tables import plots, predictions
 from graft.evaluation.tuning import tune
-from graft.networks.saved import load_model, pick_device
+from graft.networks.device import pick_device, use_deterministic_algorithms
+from graft.networks.saved import load_model
+from graft.networks.settings import Device
+from stages import paths
 
-METRICS = Path("metrics")
-PRETRAINED, BEST = Path("models/pretrained"), Path("models/best")
 MODELS = {
-    "scratch": Path("models/finetuned/scratch"),
-    "transfer": Path("models/finetuned/transfer"),
-    "regularized": Path("models/regularized"),
-    "bagging": Path("models/ensemble/bagging"),
-    "boosting": Path("models/ensemble/boosting"),
+    "scratch": paths.FINETUNED["scratch"],
+    "transfer": paths.FINETUNED["transfer"],
+    "regularized": paths.REGULARIZED,
+    "bagging": paths.ENSEMBLE["bagging"],
+    "boosting": paths.ENSEMBLE["boosting"],
 }
 PARENTS = {
     "scratch": None,
-    "transfer": PRETRAINED,
-    "regularized": MODELS["transfer"],
-    "bagging": MODELS["regularized"],
-    "boosting": MODELS["regularized"],
+    "transfer": paths.PRETRAINED,
+    "regularized": paths.FINETUNED["transfer"],
+    "bagging": paths.REGULARIZED,
+    "boosting": paths.REGULARIZED,
 }
 
 
+class Parameters(Section):
+    """What this stage reads of params.yaml."""
+
+    source: str
+    target: str
+    evaluate: Evaluate
+    device: Device = Field(alias="training.device")
+    seed: int
+
+
 def main() -> None:
-    seed, source_name, target_name, settings, device_name = load_model.read(
-        "seed", "source", "target", "evaluate", "training.device"
-    )
-    device = pick_device(device_name)
-    source, target = (
-        Study.read(processed(name), split(name), settings.resamples, seed)
-        for name in (source_name, target_name)
-    )
-    trained = {"pretrained": audit.Trained(PRETRAINED, None, source.domain, source.rows)}
-    trained |= {
-        name: audit.Trained(MODELS[name], PARENTS[name], target.domain, target.rows)
-        for name in MODELS
-    }
-    checks = read_json(METRICS / "checks.json").get("checks", []) + audit.trained(trained)
-    first = load_model(PRETRAINED, device)
+    """Write metrics/ and models/best, and print the table of models and the verdict."""
+    parameters = read_parameters(Parameters, paths.PARAMETERS)
+    settings, seed = parameters.evaluate, parameters.seed
+    use_deterministic_algorithms()
+    device = pick_device(parameters.device)
+    source = read_study(parameters.source, settings, seed)
+    target = read_study(parameters.target, settings, seed)
+    trained = {"pretrained": audit.Trained(paths.PRETRAINED, None, source.domain, source.rows)}
+    for name, folder in MODELS.items():
+        trained[name] = audit.Trained(folder, PARENTS[name], target.domain, target.rows)
+    checks = read_json(paths.CHECKS).get("checks", []) + audit.trained(trained)
+
+    first = load_model(paths.PRETRAINED, device)
     pretrained = None if "weights" in first.card else source.assess(first)
-    models = {name: target.assess(load_model(folder, device)) for name, folder in MODELS.items()}
+    models = {name: target.assess(load_model(MODELS[name], device)) for name in MODELS}
+    chosen = choose(models)
     baselines = {"majority": target.assess_majority(), "size_alone": target.assess_size_alone()}
     withheld = None
     if known := target.assess_covariates_only():
         baselines[COVARIATES] = known
-        withheld = target.assess(load_model(MODELS[choose(models)], device), withhold=True)
+        withheld = target.assess(load_model(MODELS[chosen], device), withhold=True)
     judged = models | baselines
     tuned = {name: tune(model, target.cases, settings) for name, model in judged.items()}
-    checks += [
-        audit.thresholds(target.domain, target.rows, judged),
-        audit.tuning(
-            target.domain, target.rows, {name: each.fitted_on for name, each in tuned.items()}
-        ),
-        audit.choice(target.domain, target.rows, models, choose(models)),
-    ]
-    hashes = {
-        "source": audit.hashes(processed(source_name), split(source_name)),
-        "target": audit.hashes(processed(target_name), split(target_name)),
-        "models": {name: model.card["weights_sha256"] for name, model in trained.items()},
+
+    fitted_on = {name: each.fitted_on for name, each in tuned.items()}
+    checks.append(audit.thresholds(target.domain, target.rows, judged))
+    checks.append(audit.tuning(target.domain, target.rows, fitted_on))
+    checks.append(audit.choice(target.domain, target.rows, models, chosen))
+    evidence = {
+        "checks": checks,
+        "hashes": hashes(parameters, trained),
+        "sources": read_json(paths.SOURCES),
+        **judge_repeated(target, settings, seed),
     }
-    evidence = {"checks": checks, "hashes": hashes, "sources": read_json(METRICS / "sources.json")}
-    for name in ("learning_curve", "cross_validation"):
-        evidence[name] = read_json(METRICS / f"{name}.json")[name]
     metrics = assemble(
         source, target, pretrained, models, baselines, tuned, settings, evidence, withheld
     )
     told = target.cases, target.domain.classes, judged
-    leave(metrics, predictions(*told), plots(*told, tuned, settings.confidence))
-    for line in lines(metrics):
+    tables = plots(*told, tuned, settings.confidence)
+    tables["learning_curve"] = curve_table(metrics)
+    write_results(metrics, predictions(*told), tables)
+    for line in (*curve_lines(metrics), *cross_validation_lines(metrics), *lines(metrics)):
         say(line)
 
 
-def processed(name: str) -> Path:
-    return Path("data/processed") / name
+def read_study(name: str, settings: Evaluate, seed: int) -> Study:
+    """Read a processed domain with its split."""
+    return Study.read(paths.processed(name), paths.split(name), settings.resamples, seed)
 
 
-def split(name: str) -> Path:
-    return Path(f"data/splits/{name}.csv")
+def judge_repeated(target: Study, settings: Evaluate, seed: int) -> dict:
+    """The blocks of the repeated trainings, made from their predictions."""
+    domain, test = target.domain, target.cases["test"]
+    points = read_points(paths.REPEATED["learning_curve"], domain.classes, test.samples)
+    random = generator(seed, "bootstrap", domain.name, "draws")
+    curve = judge_points(points, test, settings.confidence, random)
+    folds, candidates = read_folds(paths.REPEATED["cross_validation"], domain.classes)
+    random = generator(seed, "bootstrap", domain.name, "cross-validation")
+    validated = judge_folds(
+        domain, folds, candidates, settings.resamples, settings.confidence, random
+    )
+    return curve | validated
 
 
-def leave(metrics: dict, cases: pd.DataFrame, tables: dict[str, pd.DataFrame]) -> None:
+def hashes(parameters: Parameters, trained: dict[str, audit.Trained]) -> dict:
+    """SHA-256 of the data and of the weights that the metrics are about."""
+    found = {}
+    for role, name in (("source", parameters.source), ("target", parameters.target)):
+        found[role] = audit.hashes(paths.processed(name), paths.split(name))
+    found["models"] = {name: model.card["weights_sha256"] for name, model in trained.items()}
+    return found
+
+
+def write_results(metrics: dict, cases: pd.DataFrame, tables: dict[str, pd.DataFrame]) -> None:
     """Write the chosen model, the tables and the metrics."""
-    with whole_folder(BEST) as folder:
+    chosen = MODELS[metrics["chosen"]["model"]]
+    with whole_folder(paths.BEST) as folder:
         for name in ("weights.safetensors", "card.json"):
-            shutil.copyfile(MODELS[metrics["chosen"]["model"]] / name, folder / name)
-    with whole_folder(METRICS / "plots") as folder:
+            shutil.copyfile(chosen / name, folder / name)
+    with whole_folder(paths.PLOTS) as folder:
         for name, table in tables.items():
-            table.to_csv(folder / f"{name}.csv", index=False, lineterminator="\n")
-    with whole_file(METRICS / "predictions.csv") as path:
-        cases.to_csv(path, index=False, lineterminator="\n")
-    with whole_file(METRICS / "summary.json") as path:
-        write_json(path, headline(metrics))
-    with whole_file(METRICS / "metrics.json") as path:
-        write_json(path, metrics)
+            write_table(folder / f"{name}.csv", table)
+    write_table(paths.PREDICTIONS, cases)
+    write_document(paths.SUMMARY, headline(metrics))
+    write_document(paths.METRICS_DOCUMENT, metrics)
+
+
+def write_document(path: Path, content: dict) -> None:
+    """Write a JSON document completely or not at all."""
+    with whole_file(path) as partial:
+        write_json(partial, content)
 
 
 if __name__ == "__main__":

@@ -1,65 +1,71 @@
-"""Learning curve: does transfer help with few labels, does it with many, and how many does it save?"""
+"""Train with some shares of the labels, several times each, for the learning curve."""
 
-from pathlib import Path
+from pydantic import Field
 
-from graft.common.files import whole_file, write_json
-from graft.config import load_model
+from graft.common.parameters import Section, Weight, read_parameters
 from graft.console import run, say
+from graft.data.domain import Domain
+from graft.data.predictions import write_table
+from graft.data.split import read_split
+from graft.networks.device import pick_device, use_deterministic_algorithms
+from graft.networks.saved import load_model
+from graft.networks.settings import Network
+from graft.repeated.learning_curve import empty_table, train_learning_curve
+from graft.repeated.settings import LearningCurve
+from graft.repeated.trainings import PulledSource, RepeatedTrainings
+from graft.training.settings import Augment, Training
+from graft.transfer.settings import Finetune
+from stages import paths
 
-PRETRAINED = Path("models/pretrained")
-BLOCK, TABLE = Path("metrics/learning_curve.json"), Path("metrics/learning_curve.csv")
+OUTPUT = paths.REPEATED["learning_curve"]
+
+
+class Parameters(Section):
+    """What this stage reads of params.yaml."""
+
+    target: str
+    network: Network
+    training: Training
+    augment: Augment
+    finetune: Finetune
+    lambda_: Weight = Field(alias="lambda")
+    learning_curve: LearningCurve
+    seed: int
 
 
 def main() -> None:
-    wanted = load_model.read("learning_curve")
+    """Write the predictions of every training; the table is empty if draws is 0."""
+    parameters = read_parameters(Parameters, paths.PARAMETERS)
+    wanted = parameters.learning_curve
+    domain = Domain.read(paths.processed(parameters.target))
     if not wanted.draws:
-        leave({"learning_curve": None}, "share,patients,model,auroc,low,high\n")
+        write_table(OUTPUT, empty_table(domain.classes))
+        say("learning curve: off, because learning_curve.draws is 0")
         return
-    target, network, recipe, training, augment, weight, seed, resamples, confidence = (
-        load_model.read(
-            "target",
-            "network",
-            "finetune",
-            "training",
-            "augment",
-            "lambda",
-            "seed",
-            "evaluate.resamples",
-            "evaluate.confidence",
-        )
+    use_deterministic_algorithms()
+    device = pick_device(parameters.training.device)
+    trainings = RepeatedTrainings(
+        stage="learning_curve",
+        domain=domain,
+        network=parameters.network,
+        recipe=parameters.finetune,
+        training=parameters.training,
+        augment=parameters.augment,
+        device=device,
+        checkpoints=paths.CHECKPOINTS,
     )
-    from graft.common.seeds import generator
-    from graft.data.domain import Domain
-    from graft.data.split import read_split
-    from graft.evaluation import learning_curve
-    from graft.networks.saved import load_model, pick_device
-    from graft.repeated.learning_curve import assemble, lines, table, train_learning_curve
-    from graft.repeated.trainings import Source, Trials
-    from graft.statistics.cases import Cases
-
-    domain, device = Domain.read(Path("data/processed") / target), pick_device(training.device)
-    parts = read_split(Path(f"data/splits/{target}.csv"), domain.index)
-    trials = Trials("learning_curve", domain, network, recipe, training, augment, device)
-    source = Source(PRETRAINED.name, load_model(PRETRAINED, device), weight)
-    points = train_learning_curve(
-        trials, parts, sorted({*wanted.shares, 1.0}), wanted.draws, source, seed
+    model = load_model(paths.PRETRAINED, device)
+    table = train_learning_curve(
+        trainings,
+        parts=read_split(paths.split(parameters.target), domain.index),
+        shares=[*wanted.shares, 1.0],
+        draws=wanted.draws,
+        source=PulledSource(paths.PRETRAINED.name, model, parameters.lambda_),
+        seed=parameters.seed,
+        cache=paths.TRAININGS / "learning_curve",
     )
-    tested = domain.index.iloc[parts["test"]]
-    cases = Cases.of(
-        tested, domain.classes, resamples, generator(seed, "bootstrap", target, "test")
-    )
-    block = assemble(points, cases, confidence, generator(seed, "bootstrap", target, "draws"))
-    leave(block, table(block).to_csv(index=False, lineterminator="\n"))
-    for line in lines(block):
-        say(line)
-
-
-def leave(block: dict, table: str) -> None:
-    """Write the JSON file, and the table that DVC plots."""
-    with whole_file(BLOCK) as path:
-        write_json(path, block)
-    with whole_file(TABLE) as path:
-        path.write_text(table, encoding="utf-8")
+    write_table(OUTPUT, table)
+    say(f"learning curve: wrote {len(table)} predictions to {OUTPUT}")
 
 
 if __name__ == "__main__":

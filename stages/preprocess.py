@@ -1,68 +1,88 @@
-"""Raw volumes or arrays of one domain, made into images that a network takes: `python -m stages.preprocess lung`."""
+"""Make images of one domain: read, orient, resample, window and crop its raw data."""
 
 from pathlib import Path
 
-from graft.config import load
+import pandas as pd
+from pydantic import Field
+
+from graft.common.parameters import Section, read_parameters
 from graft.console import run, say
 from graft.data.domain import Domain, Grid, write_domain
-from graft.ingest.read import read_raw_domain
+from graft.ingest.read import Privacy, read_raw_domain
+from graft.ingest.settings import Preprocess, PseudonymKey, RawDomain
+from stages import paths
+
+
+class Parameters(Section):
+    """What this stage reads of params.yaml."""
+
+    domain: RawDomain = Field(alias="domains.${key}")
+    preprocess: Preprocess
+    privacy: PseudonymKey
 
 
 def main(name: str) -> None:
-    """Write `data/processed/<name>`, and say what is in it."""
-    path, classes, window, intensity, pattern, covariates, burned_in, key, shape = load.read(
-        f"domains.{name}.path",
-        f"domains.{name}.classes",
-        f"domains.{name}.window",
-        f"domains.{name}.intensity",
-        f"domains.{name}.patient_pattern",
-        f"domains.{name}.covariates",
-        f"domains.{name}.burned_in",
-        "privacy",
-        "preprocess",
-    )
-    grid = Grid(tuple(shape.patch), tuple(shape.spacing), tuple(window), intensity)
-    privacy = Privacy(key.key_variable, key.key_file, burned_in == "allow")
-    made = read_raw_domain(
-        Path(path),
+    """Write data/processed/<name>, and print what is in it."""
+    parameters = read_parameters(Parameters, paths.PARAMETERS, name)
+    raw, shape, key = parameters.domain, parameters.preprocess, parameters.privacy
+    grid = Grid(tuple(shape.patch), tuple(shape.spacing), tuple(raw.window), raw.intensity)
+    privacy = Privacy(key.key_variable, key.key_file, raw.burned_in == "allow")
+    domain = read_raw_domain(
+        Path(raw.path),
         name,
-        classes,
+        raw.classes,
         grid,
-        patient_pattern=pattern,
-        covariates=covariates,
+        patient_pattern=raw.patient_pattern,
+        covariates=raw.covariates,
         privacy=privacy,
     )
-    write_domain(Path("data/processed") / name, made)
-    report(made)
+    write_domain(paths.processed(name), domain)
+    report_counts(domain)
+    report_covariates(domain)
+    report_size(domain)
 
 
-def report(made: Domain) -> None:
-    """Say what the domain holds by class, site, split, group and covariate, and how well size tells two classes."""
-    index = made.index
-    say(
-        f"{made.name}: {len(index)} lesions of {index['patient'].nunique()} patients, images {made.images.shape[1:]}"
-    )
+def report_counts(domain: Domain) -> None:
+    """Print the lesions and patients by class, site, given split and subgroup."""
+    index = domain.index
+    say(f"{domain.name}: {_count(index)}, images {domain.images.shape[1:]}")
     for column in ("label", "site", "split"):
         for value, rows in index.groupby(column):
             if value:
-                say(
-                    f"  {column} {value}: {len(rows)} lesions of {rows['patient'].nunique()} patients"
-                )
-    for column in [] if made.groups is None else made.groups:
-        counts = made.groups[column].replace("", "not known").value_counts().sort_index()
-        say(f"  {column}: {', '.join(f'{value} {count}' for value, count in counts.items())}")
-    for column, kind in made.kinds.items():
-        missing = int((made.covariates[column] == "").sum())
-        say(
-            f"  covariate {column} ({kind}): {len(index) - missing} of {len(index)} lesions, {missing} missing"
-        )
-    if len(made.classes) == 2:
-        from sklearn.metrics import roc_auc_score
+                say(f"  {column} {value}: {_count(rows)}")
+    if domain.groups is None:
+        return
+    for column in domain.groups:
+        counts = domain.groups[column].replace("", "unknown").value_counts().sort_index()
+        shown = ", ".join(f"{value} {count}" for value, count in counts.items())
+        say(f"  {column}: {shown}")
 
-        auroc = roc_auc_score(index["label"] == made.classes[1], index["size"])
-        say(
-            f"  size alone ({made.preprocessing['size']}) scores AUROC {auroc:.3f} for {made.classes[1]}"
-        )
+
+def report_covariates(domain: Domain) -> None:
+    """Print how many lesions have a value of each covariate."""
+    if domain.covariates is None:
+        return
+    lesions = len(domain.index)
+    for column, kind in domain.kinds.items():
+        missing = int((domain.covariates[column] == "").sum())
+        known = f"{lesions - missing} of {lesions} lesions, {missing} missing"
+        say(f"  covariate {column} ({kind}): {known}")
+
+
+def report_size(domain: Domain) -> None:
+    """Print how well size alone separates two classes."""
+    if len(domain.classes) != 2:
+        return
+    from sklearn.metrics import roc_auc_score  # late: it takes a second
+
+    disease = domain.classes[1]
+    auroc = roc_auc_score(domain.index["label"] == disease, domain.index["size"])
+    measured = domain.preprocessing["size"]
+    say(f"  size alone ({measured}) has AUROC {auroc:.3f} for {disease}")
+
+
+def _count(rows: pd.DataFrame) -> str:
+    return f"{len(rows)} lesions of {rows['patient'].nunique()} patients"
 
 
 if __name__ == "__main__":

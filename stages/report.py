@@ -1,26 +1,20 @@
-"""Report: what the run found, on one page."""
-
-from pathlib import Path
+"""Write what the run found on one page."""
 
 from graft.common.files import whole_file
-from graft.config import load
+from graft.common.parameters import read_yaml
 from graft.console import run, say
-
-METRICS, CARD = Path("metrics"), Path("models/best/card.json")
-REPORT = METRICS / "report.html"
+from graft.report.evidence import read
+from graft.report.page import render
+from stages import paths
 
 
 def main() -> None:
-    everything = load.load().model_dump(by_alias=True)
-    from graft.report import (
-        evidence,
-        page,
-    )  # matplotlib and pandas: nothing that a wrong parameter should wait for
-
-    found = evidence.read(METRICS, CARD, everything)
-    with whole_file(REPORT) as path:
-        path.write_text(page.render(found), encoding="utf-8", newline="\n")
-    say(f"{REPORT}: {found.metrics['verdict']}")
+    """Write metrics/report.html."""
+    parameters = read_yaml(paths.PARAMETERS)
+    evidence = read(paths.METRICS, paths.BEST / "card.json", parameters)
+    with whole_file(paths.REPORT) as path:
+        path.write_text(render(evidence), encoding="utf-8", newline="\n")
+    say(f"{paths.REPORT}: {evidence.metrics['verdict']}")
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ one class of sections, so that it neither sees nor depends on any other key of t
 """
 
 import difflib
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, get_args, get_origin
@@ -33,35 +34,38 @@ AnySection = TypeVar("AnySection", bound=Section)
 def read_parameters(model: type[AnySection], path: Path, key: str = "") -> AnySection:
     """Read the parameters that the fields of `model` name, and no others.
 
-    The alias of a field is the place of its value in the file, such as `training.device` or
-    `domains.${key}`, in which `key` replaces `${key}`. Keys that `model` does not declare are
-    left to whoever checks the complete file.
+    The alias of a field is the place of its value in the file as DVC writes it, such as
+    `training.device`, `domains.${key}` or `domains.${source}.split`: `${key}` stands for the
+    argument `key`, and any other name for the value that the file has at that name. Keys that
+    `model` does not declare are left to whoever checks the complete file.
 
     Raises InputError with the file, the key, its value and what is allowed.
     """
     content = read_yaml(path)
+    names = {**content, "key": key}
     found = {}
     for name, field in model.model_fields.items():
         place = field.alias or name
-        value = _value_at(content, place.replace("${key}", key), path)
+        value = _value_at(content, _interpolated(place, names), path)
         found[place] = _declared(value, field.annotation)
-    return check_parameters(model, found, path, key)
+    return check_parameters(model, found, path, names)
 
 
 def check_parameters(
-    model: type[AnySection], content: Mapping, path: Path, key: str = ""
+    model: type[AnySection], content: Mapping, path: Path, names: Mapping | None = None
 ) -> AnySection:
     """Check parameters that were read from `path`.
+
+    `names` has the values that stand for `${name}` in an alias, for messages.
 
     Raises InputError with the file, the key, its value and what is allowed.
     """
     try:
         return model.model_validate(content)
     except ValidationError as error:
-        problems = [
-            _explain(detail, model).replace("${key}", key)
-            for detail in error.errors(include_url=False)
-        ]
+        problems = []
+        for detail in error.errors(include_url=False):
+            problems.append(_interpolated(_explain(detail, model), names or {}))
         raise InputError(f"{path}: {'; '.join(problems)}") from error
 
 
@@ -76,6 +80,10 @@ def read_yaml(path: Path) -> Mapping[str, Any]:
     if not isinstance(content, Mapping):
         raise InputError(f"{path}: holds {type(content).__name__}, expected keys and values")
     return content
+
+
+def _interpolated(text: str, names: Mapping[str, Any]) -> str:
+    return re.sub(r"\$\{(\w+)\}", lambda match: str(names.get(match[1], match[0])), text)
 
 
 def _value_at(content: Mapping[str, Any], place: str, path: Path) -> Any:

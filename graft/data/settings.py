@@ -24,9 +24,3 @@ class SplitRules(Section):
                 "test: expected validation + test below 1, so that patients remain to train on"
             )
         return self
-
-
-class DomainSplit(Section):
-    """The part of a domain's parameters that says how its patients are divided."""
-
-    split: SplitRules

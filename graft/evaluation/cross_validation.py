@@ -1,16 +1,17 @@
-"""Does transfer help, by cross-validation: AUROC and gain over all patients of the target, and what was chosen."""
+"""Whether transfer helps, by cross-validation: AUROC and gain over all patients of the target."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from graft.common.documents import DECIMALS, check_schema, clean
+from graft.common.files import InputError
+from graft.common.vocabulary import REFERENCE
 from graft.data.domain import Domain
-from graft.repeated.cache import Arrays
-from graft.repeated.cross_validation import Fold
-from graft.repeated.trainings import Source
+from graft.data.predictions import probability_columns, read_predictions
 from graft.statistics.cases import Cases, class_codes
 from graft.statistics.formatting import format_estimate
 from graft.statistics.repeated_auroc import Areas, area, pairs, pick
@@ -18,145 +19,235 @@ from graft.statistics.scores import score
 from graft.statistics.verdict import verdict
 
 SCHEMA = Path(__file__).with_name("cross_validation.schema.json")
+READ = ("repeat", "fold", "arm", "source", "lambda", "part", "sample")
 
 
 @dataclass(frozen=True)
-class Said:
-    """What a network said of the n cases that one fold tested."""
+class Candidate:
+    """A source and the weight λ of the pull towards it."""
+
+    source: str
+    weight: float
+
+    def named(self) -> dict:
+        """The candidate as metrics.json names it."""
+        return {"source": self.source, "lambda": self.weight}
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """What one network of a fold predicted, by part: sample numbers (N,) and (N, C)."""
+
+    samples: Mapping[str, np.ndarray]
+    probabilities: Mapping[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Fold:
+    """One fold of one repeat: the network from scratch, and one for each candidate."""
 
     repeat: int
-    cases: np.ndarray  # (n,) positions among all that were tested
+    number: int
+    scratch: Predicted
+    candidates: Sequence[Predicted]
+
+
+@dataclass(frozen=True)
+class TestedFold:
+    """The n cases that one fold tested, and what one network predicted of them."""
+
+    repeat: int
+    cases: np.ndarray  # (n,) positions among all cases that were tested
     probabilities: np.ndarray  # (n, C)
 
 
-def judge(cases: Cases, said: Sequence[Said], picks: np.ndarray) -> Areas:
-    """AUROC of one model in each of T repeats; `picks` (R, T) from `graft.statistics.repeated_auroc.pick`."""
-    return Areas.of(lambda weights: by_repeat(cases.labels, said, weights), cases, picks)
+def read_folds(path: Path, classes: Sequence[str]) -> tuple[list[Fold], list[Candidate]]:
+    """Read what the networks of all folds predicted; nothing if no cross-validation ran.
+
+    Raises InputError if the file cannot be read, or if a fold lacks one of the networks.
+    """
+    table = read_predictions(path, READ, classes, text=("arm", "source", "part"))
+    transfer = table[table["arm"] == "transfer"]
+    pairs_of = transfer[["source", "lambda"]].drop_duplicates().itertuples(index=False)
+    candidates = [Candidate(str(source), float(weight)) for source, weight in pairs_of]
+    folds = []
+    for (repeat, number), rows in table.groupby(["repeat", "fold"], sort=True):
+        scratch = _predicted(rows[rows["arm"] == "scratch"], classes)
+        others = []
+        for candidate in candidates:
+            mine = (rows["source"] == candidate.source) & (rows["lambda"] == candidate.weight)
+            others.append(_predicted(rows[mine & (rows["arm"] == "transfer")], classes))
+        for predicted in (scratch, *others):
+            if not all(len(samples) for samples in predicted.samples.values()):
+                raise InputError(
+                    f"{path}: repeat {repeat}, fold {number} lacks a network or a part, expected "
+                    f"scratch and {len(candidates)} candidates with validation and test"
+                )
+        folds.append(Fold(int(repeat), int(number), scratch, others))
+    return folds, candidates
 
 
-def by_repeat(labels: np.ndarray, said: Sequence[Said], weights: np.ndarray) -> np.ndarray:
-    """AUROC of each of T repeats, over the pairs of cases that were tested in one fold, summed over its folds.
+def judge_folds(
+    domain: Domain,
+    folds: Sequence[Fold],
+    candidates: Sequence[Candidate],
+    resamples: int,
+    confidence: float,
+    random: np.random.Generator,
+) -> dict:
+    """The block `cross_validation` of metrics.json, checked; its value is None without folds.
 
-    Probabilities of two folds come from two networks, so a pair across folds compares networks and not patients:
-    Airola et al. (2011), An experimental comparison of cross-validation techniques for estimating the area under
-    the ROC curve. NaN where no fold has a pair.
+    In each fold, the fold's own validation patients choose among the candidates.
+    """
+    if not folds:
+        return {"cross_validation": None}
+    first = [fold.scratch.samples["test"] for fold in folds if fold.repeat == folds[0].repeat]
+    tested = np.sort(np.concatenate(first))
+    cases = Cases.of(domain.index.iloc[tested], domain.classes, resamples, random)
+    losses = np.array([_validation_losses(domain, fold) for fold in folds])  # (folds, candidates)
+    chosen = [choose_candidate(each) for each in losses]
+    repeats = max(fold.repeat for fold in folds)
+    picks = pick(repeats, resamples, random)
+    networks = [fold.candidates[k] for fold, k in zip(folds, chosen, strict=True)]
+    scratch = _areas(cases, _tested(folds, [fold.scratch for fold in folds], tested), picks)
+    transfer = _areas(cases, _tested(folds, networks, tested), picks)
+    gain = {**(transfer - scratch).gain(confidence), **_by_repeat(transfer - scratch)}
+    block = {
+        "folds": max(fold.number for fold in folds),
+        "repeats": repeats,
+        "patients": cases.draws.shape[1],
+        "lesions": len(tested),
+        "models": {
+            REFERENCE: {"auroc": scratch.estimate(confidence), **_by_repeat(scratch)},
+            "transfer": {"auroc": transfer.estimate(confidence), **_by_repeat(transfer)},
+        },
+        "gain": gain,
+        "verdict": verdict(clean(gain)),
+        "candidates": _candidate_rows(folds, candidates, cases, tested, losses, chosen),
+        "choices": _choice_rows(folds, candidates, chosen),
+    }
+    document = clean({"cross_validation": block})
+    check_schema(document, SCHEMA)
+    return document
+
+
+def auroc_by_repeat(
+    labels: np.ndarray, folds: Sequence[TestedFold], weights: np.ndarray
+) -> np.ndarray:
+    """AUROC of each of T repeats, over the pairs of cases that were tested in the same fold.
+
+    Probabilities of two folds come from two networks. A pair across folds would therefore compare
+    networks instead of patients: Airola et al. (2011), An experimental comparison of
+    cross-validation techniques for estimating the area under the ROC curve. The result is NaN if
+    no fold has a pair.
 
     Args:
-        labels: (N,) class codes of all that were tested.
+        labels: (N,) class codes of all cases that were tested.
+        folds: what one network per fold predicted.
         weights: (R, N).
 
     Returns:
         (R, T).
     """
     columns = []
-    for repeat in sorted({fold.repeat for fold in said}):
-        counted = [
-            pairs(labels[fold.cases], fold.probabilities, weights[:, fold.cases])
-            for fold in said
-            if fold.repeat == repeat
-        ]
-        columns.append(area(sum(won for won, _ in counted), sum(number for _, number in counted)))
+    for repeat in sorted({fold.repeat for fold in folds}):
+        won_by_fold, number_by_fold = [], []
+        for fold in folds:
+            if fold.repeat == repeat:
+                won, number = pairs(labels[fold.cases], fold.probabilities, weights[:, fold.cases])
+                won_by_fold.append(won)
+                number_by_fold.append(number)
+        columns.append(area(sum(won_by_fold), sum(number_by_fold)))
     return np.stack(columns, 1)
 
 
-def choose(losses: Sequence[float]) -> int:
-    """The candidate with the least log loss on a fold's own validation patients; of equal ones the first."""
+def choose_candidate(losses: Sequence[float]) -> int:
+    """The candidate with the lowest log loss on a fold's validation patients, the first of equals."""
     return int(np.argmin(np.round(losses, DECIMALS)))
 
 
-def assemble(
-    domain: Domain,
-    folds: Sequence[Fold],
-    offered: Sequence[Source],
-    resamples: int,
-    confidence: float,
-    random: np.random.Generator,
-) -> dict:
-    """The block `cross_validation`, checked. In each fold its own validation patients choose among `offered`."""
-    tested = np.sort(
-        np.concatenate([fold.rows.asked for fold in folds if fold.repeat == folds[0].repeat])
-    )
-    cases = Cases.of(domain.index.iloc[tested], domain.classes, resamples, random)
-    losses = np.array(
-        [_losses(domain, fold) for fold in folds]
-    )  # (folds of all repeats, candidates)
-    chosen = [choose(each) for each in losses]
-
-    def said(found: Iterable[Arrays]) -> list[Said]:
-        return [
-            Said(fold.repeat, np.searchsorted(tested, fold.rows.asked), arrays["asked"])
-            for fold, arrays in zip(folds, found, strict=True)
-        ]
-
-    ones = np.ones((1, len(tested)))
-    picks = pick(1 + max(fold.repeat for fold in folds), resamples, random)
-    scratch = judge(cases, said(fold.scratch for fold in folds), picks)
-    transfer = judge(
-        cases, said(fold.candidates[k] for fold, k in zip(folds, chosen, strict=True)), picks
-    )
-    gain = (transfer - scratch).gain(confidence) | _beside(transfer - scratch)
-    block = clean(
-        {
-            "cross_validation": {
-                "folds": max(fold.number for fold in folds) + 1,
-                "repeats": len(scratch.each),
-                "patients": cases.draws.shape[1],
-                "lesions": len(tested),
-                "models": {
-                    name: {"auroc": areas.estimate(confidence), **_beside(areas)}
-                    for name, areas in {"scratch": scratch, "transfer": transfer}.items()
-                },
-                "gain": gain,
-                "verdict": verdict(clean(gain)),
-                "candidates": [
-                    {
-                        **_named(source),
-                        "validation_log_loss": losses[:, k].mean(),
-                        "auroc": by_repeat(
-                            cases.labels, said(fold.candidates[k] for fold in folds), ones
-                        ).mean(),
-                        "chosen": chosen.count(k),
-                    }
-                    for k, source in enumerate(offered)
-                ],
-                "choices": [
-                    {"repeat": fold.repeat + 1, "fold": fold.number + 1, **_named(offered[k])}
-                    for fold, k in zip(folds, chosen, strict=True)
-                ],
-            }
-        }
-    )
-    check_schema(block, SCHEMA)
-    return block
-
-
-def lines(block: Mapping) -> Iterator[str]:
-    """What to say of the block."""
+def cross_validation_lines(block: Mapping) -> Iterator[str]:
+    """What a person reads about the block."""
     found = block["cross_validation"]
+    if found is None:
+        return
     for name, model in found["models"].items():
-        yield f"{name}: AUROC {format_estimate(model['auroc'])}, over the repeats {_list(model['by_repeat'])}"
+        repeats = []
+        for value in model["by_repeat"]:
+            repeats.append("not defined" if value is None else f"{value:.3f}")
+        auroc = format_estimate(model["auroc"])
+        yield f"{name}: AUROC {auroc}, by repeat {', '.join(repeats)}"
     yield (
-        f"By {found['repeats']} × {found['folds']} folds of {found['patients']} patients, the gain of transfer is "
-        f"{format_estimate(found['gain'], '+')}: {found['verdict']}"
+        f"By {found['repeats']} × {found['folds']} folds of {found['patients']} patients, the gain "
+        f"of transfer is {format_estimate(found['gain'], '+')}: {found['verdict']}"
     )
 
 
-def _losses(domain: Domain, fold: Fold) -> list[float]:
+def _predicted(rows: pd.DataFrame, classes: Sequence[str]) -> Predicted:
+    samples, probabilities = {}, {}
+    for part in ("validation", "test"):
+        mine = rows[rows["part"] == part]
+        samples[part] = mine["sample"].to_numpy(np.int64)
+        probabilities[part] = mine[probability_columns(classes)].to_numpy(float)
+    return Predicted(samples, probabilities)
+
+
+def _tested(
+    folds: Sequence[Fold], networks: Sequence[Predicted], tested: np.ndarray
+) -> list[TestedFold]:
+    """What one network per fold predicted of the cases that its fold tested."""
+    found = []
+    for fold, network in zip(folds, networks, strict=True):
+        cases = np.searchsorted(tested, network.samples["test"])
+        found.append(TestedFold(fold.repeat, cases, network.probabilities["test"]))
+    return found
+
+
+def _areas(cases: Cases, folds: Sequence[TestedFold], picks: np.ndarray) -> Areas:
+    """AUROC of one model in each of T repeats; `picks` (R, T)."""
+    return Areas.of(lambda weights: auroc_by_repeat(cases.labels, folds, weights), cases, picks)
+
+
+def _validation_losses(domain: Domain, fold: Fold) -> list[float]:
     """The log loss of each candidate on the validation patients of a fold."""
-    labels = class_codes(domain.index.iloc[fold.rows.validation], domain.classes)
-    ones = np.ones((1, len(labels)))
-    return [
-        score(labels, arrays["validation"], ones, None)["log_loss"][0] for arrays in fold.candidates
-    ]
+    losses = []
+    for network in fold.candidates:
+        labels = class_codes(domain.index.iloc[network.samples["validation"]], domain.classes)
+        ones = np.ones((1, len(labels)))
+        scores = score(labels, network.probabilities["validation"], ones, None)
+        losses.append(scores["log_loss"][0])
+    return losses
 
 
-def _beside(areas: Areas) -> dict:
+def _candidate_rows(
+    folds: Sequence[Fold],
+    candidates: Sequence[Candidate],
+    cases: Cases,
+    tested: np.ndarray,
+    losses: np.ndarray,
+    chosen: Sequence[int],
+) -> list[dict]:
+    rows = []
+    ones = np.ones((1, len(tested)))
+    for k, candidate in enumerate(candidates):
+        networks = [fold.candidates[k] for fold in folds]
+        aurocs = auroc_by_repeat(cases.labels, _tested(folds, networks, tested), ones)
+        row = candidate.named()
+        row["validation_log_loss"] = losses[:, k].mean()
+        row["auroc"] = aurocs.mean()
+        row["chosen"] = chosen.count(k)
+        rows.append(row)
+    return rows
+
+
+def _choice_rows(
+    folds: Sequence[Fold], candidates: Sequence[Candidate], chosen: Sequence[int]
+) -> list[dict]:
+    rows = []
+    for fold, k in zip(folds, chosen, strict=True):
+        rows.append({"repeat": fold.repeat, "fold": fold.number, **candidates[k].named()})
+    return rows
+
+
+def _by_repeat(areas: Areas) -> dict:
     return {"seed_sd": areas.spread, "by_repeat": list(areas.each)}
-
-
-def _named(source: Source) -> dict:
-    return {"source": source.name, "lambda": source.weight}
-
-
-def _list(values: Sequence[float | None]) -> str:
-    return ", ".join("none" if value is None else f"{value:.3f}" for value in values)

@@ -1,168 +1,232 @@
-"""Does transfer help, by the number of labels: AUROC, gain and verdict at each share, and the labels that it saves."""
+"""Whether transfer helps, by the number of labels: AUROC, gain and verdict at each share."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from graft.common.documents import check_schema, clean
+from graft.common.files import InputError
 from graft.common.vocabulary import REFERENCE
-from graft.repeated.learning_curve import Point
+from graft.data.predictions import probability_columns, read_predictions
 from graft.statistics.cases import Cases
 from graft.statistics.formatting import format_estimate
 from graft.statistics.repeated_auroc import Areas, area, pairs, pick
 from graft.statistics.verdict import verdict
 
 SCHEMA = Path(__file__).with_name("learning_curve.schema.json")
-COLUMNS = ("share", "patients", "model", "auroc", "low", "high")
+READ = ("share", "draw", "patients", "lesions", "arm", "sample")
+COLUMNS = ("share", "patients", "model", "auroc", "low", "high")  # of the table for plots
 
 
-def judge(cases: Cases, probabilities: Sequence[np.ndarray], picks: np.ndarray) -> Areas:
-    """AUROC of D predictions of the same cases, each (N, C), from D draws of labelled patients; `picks` from `pick`."""
+@dataclass(frozen=True)
+class Point:
+    """The trainings with one share of the labels: D draws of the labelled patients."""
+
+    share: float
+    patients: Sequence[int]  # of each draw
+    lesions: Sequence[int]
+    probabilities: Mapping[str, Sequence[np.ndarray]]  # arm -> D times (N, C), of the test part
+
+
+def read_points(path: Path, classes: Sequence[str], samples: Sequence[int]) -> list[Point]:
+    """Read what the repeated trainings predicted, smallest share first; no points if none ran.
+
+    Raises InputError if the file cannot be read, or if a training did not predict `samples`.
+    """
+    table = read_predictions(path, READ, classes, text=("arm",))
+    points = []
+    for share, rows in table.groupby("share", sort=True):
+        draws = rows.drop_duplicates("draw").sort_values("draw")
+        arms: dict[str, list[np.ndarray]] = {}
+        for (arm, draw), predicted in rows.groupby(["arm", "draw"], sort=False):
+            if tuple(predicted["sample"]) != tuple(samples):
+                raise InputError(
+                    f"{path}: {arm}, share {share:g}, draw {draw} has other samples than the test "
+                    "part, expected its lesions in their order"
+                )
+            arms.setdefault(arm, []).append(predicted[probability_columns(classes)].to_numpy())
+        points.append(Point(share, list(draws["patients"]), list(draws["lesions"]), arms))
+    return points
+
+
+def judge_points(
+    points: Sequence[Point], cases: Cases, confidence: float, random: np.random.Generator
+) -> dict:
+    """The block `learning_curve` of metrics.json, checked; its value is None without points.
+
+    Args:
+        points: with rising shares, and the same draws in the same order.
+        cases: the test part.
+        confidence: of the intervals.
+        random: draws the repetitions of each resample.
+    """
+    if not points:
+        return {"learning_curve": None}
+    draws = len(points[0].patients)
+    picks = pick(draws, len(cases.draws), random)
+    areas = [_areas_of_arms(point, cases, picks) for point in points]
+    patients = np.array([np.mean(point.patients) for point in points])
+    rows = []
+    for point, arms, number in zip(points, areas, patients, strict=True):
+        rows.append(_row(point, arms, number, confidence))
+    saved = None
+    if len(points) > 1:
+        transfer = [arms["transfer"] for arms in areas]
+        saved = labels_saved(patients, areas[-1][REFERENCE], transfer, confidence)
+    block = {"draws": draws, "points": rows, "labels_saved": saved}
+    document = clean({"learning_curve": block})
+    check_schema(document, SCHEMA)
+    return document
+
+
+def repeated_areas(cases: Cases, probabilities: Sequence[np.ndarray], picks: np.ndarray) -> Areas:
+    """AUROC of D predictions of the same cases, each (N, C), from D draws of labelled patients.
+
+    `picks` come from `graft.statistics.repeated_auroc.pick`.
+    """
 
     def measure(weights: np.ndarray) -> np.ndarray:
-        return np.stack([area(*pairs(cases.labels, said, weights)) for said in probabilities], 1)
+        columns = [area(*pairs(cases.labels, each, weights)) for each in probabilities]
+        return np.stack(columns, 1)  # (r, D)
 
     return Areas.of(measure, cases, picks)
 
 
-def needed(patients: np.ndarray, areas: np.ndarray, goal: np.ndarray) -> np.ndarray:
-    """The least number of patients (R,) at which a curve reaches a goal; infinite where it never does.
+def patients_needed(patients: np.ndarray, areas: np.ndarray, goal: np.ndarray) -> np.ndarray:
+    """The smallest number of patients (R,) at which a curve reaches a goal; infinite if never.
 
-    Between two points the curve is a straight line over the logarithm of the patients. One that reaches the goal at
-    its first point gives the patients of that point.
+    Between two points the curve is a straight line over the logarithm of the patients. A curve
+    that reaches the goal at its first point gives the patients of that point.
 
     Args:
         patients: (S,), rising.
         areas: (S, R), the AUROC at each.
         goal: (R,); NaN gives NaN.
     """
-    found = np.full(goal.shape, np.inf)
+    needed = np.full(goal.shape, np.inf)
     for at in reversed(range(len(patients))):
         reached = areas[at] >= goal
-        found[reached] = patients[at]
-        if at:
-            below = reached & (areas[at - 1] < goal)
-            step = (goal - areas[at - 1])[below] / (areas[at] - areas[at - 1])[below]
-            found[below] = patients[at - 1] * (patients[at] / patients[at - 1]) ** step
-    return np.where(np.isnan(goal), np.nan, found)
+        needed[reached] = patients[at]
+        if at == 0:
+            continue
+        between = reached & (areas[at - 1] < goal)
+        step = (goal - areas[at - 1])[between] / (areas[at] - areas[at - 1])[between]
+        needed[between] = patients[at - 1] * (patients[at] / patients[at - 1]) ** step
+    return np.where(np.isnan(goal), np.nan, needed)
 
 
 def labels_saved(
     patients: np.ndarray, scratch: Areas, transfer: Sequence[Areas], confidence: float
 ) -> dict:
-    """How many labelled patients transfer needs for the AUROC that scratch has with all of the largest share.
+    """How many labelled patients transfer needs for the AUROC of scratch with the largest share.
 
-    The interval is that of the resamples of the curves; None for a number beyond the curve's end.
+    The interval is that of the resampled curves. A number beyond the end of the curve is NaN.
     """
-    value = needed(
-        patients, np.array([[arm.value] for arm in transfer]), np.array([scratch.value])
-    )[0]
-    resampled = needed(patients, np.stack([arm.resampled for arm in transfer]), scratch.resampled)
-    defined, tail = resampled[~np.isnan(resampled)], (1 - confidence) / 2
-    low, high = (
-        np.quantile(defined, share, method=method) if len(defined) else np.nan
-        for share, method in ((tail, "lower"), (1 - tail, "higher"))
-    )  # of two neighbours one, as nothing lies between a number and "never"
-    wanted, of = {"value": value, "low": low, "high": high}, float(patients[-1])
-    names = {"value": "value", "low": "high", "high": "low"}
+    values = np.array([[arm.value] for arm in transfer])
+    value = float(patients_needed(patients, values, np.array([scratch.value]))[0])
+    curves = np.stack([arm.resampled for arm in transfer])  # (S, R)
+    resampled = patients_needed(patients, curves, scratch.resampled)
+    low, high = _interval(resampled[~np.isnan(resampled)], confidence)
+    of = float(patients[-1])
     return {
         "of": of,
-        "reached": _where(value, patients[0]),
-        "needed": {name: _finite(number) for name, number in wanted.items()},
-        "saved": {name: _finite(of - wanted[names[name]]) for name in wanted},
+        "reached": _where_reached(value, patients[0]),
+        "needed": {"value": _finite(value), "low": _finite(low), "high": _finite(high)},
+        "saved": {
+            "value": _finite(of - value),
+            "low": _finite(of - high),
+            "high": _finite(of - low),
+        },
     }
 
 
-def assemble(
-    points: Sequence[Point], cases: Cases, confidence: float, random: np.random.Generator
-) -> dict:
-    """The block `learning_curve`, checked. `points` have rising shares, and the same draws in the same order."""
-    draws = len(points[0].patients)
-    picks = pick(draws, len(cases.draws), random)
-    judged = [
-        {arm: judge(cases, said, picks) for arm, said in point.probabilities.items()}
-        for point in points
-    ]
-    patients = np.array([np.mean(point.patients) for point in points])
+def curve_table(block: Mapping) -> pd.DataFrame:
+    """COLUMNS, a row for each share and arm; no rows without a learning curve."""
     rows = []
-    for point, arms, number in zip(points, judged, patients, strict=True):
-        differences = {
-            arm: found - arms[REFERENCE] for arm, found in arms.items() if arm != REFERENCE
-        }
-        gains = {
-            arm: {**found.gain(confidence), "draw_sd": found.spread}
-            for arm, found in differences.items()
-        }
-        rows.append(
-            {
-                "share": point.share,
-                "patients": number,
-                "lesions": float(np.mean(point.lesions)),
-                "arms": {
-                    arm: {"auroc": found.estimate(confidence), "draw_sd": found.spread}
-                    for arm, found in arms.items()
-                },
-                "gain": gains,
-                "verdict": verdict(clean(gains["transfer"])),
-            }
-        )
-    transfer = [arms["transfer"] for arms in judged]
-    saved = (
-        labels_saved(patients, judged[-1][REFERENCE], transfer, confidence)
-        if len(points) > 1
-        else None
-    )
-    block = clean({"learning_curve": {"draws": draws, "points": rows, "labels_saved": saved}})
-    check_schema(block, SCHEMA)
-    return block
+    for point in block["learning_curve"]["points"] if block["learning_curve"] else []:
+        for arm, found in point["arms"].items():
+            estimate = found["auroc"]
+            values = (estimate["value"], estimate["low"], estimate["high"])
+            rows.append((point["share"], point["patients"], arm, *values))
+    return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def table(block: Mapping) -> pd.DataFrame:
-    """COLUMNS, a row for each share and arm."""
-    return pd.DataFrame(
-        [
-            (
-                point["share"],
-                point["patients"],
-                arm,
-                *(found["auroc"][name] for name in ("value", "low", "high")),
-            )
-            for point in block["learning_curve"]["points"]
-            for arm, found in point["arms"].items()
-        ],
-        columns=list(COLUMNS),
-    )
-
-
-def lines(block: Mapping) -> Iterator[str]:
-    """What to say of the block: a line a share, and one of the labels saved where there are several."""
+def curve_lines(block: Mapping) -> Iterator[str]:
+    """What a person reads: a line per share, and one about saved labels if there are several."""
     curve = block["learning_curve"]
-    for point in curve["points"]:
-        arms = ", ".join(f"{arm} {format_estimate(found['auroc'])}" for arm, found in point["arms"].items())
-        yield (
-            f"{point['share']:.0%} of the labels, {point['patients']:.0f} patients: AUROC {arms}; "
-            f"gain {format_estimate(point['gain']['transfer'], '+')}: {point['verdict']}"
-        )
-    saved, goal = (
-        curve["labels_saved"],
-        "What scratch reaches with {of:.0f} labelled patients, transfer",
-    )
-    if saved is None:
+    if curve is None:
         return
+    for point in curve["points"]:
+        arms = []
+        for arm, found in point["arms"].items():
+            arms.append(f"{arm} {format_estimate(found['auroc'])}")
+        yield (
+            f"{point['share']:.0%} of the labels, {point['patients']:.0f} patients: AUROC "
+            f"{', '.join(arms)}; gain {format_estimate(point['gain']['transfer'], '+')}: "
+            f"{point['verdict']}"
+        )
+    if curve["labels_saved"]:
+        yield from _saved_lines(curve["labels_saved"])
+
+
+def _saved_lines(saved: Mapping) -> Iterator[str]:
+    if saved["reached"] == "not defined":
+        return
+    goal = f"The AUROC of scratch with {saved['of']:.0f} labelled patients"
     if saved["reached"] == "never":
-        yield f"{goal.format(**saved)} never does"
-    elif saved["reached"] != "not defined":
-        low, high = (saved["needed"][name] for name in ("low", "high"))
-        found = f"[{low:.0f}, {'beyond the curve' if high is None else f'{high:.0f}'}]"
-        fewer = " or fewer" if saved["reached"] == "at the smallest share" else ""
-        yield f"{goal.format(**saved)} reaches with {saved['needed']['value']:.0f}{fewer} {found}"
+        yield f"{goal} is not reached by transfer"
+        return
+    needed = saved["needed"]
+    high = "beyond the curve" if needed["high"] is None else f"{needed['high']:.0f}"
+    fewer = " or fewer" if saved["reached"] == "at the smallest share" else ""
+    yield (
+        f"{goal} is reached by transfer with {needed['value']:.0f}{fewer} "
+        f"[{needed['low']:.0f}, {high}]"
+    )
 
 
-def _where(value: float, smallest: float) -> str:
-    if not np.isfinite(value):
-        return "never" if np.isinf(value) else "not defined"
+def _areas_of_arms(point: Point, cases: Cases, picks: np.ndarray) -> dict[str, Areas]:
+    return {
+        arm: repeated_areas(cases, probabilities, picks)
+        for arm, probabilities in point.probabilities.items()
+    }
+
+
+def _row(point: Point, arms: Mapping[str, Areas], patients: float, confidence: float) -> dict:
+    estimates, gains = {}, {}
+    for arm, areas in arms.items():
+        estimates[arm] = {"auroc": areas.estimate(confidence), "draw_sd": areas.spread}
+        if arm != REFERENCE:
+            difference = areas - arms[REFERENCE]
+            gains[arm] = {**difference.gain(confidence), "draw_sd": difference.spread}
+    return {
+        "share": point.share,
+        "patients": patients,
+        "lesions": float(np.mean(point.lesions)),
+        "arms": estimates,
+        "gain": gains,
+        "verdict": verdict(clean(gains["transfer"])),
+    }
+
+
+def _interval(values: np.ndarray, confidence: float) -> tuple[float, float]:
+    """Of two neighbouring values one is taken: nothing lies between a number and "never"."""
+    if not len(values):
+        return np.nan, np.nan
+    tail = (1 - confidence) / 2
+    low = np.quantile(values, tail, method="lower")
+    high = np.quantile(values, 1 - tail, method="higher")
+    return float(low), float(high)
+
+
+def _where_reached(value: float, smallest: float) -> str:
+    if np.isnan(value):
+        return "not defined"
+    if np.isinf(value):
+        return "never"
     return "at the smallest share" if value <= smallest else "between shares"
 
 

@@ -23,7 +23,6 @@ COVARIATES = "covariates_only"  # the baseline of a target that names covariates
 INTERVAL = "bca"  # of scores and gains, see graft.statistics.bootstrap.bend
 
 
-
 def assemble(
     source: Study,
     target: Study,

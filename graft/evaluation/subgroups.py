@@ -103,7 +103,9 @@ def _enough(cases: Cases, classes: int) -> np.ndarray:
     return np.array([len(found) >= LEAST for found in patients])
 
 
-def _measure(cases: Cases, probabilities: np.ndarray, model: Assessment | None = None) -> ResampledScores:
+def _measure(
+    cases: Cases, probabilities: np.ndarray, model: Assessment | None = None
+) -> ResampledScores:
     """AUROC, and with the `model` whose threshold calls the cases also sensitivity and specificity."""
     labels, classes = cases.labels, probabilities.shape[1]
 

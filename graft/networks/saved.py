@@ -1,6 +1,5 @@
 """A trained model as a folder: `weights.safetensors` and `card.json`, enough to predict with."""
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,27 +78,6 @@ class Model:
                 "learnt with them"
             )
         return [self.encoding.encode(covariates)]
-
-
-def pick_device(name: str) -> torch.device:
-    """The device `auto`, `cpu` or `cuda`, with deterministic algorithms on.
-
-    Raises InputError where `cuda` is asked for and there is none.
-    """
-    os.environ.setdefault(
-        "CUBLAS_WORKSPACE_CONFIG", ":4096:8"
-    )  # cuBLAS is not deterministic without it
-    torch.set_deterministic_debug_mode(
-        "error"
-    )  # use_deterministic_algorithms(True), without 2 s to import its compiler
-    torch.backends.cudnn.benchmark = False
-    if name == "cuda" and not torch.cuda.is_available():
-        raise InputError(
-            "training.device: got 'cuda', but PyTorch finds no GPU here; expected 'auto' or 'cpu'"
-        )
-    return torch.device(
-        "cuda" if name == "cuda" or (name == "auto" and torch.cuda.is_available()) else "cpu"
-    )
 
 
 def save_model(folder: Path, networks: Sequence[nn.Module], card: Mapping[str, object]) -> None:

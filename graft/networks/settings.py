@@ -6,6 +6,8 @@ from pydantic import Field
 
 from graft.common.parameters import Section
 
+Device = Literal["auto", "cpu", "cuda"]
+
 
 class Network(Section):
     """A network by name, and its width if it has one."""

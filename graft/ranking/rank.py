@@ -1,6 +1,7 @@
 """The sources that a target could be grafted from, side by side: how unlike it they are, and which promises most."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
 from graft.data.task import Samples, Task
 from graft.networks.build import adapt_architecture
@@ -9,6 +10,7 @@ from graft.networks.saved import Model
 from graft.ranking.distances import Seen, compare
 from graft.ranking.transferability import RANDOM, h_score, log_me
 
+SCHEMA = Path(__file__).with_name("sources.schema.json")
 UNKNOWN = dict.fromkeys(("lesions", "frechet", "mmd", "mmd_p", "proxy_a"))
 
 

@@ -139,9 +139,7 @@ def estimates(scores: ResampledScores, confidence: float) -> dict[str, dict[str,
     return found
 
 
-def gain(
-    model: ResampledScores, reference: ResampledScores, confidence: float
-) -> dict[str, float]:
+def gain(model: ResampledScores, reference: ResampledScores, confidence: float) -> dict[str, float]:
     """Compare AUROC with that of a reference on the same cases and draws.
 
     The interval is BCa, widened as Student's t is. Differences over a few dozen patients need

@@ -5,8 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from graft.common.parameters import Count, Positive, Section, Share, Weight
-
-Device = Literal["auto", "cpu", "cuda"]
+from graft.networks.settings import Device
 
 
 class Training(Section):

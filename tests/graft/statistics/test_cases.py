@@ -39,7 +39,11 @@ LABELS = np.arange(60) // 2 % 2
 
 
 def test_codes_follow_the_order_of_the_classes():
-    assert class_codes(pd.DataFrame({"label": ["b", "a", "c"]}), ["a", "b", "c"]).tolist() == [1, 0, 2]
+    assert class_codes(pd.DataFrame({"label": ["b", "a", "c"]}), ["a", "b", "c"]).tolist() == [
+        1,
+        0,
+        2,
+    ]
 
 
 def test_the_gain_of_a_model_over_itself_is_exactly_0_with_p_1():
@@ -82,13 +86,18 @@ def test_pairing_narrows_the_gain_of_models_that_agree():
     nearly = np.clip(
         probabilities + np.random.default_rng(4).normal(0, 0.01, probabilities.shape), 0, 1
     )
-    one, other = score_model(cases(LABELS), probabilities, 0.5), score_model(cases(LABELS), nearly, 0.5)
+    one, other = (
+        score_model(cases(LABELS), probabilities, 0.5),
+        score_model(cases(LABELS), nearly, 0.5),
+    )
     paired, alone = gain(one, other, 0.95), estimates(one, 0.95)["auroc"]
     assert paired["high"] - paired["low"] < (alone["high"] - alone["low"]) / 3
 
 
 def test_the_interval_holds_the_value():
-    for name, found in estimates(score_model(cases(LABELS), model(LABELS, 0.4, 5), 0.5), 0.95).items():
+    for name, found in estimates(
+        score_model(cases(LABELS), model(LABELS, 0.4, 5), 0.5), 0.95
+    ).items():
         assert name == "ece" or found["low"] <= found["value"] <= found["high"]
 
 

@@ -1,0 +1,56 @@
+"""Rank the sources: how unlike the target each one is, and which network promises most there."""
+
+from pathlib import Path
+
+from pydantic import Field
+
+from graft.common.documents import check_schema, clean
+from graft.common.files import read_json, whole_file, write_json
+from graft.common.parameters import Section, read_parameters
+from graft.common.seeds import derive
+from graft.console import run, say
+from graft.data.task import read_task
+from graft.networks.build import architecture_for, build_network
+from graft.networks.device import pick_device, use_deterministic_algorithms
+from graft.networks.saved import Model, load_model
+from graft.networks.settings import Device, Network
+from graft.ranking.rank import SCHEMA, rank
+from graft.ranking.transferability import RANDOM
+from stages import paths
+
+
+class Parameters(Section):
+    """What this stage reads of params.yaml."""
+
+    target: str
+    network: Network
+    device: Device = Field(alias="training.device")
+    seed: int
+
+
+def main() -> None:
+    """Write metrics/sources.json, before any training on the target."""
+    parameters = read_parameters(Parameters, paths.PARAMETERS)
+    use_deterministic_algorithms()
+    device = pick_device(parameters.device)
+    target = parameters.target
+    task = read_task(paths.processed(target), paths.split(target), device)
+    models, trained_on = {}, {}
+    for name, folder in read_json(paths.CANDIDATES / "sources.json").items():
+        models[name] = load_model(Path(folder), device)
+        if "weights" not in models[name].card:  # else the weights were trained elsewhere
+            trained_on[name] = read_task(paths.processed(name), paths.split(name), device).train
+    architecture = architecture_for(parameters.network, task.domain)
+    fresh = build_network(**architecture, seed=derive(parameters.seed, "network"))
+    models[RANDOM] = Model({"architecture": architecture}, [fresh.to(device).eval()])
+    ranking = clean(rank(task, models, trained_on, parameters.seed))
+    check_schema(ranking, SCHEMA)
+    with whole_file(paths.SOURCES) as path:
+        write_json(path, ranking)
+    for row in ranking["ranking"]:
+        scores = f"LogME {row['logme']:.3f}, H-score {row['h_score']:.3f}"
+        say(f"sources: {row['source']} for {target}: {scores}")
+
+
+if __name__ == "__main__":
+    run(main)
