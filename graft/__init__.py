@@ -1,1 +1,1 @@
-"""graft: carry a diagnosis model from one organ to another, and say whether it helped."""
+"""graft: transfers a diagnosis model from one organ to another, and reports whether that helped."""

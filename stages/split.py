@@ -4,8 +4,8 @@ import pandas as pd
 from pydantic import Field
 
 from graft.common.parameters import Section, read_parameters
-from graft.console import run, say
 from graft.common.vocabulary import PARTS
+from graft.console import run, say
 from graft.data.domain import Domain
 from graft.data.settings import SplitRules
 from graft.data.split import assign_parts, write_split

@@ -1,0 +1,1 @@
+"""Files, documents, parameters and seeds that every package needs."""

@@ -1,0 +1,1 @@
+"""The complete parameter file, and the checks that need several of its sections."""

@@ -1,0 +1,1 @@
+"""Processed domains, their splits, and the tasks that networks train on."""

@@ -1,0 +1,1 @@
+"""How a network trains on one task: loss, penalties, augmentation, ensembles, checkpoints."""

@@ -1,0 +1,1 @@
+"""How the weights of a source reach a network for the target."""
