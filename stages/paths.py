@@ -1,4 +1,4 @@
-"""Where everything is in the repository. dvc.yaml names the same paths as dependencies and outputs."""
+"""Where everything is in the repository. dvc.yaml names the same paths."""
 
 from pathlib import Path
 
