@@ -1,4 +1,4 @@
-"""Look for leaks between the parts of source and target before any training on the target."""
+"""Look for leaks between the parts of the sources and the target, before training on it."""
 
 from pydantic import Field
 
@@ -16,6 +16,7 @@ class Parameters(Section):
 
     source: str
     target: str
+    candidates: list[str] = Field(alias="sources.candidates")
     source_rules: SplitRules = Field(alias="domains.${source}.split")
     target_rules: SplitRules = Field(alias="domains.${target}.split")
     seed: int
@@ -36,9 +37,12 @@ def main() -> None:
     rows = []
     for cohort in cohorts:
         rows += within(cohort, parameters.seed)
-    if len(cohorts) == 2:
-        source, target = cohorts
-        rows += across(source, target, everybody=parameters.folds > 0)
+    target = cohorts[-1]
+    others = cohorts[:-1]
+    for name in parameters.candidates:
+        others.append(Cohort.read(paths.processed(name), paths.split(name)))
+    for other in others:
+        rows += across(other, target, everybody=parameters.folds > 0)
     with whole_file(paths.CHECKS) as path:
         write_json(path, checks_document(rows))
     with whole_file(paths.LEAKS_CHECKED) as path:

@@ -1,10 +1,7 @@
 """Train in every fold of a repeated cross-validation, with every candidate source and λ."""
 
-from pathlib import Path
-
 from pydantic import Field
 
-from graft.common.files import read_json
 from graft.common.parameters import Section, Weight, read_parameters
 from graft.console import run, say
 from graft.data.domain import Domain
@@ -26,7 +23,10 @@ OUTPUT = paths.REPEATED["cross_validation"]
 class Parameters(Section):
     """What this stage reads of params.yaml."""
 
+    source: str
     target: str
+    start: str = Field(alias="pretrain.source")
+    candidates: list[str] = Field(alias="sources.candidates")
     network: Network
     training: Training
     augment: Augment
@@ -57,8 +57,8 @@ def main() -> None:
         device=device,
         checkpoints=paths.CHECKPOINTS,
     )
-    folders = read_json(paths.CANDIDATES / "sources.json")
-    models = {name: load_model(Path(folder), device) for name, folder in folders.items()}
+    folders = paths.sources(parameters.source, parameters.start, parameters.candidates)
+    models = {name: load_model(folder, device) for name, folder in folders.items()}
     parts = read_split(paths.split(parameters.target), domain.index)
     rows, validation = pool_for_cross_validation(parts, domain.index)
     table = train_folds(

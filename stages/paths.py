@@ -6,10 +6,10 @@ PARAMETERS = Path("params.yaml")
 PARAMETERS_CHECKED = Path("data/parameters_checked.txt")  # a gate: preprocessing waits for it
 
 PHANTOM = Path("data/phantom")
-LEAKS_CHECKED = Path("data/splits/leaks_checked.txt")  # a gate: training on the target waits for it
+LEAKS_CHECKED = Path("data/leaks_checked.txt")  # a gate: training on the target waits for it
 
 PRETRAINED = Path("models/pretrained")
-CANDIDATES = Path("models/candidates")  # further sources, and a list of all sources
+CANDIDATES = Path("models/candidates")  # a folder for each further source
 FINETUNED = {
     "transfer": Path("models/finetuned/transfer"),
     "scratch": Path("models/finetuned/scratch"),
@@ -49,3 +49,12 @@ def processed(domain: str) -> Path:
 def split(domain: str) -> Path:
     """The table of the parts of a domain."""
     return Path("data/splits") / f"{domain}.csv"
+
+
+def sources(source: str, start: str, candidates: list[str]) -> dict[str, Path]:
+    """The folders of all pretrained networks, by the name of what they were trained on.
+
+    `start` is `pretrain.source`. Of a weight file the name is used: a path would tell too much.
+    """
+    first = source if start == source else Path(start).name
+    return {first: PRETRAINED, **{name: CANDIDATES / name for name in candidates}}

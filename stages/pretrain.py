@@ -1,4 +1,8 @@
-"""Train on the source domain, or take weights that were trained elsewhere."""
+"""Train on the source domain, or on a candidate for it; or take weights trained elsewhere."""
+
+from typing import Annotated
+
+import typer
 
 from graft.common.parameters import Section, read_parameters
 from graft.common.seeds import derive
@@ -17,8 +21,6 @@ from graft.transfer.start import fit_start, start_from_scratch
 from graft.transfer.weights import find_weights
 from stages import paths
 
-CURVES = paths.CURVES / "pretrain"
-
 
 class Parameters(Section):
     """What this stage reads of params.yaml."""
@@ -31,34 +33,38 @@ class Parameters(Section):
     seed: int
 
 
-def main() -> None:
-    """Write models/pretrained and the curves of the training."""
+def main(
+    candidate: Annotated[str | None, typer.Argument(help="a domain instead of the source")] = None,
+) -> None:
+    """Write models/pretrained, or models/candidates/<candidate>, and the curves of the training."""
     parameters = read_parameters(Parameters, paths.PARAMETERS)
-    if parameters.pretrain.source == parameters.source:
-        train(parameters)
+    if candidate:
+        train(parameters, candidate, f"pretrain-{candidate}")
+    elif parameters.pretrain.source == parameters.source:
+        train(parameters, parameters.source, "pretrain")
     else:
         adopt(parameters)
 
 
-def train(parameters: Parameters) -> None:
-    """Train a network from scratch on the source domain."""
+def train(parameters: Parameters, domain: str, stage: str) -> None:
+    """Train a network from scratch on a domain."""
     use_deterministic_algorithms()
     device = pick_device(parameters.training.device)
-    source = parameters.source
-    task = read_task(paths.processed(source), paths.split(source), device)
+    task = read_task(paths.processed(domain), paths.split(domain), device)
     start = start_from_scratch(parameters.network, task, parameters.seed, device)
     plan = Plan(
         recipe=parameters.pretrain,
         training=parameters.training,
         augment=parameters.augment,
         seed=parameters.seed,
-        purpose="pretrain",
+        purpose=stage,
         checkpoints=paths.CHECKPOINTS,
     )
-    with log_curves(CURVES) as log:
+    with log_curves(paths.CURVES / stage) as log:
         best = fit_start(start, task, plan, log)
+    folder = paths.PRETRAINED if stage == "pretrain" else paths.CANDIDATES / domain
     card = {"parent": None, "scores": best}
-    save_trained(paths.PRETRAINED, [start.network], start.architecture, task, plan, card)
+    save_trained(folder, [start.network], start.architecture, task, plan, card)
 
 
 def adopt(parameters: Parameters) -> None:
@@ -68,7 +74,7 @@ def adopt(parameters: Parameters) -> None:
     weights = find_weights(parameters.pretrain.source, parameters.network.name)
     seed = derive(parameters.seed, "network")
     save_adopted(paths.PRETRAINED, weights, architecture, domain, seed)
-    write_empty_curves(CURVES)
+    write_empty_curves(paths.CURVES / "pretrain")
 
 
 if __name__ == "__main__":
