@@ -14,7 +14,7 @@ from graft.data import domain
 from graft.data.domain import Domain
 from graft.duplicates import fingerprints
 from graft.leakage import rows
-from stages import check, split
+from stages import check, paths, split
 
 ROOT = Path(__file__).parents[2]
 CLASSES = ["benign", "malignant"]
@@ -144,9 +144,9 @@ LEAKS = [
 
 def test_a_clean_cohort_passes_with_the_same_bytes_twice(project, capsys):
     check.main()
-    first = check.REPORT.read_bytes(), check.GATE.read_bytes()
+    first = paths.CHECKS.read_bytes(), paths.LEAKS_CHECKED.read_bytes()
     check.main()
-    assert (check.REPORT.read_bytes(), check.GATE.read_bytes()) == first
+    assert (paths.CHECKS.read_bytes(), paths.LEAKS_CHECKED.read_bytes()) == first
     found = json.loads(first[0])
     assert rows.checks_document(found["checks"]) == found and len(found["checks"]) == 2 * 7 + 2
     assert "lung and liver: patients across: " in capsys.readouterr().out
@@ -154,24 +154,24 @@ def test_a_clean_cohort_passes_with_the_same_bytes_twice(project, capsys):
 
 def test_the_gate_is_the_same_whatever_was_counted(project):
     check.main()
-    gate, report = check.GATE.read_bytes(), check.REPORT.read_bytes()
+    gate, report = paths.LEAKS_CHECKED.read_bytes(), paths.CHECKS.read_bytes()
     text = Path("params.yaml").read_text(encoding="utf-8")
     Path("params.yaml").write_text(text.replace("labelled: 1.0", "labelled: 0.5"), encoding="utf-8")
     split.main("liver")
     split.main("lung")
     check.main()
-    assert check.GATE.read_bytes() == gate and check.REPORT.read_bytes() != report
+    assert paths.LEAKS_CHECKED.read_bytes() == gate and paths.CHECKS.read_bytes() != report
 
 
 @pytest.mark.parametrize("plant", LEAKS)
 def test_a_leak_is_one_line_and_closes_the_gate(project, plant):
     check.main()
-    before = check.REPORT.read_bytes()
+    before = paths.CHECKS.read_bytes()
     expected = plant()
     with pytest.raises(InputError, match=expected) as caught:
         check.main()
     assert "\n" not in str(caught.value) and "expected" in str(caught.value)
-    assert not check.GATE.exists() and check.REPORT.read_bytes() == before
+    assert not paths.LEAKS_CHECKED.exists() and paths.CHECKS.read_bytes() == before
 
 
 def test_it_imports_no_torch():

@@ -24,8 +24,8 @@ from stages import (
     learning_curve,
     preprocess,
     pretrain,
+    rank_sources,
     regularize,
-    sources,
     split,
 )
 
@@ -93,7 +93,7 @@ def finished(tmp_path_factory) -> tuple[Path, str]:
             split.main(name)
         look_for_leaks.main()
         pretrain.main()
-        sources.main()
+        rank_sources.main()
         for init in ("transfer", "scratch"):
             finetune.main(init)
         regularize.main()
@@ -124,7 +124,7 @@ def test_preprocessing_says_how_many_values_are_missing(project, capsys):
     told = capsys.readouterr().out
     assert "  covariate age (number): 48 of 60 lesions, 12 missing" in told
     assert "  covariate biopsy (category): 60 of 60 lesions, 0 missing" in told
-    assert "  age: 40 to 49 " in told and ", not known 12" in told
+    assert "  age: 40 to 49 " in told and ", unknown 12" in told
 
 
 def test_the_ablation_shows_a_covariate_that_gives_the_label_away(finished):

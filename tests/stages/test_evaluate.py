@@ -14,12 +14,13 @@ from graft.common.files import InputError, write_json
 from graft.data import split
 from graft.data.covariates import Encoding
 from graft.data.domain import Domain, write_domain
+from graft.data.predictions import write_table
 from graft.data.task import read_task, take_samples
 from graft.leakage import rows
 from graft.networks import saved
 from graft.networks.build import build_network
 from graft.training import fitting
-from stages import evaluate
+from stages import cross_validate, evaluate, learning_curve, paths
 
 ROOT = Path(__file__).parents[2]
 PATCH, CLASSES = [8, 8], ["benign", "malignant"]
@@ -84,7 +85,7 @@ def leave_model(folder: Path, seed: int, classes: list[str] = CLASSES) -> None:
     card = {"architecture": shape, "classes": classes, "stage": folder.name}
     parent, name = (
         evaluate.PARENTS.get(folder.name),
-        "lung" if folder == evaluate.PRETRAINED else "liver",
+        "lung" if folder == paths.PRETRAINED else "liver",
     )
     task = read_task(
         Path("data/processed") / name, Path(f"data/splits/{name}.csv"), torch.device("cpu")
@@ -94,7 +95,7 @@ def leave_model(folder: Path, seed: int, classes: list[str] = CLASSES) -> None:
 
 
 def leave_models() -> None:
-    for seed, folder in enumerate([evaluate.PRETRAINED, *evaluate.MODELS.values()]):
+    for seed, folder in enumerate([paths.PRETRAINED, *evaluate.MODELS.values()]):
         leave_model(folder, seed)
 
 
@@ -116,8 +117,8 @@ def project(tmp_path, monkeypatch):
         rows.checks_document([rows.passed("patients", "liver", "24 patients", "none")]),
     )
     write_json(Path("metrics/sources.json"), RANKED)
-    for name in ("learning_curve", "cross_validation"):
-        write_json(Path(f"metrics/{name}.json"), {name: None})
+    write_table(paths.REPEATED["learning_curve"], learning_curve.empty_table(CLASSES))
+    write_table(paths.REPEATED["cross_validation"], cross_validate.empty_table(CLASSES))
     threads = torch.get_num_threads()
     torch.set_num_threads(
         1
@@ -141,7 +142,7 @@ def test_the_best_model_is_the_chosen_one_as_it_is(project):
     evaluate.main()
     chosen = evaluate.MODELS[json.loads(Path(OUTS[0]).read_text())["chosen"]["model"]]
     for name in ("weights.safetensors", "card.json"):
-        assert (evaluate.BEST / name).read_bytes() == (chosen / name).read_bytes()
+        assert (paths.BEST / name).read_bytes() == (chosen / name).read_bytes()
 
 
 def test_the_test_part_decides_neither_the_choice_nor_a_threshold(project):
@@ -195,7 +196,7 @@ def test_without_a_held_out_site(project):
 
 
 def test_weights_learnt_elsewhere_are_not_judged_on_the_source(project, capsys):
-    folder = evaluate.PRETRAINED
+    folder = paths.PRETRAINED
     card = json.loads((folder / "card.json").read_text()) | {
         "classes": [],
         "weights": {"source": "imagenet"},

@@ -12,7 +12,7 @@ from graft.common.files import InputError
 from graft.data.domain import Domain, write_domain
 from graft.networks import saved
 from graft.networks.build import build_network
-from stages import explain
+from stages import explain, paths
 
 ROOT = Path(__file__).parents[2]
 CLASSES = ["benign", "malignant"]
@@ -48,18 +48,18 @@ def lay_out(
         "data/splits/liver.csv", index=False
     )
     shape = {"name": "resnet", "patch": list(patch), "channels": 1, "classes": 2, "width": 8}
-    explain.BEST.mkdir(parents=True, exist_ok=True)
+    paths.BEST.mkdir(parents=True, exist_ok=True)
     card = {"architecture": shape, "classes": CLASSES, "shares": [0.5, 0.5]}
-    saved.save_model(explain.BEST, [build_network(**shape, seed=k) for k in range(2)], card)
+    saved.save_model(paths.BEST, [build_network(**shape, seed=k) for k in range(2)], card)
     tested = np.isin(parts, ["test", "external"])
-    p = saved.load_model(explain.BEST).predict(images[tested])
+    p = saved.load_model(paths.BEST).predict(images[tested])
     table = index[tested].assign(
         part=parts[tested], model="bagging", p_benign=p[:, 0], p_malignant=p[:, 1]
     )
     table["predicted"] = np.array(CLASSES)[p.argmax(1)]
-    explain.METRICS.mkdir(exist_ok=True)
-    table.to_csv(explain.METRICS / "predictions.csv", index=False)
-    (explain.METRICS / "metrics.json").write_text(json.dumps({"chosen": {"model": "bagging"}}))
+    paths.METRICS.mkdir(exist_ok=True)
+    table.to_csv(paths.METRICS / "predictions.csv", index=False)
+    (paths.METRICS / "metrics.json").write_text(json.dumps({"chosen": {"model": "bagging"}}))
 
 
 @pytest.fixture
@@ -78,13 +78,13 @@ def project(tmp_path, monkeypatch):
 
 
 def read(name: str) -> dict:
-    return json.loads((explain.EXPLAIN / name).read_text())
+    return json.loads((paths.EXPLAIN / name).read_text())
 
 
 def everything() -> dict[str, bytes]:
     return {
         str(path): path.read_bytes()
-        for path in sorted(explain.EXPLAIN.rglob("*"))
+        for path in sorted(paths.EXPLAIN.rglob("*"))
         if path.is_file()
     }
 
@@ -127,8 +127,8 @@ def test_pictures_without_a_place_or_a_spacing(project):
         read("saliency.json")["region"] is None
         and read("saliency.json")["methods"]["occlusion"] is None
     )
-    assert "slice thickness" not in (explain.EXPLAIN / "robustness.csv").read_text()
-    assert len(list((explain.EXPLAIN / "maps").iterdir())) == 2
+    assert "slice thickness" not in (paths.EXPLAIN / "robustness.csv").read_text()
+    assert len(list((paths.EXPLAIN / "maps").iterdir())) == 2
 
 
 def test_masks_are_the_regions_where_there_are_any(project):
@@ -145,7 +145,7 @@ def test_no_cases_are_no_pictures(project):
     params.write_text(params.read_text().replace("cases: 2", "cases: 0"))
     lay_out((8, 8))
     explain.main()
-    assert read("saliency.json")["cases"] == [] and not list((explain.EXPLAIN / "maps").iterdir())
+    assert read("saliency.json")["cases"] == [] and not list((paths.EXPLAIN / "maps").iterdir())
 
 
 def test_predictions_of_another_run_are_one_line_and_leave_the_outs(project):

@@ -1,0 +1,191 @@
+"""The stages that train repeatedly, on real files with tiny images."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from ruamel.yaml import YAML
+
+from graft.common.files import InputError
+from graft.data.domain import Domain, write_domain
+from graft.networks import saved
+from graft.networks.build import build_network
+from graft.repeated import trainings
+from stages import cross_validate, learning_curve, paths
+
+ROOT = Path(__file__).parents[2]
+PATCH, CLASSES = [8, 8], ["benign", "malignant"]
+CURVE = paths.REPEATED["learning_curve"]
+FOLDS = paths.REPEATED["cross_validation"]
+
+
+def lay_out(given: str = "") -> None:
+    """A processed target of 48 patients, brighter if malignant, and its split."""
+    label = np.arange(48) % 2
+    several = np.array(["train", "train", "validation", "test", "test", "external"])
+    parts = several[np.arange(48) // 2 % 6]
+    images = np.random.default_rng(0).random((48, 1, *PATCH)) / 2
+    images[label == 1, :, 2:6, 2:6] += 0.3
+    index = pd.DataFrame(
+        {
+            "sample": np.arange(48),
+            "patient": [f"p{i:02}" for i in range(48)],
+            "label": np.array(CLASSES)[label],
+            "site": "",
+            "split": given and parts,
+            "origin": "",
+            "size": 1.0,
+            "hash": "",
+        }
+    )
+    write_domain(Path("data/processed/liver"), Domain("liver", images, index, CLASSES, {}))
+    Path("data/splits").mkdir(exist_ok=True)
+    pd.DataFrame({"sample": index["sample"], "part": parts}).to_csv(
+        "data/splits/liver.csv", index=False
+    )
+
+
+def edit(**sections: dict) -> None:
+    yaml, path = YAML(), Path("params.yaml")
+    params = yaml.load(path)
+    for name, values in sections.items():
+        params[name] |= values
+    yaml.dump(params, path)
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "params.yaml").write_bytes((ROOT / "params.yaml").read_bytes())
+    edit(finetune={"epochs": 2}, training={"device": "cpu"}, evaluate={"resamples": 100})
+    lay_out()
+    pretrained = Path("models/pretrained")
+    pretrained.mkdir(parents=True)
+    shape = {"name": "resnet", "patch": PATCH, "channels": 1, "classes": 2, "width": 8}
+    saved.save_model(
+        pretrained, [build_network(**shape, seed=7)], {"architecture": shape, "classes": CLASSES}
+    )
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield tmp_path
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def trained(monkeypatch) -> list[str]:
+    """The arms of the trainings that ran."""
+    arms = []
+    run = trainings.RepeatedTrainings._run
+
+    def run_and_note(self, arm, *rest):
+        arms.append(arm)
+        return run(self, arm, *rest)
+
+    monkeypatch.setattr(trainings.RepeatedTrainings, "_run", run_and_note)
+    return arms
+
+
+def test_both_write_empty_tables_if_they_are_off(project, trained):
+    edit(learning_curve={"draws": 0})
+    learning_curve.main()
+    cross_validate.main()
+    assert CURVE.read_text().splitlines() == [
+        "share,draw,patients,lesions,arm,sample,p_benign,p_malignant"
+    ]
+    assert FOLDS.read_text().splitlines() == [
+        "repeat,fold,arm,source,lambda,part,sample,p_benign,p_malignant"
+    ]
+    assert trained == []
+
+
+def test_one_draw_more_keeps_the_first_one(project, trained, capsys):
+    edit(learning_curve={"shares": [1.0, 0.3], "draws": 1})
+    learning_curve.main()
+    table = pd.read_csv(CURVE)
+    labelled = table.drop_duplicates("share")[["share", "patients"]].to_numpy().tolist()
+    assert labelled == [[0.3, 6], [1.0, 24]]
+    assert set(table["arm"]) == {"scratch", "transfer", "frozen"}
+    assert len(trained) == 6
+    printed = capsys.readouterr().out
+    assert "learning_curve: training 6/6  frozen, 100% of the labels, draw 1" in printed
+    assert "epoch" not in printed
+    edit(learning_curve={"draws": 2})
+    learning_curve.main()
+    assert len(trained) == 12
+    twice = pd.read_csv(CURVE)
+    first = twice[twice["draw"] == 1].reset_index(drop=True)
+    pd.testing.assert_frame_equal(first, table)
+    assert not list(paths.CHECKPOINTS.rglob("*.safetensors"))
+
+
+def test_a_second_run_trains_nothing_and_writes_the_same_bytes(project, trained):
+    edit(learning_curve={"shares": [], "draws": 1})
+    learning_curve.main()
+    before = CURVE.read_bytes()
+    learning_curve.main()
+    assert len(trained) == 3
+    assert CURVE.read_bytes() == before
+
+
+def test_a_killed_learning_curve_resumes_and_ends_in_the_same_bytes(project, trained):
+    edit(learning_curve={"shares": [0.3, 1.0], "draws": 2})
+    learning_curve.main()
+    complete = CURVE.read_bytes()
+    CURVE.unlink()
+    Path(".graft").rename("elsewhere")
+    command = [sys.executable, "-m", "stages.learning_curve"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as killed:
+        for line in killed.stdout:
+            if "training 3/12" in line:
+                killed.send_signal(signal.SIGKILL)
+    assert killed.returncode == -signal.SIGKILL
+    assert not CURVE.exists()
+    assert 3 <= len(list(paths.TRAININGS.rglob("*.npz"))) < 12
+    trained.clear()
+    learning_curve.main()
+    assert 0 < len(trained) <= 9
+    assert CURVE.read_bytes() == complete
+
+
+def test_each_patient_is_tested_once_in_each_repeat(project, trained, capsys):
+    edit(cross_validation={"folds": 3, "repeats": 1, "lambdas": [0.01, 1.0]})
+    cross_validate.main()
+    table = pd.read_csv(FOLDS, keep_default_na=False)
+    scratch = table[(table["arm"] == "scratch") & (table["part"] == "test")]
+    split = pd.read_csv("data/splits/liver.csv")
+    inside = split["sample"][split["part"] != "external"]
+    assert sorted(scratch["sample"]) == sorted(inside)
+    assert sorted(set(table["lambda"])) == [0.0, 0.01, 1.0]  # 0 for scratch, which has none
+    assert len(trained) == 9
+    last = "cross_validate: training 9/9  repeat 1, fold 3: transfer from lung, λ = 1"
+    assert last in capsys.readouterr().out
+    edit(cross_validation={"repeats": 2})
+    cross_validate.main()
+    assert len(trained) == 18
+    twice = pd.read_csv(FOLDS, keep_default_na=False)
+    first = twice[twice["repeat"] == 1].reset_index(drop=True)
+    pd.testing.assert_frame_equal(first, table)
+
+
+def test_an_official_test_part_is_not_divided(project):
+    lay_out(given="yes")
+    edit(cross_validation={"folds": 2, "repeats": 1})
+    cross_validate.main()
+    table = pd.read_csv(FOLDS)
+    tested = set(table["sample"][table["part"] == "test"])
+    split = pd.read_csv("data/splits/liver.csv")
+    assert tested == set(split["sample"][split["part"].isin(["train", "validation"])])
+
+
+def test_too_many_folds_leave_no_file(project):
+    edit(cross_validation={"folds": 30, "repeats": 1})
+    with pytest.raises(InputError, match="cross_validation.folds: got 30, but 20 of"):
+        cross_validate.main()
+    assert not FOLDS.exists()
