@@ -1,4 +1,4 @@
-"""The pipeline as its users type it: a real DVC repository in a temporary folder, with a cohort to learn in seconds."""
+"""The pipeline as users type it: a real DVC repository with a cohort that trains in seconds."""
 
 import io
 import json
@@ -24,6 +24,8 @@ FILES = (
     "dvc.yaml",
     "params.yaml",
     "data/phantom/dvc.yaml",
+    "metrics/dvc.yaml",
+    "models/candidates/README.md",
     ".dvc/config",
     ".dvc/.gitignore",
     ".dvcignore",
@@ -32,7 +34,7 @@ FILES = (
 TINY = {
     "phantom": {"lung": {"patients": 24}, "liver": {"patients": 24}},
     "preprocess": {"patch": [16, 16, 16], "spacing": [2.0, 2.0, 2.0]},
-    # Without class weights the first thing learnt is how common each class is, so no stage stops where it started.
+    # Without class weights, every stage first fits how common the classes are and so improves.
     "training": {"device": "cpu", "class_weights": "none"},
     "pretrain": {"epochs": 4},
     "finetune": {"epochs": 4},
@@ -41,7 +43,7 @@ TINY = {
     "learning_curve": {"draws": 0},
     "evaluate": {"resamples": 100},
 }
-GRAFTING = [
+ON_THE_TARGET = [
     "finetune@transfer",
     "regularize",
     "ensemble@bagging",
@@ -52,9 +54,11 @@ GRAFTING = [
     "explain",
     "report",
 ]
-TRAINING = ["pretrain", "finetune@transfer", "finetune@scratch", *GRAFTING[1:4]]
-REPEATS = ["learning_curve", "cross_validate"]
+TRAINING = ["pretrain", "finetune@transfer", "finetune@scratch", *ON_THE_TARGET[1:4]]
+REPEATED = ["learning_curve", "cross_validate"]
+WHOLE_FILE = {"parameters", "report"}  # the stages that read all of params.yaml
 EVERYTHING = [
+    "parameters",
     "phantom@lung",
     "preprocess@lung",
     "phantom@liver",
@@ -63,9 +67,9 @@ EVERYTHING = [
     "split@liver",
     "check",
     "pretrain",
-    "sources",
+    "rank_sources",
     *TRAINING[1:],
-    *REPEATS,
+    *REPEATED,
     "evaluate",
     "explain",
     "report",
@@ -74,7 +78,7 @@ EVERYTHING = [
 
 @pytest.fixture(scope="module", autouse=True)
 def surroundings(tmp_path_factory):
-    """This interpreter's `python` and `dvc`, one thread, and a home folder where nothing of the user's is read or left."""
+    """This interpreter's `python` and `dvc`, one thread, and an empty home folder."""
     home = tmp_path_factory.mktemp("home")
     (home / ".gitconfig").write_text("[user]\nname = graft\nemail = graft@example.org\n")
     with pytest.MonkeyPatch.context() as patch:
@@ -91,7 +95,7 @@ def surroundings(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
-    """A repository where `dvc repro` has run, committed. Not to be changed: `project` is a copy of it."""
+    """A committed repository after `dvc repro`. Tests must not change it, but copy it."""
     folder = tmp_path_factory.mktemp("finished")
     for name in FOLDERS:
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
@@ -156,8 +160,8 @@ def results(folder: Path) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
 
 
-def learnt(folder: Path) -> dict[str, bytes]:
-    """What training left: the weights, their cards and the curves."""
+def trained(folder: Path) -> dict[str, bytes]:
+    """What training wrote: the weights, their cards and the curves."""
     return {
         name: found
         for name, found in results(folder).items()
@@ -192,7 +196,7 @@ def test_dag_names_every_stage(finished):
 
 def test_another_lambda_reruns_the_graft_and_what_follows(finished, regrafted):
     folder, told = regrafted
-    assert ran(told) == GRAFTING
+    assert ran(told) == ON_THE_TARGET
     before, after = results(finished), results(folder)
     for model in ("finetuned/transfer", "regularized", "ensemble/bagging", "ensemble/boosting"):
         assert (
@@ -210,7 +214,7 @@ def test_the_old_lambda_comes_back_without_training(finished, regrafted, tmp_pat
     folder = shutil.copytree(regrafted[0], tmp_path / "project")
     told = typed(folder, "dvc exp run -S lambda=0.01")
     assert ran(told) == []
-    assert told.count("is cached - skipping run, checking out outputs") == len(GRAFTING)
+    assert told.count("is cached - skipping run, checking out outputs") == len(ON_THE_TARGET)
     assert results(folder) == results(finished)
 
 
@@ -250,7 +254,7 @@ def test_push_and_pull_bring_the_same_bytes_to_a_clone(project, tmp_path):
 def test_a_stage_run_alone_leaves_the_same_bytes_as_dvc(finished, project):
     shutil.rmtree(project / "models/finetuned/transfer")
     typed(project, "python -m stages.finetune transfer")
-    assert learnt(project) == learnt(finished)
+    assert trained(project) == trained(finished)
 
 
 def test_a_stage_killed_in_training_resumes_and_ends_in_the_same_bytes(finished, project):
@@ -284,18 +288,18 @@ finetune.main("transfer")
         """
 from graft.training import loop
 from stages import finetune
-learn = train._train_epoch
+train_epoch = loop._train_epoch
 
-def learn_aloud(state, samples, weights, plan, epoch):
-    print("learns epoch", epoch)
-    return learn(state, samples, weights, plan, epoch)
+def train_and_print(state, samples, weights, plan, epoch):
+    print("trains epoch", epoch)
+    return train_epoch(state, samples, weights, plan, epoch)
 
-train._train_epoch = learn_aloud
+loop._train_epoch = train_and_print
 finetune.main("transfer")
 """,
     )
-    assert re.findall(r"learns epoch (\d+)", resumed.stdout) == ["3", "4"]
-    assert learnt(project) == learnt(finished)
+    assert re.findall(r"trains epoch (\d+)", resumed.stdout) == ["3", "4"]
+    assert trained(project) == trained(finished)
     assert not (project / ".graft/checkpoints/finetune-transfer").exists()
 
 
@@ -306,9 +310,9 @@ def test_the_test_parts_are_read_by_evaluate_and_by_nothing_else(finished, proje
     done = python(
         project,
         """
-from stages import ensemble, evaluate, finetune, pretrain, regularize, sources
+from stages import ensemble, evaluate, finetune, pretrain, rank_sources, regularize
 pretrain.main()
-sources.main()
+rank_sources.main()
 finetune.main("transfer")
 finetune.main("scratch")
 regularize.main()
@@ -318,7 +322,7 @@ evaluate.main()
 """,
     )
     assert done.returncode == 0, done.stderr
-    assert learnt(project) == learnt(finished)
+    assert trained(project) == trained(finished)
     ranked = "metrics/sources.json"
     assert results(project)[ranked] == results(finished)[ranked]
     before, after = scores(finished), scores(project)
@@ -329,7 +333,7 @@ evaluate.main()
 
 
 def spoil_tests(project: Path, name: str) -> None:
-    """Make noise of the images of a domain's test parts, and call each lesion there by the other class."""
+    """Replace the test images of a domain by noise, and swap the classes of their lesions."""
     split = pd.read_csv(project / f"data/splits/{name}.csv")
     hidden = split["sample"][split["part"].isin(TESTS)].to_numpy()
     processed = project / "data/processed" / name
@@ -346,23 +350,13 @@ def spoil_tests(project: Path, name: str) -> None:
 @pytest.mark.parametrize(
     ("file", "stages"),
     [
-        ("graft/statistics/curves.py", {"evaluate"}),
-        ("graft/ranking/distances.py", {"sources"}),
-        ("graft/leakage/cohorts.py", {"check", "sources"}),
-        ("graft/training/penalty.py", {*TRAINING, "sources", *REPEATS}),
-        (
-            "graft/data/split.py",
-            {
-                "split@lung",
-                "split@liver",
-                "check",
-                *TRAINING,
-                "sources",
-                *REPEATS,
-                "evaluate",
-                "explain",
-            },
-        ),
+        ("graft/console.py", set()),
+        ("graft/report/words.py", {"report"}),
+        ("graft/statistics/bootstrap.py", {"evaluate", "explain", "report"}),
+        ("graft/leakage/cohorts.py", {"check", "evaluate"}),
+        ("graft/ranking/distances.py", {"parameters", "rank_sources"}),
+        ("graft/training/penalty.py", {"parameters", *TRAINING, *REPEATED}),
+        ("graft/data/split.py", set(EVERYTHING) - {"phantom@lung", "phantom@liver", "report"}),
     ],
 )
 def test_changed_code_reruns_the_stages_that_import_it(project, file, stages):
@@ -374,16 +368,14 @@ def test_changed_code_reruns_the_stages_that_import_it(project, file, stages):
 @pytest.mark.parametrize(
     ("section", "key", "value", "stages"),
     [
-        ("network", "width", 16, {"pretrain", "sources", "finetune@scratch", *REPEATS}),
-        ("evaluate", "resamples", 101, {*REPEATS, "evaluate", "explain"}),
+        ("network", "width", 16, {"pretrain", "rank_sources", "finetune@scratch", *REPEATED}),
+        ("evaluate", "resamples", 101, {"evaluate", "explain"}),
         ("ensemble", "members", 3, {"ensemble@bagging", "ensemble@boosting"}),
     ],
 )
 def test_changed_parameters_rerun_the_stages_that_read_them(project, section, key, value, stages):
     edit(project, section, key, value)
-    assert set(json.loads(typed(project, "dvc status --json"))) == stages | {
-        "report"
-    }  # which shows them all
+    assert set(json.loads(typed(project, "dvc status --json"))) == stages | WHOLE_FILE
 
 
 def test_a_bad_parameter_is_one_line_and_the_earlier_outputs_come_back(finished, project):

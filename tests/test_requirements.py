@@ -8,40 +8,53 @@ from importlib.metadata import packages_distributions
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-ROOMS = ("graft", "stages", "flows", "benchmarks", "examples", "tests", "data")
-OPTIONAL = {"dask-jobqueue"}  # read by who has a SLURM cluster; docs/prefect.md tells to install it
+OWN = ("graft", "stages", "flows", "benchmarks", "examples", "tests", "data")
+# Not pinned, because only some users need it, and not declared: docs/prefect.md installs it.
+OPTIONAL = {"dask-jobqueue"}
+NOT_PINNED = {"pylibjpeg-libjpeg"}  # an extra under another licence
 
 
-def imported(folder: Path) -> set[str]:
-    """The top-level packages that the files of a folder import, those that they carry themselves left out."""
+def imported_packages(folder: Path) -> set[str]:
+    """The top-level packages that the files of a folder import, without our own."""
     found = set()
     for path in folder.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Import):
                 found |= {name.name.partition(".")[0] for name in node.names}
-            elif isinstance(node, ast.ImportFrom):
+            elif isinstance(node, ast.ImportFrom) and node.module:
                 found.add(node.module.partition(".")[0])
-    return found - set(sys.stdlib_module_names) - set(ROOMS)
+    return found - set(sys.stdlib_module_names) - set(OWN)
 
 
-def plain(name: str) -> str:
+def normalised(name: str) -> str:
     return re.sub("[-_.]+", "-", name).lower()
 
 
-def test_what_is_imported_is_declared_and_pinned():
+def declared_names() -> set[str]:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    groups = [project["dependencies"], *project["optional-dependencies"].values()]
-    declared = {plain(re.match(r"[\w.-]+", line)[0]) for group in groups for line in group}
-    pinned = {
-        plain(line.partition("==")[0])
-        for line in (ROOT / "requirements.lock").read_text().splitlines()
-    }
-    found = set().union(*(imported(ROOT / room) for room in ROOMS))
+    names = set()
+    for group in (project["dependencies"], *project["optional-dependencies"].values()):
+        for line in group:
+            names.add(normalised(re.match(r"[\w.-]+", line)[0]))
+    return names
+
+
+def test_what_is_imported_is_declared():
+    found = set()
+    for folder in OWN:
+        found |= imported_packages(ROOT / folder)
     assert {"torch", "dvc", "prefect"} <= found
-    carriers = packages_distributions()
-    wanted = {
-        name: {plain(carrier) for carrier in carriers.get(name, [name])} - OPTIONAL
-        for name in found
-    }
-    assert [name for name, any_of in wanted.items() if any_of and not any_of & declared] == []
-    assert declared - pinned == set()
+    distributions = packages_distributions()
+    declared = declared_names()
+    missing = []
+    for name in sorted(found):
+        carriers = {normalised(carrier) for carrier in distributions.get(name, [name])}
+        if carriers - OPTIONAL and not carriers & declared:
+            missing.append(name)
+    assert missing == []
+
+
+def test_what_is_declared_is_pinned():
+    lines = (ROOT / "requirements.lock").read_text().splitlines()
+    pinned = {normalised(line.partition("==")[0]) for line in lines}
+    assert declared_names() - pinned == NOT_PINNED

@@ -83,9 +83,7 @@ def read(name: str) -> dict:
 
 def everything() -> dict[str, bytes]:
     return {
-        str(path): path.read_bytes()
-        for path in sorted(paths.EXPLAIN.rglob("*"))
-        if path.is_file()
+        str(path): path.read_bytes() for path in sorted(paths.EXPLAIN.rglob("*")) if path.is_file()
     }
 
 
