@@ -43,7 +43,8 @@ TINY = {
     "learning_curve": {"draws": 0},
     "evaluate": {"resamples": 100},
 }
-ON_THE_TARGET = [
+AFTER_LAMBDA = [
+    "parameters",
     "finetune@transfer",
     "regularize",
     "ensemble@bagging",
@@ -54,7 +55,7 @@ ON_THE_TARGET = [
     "explain",
     "report",
 ]
-TRAINING = ["pretrain", "finetune@transfer", "finetune@scratch", *ON_THE_TARGET[1:4]]
+TRAINING = ["pretrain", "finetune@transfer", "finetune@scratch", *AFTER_LAMBDA[2:5]]
 REPEATED = ["learning_curve", "cross_validate"]
 WHOLE_FILE = {"parameters", "report"}  # the stages that read all of params.yaml
 EVERYTHING = [
@@ -196,7 +197,7 @@ def test_dag_names_every_stage(finished):
 
 def test_another_lambda_reruns_the_graft_and_what_follows(finished, regrafted):
     folder, told = regrafted
-    assert ran(told) == ON_THE_TARGET
+    assert ran(told) == AFTER_LAMBDA
     before, after = results(finished), results(folder)
     for model in ("finetuned/transfer", "regularized", "ensemble/bagging", "ensemble/boosting"):
         assert (
@@ -214,7 +215,7 @@ def test_the_old_lambda_comes_back_without_training(finished, regrafted, tmp_pat
     folder = shutil.copytree(regrafted[0], tmp_path / "project")
     told = typed(folder, "dvc exp run -S lambda=0.01")
     assert ran(told) == []
-    assert told.count("is cached - skipping run, checking out outputs") == len(ON_THE_TARGET)
+    assert told.count("is cached - skipping run, checking out outputs") == len(AFTER_LAMBDA)
     assert results(folder) == results(finished)
 
 
