@@ -46,7 +46,7 @@ class Scratch(Parameters):
 
 def main(init: Literal["transfer", "scratch"]) -> None:
     """Write models/finetuned/<init> and the curves of the training."""
-    model = {"transfer": Transfer, "scratch": Scratch}[init]
+    model: type[Parameters] = Transfer if init == "transfer" else Scratch
     parameters = read_parameters(model, paths.PARAMETERS)
     use_deterministic_algorithms()
     device = pick_device(parameters.training.device)
@@ -73,7 +73,7 @@ def begin(parameters: Parameters, task: Task, device: torch.device) -> tuple[Sta
     if isinstance(parameters, Scratch):
         start = start_from_scratch(parameters.network, task, parameters.seed, device)
         return start, {"parent": None}
-    assert isinstance(parameters, Transfer)
+    assert isinstance(parameters, Transfer), "Transfer and Scratch are the two ways to start"
     source = load_model(paths.PRETRAINED)
     start = start_from_source(
         source, task, parameters.finetune, parameters.lambda_, parameters.seed, device

@@ -239,7 +239,8 @@ def test_plots_diff_draws_every_plot_for_both_revisions(regrafted):
     folder, _ = regrafted
     typed(folder, "dvc plots diff")
     page = (folder / "dvc_plots/index.html").read_text()
-    names = [name for plot in YAML(typ="safe").load(ROOT / "dvc.yaml")["plots"] for name in plot]
+    plots = YAML(typ="safe").load(ROOT / "metrics/dvc.yaml")["plots"]
+    names = [name for plot in plots for name in plot]
     assert re.findall('<div id = "(.+)">', page) == [name.replace(" ", "_") for name in names]
     assert set(re.findall('"rev": "(.+?)"', page)) == {"HEAD", "workspace"}
 
@@ -308,6 +309,7 @@ def test_the_test_parts_are_read_by_evaluate_and_by_nothing_else(finished, proje
     for name in ("lung", "liver"):
         spoil_tests(project, name)
     shutil.rmtree(project / "models")
+    typed(project, "git checkout -q models")
     done = python(
         project,
         """
@@ -395,7 +397,8 @@ def test_a_misspelt_parameter_stops_before_anything_runs(project):
     assert "Could not override 'lamda'" in typed(project, "dvc exp run -S lamda=0.1", fails=True)
     typed(project, "sed -i.before s/^lambda:/lamda:/ params.yaml")
     told = typed(project, "dvc repro", fails=True)
-    assert "'lambda' are missing from 'params.yaml'" in told and ran(told) == []
+    assert ran(told) == ["parameters"]
+    assert "params.yaml: lambda: missing; lamda: unknown key, did you mean 'lambda'?" in told
 
 
 @pytest.mark.slow
