@@ -12,8 +12,8 @@ from scipy.stats import norm
 
 from graft.common.seeds import generator
 from graft.console import run, say
-from graft.statistics.bootstrap import draw, interval
-from graft.statistics.repeated_auroc import area, pairs, pick
+from graft.statistics.bootstrap import draw_patients, interval
+from graft.statistics.repeated_auroc import auroc_from_pairs, count_ranked_pairs, draw_repetitions
 
 PATIENTS, RESAMPLES, TRIALS, CONFIDENCE = 60, 400, 400, 0.95
 DISTANCE, LUCK = (
@@ -37,15 +37,15 @@ def main() -> None:
 def trial(count: int, truth: float, random: np.random.Generator) -> list[bool]:
     """Whether the interval over patients alone, and the one over both, hold the truth."""
     labels = np.arange(PATIENTS) % 2
-    weights = draw(PATIENTS, RESAMPLES, random).astype(float)
-    picks, shared = pick(count, RESAMPLES, random), random.normal(size=PATIENTS)
+    weights = draw_patients(PATIENTS, RESAMPLES, random).astype(float)
+    picks, shared = draw_repetitions(count, RESAMPLES, random), random.normal(size=PATIENTS)
     areas = []
     for _ in range(count):
         own = random.normal(size=PATIENTS)
         disease = norm.cdf(
             SHARED * shared + np.sqrt(1 - SHARED**2) * own + labels * random.normal(DISTANCE, LUCK)
         )
-        areas.append(area(*pairs(labels, np.stack([1 - disease, disease], 1), weights)))
+        areas.append(auroc_from_pairs(*count_ranked_pairs(labels, np.stack([1 - disease, disease], 1), weights)))
     resampled = np.stack(areas, 1)
     intervals = (
         interval(values, CONFIDENCE) for values in (resampled.mean(1), (resampled * picks).sum(1))

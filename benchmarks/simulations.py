@@ -21,9 +21,10 @@ from graft.common.files import write_json
 from graft.common.seeds import generator
 from graft.common.vocabulary import REFERENCE
 from graft.console import run, say
-from graft.statistics.bootstrap import PERCENTILE, bend, interval
+from graft.statistics.bootstrap import interval
 from graft.statistics.cases import Assessment, Cases, ResampledScores, score_model
 from graft.statistics.compare import compare
+from graft.statistics.correction import PERCENTILE, bca_correction
 from graft.statistics.delong import placements, standard_error
 from graft.statistics.scores import HEADLINE, score
 from graft.statistics.verdict import verdict
@@ -139,8 +140,8 @@ def resampled_intervals(
     """Way -> low and high of a score, or of a difference of two."""
     bends = {
         "percentile": PERCENTILE,
-        "BCa": bend(value, resampled, jackknifed),
-        "BCa, widened": bend(value, resampled, jackknifed, widen=True),
+        "BCa": bca_correction(value, resampled, jackknifed),
+        "BCa, widened": bca_correction(value, resampled, jackknifed, widen=True),
     }
     return {way: interval(resampled, CONFIDENCE, bent)[:2] for way, bent in bends.items()}
 

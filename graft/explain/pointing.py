@@ -9,7 +9,7 @@ import pandas as pd
 from graft.data.domain import Domain
 from graft.explain.saliency import Maps
 from graft.networks.saved import BATCH, Model
-from graft.statistics.bootstrap import draw, interval, p_value, resample
+from graft.statistics.bootstrap import draw_patients, interval, p_value, resample
 from graft.statistics.scores import ratio
 
 Method = Callable[[Model, np.ndarray, pd.DataFrame], Maps]
@@ -102,7 +102,7 @@ def describe(
     None where there is no interval.
     """
     codes, names = pd.factorize(patients)
-    draws = draw(len(names), resamples, generator)
+    draws = draw_patients(len(names), resamples, generator)
 
     def mean(values: np.ndarray) -> tuple[float, np.ndarray]:
         defined = ~np.isnan(values)

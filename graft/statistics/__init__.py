@@ -1,0 +1,1 @@
+"""Scores, intervals, tests and calibration of a model's probabilities, computed over patients."""

@@ -1,12 +1,20 @@
 """Scores of one model on the cases of one part, their intervals, and the gain over another model."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
-from graft.statistics.bootstrap import DECIMALS, bend, draw, interval, jackknife, p_value, resample
+from graft.statistics.bootstrap import (
+    WeightedScores,
+    draw_patients,
+    interval,
+    jackknife,
+    p_value,
+    resample,
+)
+from graft.statistics.correction import DECIMALS, bca_correction
 from graft.statistics.scores import (
     PER_CLASS,
     call,
@@ -35,7 +43,7 @@ class Cases:
     ) -> "Cases":
         """Make cases from rows of index.csv, whose `label` is one of `classes`."""
         patient, patients = pd.factorize(rows["patient"])
-        draws = draw(len(patients), resamples, generator)
+        draws = draw_patients(len(patients), resamples, generator)
         return cls(rows, class_codes(rows, classes), patient, draws)
 
     @property
@@ -61,9 +69,8 @@ class Assessment:
     fitted_on: tuple[int, ...]  # the samples that the threshold was chosen on
     probabilities: dict[str, np.ndarray]  # part -> (N, C)
     parts: dict[str, ResampledScores]  # scores at the threshold
-    confusions: dict[str, np.ndarray] = field(
-        default_factory=dict
-    )  # part -> (C, C) cases, true class × called class
+    # part -> (C, C) number of cases, true class × called class
+    confusions: dict[str, np.ndarray] = field(default_factory=dict)
 
 
 def class_codes(rows: pd.DataFrame, classes: list[str]) -> np.ndarray:
@@ -88,9 +95,7 @@ def assess(cases: dict[str, Cases], probabilities: dict[str, np.ndarray]) -> Ass
     return Assessment(threshold, validation.samples, probabilities, scores, confusions)
 
 
-def score_cases(
-    cases: Cases, scores: Callable[[np.ndarray], dict[str, np.ndarray]]
-) -> ResampledScores:
+def score_cases(cases: Cases, scores: WeightedScores) -> ResampledScores:
     """Compute scores of all cases, of each resample and with each patient left out.
 
     Args:
@@ -133,8 +138,8 @@ def estimates(scores: ResampledScores, confidence: float) -> dict[str, dict[str,
     found = {}
     for name, value in scores.point.items():
         values = scores.resampled[name]
-        bent = bend(value, values, scores.jackknifed[name])
-        low, high, left_out = interval(values, confidence, bent)
+        correction = bca_correction(value, values, scores.jackknifed[name])
+        low, high, left_out = interval(values, confidence, correction)
         found[name] = {"value": value, "low": low, "high": high, "left_out": left_out}
     return found
 
@@ -155,9 +160,9 @@ def gain(model: ResampledScores, reference: ResampledScores, confidence: float) 
     value = float(difference(model.point, reference.point))
     differences = difference(model.resampled, reference.resampled)
     jackknifed = difference(model.jackknifed, reference.jackknifed)
-    bent = bend(value, differences, jackknifed, widen=True)
-    low, high, left_out = interval(differences, confidence, bent)
-    p = p_value(differences, bent)
+    correction = bca_correction(value, differences, jackknifed, widen=True)
+    low, high, left_out = interval(differences, confidence, correction)
+    p = p_value(differences, correction)
     return {"value": value, "low": low, "high": high, "p": p, "left_out": left_out}
 
 

@@ -1,4 +1,4 @@
-"""Several models against one reference: the gain of each, tested three ways, and what the part can tell at all."""
+"""Gains of several models over one reference, tested three ways, and the patients that a test needs."""
 
 import math
 from collections.abc import Mapping
@@ -9,8 +9,8 @@ from scipy.special import ndtri
 from graft.statistics.cases import Assessment, Cases, gain
 from graft.statistics.delong import delong
 
-POWER = 0.8  # chance that a gain of the size that was seen is shown
-MOST_PATIENTS = 100_000  # that could ever be gathered: a gain that needs more is as good as none
+POWER = 0.8  # probability that a gain of the observed size is detected
+MOST_PATIENTS = 100_000  # a gain that needs more patients is negligible
 
 
 def compare(
@@ -21,76 +21,102 @@ def compare(
     confidence: float,
     margin: float,
 ) -> dict[str, dict[str, dict | None]]:
-    """Model -> part -> what it gained over the model named `reference`, or None where the part is not there.
+    """Compute the gain of each model over the model named `reference` on each part.
 
-    A gain as in `graft.statistics.cases.gain`, with `p_holm` corrected for all the models that are compared on the part, `delong`
-    (low, high, p), `non_inferior` (whether the interval's low end is above -margin) and `patients_needed`.
+    Args:
+        cases: part -> its cases. A part that is missing has the gain None.
+        models: the reference and the models to compare with it.
+        reference: its name.
+        parts: of the result.
+        confidence: of the intervals.
+        margin: by which a model may fall short without being inferior.
+
+    Returns:
+        Model -> part -> a gain as in `graft.statistics.cases.gain`. It has also `p_holm`, corrected
+        for all models that are compared on the part, `delong` (low, high, p), `non_inferior`
+        (whether the interval's low end is above -margin) and `patients_needed`.
     """
     others = [name for name in models if name != reference]
-    found = {name: dict.fromkeys(parts) for name in others}
-    for part in (part for part in parts if part in cases):
-        gains = {
-            name: gain(models[name].parts[part], models[reference].parts[part], confidence)
-            for name in others
-        }
+    found: dict[str, dict[str, dict | None]] = {name: dict.fromkeys(parts) for name in others}
+    for part in parts:
+        if part not in cases:
+            continue
+        patients = cases[part].patient.max() + 1
+        gains = {}
+        for name in others:
+            scores = models[name].parts[part]
+            gains[name] = gain(scores, models[reference].parts[part], confidence)
         corrected = holm([gains[name]["p"] for name in others])
         for name, p_holm in zip(others, corrected, strict=True):
-            probabilities = models[name].probabilities[part], models[reference].probabilities[part]
+            low = gains[name]["low"]
             found[name][part] = {
                 **gains[name],
                 "p_holm": p_holm,
-                "delong": _delong(cases[part], *probabilities, confidence),
-                "non_inferior": None
-                if np.isnan(gains[name]["low"])
-                else gains[name]["low"] > -margin,
-                "patients_needed": patients_needed(
-                    gains[name], cases[part].patient.max() + 1, confidence
+                "delong": _delong(
+                    cases[part],
+                    models[name].probabilities[part],
+                    models[reference].probabilities[part],
+                    confidence,
                 ),
+                "non_inferior": None if np.isnan(low) else low > -margin,
+                "patients_needed": patients_needed(gains[name], patients, confidence),
             }
     return found
 
 
 def holm(p_values: list[float]) -> list[float]:
-    """P-values corrected for their number, so that any wrong rejection among them has the chance of one.
+    """Correct p-values for their number, which bounds the probability of any false rejection.
 
-    The i-th smallest of m, times m + 1 - i, but no less than the corrected one before it, and at most 1. NaN stays and
-    does not count. Holm (1979), A simple sequentially rejective multiple test procedure, Scandinavian Journal of
-    Statistics 6.
+    The i-th smallest of m is multiplied by m + 1 - i. It is at least the corrected one before it,
+    and at most 1. NaN stays and does not count. Holm (1979), A simple sequentially rejective
+    multiple test procedure, Scandinavian Journal of Statistics 6.
     """
     p = np.array(p_values, dtype=float)
     order = np.argsort(p, kind="stable")  # NaN last
     count = int((~np.isnan(p)).sum())
     factors = np.maximum(count - np.arange(len(p)), 1)
+    rising = np.maximum.accumulate(p[order] * factors)
     corrected = np.empty_like(p)
-    corrected[order] = np.minimum(np.maximum.accumulate(p[order] * factors), 1)
+    corrected[order] = np.minimum(rising, 1)
     return corrected.tolist()
 
 
 def patients_needed(found: Mapping[str, float], patients: int, confidence: float) -> int | None:
-    """Patients for a gain of the size that was seen to be told from 0 with the chance POWER.
+    """Compute how many patients detect a gain of the observed size with the probability POWER.
 
-    The standard error is half the interval's width over z(confidence) and falls with the square root of the patients,
-    so  patients · ((z(confidence) + z(POWER)) · error / gain)², rounded up. None where the interval leaves out 0 or is
-    not defined, and where the number is above MOST_PATIENTS.
+    The standard error is half the interval's width over z(confidence). It falls with the square
+    root of the patients, so the number is patients · ((z(confidence) + z(POWER)) · error / gain)²,
+    rounded up.
 
     Args:
         found: value, low and high of a gain.
-        patients: of the part that it was found on.
+        patients: of the part that the gain was measured on.
+        confidence: of the interval.
+
+    Returns:
+        The number; None if the interval excludes 0 or is not defined, or if the number is above
+        MOST_PATIENTS.
     """
-    value, low, high = (found[name] for name in ("value", "low", "high"))
+    value, low, high = found["value"], found["low"], found["high"]
     if not low <= 0 <= high:  # NaN too
         return None
     z = ndtri((1 + confidence) / 2)
-    ratio = (1 + ndtri(POWER) / z) * (high - low) / 2
-    if abs(value) * math.sqrt(MOST_PATIENTS / patients) <= ratio:
+    detectable = (1 + ndtri(POWER) / z) * (high - low) / 2
+    if abs(value) * math.sqrt(MOST_PATIENTS / patients) <= detectable:
         return None
-    return math.ceil(patients * (ratio / value) ** 2)
+    return math.ceil(patients * (detectable / value) ** 2)
 
 
 def _delong(
     cases: Cases, probabilities: np.ndarray, others: np.ndarray, confidence: float
 ) -> dict[str, float]:
-    """DeLong's test of two classes, NaN with more: it knows one AUROC, not a mean over classes."""
+    """Apply DeLong's test to two classes; NaN with more, as it tests one AUROC and not a mean."""
     if probabilities.shape[1] > 2:
         return dict.fromkeys(("low", "high", "p"), np.nan)
-    return delong(cases.labels == 1, probabilities[:, 1], others[:, 1], cases.patient, confidence)
+    return delong(
+        cases.labels == 1,
+        probabilities[:, 1],
+        others[:, 1],
+        cases.patient,
+        confidence,
+    )

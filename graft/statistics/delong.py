@@ -1,4 +1,4 @@
-"""DeLong's test of two AUROCs on the same cases, with the lesions of a patient counted as alike as they are."""
+"""DeLong's test of two AUROCs on the same cases, for patients with several lesions."""
 
 import math
 
@@ -9,57 +9,58 @@ from graft.statistics.scores import ratio
 
 
 def placements(positive: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """The share of the other class that each case is on the right side of, ties counted half: (N,).
+    """Compute the share of the other class that each case is correctly ranked against: (N,).
 
-    Of a positive case the share of the negatives with lower values, of a negative case the share of the positives
-    with higher ones; the mean over either class is the AUROC. NaN where the other class has no case.
+    For a positive case it is the share of the negatives with lower values, for a negative case
+    the share of the positives with higher ones, ties counted half. The mean over either class is
+    the AUROC. NaN if the other class has no case.
 
     DeLong, DeLong and Clarke-Pearson (1988), Biometrics 44; by sorting, as in Sun and Xu (2014),
     IEEE Signal Processing Letters 21.
     """
-    sick, well = np.sort(values[positive]), np.sort(values[~positive])
-    below = (np.searchsorted(well, values) + np.searchsorted(well, values, side="right")) / 2
-    above = (
-        len(sick)
-        - (np.searchsorted(sick, values) + np.searchsorted(sick, values, side="right")) / 2
-    )
+    positives = np.sort(values[positive])
+    negatives = np.sort(values[~positive])
+    below = _rank(negatives, values)
+    above = len(positives) - _rank(positives, values)
     return np.where(
-        positive, ratio(below, np.float64(len(well))), ratio(above, np.float64(len(sick)))
+        positive,
+        ratio(below, np.float64(len(negatives))),
+        ratio(above, np.float64(len(positives))),
     )
 
 
 def standard_error(positive: np.ndarray, placed: np.ndarray, patient: np.ndarray) -> float:
-    """Standard error of an AUROC, or of the difference of two, over the patients; NaN with fewer than two of a class.
+    """Compute the standard error, over patients, of an AUROC or of the difference of two.
 
-    With D10 the sum of a patient's deviations from the mean over their positive cases, D01 over their negative ones,
-    m and n cases of I10 and I01 patients, and I patients in all, the variance is
+    With D10 the sum of a patient's deviations from the mean over their positive cases, D01 over
+    their negative ones, m and n cases of I10 and I01 patients, and I patients in all, the variance
+    is
 
         I10/(I10 - 1)·Σ D10²/m² + I01/(I01 - 1)·Σ D01²/n² + 2·I/(I - 1)·Σ D10·D01/(mn)
 
-    Obuchowski (1997), Biometrics 53. With one case a patient no one has both kinds, the last term is 0, and what is
-    left is DeLong's variance.
+    Obuchowski (1997), Biometrics 53. With one case a patient, nobody has both kinds, the last term
+    is 0, and the rest is DeLong's variance.
 
     Args:
         positive: (N,) bool.
         placed: (N,) from `placements`, or the difference of two.
-        patient: (N,) codes from 0 on.
+        patient: (N,) codes from 0.
+
+    Returns:
+        The standard error; NaN with fewer than two patients of a class.
     """
-    sums, several = [], []
+    sums = []
+    variances = []
     for chosen in (positive, ~positive):
         if len(np.unique(patient[chosen])) < 2:
             return np.nan
         deviations = (placed[chosen] - placed[chosen].mean()) / chosen.sum()
-        sums.append(np.bincount(patient[chosen], deviations, patient.max() + 1))
-        several.append(_unbiased(patient[chosen]))
-    both = 2 * _unbiased(patient) * (sums[0] * sums[1]).sum()
-    variance = several[0] * (sums[0] ** 2).sum() + several[1] * (sums[1] ** 2).sum() + both
+        by_patient = np.bincount(patient[chosen], deviations, patient.max() + 1)
+        sums.append(by_patient)
+        variances.append(_unbiased(patient[chosen]) * (by_patient**2).sum())
+    covariance = 2 * _unbiased(patient) * (sums[0] * sums[1]).sum()
+    variance = variances[0] + variances[1] + covariance
     return math.sqrt(max(variance, 0.0))
-
-
-def _unbiased(patient: np.ndarray) -> float:
-    """I / (I - 1) for I distinct patients."""
-    patients = len(np.unique(patient))
-    return patients / (patients - 1)
 
 
 def delong(
@@ -69,25 +70,37 @@ def delong(
     patient: np.ndarray,
     confidence: float,
 ) -> dict[str, float]:
-    """Normal interval and two-sided p-value of AUROC by `values` less AUROC by `others`, on the same cases.
-
-    Returns {low, high, p}; NaN with fewer than two patients of a class, or where no patient differs from the next.
+    """Test AUROC by `values` less AUROC by `others` on the same cases.
 
     Args:
         positive: (N,) bool.
         values: (N,) higher for positive cases, as are `others`.
-        patient: (N,) codes from 0 on.
-        confidence: of the interval, cut at -1 and 1.
+        others: (N,).
+        patient: (N,) codes from 0.
+        confidence: of the interval, which is cut at -1 and 1.
+
+    Returns:
+        {low, high, p}: the normal interval and the two-sided p-value. They are NaN with fewer than
+        two patients of a class; p is NaN if all patients have the same difference, unless it is 0.
     """
     placed = placements(positive, values) - placements(positive, others)
     error = standard_error(positive, placed, patient)
     difference = placed[positive].mean() if positive.any() else np.nan
     if error == 0:
-        return {"low": difference, "high": difference, "p": 1.0 if difference == 0 else np.nan}
+        p = 1.0 if difference == 0 else np.nan
+        return {"low": difference, "high": difference, "p": p}
     half = ndtri((1 + confidence) / 2) * error
-    ends = np.clip([difference - half, difference + half], -1, 1)
-    return {
-        "low": float(ends[0]),
-        "high": float(ends[1]),
-        "p": float(2 * ndtr(-abs(difference / error))),
-    }
+    low, high = np.clip([difference - half, difference + half], -1, 1)
+    p = 2 * ndtr(-abs(difference / error))
+    return {"low": float(low), "high": float(high), "p": float(p)}
+
+
+def _rank(ordered: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Count the numbers of `ordered` below each value, ties half."""
+    return (np.searchsorted(ordered, values) + np.searchsorted(ordered, values, side="right")) / 2
+
+
+def _unbiased(patient: np.ndarray) -> float:
+    """Return I / (I - 1) for I distinct patients."""
+    patients = len(np.unique(patient))
+    return patients / (patients - 1)

@@ -1,4 +1,4 @@
-"""Operating points: the threshold that a wanted sensitivity or specificity asks for on the validation part."""
+"""Operating points: thresholds that reach a wanted sensitivity or specificity on the validation part."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from graft.statistics.scores import THRESHOLD_DECIMALS, call, confusion, per_cla
 
 @dataclass(frozen=True)
 class OperatingPoint:
-    """The disease is called from the probability `threshold` on."""
+    """The threshold that reaches a wanted rate; the disease is called at or above it."""
 
     wanted: float
     threshold: float
@@ -23,10 +23,10 @@ def choose_points(
     sensitivity: float,
     specificity: float,
 ) -> dict[str, OperatingPoint | None]:
-    """For `sensitivity` the highest threshold that reaches it, for `specificity` the lowest.
+    """Choose the highest threshold that reaches a sensitivity and the lowest for a specificity.
 
-    Candidates are 0, the middles between neighbouring probabilities, and the middle between the highest and 1. None
-    where no candidate reaches what is wanted, or no case tells.
+    Candidates are 0, the midpoints between neighbouring probabilities, and the midpoint between
+    the highest probability and 1.
 
     Args:
         labels: (N,) 0 or 1, of the validation part.
@@ -34,30 +34,52 @@ def choose_points(
         samples: the N sample numbers.
         sensitivity: wanted, in (0, 1).
         specificity: wanted, in (0, 1).
+
+    Returns:
+        `sensitivity` and `specificity`, each a point. It is None if no candidate reaches the wanted
+        rate, or if the rate is not defined.
     """
-    found = np.unique(disease)
-    candidates = np.unique(
-        np.concatenate([[0], (found + np.append(found[1:], 1)) / 2]).round(THRESHOLD_DECIMALS)
-    )
+    candidates = _candidates(disease)
     called = disease >= candidates[:, None]  # (T, N)
-    reached = {
-        "sensitivity": ratio(called[:, labels == 1].sum(1), np.sum(labels == 1)),
-        "specificity": ratio((~called[:, labels == 0]).sum(1), np.sum(labels == 0)),
+    diseased = labels == 1
+    healthy = labels == 0
+    reached = ratio(called[:, diseased].sum(1), diseased.sum())
+    avoided = ratio((~called[:, healthy]).sum(1), healthy.sum())
+    enough = candidates[reached >= sensitivity]
+    specific = candidates[avoided >= specificity]
+    return {
+        "sensitivity": _point(sensitivity, enough[-1:], samples),
+        "specificity": _point(specificity, specific[:1], samples),
     }
-    points: dict[str, OperatingPoint | None] = {}
-    for name, wanted, pick in (
-        ("sensitivity", sensitivity, max),
-        ("specificity", specificity, min),
-    ):
-        enough = candidates[reached[name] >= wanted]
-        points[name] = OperatingPoint(wanted, float(pick(enough)), samples) if len(enough) else None
-    return points
 
 
 def rates(
     labels: np.ndarray, probabilities: np.ndarray, weights: np.ndarray, threshold: float
-) -> dict:
-    """Sensitivity, specificity and precision of two classes at a threshold: name -> (R,); arguments as in `score`."""
-    shares = per_class(confusion(labels, call(probabilities, threshold), weights, 2))
-    names = {"sensitivity": "recall", "specificity": "specificity", "precision": "precision"}
-    return {name: shares[kind][:, 1] for name, kind in names.items()}
+) -> dict[str, np.ndarray]:
+    """Compute sensitivity, specificity and precision of two classes at a threshold: name -> (R,).
+
+    The arguments are those of `graft.statistics.scores.score`.
+    """
+    matrix = confusion(labels, call(probabilities, threshold), weights, 2)
+    by_class = per_class(matrix)
+    return {
+        "sensitivity": by_class["recall"][:, 1],
+        "specificity": by_class["specificity"][:, 1],
+        "precision": by_class["precision"][:, 1],
+    }
+
+
+def _candidates(disease: np.ndarray) -> np.ndarray:
+    """Return the thresholds to choose from, rising."""
+    distinct = np.unique(disease)
+    midpoints = (distinct + np.append(distinct[1:], 1)) / 2
+    return np.unique(np.append(0, midpoints).round(THRESHOLD_DECIMALS))
+
+
+def _point(
+    wanted: float, threshold: np.ndarray, samples: tuple[int, ...]
+) -> OperatingPoint | None:
+    """Return the point of one threshold, None for an empty array."""
+    if not len(threshold):
+        return None
+    return OperatingPoint(wanted, float(threshold[0]), samples)

@@ -1,7 +1,7 @@
-"""AUROC of a model that was trained several times: on other draws of patients, in other folds, from other seeds.
+"""AUROC of a model that was trained several times: on other draws, in other folds, from other seeds.
 
-Who was drawn to be tested and what luck training had are two sources of chance. An interval here holds both: in each
-resample the patients are drawn, each with all their lesions, and the repetitions too.
+Two sources of chance are the patients who are tested and the randomness of training. An interval
+here includes both: each resample draws patients, each with all their lesions, and repetitions.
 """
 
 from collections.abc import Callable
@@ -11,84 +11,101 @@ import numpy as np
 
 from graft.statistics.bootstrap import interval, p_value, resample
 from graft.statistics.cases import Cases
-from graft.statistics.scores import auroc, ranks, ratio
+from graft.statistics.scores import auroc, classes_to_average, ranks, ratio
 
 
-def pairs(
+def count_ranked_pairs(
     labels: np.ndarray, probabilities: np.ndarray, weights: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Of the (diseased, healthy) pairs of cases: how many are ranked rightly, ties half, and how many there are.
+    """Count the (diseased, healthy) pairs of cases that one model ranks correctly, and all pairs.
 
     Args:
         labels: (N,) class codes 0..C-1.
-        probabilities: (N, C), of one model.
+        probabilities: (N, C).
         weights: (R, N), 0 or more.
 
     Returns:
-        Two arrays (R, K): with two classes K = 1, for the last; with more K = C, each class against the rest.
+        Correctly ranked pairs, ties counted half, and all pairs: (R, K) each. With two classes
+        K = 1, for the disease; with more K = C, each class against the rest.
     """
-    classes = probabilities.shape[1]
-    won, number = [], []
-    for code in [1] if classes == 2 else range(classes):
+    correct = []
+    total = []
+    for code in classes_to_average(probabilities.shape[1]):
         positives, negatives = ranks(labels == code, probabilities[:, code], weights)
-        number.append(positives.sum(1) * negatives.sum(1))
-        won.append(np.nan_to_num(auroc(positives, negatives)) * number[-1])
-    return np.stack(won, 1), np.stack(number, 1)
+        pairs = positives.sum(1) * negatives.sum(1)
+        area = np.nan_to_num(auroc(positives, negatives))
+        correct.append(area * pairs)
+        total.append(pairs)
+    return np.stack(correct, 1), np.stack(total, 1)
 
 
-def area(won: np.ndarray, number: np.ndarray) -> np.ndarray:
-    """AUROC (R,) from `pairs` (R, K), as graft.statistics.scores.score has it; NaN where a class has no pair."""
-    return ratio(won, number).mean(1)
+def auroc_from_pairs(correct: np.ndarray, total: np.ndarray) -> np.ndarray:
+    """Compute AUROC (R,) from `count_ranked_pairs` (R, K); NaN if a class has no pair."""
+    return ratio(correct, total).mean(1)
 
 
-def pick(count: int, resamples: int, random: np.random.Generator) -> np.ndarray:
-    """The weight of each of T repetitions in each resample: (R, T), each row sums to 1.
+def draw_repetitions(count: int, resamples: int, random: np.random.Generator) -> np.ndarray:
+    """Draw the weight of each of T repetitions in each resample: (R, T), each row sums to 1.
 
-    T − 1 of T are drawn, with replacement: with T, their mean would vary too little, for three by a third of its
-    variance. McCarthy and Snowden (1985), The bootstrap and finite population sampling. One repetition stays as it is.
+    T - 1 of T are drawn with replacement. If T were drawn, the variance of their mean would be
+    too small, for three by a third. McCarthy and Snowden (1985), The bootstrap and finite
+    population sampling. A single repetition always has the weight 1.
     """
-    picked = max(1, count - 1)
-    return random.multinomial(picked, np.full(count, 1 / count), size=resamples) / picked
+    drawn = max(1, count - 1)
+    shares = np.full(count, 1 / count)
+    return random.multinomial(drawn, shares, size=resamples) / drawn
 
 
 @dataclass(frozen=True)
-class Areas:
-    """AUROC of one model in T repetitions, or the difference of two models'."""
+class RepeatedAuroc:
+    """AUROC of one model in T repetitions, or the difference of two models."""
 
     each: np.ndarray  # (T,)
-    resampled: (
-        np.ndarray
-    )  # (R,), the mean over repetitions, of patients and repetitions drawn together
+    resampled: np.ndarray  # (R,), means over repetitions; patients and repetitions are drawn
 
     @classmethod
     def of(
-        cls, measure: Callable[[np.ndarray], np.ndarray], cases: Cases, picks: np.ndarray
-    ) -> "Areas":
-        """From a function that takes weights (r, N) of the cases and gives (r, T), and `picks` (R, T)."""
-        each = measure(np.ones((1, len(cases.labels))))[0]
-        resampled = resample(
-            lambda weights: {"auroc": measure(weights)}, cases.draws, cases.patient
-        )["auroc"]
-        return cls(each, (resampled * picks).sum(1))
+        cls,
+        aurocs: Callable[[np.ndarray], np.ndarray],
+        cases: Cases,
+        repetitions: np.ndarray,
+    ) -> "RepeatedAuroc":
+        """Compute it from a function of weights.
 
-    def __sub__(self, other: "Areas") -> "Areas":
-        """The paired difference: same cases, same resamples, same repetitions."""
-        return Areas(self.each - other.each, self.resampled - other.resampled)
+        Args:
+            aurocs: takes weights (r, N) of the cases and returns (r, T).
+            cases: N cases with R resamples.
+            repetitions: (R, T) from `draw_repetitions`.
+        """
+
+        def named(weights: np.ndarray) -> dict[str, np.ndarray]:
+            return {"auroc": aurocs(weights)}
+
+        each = aurocs(np.ones((1, len(cases.labels))))[0]
+        resampled = resample(named, cases.draws, cases.patient)["auroc"]  # (R, T)
+        return cls(each, (resampled * repetitions).sum(1))
+
+    def __sub__(self, other: "RepeatedAuroc") -> "RepeatedAuroc":
+        """Return the paired difference: same cases, same resamples, same repetitions."""
+        return RepeatedAuroc(self.each - other.each, self.resampled - other.resampled)
 
     @property
     def value(self) -> float:
+        """The mean over the repetitions."""
         return float(self.each.mean())
 
     @property
     def spread(self) -> float:
-        """Standard deviation over the repetitions, T − 1 in the denominator; NaN for one."""
-        return float(np.std(self.each, ddof=1)) if len(self.each) > 1 else np.nan
+        """The standard deviation over the repetitions, with T - 1 in the denominator; NaN for one."""
+        if len(self.each) < 2:
+            return np.nan
+        return float(np.std(self.each, ddof=1))
 
     def estimate(self, confidence: float) -> dict[str, float]:
-        """{value, low, high, left_out}"""
+        """Return {value, low, high, left_out}."""
         low, high, left_out = interval(self.resampled, confidence)
         return {"value": self.value, "low": low, "high": high, "left_out": left_out}
 
     def gain(self, confidence: float) -> dict[str, float]:
-        """{value, low, high, left_out, p} of a difference."""
+        """Return {value, low, high, left_out, p} of a difference."""
         return {**self.estimate(confidence), "p": p_value(self.resampled)}

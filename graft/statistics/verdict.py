@@ -1,44 +1,63 @@
-"""Does transfer help? An answer out of a fixed set of words, as an interval of the gain gives it."""
+"""The answer to "does transfer help?", one of four, from the interval of a gain."""
 
 from collections.abc import Mapping
 
 Gain = Mapping[str, float | None]
 
+FIGURES = ("value", "low", "high", "p", "left_out")
+
 
 def verdict(gain: Gain | None) -> str:
-    """What an interval of a gain says: helps, harms, no difference shown, or not defined."""
-    if gain is None or gain["low"] is None:
+    """Return "helps", "harms", "no difference shown" or "not defined"."""
+    if gain is None:
         return "not defined"
-    if gain["low"] > 0:
+    low, high = gain["low"], gain["high"]
+    if low is None or high is None:
+        return "not defined"
+    if low > 0:
         return "helps"
-    return "harms" if gain["high"] < 0 else "no difference shown"
+    if high < 0:
+        return "harms"
+    return "no difference shown"
 
 
-def all_labels(learning_curve: Mapping | None) -> Mapping | None:
-    """The point of that block of metrics.json with all labels, where these were learnt from several times."""
-    points = learning_curve["points"] if learning_curve and learning_curve["draws"] > 1 else []
-    return next((point for point in points if point["share"] == 1), None)
+def point_with_all_labels(learning_curve: Mapping | None) -> Mapping | None:
+    """Return the learning curve's point with all labels if it was trained several times."""
+    if not learning_curve or learning_curve["draws"] < 2:
+        return None
+    for point in learning_curve["points"]:
+        if point["share"] == 1:
+            return point
+    return None
 
 
 def decide(one: Gain, learning_curve: Mapping | None, margin: float) -> dict:
-    """The verdict of a run: `verdict`, and the gain of transfer on the test part that it follows from.
+    """Decide the verdict of a run from the gain of transfer on the test part.
 
-    One pair of networks may owe its gain to luck in training, which no interval over patients sees. So where the
-    learning curve trained both several times on all labels, the verdict follows from these trainings.
+    One pair of networks may owe its gain to luck in training, which no interval over patients
+    includes. If the learning curve trained both several times on all labels, the verdict follows
+    from these trainings.
 
     Args:
-        one: the gain of the network that finetune left over the one from scratch.
+        one: the gain of the fine-tuned network over the one from scratch.
         learning_curve: that block of metrics.json.
-        margin: by which transfer may fall short and still be no worse.
+        margin: by which transfer may fall short without being worse.
 
-    Returns `verdict` and `verdict_from`, with `trainings`; value, low, high, p and left_out of the gain; and
-    `non_inferior`, whether its low end is above -margin.
+    Returns:
+        `verdict` and `verdict_from`. The latter has the number of `trainings`, the figures of the
+        gain, and `non_inferior`: whether the gain's low end is above -margin.
     """
-    repeated = all_labels(learning_curve)
-    gain = repeated["gain"]["transfer"] if repeated else one
-    told = {name: gain[name] for name in ("value", "low", "high", "p", "left_out")}
-    told |= {"non_inferior": None if gain["low"] is None else gain["low"] > -margin}
+    gain, trainings = one, 1
+    repeated = point_with_all_labels(learning_curve)
+    if learning_curve and repeated:
+        gain, trainings = repeated["gain"]["transfer"], learning_curve["draws"]
+    low = gain["low"]
+    figures = {name: gain[name] for name in FIGURES}
     return {
         "verdict": verdict(gain),
-        "verdict_from": {"trainings": learning_curve["draws"] if repeated else 1, **told},
+        "verdict_from": {
+            "trainings": trainings,
+            **figures,
+            "non_inferior": None if low is None else low > -margin,
+        },
     }
