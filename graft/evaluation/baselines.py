@@ -1,4 +1,4 @@
-"""The baselines that a model must beat: the majority class, the size of the lesion alone, the covariates alone."""
+"""Baselines that a model must beat: the majority class, lesion size alone, covariates alone."""
 
 import numpy as np
 from scipy.special import softmax
@@ -9,48 +9,55 @@ from sklearn.preprocessing import StandardScaler
 from graft.data.covariates import regress
 
 
-def majority(training: np.ndarray, cases: int, classes: int) -> np.ndarray:
-    """Probabilities (N, C) of one who knows only how common each class was among the training labels."""
-    shares = np.bincount(training, minlength=classes) / len(training)
+def majority(labels: np.ndarray, cases: int, classes: int) -> np.ndarray:
+    """Predict the share of each class among the training labels: (N, C)."""
+    shares = np.bincount(labels, minlength=classes) / len(labels)
     return np.tile(shares, (cases, 1))
 
 
 def size_alone(
-    training_sizes: np.ndarray, training: np.ndarray, sizes: np.ndarray, classes: int
+    training_sizes: np.ndarray, labels: np.ndarray, sizes: np.ndarray, classes: int
 ) -> np.ndarray:
-    """Probabilities (N, C) by logistic regression on the logarithm of the lesion's size.
+    """Predict by logistic regression on the logarithm of the lesion's size.
+
+    If the training part has only one class, this is `majority`.
 
     Args:
-        training_sizes: (T,) sizes of the training part, any unit; one of 0 counts as the smallest above 0.
-        training: (T,) class codes of the training part.
-        sizes: (N,) sizes to be judged, in the same unit.
-        classes: C; a class without a training case gets probability 0.
+        training_sizes: (T,) sizes of the training part, in any unit. A size of 0 counts as the
+            smallest size above 0.
+        labels: (T,) class codes of the training part.
+        sizes: (N,) sizes to predict from, in the same unit.
+        classes: C; a class without a training case gets the probability 0.
 
-    Where the training part has one class only, this is `majority`.
+    Returns:
+        Probabilities (N, C).
     """
-    if len(np.unique(training)) < 2:
-        return majority(training, len(sizes), classes)
-    above = training_sizes[training_sizes > 0]
-    smallest = above.min() if len(above) else 1.0
+    if len(np.unique(labels)) < 2:
+        return majority(labels, len(sizes), classes)
+    positive = training_sizes[training_sizes > 0]
+    smallest = positive.min() if len(positive) else 1.0
     model = make_pipeline(StandardScaler(), LogisticRegression())
-    model.fit(_log(training_sizes, smallest), training)
+    model.fit(_log(training_sizes, smallest), labels)
     probabilities = np.zeros((len(sizes), classes))
     probabilities[:, model[-1].classes_] = model.predict_proba(_log(sizes, smallest))
     return probabilities
 
 
 def covariates_only(
-    training_covariates: np.ndarray, training: np.ndarray, covariates: np.ndarray, classes: int
+    training_covariates: np.ndarray, labels: np.ndarray, covariates: np.ndarray, classes: int
 ) -> np.ndarray:
-    """Probabilities (N, C) by logistic regression on the covariates as numbers, classes counted alike.
+    """Predict by logistic regression on the covariates as numbers, with balanced classes.
 
     Args:
-        training_covariates: (T, K) of the training part, as `graft.data.covariates.Encoding` gives them.
-        training: (T,) class codes of the training part.
-        covariates: (N, K) to be judged.
-        classes: C; where one has no training case, all are equally likely.
+        training_covariates: (T, K) of the training part, from `graft.data.covariates.Encoding`.
+        labels: (T,) class codes of the training part.
+        covariates: (N, K) to predict from.
+        classes: C; if one has no training case, all classes are equally probable.
+
+    Returns:
+        Probabilities (N, C).
     """
-    weights, bias = regress(training_covariates, training, classes, balanced=True)
+    weights, bias = regress(training_covariates, labels, classes, balanced=True)
     return softmax(covariates @ weights.T + bias, axis=1)
 
 

@@ -1,58 +1,71 @@
-"""metrics.json: what is in it, in which order, checked against metrics.schema.json before it is written."""
+"""The content of metrics.json, compared with metrics.schema.json before it is written."""
 
 from collections.abc import Mapping
 from pathlib import Path
-
-import numpy as np
+from typing import Any
 
 from graft.common.documents import DECIMALS, check_schema, clean
 from graft.common.vocabulary import REFERENCE, TESTS
-from graft.evaluation import subgroups
-from graft.evaluation.ranking_outcome import came_true
+from graft.evaluation.entries import (
+    COVARIATES,
+    ablation_entry,
+    auroc_entry,
+    gain_entry,
+    model_entry,
+)
+from graft.evaluation.evaluated_domain import EvaluatedDomain
+from graft.evaluation.ranking_outcome import compare_ranking
 from graft.evaluation.settings import Evaluate
-from graft.evaluation.study import Study
-from graft.evaluation.tuning import Tuned, describe_calibration, describe_points
-from graft.statistics.cases import Assessment, estimates, gain, scores_by_class
+from graft.evaluation.subgroups import score_subgroups
+from graft.evaluation.tuning import Tuned, calibration_entry, operating_points_entry
+from graft.statistics.cases import Assessment
 from graft.statistics.compare import compare
-from graft.statistics.scores import PER_CLASS
 from graft.statistics.verdict import decide
 
 SCHEMA_VERSION = 2
 SCHEMA = Path(__file__).with_name("metrics.schema.json")
-COVARIATES = "covariates_only"  # the baseline of a target that names covariates
-INTERVAL = "bca"  # of scores and gains, see graft.statistics.bootstrap.bend
+INTERVAL = "bca"  # of scores and gains, see graft.statistics.correction
 
 
-def assemble(
-    source: Study,
-    target: Study,
+def assemble_metrics(
+    source: EvaluatedDomain,
+    target: EvaluatedDomain,
     pretrained: Assessment | None,
     models: dict[str, Assessment],
     baselines: dict[str, Assessment],
     tuned: Mapping[str, Tuned],
     settings: Evaluate,
-    evidence: Mapping[str, object],
+    evidence: Mapping[str, Any],
     withheld: Assessment | None = None,
 ) -> dict:
-    """The whole of metrics.json as plain JSON values, checked: the same keys whatever the parameters.
+    """Assemble the whole of metrics.json as plain JSON values, with the same keys for all parameters.
 
-    `pretrained` is None where its weights were learnt elsewhere, so that it knows no class of the source.
-    `tuned` has what was fitted on the validation part for each of the models and baselines.
-    `evidence` has the blocks that are there already and stand as they are: `checks`, what was looked at for a leak;
-    `hashes` of data and models; `sources`, `learning_curve` and `cross_validation` as their stages left them.
-    `withheld` is the chosen model, judged without the covariates that it learnt with.
+    Args:
+        source: the source domain.
+        target: the target domain.
+        pretrained: on the source; None if its weights come from elsewhere, so that it has no
+            class of the source.
+        models: on the target.
+        baselines: on the target.
+        tuned: what was fitted on the validation part for each of the models and baselines.
+        settings: the parameters of the evaluation.
+        evidence: blocks that are copied: `checks` for leaks; `hashes` of data and models;
+            `sources`, `learning_curve` and `cross_validation` as their stages left them.
+        withheld: the chosen model, scored without the covariates that it was trained with.
+
+    Raises:
+        jsonschema.ValidationError: if the result breaks the schema, which is a fault in graft.
     """
-    confidence, chosen = settings.confidence, choose(models)
-    size_alone = source.assess_size_alone()
-    told = {
-        name: {
-            **describe(model, target.domain.classes, confidence),
-            "calibration": describe_calibration(tuned[name], model, target.cases, confidence),
-            "operating_points": describe_points(tuned[name], model, target.cases, confidence),
-        }
-        for name, model in (models | baselines).items()
-    }
-    metrics = {
+    confidence = settings.confidence
+    chosen = choose_model(models)
+    ablation = None
+    if withheld:
+        ablation = ablation_entry(models[chosen], withheld, baselines[COVARIATES], confidence)
+    baseline_blocks: dict[str, dict | None] = {}
+    baseline_blocks |= _model_blocks(baselines, tuned, target, confidence)
+    baseline_blocks.setdefault(COVARIATES, None)  # a target without covariates has this key too
+    gains = compare(target.cases, models, REFERENCE, TESTS, confidence, settings.margin)
+    scores = {
         "schema_version": SCHEMA_VERSION,
         "bootstrap": {
             "unit": "patient",
@@ -61,128 +74,100 @@ def assemble(
             "interval": INTERVAL,
         },
         "margin": settings.margin,
-        "source": {
-            "name": source.domain.name,
-            "counts": source.counts(),
-            "pretrained": pretrained and describe_auroc(pretrained, confidence),
-            "size_alone": describe_auroc(size_alone, confidence),
-            "gain_over_size": pretrained and describe_gain(pretrained, size_alone, confidence),
-        },
+        "source": _source_block(source, pretrained, confidence),
         "target": {"name": target.domain.name, "counts": target.counts()},
-        "models": {name: told[name] for name in models},
-        "baselines": {name: told[name] for name in baselines}
-        | ({} if COVARIATES in baselines else {COVARIATES: None}),
-        "transfer_gain": compare(
-            target.cases, models, REFERENCE, TESTS, confidence, settings.margin
-        ),
+        "models": _model_blocks(models, tuned, target, confidence),
+        "baselines": baseline_blocks,
+        "transfer_gain": gains,
         "chosen": {"model": chosen, "by": "validation log loss"},
-        "ablation": withheld
-        and describe_ablation(models[chosen], withheld, baselines[COVARIATES], confidence),
-        "subgroups": subgroups.describe(target, chosen, models[chosen], confidence),
+        "ablation": ablation,
+        "subgroups": score_subgroups(target, chosen, models[chosen], confidence),
     }
-    metrics = clean(metrics) | dict(evidence)
-    repeated = evidence["learning_curve"], evidence["cross_validation"]
-    outcomes = came_true(evidence["sources"], metrics["models"], *repeated)
-    metrics["sources"] = {**evidence["sources"], "came_true": outcomes}
-    # As rounded, as the reader sees it.
-    metrics |= decide(
-        metrics["transfer_gain"]["transfer"]["test"], evidence["learning_curve"], settings.margin
-    )
-    check(metrics)
+    metrics = _add_evidence(clean(scores), evidence, settings.margin)
+    check_metrics(metrics)
     return metrics
 
 
-def describe(assessment: Assessment, classes: list[str], confidence: float) -> dict:
-    """One model's entry: threshold, validation (values), test and external (values with intervals, or None)."""
-    parts = assessment.parts
-    return {
-        "threshold": assessment.threshold,
-        "validation": parts["validation"].point,
-        **{
-            part: _part(assessment, part, classes, confidence) if part in parts else None
-            for part in TESTS
-        },
-    }
+def choose_model(models: Mapping[str, Assessment]) -> str:
+    """Choose the model with the lowest log loss on the validation part; of equal ones the first."""
+
+    def log_loss(name: str) -> float:
+        return round(models[name].parts["validation"].point["log_loss"], DECIMALS)
+
+    return min(models, key=log_loss)
 
 
-def describe_auroc(assessment: Assessment, confidence: float) -> dict:
-    """AUROC with its interval on each of TESTS, or None."""
-    parts = assessment.parts
-    return {
-        part: {"auroc": estimates(parts[part], confidence)["auroc"]} if part in parts else None
-        for part in TESTS
-    }
+def check_metrics(metrics: dict) -> None:
+    """Compare with metrics.schema.json.
 
-
-def describe_gain(model: Assessment, reference: Assessment, confidence: float) -> dict:
-    """AUROC less that of the reference, paired, on each of TESTS, or None."""
-    parts = reference.parts
-    return {
-        part: gain(model.parts[part], parts[part], confidence) if part in parts else None
-        for part in TESTS
-    }
-
-
-def describe_ablation(
-    both: Assessment, image: Assessment, covariates: Assessment, confidence: float
-) -> dict:
-    """What the image and the covariates each know: AUROC of both, of either alone, and what each adds, paired."""
-    alone = {"both": both, "image_only": image, COVARIATES: covariates}
-    return {
-        **{name: describe_auroc(assessment, confidence) for name, assessment in alone.items()},
-        "gain_of_image": describe_gain(both, covariates, confidence),
-        "gain_of_covariates": describe_gain(both, image, confidence),
-    }
-
-
-def choose(models: Mapping[str, Assessment]) -> str:
-    """The model with the lowest log loss on the validation part; of equal ones the first."""
-    return min(
-        models, key=lambda name: round(models[name].parts["validation"].point["log_loss"], DECIMALS)
-    )
-
-
-def check(metrics: dict) -> None:
-    """Compare with metrics.schema.json; raises jsonschema.ValidationError, which is a fault in graft."""
+    Raises:
+        jsonschema.ValidationError: if they differ, which is a fault in graft.
+    """
     check_schema(metrics, SCHEMA)
 
 
 def headline(metrics: dict) -> dict:
-    """The few numbers of metrics.json that fit a row of `dvc exp show`."""
+    """Return the few numbers of metrics.json that fit a row of `dvc exp show`."""
     models = metrics["models"]
+    losses = {name: model["validation"]["log_loss"] for name, model in models.items()}
+    numbers: dict[str, dict] = {"validation": {"log_loss": losses}}
+    for part in TESTS:
+        aurocs = {}
+        for name, model in models.items():
+            aurocs[name] = model[part] and model[part]["auroc"]["value"]
+        numbers[part] = {"auroc": aurocs}
+    numbers["gain"] = {}
+    for part in TESTS:
+        gain = metrics["transfer_gain"]["transfer"][part]
+        figures = {name: gain and gain[name] for name in ("value", "low", "high", "p")}
+        numbers["gain"][part] = figures
+    return numbers
+
+
+def _source_block(
+    source: EvaluatedDomain, pretrained: Assessment | None, confidence: float
+) -> dict:
+    size_alone = source.assess_size_alone()
+    block: dict[str, Any] = {
+        "name": source.domain.name,
+        "counts": source.counts(),
+        "pretrained": None,
+        "size_alone": auroc_entry(size_alone, confidence),
+        "gain_over_size": None,
+    }
+    if pretrained:
+        block["pretrained"] = auroc_entry(pretrained, confidence)
+        block["gain_over_size"] = gain_entry(pretrained, size_alone, confidence)
+    return block
+
+
+def _model_blocks(
+    models: Mapping[str, Assessment],
+    tuned: Mapping[str, Tuned],
+    target: EvaluatedDomain,
+    confidence: float,
+) -> dict[str, dict]:
+    blocks = {}
+    for name, model in models.items():
+        fitted = tuned[name]
+        blocks[name] = {
+            **model_entry(model, target.domain.classes, confidence),
+            "calibration": calibration_entry(fitted, model, target.cases, confidence),
+            "operating_points": operating_points_entry(fitted, model, target.cases, confidence),
+        }
+    return blocks
+
+
+def _add_evidence(metrics: dict, evidence: Mapping[str, Any], margin: float) -> dict:
+    """Add the blocks of other stages and what follows from them and from the rounded scores."""
+    sources = evidence["sources"]
+    learning_curve = evidence["learning_curve"]
+    cross_validation = evidence["cross_validation"]
+    outcome = compare_ranking(sources, metrics["models"], learning_curve, cross_validation)
+    gain = metrics["transfer_gain"]["transfer"]["test"]
     return {
-        "validation": {
-            "log_loss": {name: model["validation"]["log_loss"] for name, model in models.items()}
-        },
-        **{
-            part: {
-                "auroc": {
-                    name: model[part] and model[part]["auroc"]["value"]
-                    for name, model in models.items()
-                }
-            }
-            for part in TESTS
-        },
-        "gain": {part: _short_gain(metrics["transfer_gain"]["transfer"][part]) for part in TESTS},
+        **metrics,
+        **evidence,
+        "sources": {**sources, "came_true": outcome},
+        **decide(gain, learning_curve, margin),
     }
-
-
-def _part(assessment: Assessment, part: str, classes: list[str], confidence: float) -> dict:
-    confusion = assessment.confusions[part]
-    shares = scores_by_class(confusion, classes)
-    matrix = {
-        actual: {called: confusion[i, j] for j, called in enumerate(classes)}
-        for i, actual in enumerate(classes)
-    }
-    return {
-        **estimates(assessment.parts[part], confidence),
-        "per_class": shares,
-        "macro": {
-            kind: float(np.mean([share[kind] for share in shares.values()])) for kind in PER_CLASS
-        },
-        "confusion": matrix,
-    }
-
-
-def _short_gain(estimate: dict | None) -> dict:
-    return {name: estimate and estimate[name] for name in ("value", "low", "high", "p")}

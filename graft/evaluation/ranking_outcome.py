@@ -1,68 +1,87 @@
-"""Whether the ranking of sources agrees with what the transferred models scored afterwards."""
+"""The comparison of the ranking of sources with what the transferred models scored afterwards."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from graft.statistics.verdict import all_labels
+from graft.common.vocabulary import RANDOM, REFERENCE
+from graft.statistics.verdict import point_with_all_labels
 
-RANDOM = "random"  # the untrained network's name in the ranking
+Outcomes = Mapping[str, float | None]  # AUROC by source
+
+RANKINGS = ("logme", "h_score")
 
 
-def came_true(
+def compare_ranking(
     sources: Mapping,
     models: Mapping,
     learning_curve: Mapping | None = None,
     cross_validation: Mapping | None = None,
 ) -> dict:
-    """How the ranking of metrics/sources.json agrees with what the transferred models scored afterwards.
+    """Compare the ranking of sources with AUROC after transfer.
+
+    Cross-validation is used if it tried several sources. Otherwise, there is one outcome of
+    transfer: from the learning curve if it trained several times on all labels, else from `models`.
 
     Args:
-        sources: that file's content; the first of its `distances` is the source that the pipeline transferred.
+        sources: metrics/sources.json; the pipeline transferred from the first of its `distances`.
         models: the models of metrics.json, of which `transfer` and `scratch` are read.
-        learning_curve: that block of metrics.json, which is read in their stead where it trained both several times.
-        cross_validation: the block of metrics/cross_validation.json, where there is one. It is read where it has
-            several sources: of each the λ with the lowest validation log loss.
+        learning_curve: that block of metrics.json.
+        cross_validation: that block of metrics.json.
 
-    Returns `by` (what the outcomes are), `outcomes` (AUROC by source, of `random` that from scratch; best first) and
-    Kendall's τ-b of the outcomes with LogME and with the H-score, None where there are no two outcomes that differ.
+    Returns:
+        `by`: what the outcomes are. `outcomes`: AUROC by source, best first, with the network from
+        scratch as `random`. `logme_tau` and `h_score_tau`: Kendall's τ-b of the outcomes with each
+        ranking, None unless two outcomes differ.
     """
-    tried = (cross_validation or {}).get("candidates", [])
-    if len({row["source"] for row in tried}) > 1:
-        by, outcomes = "AUROC, cross-validation", _best_of_each(tried)
-        scratch = cross_validation["models"]["scratch"]["auroc"]["value"]
+    transferred = sources["distances"][0]["source"]
+    if cross_validation and _sources_tried(cross_validation) > 1:
+        by = "AUROC, cross-validation"
+        outcomes = _outcomes_of_folds(cross_validation)
+    elif repeated := point_with_all_labels(learning_curve):
+        by = "AUROC, test, mean of several trainings"
+        outcomes = _outcomes_of_pair(repeated["arms"], transferred)
     else:
-        repeated, own = all_labels(learning_curve), sources["distances"][0]["source"]
-        by = "AUROC, test, mean of several trainings" if repeated else "AUROC, test"
-        arms = (
-            repeated["arms"]
-            if repeated
-            else {name: model["test"] for name, model in models.items()}
-        )
-        transfer, scratch = (arms[name]["auroc"]["value"] for name in ("transfer", "scratch"))
-        outcomes = {own: transfer}
-    outcomes = {**outcomes, RANDOM: scratch}
-    known = [row for row in sources["ranking"] if outcomes.get(row["source"]) is not None]
-    known.sort(key=lambda row: -outcomes[row["source"]])
-    return {
+        by = "AUROC, test"
+        tested = {name: models[name]["test"] for name in ("transfer", REFERENCE)}
+        outcomes = _outcomes_of_pair(tested, transferred)
+    known = {source: auroc for source, auroc in outcomes.items() if auroc is not None}
+    rows = [row for row in sources["ranking"] if row["source"] in known]
+    rows.sort(key=lambda row: -known[row["source"]])
+    aurocs = [known[row["source"]] for row in rows]
+    compared = {
         "by": by,
-        "outcomes": [{"source": row["source"], "auroc": outcomes[row["source"]]} for row in known],
-        **{f"{name}_tau": _tau(known, outcomes, name) for name in ("logme", "h_score")},
+        "outcomes": [{"source": row["source"], "auroc": known[row["source"]]} for row in rows],
     }
+    for name in RANKINGS:
+        compared[f"{name}_tau"] = _kendall([row[name] for row in rows], aurocs)
+    return compared
 
 
-def _best_of_each(tried: list[Mapping]) -> dict[str, float | None]:
-    """AUROC by source, at the λ with the lowest validation log loss."""
-    ordered = sorted(tried, key=lambda row: -row["validation_log_loss"])
-    return {row["source"]: row["auroc"] for row in ordered}
+def _sources_tried(cross_validation: Mapping) -> int:
+    return len({row["source"] for row in cross_validation["candidates"]})
 
 
-def _tau(rows: list[Mapping], outcomes: Mapping[str, float], score: str) -> float | None:
+def _outcomes_of_folds(cross_validation: Mapping) -> Outcomes:
+    """Return AUROC by source, at the λ with the lowest validation log loss."""
+    scratch = cross_validation["models"][REFERENCE]["auroc"]["value"]
+    worst_first = sorted(
+        cross_validation["candidates"], key=lambda row: -row["validation_log_loss"]
+    )
+    best = {row["source"]: row["auroc"] for row in worst_first}  # the last of each source stays
+    return {**best, RANDOM: scratch}
+
+
+def _outcomes_of_pair(models: Mapping, transferred: str) -> Outcomes:
+    transfer = models["transfer"]["auroc"]["value"]
+    scratch = models[REFERENCE]["auroc"]["value"]
+    return {transferred: transfer, RANDOM: scratch}
+
+
+def _kendall(scores: Sequence[float], outcomes: Sequence[float]) -> float | None:
     from scipy.stats import kendalltau
 
-    if len(rows) < 2:
+    if len(scores) < 2:
         return None
-    tau = kendalltau(
-        [row[score] for row in rows], [outcomes[row["source"]] for row in rows]
-    ).statistic
+    tau = kendalltau(scores, outcomes).statistic
     return None if np.isnan(tau) else float(tau)

@@ -10,7 +10,7 @@ OpenShare = Annotated[float, Field(gt=0, lt=1)]
 
 
 class Evaluate(Section):
-    """Intervals, the margin of no worse, and the operating points."""
+    """Intervals, the margin of non-inferiority, and the operating points."""
 
     resamples: Annotated[int, Field(ge=100)]
     confidence: OpenShare

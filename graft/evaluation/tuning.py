@@ -1,117 +1,124 @@
-"""What is tuned on the validation part once a model is learnt, calibration and operating points, and what it gives."""
+"""Calibration and operating points, fitted on the validation part, and their scores on the tests."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from graft.common.vocabulary import TESTS
+from graft.evaluation.parts import by_test_part
 from graft.evaluation.settings import Evaluate
 from graft.statistics.calibrate import Isotonic, Temperature, fit_isotonic, fit_temperature
-from graft.statistics.cases import Assessment, Cases, estimates, score_cases
+from graft.statistics.cases import Assessment, Cases, ResampledScores, estimates, score_cases
 from graft.statistics.operating_points import OperatingPoint, choose_points, rates
 from graft.statistics.scores import CALIBRATION, PROBABILITY_DECIMALS, calibration_scores
 
 
 @dataclass(frozen=True)
 class Tuned:
-    """The calibrators `temperature` and `isotonic`, and the operating points `sensitivity` and `specificity`.
+    """Two calibrators and the operating points `sensitivity` and `specificity`.
 
     `points` is None with more than two classes.
     """
 
-    calibrators: dict[str, Temperature | Isotonic]
+    temperature: Temperature
+    isotonic: Isotonic
     points: dict[str, OperatingPoint | None] | None
 
     @property
     def fitted_on(self) -> dict[str, tuple[int, ...]]:
         """The sample numbers that each of them was fitted on."""
-        found = {**self.calibrators, **(self.points or {})}
-        return {name: tuned.fitted_on for name, tuned in found.items() if tuned}
+        samples = {
+            "temperature": self.temperature.fitted_on,
+            "isotonic": self.isotonic.fitted_on,
+        }
+        for name, point in (self.points or {}).items():
+            if point:
+                samples[name] = point.fitted_on
+        return samples
 
     def calibrated(self, probabilities: np.ndarray) -> dict[str, np.ndarray]:
-        """(N, C) as they are (`none`) and after each calibrator."""
-        after = {
-            name: map_.apply(probabilities).round(PROBABILITY_DECIMALS)
-            for name, map_ in self.calibrators.items()
+        """Return (N, C) by each calibrator: `temperature` and `isotonic`."""
+        return {
+            "temperature": self.temperature.apply(probabilities).round(PROBABILITY_DECIMALS),
+            "isotonic": self.isotonic.apply(probabilities).round(PROBABILITY_DECIMALS),
         }
-        return {"none": probabilities, **after}
 
 
 def tune(model: Assessment, cases: Mapping[str, Cases], settings: Evaluate) -> Tuned:
-    """Fit on the part "validation" of `cases`, and on no other."""
-    validation = cases["validation"]
-    labels, probabilities, samples = (
-        validation.labels,
-        model.probabilities["validation"],
-        validation.samples,
-    )
-    calibrators = {
-        "temperature": fit_temperature(labels, probabilities, samples),
-        "isotonic": fit_isotonic(labels, probabilities, samples),
-    }
+    """Fit calibrators and operating points on the part "validation" of `cases`, and on no other."""
+    labels = cases["validation"].labels
+    samples = cases["validation"].samples
+    probabilities = model.probabilities["validation"]
+    temperature = fit_temperature(labels, probabilities, samples)
+    isotonic = fit_isotonic(labels, probabilities, samples)
     if probabilities.shape[1] > 2:
-        return Tuned(calibrators, None)
+        return Tuned(temperature, isotonic, None)
     points = choose_points(
         labels, probabilities[:, 1], samples, settings.sensitivity, settings.specificity
     )
-    return Tuned(calibrators, points)
+    return Tuned(temperature, isotonic, points)
 
 
-def describe_calibration(
+def calibration_entry(
     tuned: Tuned, model: Assessment, cases: Mapping[str, Cases], confidence: float
 ) -> dict:
-    """The temperature, and log loss, Brier score and calibration error before and after on each of TESTS, or None."""
-    parts = {
-        part: _calibration(tuned, model, cases, part, confidence) if part in cases else None
-        for part in TESTS
-    }
-    return {"temperature": tuned.calibrators["temperature"].value, "parts": parts}
+    """Return the temperature, and on each of TESTS the scores before and after calibration."""
+
+    def entry(part: str) -> dict:
+        before = estimates(model.parts[part], confidence)
+        scores = {"before": {name: before[name] for name in CALIBRATION}}
+        for name, probabilities in tuned.calibrated(model.probabilities[part]).items():
+            after = _score_calibration(cases[part], probabilities)
+            scores[name] = estimates(after, confidence)
+        return scores
+
+    return {"temperature": tuned.temperature.value, "parts": by_test_part(cases, entry)}
 
 
-def describe_points(
+def operating_points_entry(
     tuned: Tuned, model: Assessment, cases: Mapping[str, Cases], confidence: float
 ) -> dict | None:
-    """Each operating point, and what it gives on validation (values) and on each of TESTS (intervals), or None."""
+    """Return each operating point with its rates on validation (values) and on TESTS (intervals).
+
+    It is None with more than two classes. A point that does not exist is None.
+    """
     if tuned.points is None:
         return None
-    return {
-        name: point and _point(point, model, cases, confidence)
-        for name, point in tuned.points.items()
-    }
+    entries = {}
+    for name, point in tuned.points.items():
+        entries[name] = point and _point_entry(point, model, cases, confidence)
+    return entries
 
 
-def _calibration(
-    tuned: Tuned, model: Assessment, cases: Mapping[str, Cases], part: str, confidence: float
-) -> dict:
-    before = estimates(model.parts[part], confidence)
-    described = {"before": {name: before[name] for name in CALIBRATION}}
-    for name, probabilities in tuned.calibrated(model.probabilities[part]).items():
-        if name != "none":
-            labels = cases[part].labels
-            after = score_cases(
-                cases[part], lambda weights: calibration_scores(labels, probabilities, weights)
-            )
-            described[name] = estimates(after, confidence)
-    return described
-
-
-def _point(
+def _point_entry(
     point: OperatingPoint, model: Assessment, cases: Mapping[str, Cases], confidence: float
 ) -> dict:
-    def told(part: str) -> dict | None:
-        if part not in cases:
-            return None
-        labels, probabilities = cases[part].labels, model.probabilities[part]
-        found = score_cases(
-            cases[part], lambda weights: rates(labels, probabilities, weights, point.threshold)
-        )
-        return found.point if part == "validation" else estimates(found, confidence)
+    def entry(part: str) -> dict:
+        return estimates(_score_point(point, model, cases, part), confidence)
 
-    validation = told("validation")
+    validation = _score_point(point, model, cases, "validation").point
     return {
         "wanted": point.wanted,
         "threshold": point.threshold,
         "validation": {name: validation[name] for name in ("sensitivity", "specificity")},
-        **{part: told(part) for part in TESTS},
+        **by_test_part(cases, entry),
     }
+
+
+def _score_point(
+    point: OperatingPoint, model: Assessment, cases: Mapping[str, Cases], part: str
+) -> ResampledScores:
+    labels = cases[part].labels
+    probabilities = model.probabilities[part]
+
+    def scores(weights: np.ndarray) -> dict[str, np.ndarray]:
+        return rates(labels, probabilities, weights, point.threshold)
+
+    return score_cases(cases[part], scores)
+
+
+def _score_calibration(cases: Cases, probabilities: np.ndarray) -> ResampledScores:
+    def scores(weights: np.ndarray) -> dict[str, np.ndarray]:
+        return calibration_scores(cases.labels, probabilities, weights)
+
+    return score_cases(cases, scores)

@@ -1,0 +1,170 @@
+"""The audit of model cards: what each model was trained on and started from, compared with the data."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from graft.common.files import InputError, read_json, sha256
+from graft.common.vocabulary import PARTS
+from graft.data.covariates import Encoding, fit_encoding
+from graft.data.domain import Domain
+from graft.data.task import take_samples
+from graft.leakage.rows import CheckRow, counted, first_few, passed_check
+
+USES = {"train": "trained", "validation": "validated"}  # of a part
+NO_PARENT = "no other model"
+DIGITS = 12  # of a hash in a message
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """A model's folder, the folder of the model that it started from, and its training data."""
+
+    folder: Path
+    parent: Path | None
+    domain: Domain
+    rows: Mapping[str, np.ndarray]  # of each part of the domain
+
+    @cached_property
+    def card(self) -> dict:
+        """The content of card.json."""
+        return read_json(self.folder / "card.json")
+
+    @property
+    def name(self) -> str:
+        """The path of the card, for messages."""
+        return str(self.folder / "card.json")
+
+
+def check_cards(models: Mapping[str, TrainedModel]) -> list[CheckRow]:
+    """Compare the cards of models with the parts of their domain.
+
+    Models with weights from elsewhere were not trained on it, so only their parent is checked.
+
+    Args:
+        models: by name.
+
+    Returns:
+        A row for each check.
+
+    Raises:
+        InputError: if a card differs from the data. The message has the path of the card.
+    """
+    domains: dict[str, dict[str, TrainedModel]] = {}
+    for name, model in models.items():
+        if not _is_from_elsewhere(model):
+            domains.setdefault(model.domain.name, {})[name] = model
+    rows = []
+    for trained in domains.values():
+        rows += _check_training(trained)
+    for name, model in models.items():
+        _check_parent(model)
+        rows.append(passed_check("parent", model.domain.name, name, _describe_parent(model)))
+    return rows
+
+
+def _is_from_elsewhere(model: TrainedModel) -> bool:
+    return "weights" in model.card
+
+
+def _describe_parent(model: TrainedModel) -> str:
+    if _is_from_elsewhere(model):
+        return "weights from elsewhere"
+    if model.parent is None:
+        return NO_PARENT
+    return f"weights of {model.parent.as_posix()}, by SHA-256"
+
+
+def _check_training(models: Mapping[str, TrainedModel]) -> list[CheckRow]:
+    """Check the data, the validation and the covariates of models of one domain."""
+    one = next(iter(models.values()))
+    domain = one.domain.name
+    names = ", ".join(models)
+    rows = []
+    for part, use in USES.items():
+        for model in models.values():
+            _check_data(model, part)
+        lesions = counted(len(one.rows[part]), "lesion")
+        found = f"each {use} on the {lesions} of the part {part} alone, by SHA-256"
+        rows.append(passed_check(f"{part} data", domain, names, found))
+    for model in models.values():
+        _check_encoding(model)
+    found = "no covariates"
+    if columns := one.card.get("covariates", ()):
+        found = f"{counted(len(columns), 'covariate')}, encoded by the training part alone"
+    rows.append(passed_check("encoding", domain, names, found))
+    return rows
+
+
+def _check_data(model: TrainedModel, part: str) -> None:
+    data = model.card.get("data", {})
+    domain = model.domain.name
+    if data.get("domain") != domain:
+        raise InputError(
+            f"{model.name}: trained on the domain {data.get('domain')!r}, expected {domain!r}"
+        )
+    digest = data.get(f"{part}_sha256")
+    if digest == _digest(model, (part,)):
+        return
+    found = "data that these parts do not have now"
+    for parts in _unions_of_parts(model):
+        if digest == _digest(model, parts):
+            found = " and ".join(parts)
+            break
+    raise InputError(
+        f"{model.name}: {USES[part]} on {found}, "
+        f"expected the part {part} of {domain} and no other data"
+    )
+
+
+def _unions_of_parts(model: TrainedModel) -> Iterator[tuple[str, ...]]:
+    """Yield every combination of parts, which a model may have used instead of one part."""
+    for size in range(1, len(PARTS) + 1):
+        yield from combinations(model.rows, size)
+
+
+def _digest(model: TrainedModel, parts: tuple[str, ...]) -> str:
+    """Compute SHA-256 of the samples of some parts, encoded as the card says."""
+    rows = np.sort(np.concatenate([model.rows[part] for part in parts]))
+    encoding = Encoding(model.card.get("covariates", ()))
+    return take_samples(model.domain, rows, encoding, torch.device("cpu")).sha256()
+
+
+def _check_encoding(model: TrainedModel) -> None:
+    """Refuse means, deviations and categories that other data than the training part gave."""
+    domain = model.domain
+    training = domain.clinical(model.rows["train"])
+    expected = fit_encoding(training, domain.kinds, domain.name).columns
+    found = list(model.card.get("covariates", ()))
+    wrong = [column for column in found if column not in expected]
+    missing = [column for column in expected if column not in found]
+    if differing := wrong or missing:
+        names = first_few(column["name"] for column in differing)
+        raise InputError(
+            f"{model.name}: {names} not encoded by the training part of {domain.name}, "
+            "expected means, deviations and categories of that part alone"
+        )
+
+
+def _check_parent(model: TrainedModel) -> None:
+    parent = model.card.get("parent") or {}
+    folder = parent.get("folder")
+    expected = model.parent and model.parent.as_posix()
+    if folder != expected:
+        raise InputError(
+            f"{model.name}: started from {folder or NO_PARENT}, expected {expected or NO_PARENT}"
+        )
+    if model.parent is None:
+        return
+    digest = str(parent.get("weights_sha256"))
+    now = sha256(model.parent / "weights.safetensors")
+    if digest != now:
+        raise InputError(
+            f"{model.name}: started from the weights {digest[:DIGITS]} of {folder}, "
+            f"expected {now[:DIGITS]}, which are there now"
+        )

@@ -1,0 +1,172 @@
+"""Leaks within one domain, from what a model is trained on to what it is evaluated on.
+
+Kaufman et al., "Leakage in data mining", KDD 2011; Kapoor and Narayanan, "Leakage and the
+reproducibility crisis in machine-learning-based science", Patterns 4 (2023). A leak raises
+InputError; otherwise each check returns a row.
+"""
+
+import numpy as np
+
+from graft.common.files import InputError
+from graft.common.vocabulary import PARTS
+from graft.data.settings import SplitRules
+from graft.data.split import assign_parts, check_classes, check_patients
+from graft.duplicates.pairs import check_duplicates
+from graft.leakage.rows import CheckRow, counted, first_few, passed_check
+from graft.leakage.split_domain import SplitDomain
+
+NORMALISED = {  # none of these fits anything over samples
+    "window": "one window of raw intensities for all scans",
+    "percentile": "by each scan's own percentiles",
+    "zscore": "by each scan's own mean and deviation",
+}
+PREPROCESSING_KEYS = {"patch", "spacing", "window", "intensity", "size"}  # of domain.json
+
+
+def check_within(domain: SplitDomain, rules: SplitRules, seed: int) -> list[CheckRow]:
+    """Check everything that can leak within one domain.
+
+    Args:
+        domain: with its split.
+        rules: of the split.
+        seed: of the split.
+
+    Returns:
+        A row for each check.
+
+    Raises:
+        InputError: if there is a leak.
+    """
+    return [
+        _check_patients(domain),
+        _check_images(domain),
+        _check_given_split(domain, rules),
+        _check_external_site(domain, rules),
+        _check_classes(domain),
+        _check_drawn_parts(domain, rules, seed),
+        _check_normalisation(domain),
+    ]
+
+
+def _check_patients(domain: SplitDomain) -> CheckRow:
+    used = domain.parts != ""
+    index = domain.domain.index[used]
+    parts = domain.parts[used]
+    check_patients(f"domains.{domain.name}", index, parts)
+    patients = counted(index["patient"].nunique(), "patient")
+    looked_at = f"{patients} in {counted(parts.nunique(), 'part')}"
+    return passed_check("patients", domain.name, looked_at, "none in two parts")
+
+
+def _check_images(domain: SplitDomain) -> CheckRow:
+    pairs = check_duplicates(domain.domain, domain.parts)
+    found = "none in two parts, nor a near copy"
+    if pairs:
+        found += f"; {counted(len(pairs), 'pair')} within a part"
+    return passed_check("images", domain.name, f"{len(domain.rows(*PARTS))} images", found)
+
+
+def _check_given_split(domain: SplitDomain, rules: SplitRules) -> CheckRow:
+    """A split that comes with the data must stay, so that scores can be compared with others'.
+
+    The share `labelled` may remove samples of training and validation.
+    """
+    index = domain.domain.index
+    given = index["split"]
+    has_split = (given != "") & (index["site"] != rules.external)
+    removed = (domain.parts == "") & given.isin(("train", "validation"))
+    moved = has_split & (domain.parts != given) & ~removed
+    if moved.any():
+        examples = []
+        for place, part in zip(domain.places()[moved], given[moved], strict=True):
+            examples.append(f"{place}, given {part}")
+        raise InputError(
+            f"domains.{domain.name}: {counted(moved.sum(), 'lesion')} left the part "
+            f"that the data gives: {first_few(examples)}; expected the given split"
+        )
+    looked_at = f"{counted(has_split.sum(), 'lesion')} with a given split"
+    found = "no split came with the data"
+    if has_split.any():
+        found = "each in the part that it came with"
+    return passed_check("given split", domain.name, looked_at, found)
+
+
+def _check_external_site(domain: SplitDomain, rules: SplitRules) -> CheckRow:
+    """The external part must have all of the external site, and nothing else.
+
+    An exception is a sample that the data itself assigns to the external part.
+    """
+    site = rules.external
+    if site is None:
+        key = f"domains.{domain.name}.split.external"
+        return passed_check("external site", domain.name, key, "no site is held out")
+    index = domain.domain.index
+    at_site = index["site"] == site
+    external = domain.parts == "external"
+    given = index["split"] == "external"
+    wrong = (at_site & ~external) | (external & ~at_site & ~given)
+    if wrong.any():
+        examples = []
+        for place, its_site in zip(domain.places()[wrong], index["site"][wrong], strict=True):
+            examples.append(f"{place} of {its_site}")
+        raise InputError(
+            f"domains.{domain.name}: {counted(wrong.sum(), 'lesion')} on the wrong side "
+            f"of the external site {site!r}: {first_few(examples)}; "
+            "expected all of that site in the part external and no other site there"
+        )
+    looked_at = f"{counted(at_site.sum(), 'lesion')} of {site}"
+    found = f"all of {site} in the part external, none elsewhere"
+    return passed_check("external site", domain.name, looked_at, found)
+
+
+def _check_classes(domain: SplitDomain) -> CheckRow:
+    classes = domain.domain.classes
+    check_classes(domain.name, domain.domain.index, domain.parts, classes)
+    parts = domain.parts[domain.parts != ""].nunique()
+    looked_at = f"{len(classes)} classes in {counted(parts, 'part')}"
+    return passed_check("classes", domain.name, looked_at, "every class in every part")
+
+
+def _check_drawn_parts(domain: SplitDomain, rules: SplitRules, seed: int) -> CheckRow:
+    """No sample may have moved after the draw.
+
+    Otherwise labels beyond the share `labelled` could be used, or hard test cases left out.
+    """
+    index = domain.domain.index
+    drawn = assign_parts(domain.name, index, domain.domain.classes, rules, seed)
+    moved = drawn != domain.parts
+    if moved.any():
+        examples = []
+        for place, part in zip(domain.places()[moved], drawn[moved], strict=True):
+            examples.append(f"{place}, drawn {part or 'unused'}")
+        raise InputError(
+            f"domains.{domain.name}: {counted(moved.sum(), 'lesion')} not in the part "
+            f"that the rules and the seed draw: {first_few(examples)}; "
+            "expected the split as the stage split left it"
+        )
+    unused = counted(int((domain.parts == "").sum()), "label")
+    found = f"as the rules and the seed draw them; {unused} unused, in no part"
+    return passed_check("drawn parts", domain.name, counted(len(drawn), "lesion"), found)
+
+
+def _check_normalisation(domain: SplitDomain) -> CheckRow:
+    """Intensities must be normalised by constants or within each scan, not over samples."""
+    about = domain.domain.preprocessing
+    unknown = sorted(set(about) - PREPROCESSING_KEYS)
+    if unknown:
+        raise InputError(
+            f"domains.{domain.name}: domain.json has {', '.join(unknown)}, "
+            "which may have been fitted over samples; "
+            f"expected only {', '.join(sorted(PREPROCESSING_KEYS))}"
+        )
+    intensity = about.get("intensity")
+    window = about.get("window", ())
+    if intensity not in NORMALISED or np.size(window) != 2:
+        raise InputError(
+            f"domains.{domain.name}: domain.json has the intensity {intensity!r} "
+            f"and the window {about.get('window')}, "
+            f"expected {', '.join(NORMALISED)} with two ends, which fit nothing over samples"
+        )
+    looked_at = f"intensity {intensity}, window {window}"
+    found = f"{NORMALISED[intensity]}; nothing fitted over samples"
+    return passed_check("normalisation", domain.name, looked_at, found)
