@@ -1,0 +1,1 @@
+"""The ranking of sources for a target: how different they are, and which promises the best transfer."""

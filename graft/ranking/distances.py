@@ -1,4 +1,4 @@
-"""How unlike two domains are in the eyes of one network. No label is read."""
+"""Distances between two domains in the features of one network. No label is read."""
 
 from dataclasses import dataclass
 
@@ -7,13 +7,15 @@ import numpy as np
 from graft.common.seeds import generator
 
 PERMUTATIONS = 999  # of the patients; the least p is 0.001
-FOLDS = 5  # of the classifier that tells the domains apart
-MOST = 1000  # lesions of a domain that are compared: every one meets every other
+FOLDS = 5  # of the classifier that separates the domains
+MOST = 1000  # lesions of a domain that are compared: all pairs of lesions are
+LEAST_VARIATION = 1e-9  # of a feature, relative to its mean
+TIE = 1e-12  # permuted distances this much smaller count as equal
 
 
 @dataclass(frozen=True)
-class Seen:
-    """The training part of a domain as a network sees it: features (N, F), the patient of each (N,)."""
+class DomainFeatures:
+    """The training part of a domain in one network: features (N, F) and patients (N,)."""
 
     features: np.ndarray
     patients: np.ndarray
@@ -21,62 +23,75 @@ class Seen:
     def __len__(self) -> int:
         return len(self.features)
 
-    def few(self, random: np.random.Generator) -> "Seen":
-        """The lesions of patients drawn without replacement, as many as make MOST lesions at most; else all."""
+    def subsample(self, random: np.random.Generator) -> "DomainFeatures":
+        """Draw patients without replacement until they have MOST lesions; all if they have fewer."""
         if len(self) <= MOST:
             return self
         _, patient, counts = np.unique(self.patients, return_inverse=True, return_counts=True)
         order = random.permutation(len(counts))
-        kept = order[: max(1, np.searchsorted(np.cumsum(counts[order]), MOST, side="right"))]
-        rows = np.isin(patient, kept)
-        return Seen(self.features[rows], self.patients[rows])
+        fitting = np.searchsorted(np.cumsum(counts[order]), MOST, side="right")
+        drawn = order[: max(1, fitting)]
+        rows = np.isin(patient, drawn)
+        return DomainFeatures(self.features[rows], self.patients[rows])
 
 
-def compare(source: Seen, target: Seen, seed: int, *purpose: str) -> dict[str, float]:
-    """All distances of two domains under one network: frechet, mmd with its p-value mmd_p, and proxy_a.
+def compare_domains(
+    source: DomainFeatures, target: DomainFeatures, seed: int, *purpose: str
+) -> dict[str, float]:
+    """Compute all distances: `frechet`, `mmd` with its p-value `mmd_p`, and `proxy_a`.
 
-    Features are standardised over both domains together, each of them counting alike, so that the numbers do not hang
-    on a network's scale and those of several networks can be set beside each other.
+    Features are standardised over both domains together, each with the same weight. The distances
+    then do not depend on a network's scale and can be compared between networks.
+
+    Args:
+        source: one domain.
+        target: the other, in the same network.
+        seed: of subsamples, permutations and folds.
+        *purpose: of the seed.
     """
-    few = [
-        seen.few(generator(seed, *purpose, side))
-        for side, seen in (("source", source), ("target", target))
-    ]
-    x, y = standardise(*(seen.features for seen in few))
-    patients = [seen.patients for seen in few]
+    source = source.subsample(generator(seed, *purpose, "source"))
+    target = target.subsample(generator(seed, *purpose, "target"))
+    x, y = standardise(source.features, target.features)
+    patients = (source.patients, target.patients)
     distance, p = mmd(x, y, *patients, generator(seed, *purpose, "permutations"))
-    told_apart = proxy_a(x, y, *patients, generator(seed, *purpose, "folds"))
-    return {"frechet": frechet(x, y), "mmd": distance, "mmd_p": p, "proxy_a": told_apart}
+    separation = proxy_a(x, y, *patients, generator(seed, *purpose, "folds"))
+    return {"frechet": frechet(x, y), "mmd": distance, "mmd_p": p, "proxy_a": separation}
 
 
 def standardise(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Features (N, F) and (M, F) with mean 0 and variance 1 over both, each of the two weighing a half.
+    """Scale features (N, F) and (M, F) to mean 0 and variance 1 over both, each weighing a half.
 
-    A feature that never changes is left out; one that is left of none is a column of zeros.
+    Constant features are left out. If all are constant, one column of zeros remains.
     """
     mean = (x.mean(0) + y.mean(0)) / 2
-    deviation = np.sqrt((((x - mean) ** 2).mean(0) + ((y - mean) ** 2).mean(0)) / 2)
-    alive = deviation > 1e-9 * np.maximum(1e-9, np.abs(mean))
-    if not alive.any():
+    variance_x = ((x - mean) ** 2).mean(0)
+    variance_y = ((y - mean) ** 2).mean(0)
+    deviation = np.sqrt((variance_x + variance_y) / 2)
+    varying = deviation > LEAST_VARIATION * np.maximum(LEAST_VARIATION, np.abs(mean))
+    if not varying.any():
         return np.zeros((len(x), 1)), np.zeros((len(y), 1))
-    return tuple((z[:, alive] - mean[alive]) / deviation[alive] for z in (x, y))
+    mean = mean[varying]
+    deviation = deviation[varying]
+    return (x[:, varying] - mean) / deviation, (y[:, varying] - mean) / deviation
 
 
 def frechet(x: np.ndarray, y: np.ndarray) -> float:
-    """|m_x − m_y|² + tr(S_x + S_y − 2·(S_x S_y)^½) of features (N, F) and (M, F), as if they were Gaussian.
+    """Compute |m_x − m_y|² + tr(S_x + S_y − 2·(S_x S_y)^½) of features (N, F) and (M, F).
 
-    The covariances are shrunk (Ledoit and Wolf, 2004), as there are seldom many more lesions than features.
-    Dowson and Landau (1982), The Fréchet distance between multivariate normal distributions; on features of a
-    network: Heusel et al. (NeurIPS 2017).
+    This is the Fréchet distance of two Gaussians. The covariances are shrunk (Ledoit and Wolf,
+    2004), as there are seldom many more lesions than features. Dowson and Landau (1982), The
+    Fréchet distance between multivariate normal distributions; on features of a network: Heusel
+    et al. (NeurIPS 2017).
     """
     from sklearn.covariance import ledoit_wolf
 
-    a, b = ledoit_wolf(x)[0], ledoit_wolf(y)[0]
-    root = _root(a)
-    middle = np.trace(_root(root @ b @ root))  # of the same trace as (S_x S_y)^½, and symmetric
-    return float(
-        max(0.0, ((x.mean(0) - y.mean(0)) ** 2).sum() + np.trace(a) + np.trace(b) - 2 * middle)
-    )
+    covariance_x, _ = ledoit_wolf(x)
+    covariance_y, _ = ledoit_wolf(y)
+    root = _root(covariance_x)
+    product = root @ covariance_y @ root  # symmetric, with the eigenvalues of S_x S_y
+    between_means = ((x.mean(0) - y.mean(0)) ** 2).sum()
+    traces = between_means + np.trace(covariance_x) + np.trace(covariance_y)
+    return float(max(0.0, traces - 2 * np.trace(_root(product))))
 
 
 def mmd(
@@ -86,28 +101,36 @@ def mmd(
     y_patients: np.ndarray,
     random: np.random.Generator,
 ) -> tuple[float, float]:
-    """Squared maximum mean discrepancy of features (N, F) and (M, F), and the p-value of "the domains are one".
+    """Compute the squared maximum mean discrepancy of features (N, F) and (M, F), and its p-value.
 
-    With the kernel k(a, b) = exp(−|a − b|² / 2s²), s the median distance: the mean of k within x, and within y, less
-    twice that between them. Gretton et al. (JMLR 2012). Within a domain only pairs of two patients count, as lesions of
-    one are alike; so it is unbiased, and may fall below 0. The p-value deals out whole patients to the two domains
-    anew, PERMUTATIONS times: (1 + #{as large or larger}) / (1 + PERMUTATIONS). Both are NaN where a domain has one
-    patient.
+    With the kernel k(a, b) = exp(−|a − b|² / 2s²), s the median distance, it is the mean of k
+    within x and within y, less twice the mean between them. Gretton et al. (JMLR 2012). Within a
+    domain only pairs of two patients count, as lesions of one are similar. So it is unbiased, and
+    may be below 0.
+
+    The p-value is that of "both domains have the same distribution". It assigns whole patients to
+    the two domains at random, PERMUTATIONS times: (1 + #{as large or larger}) / (1 + PERMUTATIONS).
+
+    Returns:
+        Both numbers; NaN if a domain has one patient.
     """
     from scipy.spatial.distance import pdist, squareform
 
-    own = [np.unique(patients, return_inverse=True)[1] for patients in (x_patients, y_patients)]
-    patient = np.concatenate([own[0], own[1] + own[0].max() + 1])
-    counts = own[0].max() + 1, own[1].max() + 1
-    if min(counts) < 2:
+    codes_x, count_x = _patient_codes(x_patients)
+    codes_y, count_y = _patient_codes(y_patients)
+    if min(count_x, count_y) < 2:
         return np.nan, np.nan
+    patient = np.concatenate([codes_x, codes_y + count_x])  # (N + M,)
     squares = squareform(pdist(np.concatenate([x, y]), "sqeuclidean"))  # (N + M, N + M)
-    others = (patient[:, None] != patient).astype(float)
-    kernel = np.exp(-squares / (2 * max(np.median(squares[others > 0]), 1e-12)))
-    dealt = np.tile(np.arange(sum(counts)) < counts[0], (1 + PERMUTATIONS, 1))
-    dealt[1:] = random.permuted(dealt[1:], axis=1)
-    found = _discrepancies(kernel * others, others, dealt[:, patient].astype(float))
-    return float(found[0]), float((found >= found[0] - 1e-12).mean())
+    counting = (patient[:, None] != patient).astype(float)
+    median = max(np.median(squares[counting > 0]), 1e-12)
+    kernel = np.exp(-squares / (2 * median))
+    is_first = np.arange(count_x + count_y) < count_x
+    assigned = np.tile(is_first, (1 + PERMUTATIONS, 1))
+    assigned[1:] = random.permuted(assigned[1:], axis=1)
+    first = assigned[:, patient].astype(float)  # (1 + PERMUTATIONS, N + M)
+    found = _discrepancies(kernel * counting, counting, first)
+    return float(found[0]), float((found >= found[0] - TIE).mean())
 
 
 def proxy_a(
@@ -117,49 +140,66 @@ def proxy_a(
     y_patients: np.ndarray,
     random: np.random.Generator,
 ) -> float:
-    """Proxy A-distance 2·(1 − 2ε), from 0 (cannot be told apart) to 2: Ben-David et al. (NeurIPS 2006).
+    """Compute the proxy A-distance 2·(1 − 2ε): 0 for domains that cannot be separated, at most 2.
 
-    ε is the error of a logistic regression that tells features x (N, F) from y (M, F), both counting alike, on
-    patients it did not learn from: up to FOLDS folds. Above ½ it counts as ½. NaN where a domain has one patient.
+    ε is the error of a logistic regression that separates features x (N, F) from y (M, F), both
+    domains with the same weight, on patients that it was not fitted on, in up to FOLDS folds. An
+    error above ½ counts as ½. Ben-David et al. (NeurIPS 2006).
+
+    Returns:
+        The distance; NaN if a domain has one patient.
     """
     from sklearn.linear_model import LogisticRegression
 
-    patients = [np.unique(each, return_inverse=True)[1] for each in (x_patients, y_patients)]
-    folds = min(FOLDS, *(each.max() + 1 for each in patients))
+    codes_x, count_x = _patient_codes(x_patients)
+    codes_y, count_y = _patient_codes(y_patients)
+    folds = min(FOLDS, count_x, count_y)
     if folds < 2:
         return np.nan
-    fold = np.concatenate([(random.permutation(each.max() + 1) % folds)[each] for each in patients])
-    features, domain = np.concatenate([x, y]), np.repeat([0, 1], [len(x), len(y)])
+    folds_x = (random.permutation(count_x) % folds)[codes_x]
+    folds_y = (random.permutation(count_y) % folds)[codes_y]
+    fold = np.concatenate([folds_x, folds_y])
+    features = np.concatenate([x, y])
+    domain = np.repeat([0, 1], [len(x), len(y)])
     wrong = np.zeros(len(domain), bool)
     for k in range(folds):
         held = fold == k
-        model = LogisticRegression(class_weight="balanced", max_iter=1000).fit(
-            features[~held], domain[~held]
-        )
+        model = LogisticRegression(class_weight="balanced", max_iter=1000)
+        model.fit(features[~held], domain[~held])
         wrong[held] = model.predict(features[held]) != domain[held]
     error = (wrong[domain == 0].mean() + wrong[domain == 1].mean()) / 2
     return float(2 * (1 - 2 * min(error, 0.5)))
 
 
-def _discrepancies(kernel: np.ndarray, pairs: np.ndarray, first: np.ndarray) -> np.ndarray:
-    """MMD² (R,) for each way (R, N) to deal the rows of a kernel (N, N) to two domains.
+def _patient_codes(patients: np.ndarray) -> tuple[np.ndarray, int]:
+    """Return the code 0..P-1 of each lesion's patient, and P."""
+    names, codes = np.unique(patients, return_inverse=True)
+    return codes, len(names)
 
-    `pairs` (N, N) is 1 where two rows count, and the kernel 0 where they do not.
+
+def _discrepancies(kernel: np.ndarray, counting: np.ndarray, first: np.ndarray) -> np.ndarray:
+    """Compute MMD² (R,) for each of R assignments of N rows to two domains.
+
+    Args:
+        kernel: (N, N), 0 for pairs of rows that do not count.
+        counting: (N, N), 1 for pairs that count.
+        first: (R, N), 1 for rows in the first domain.
     """
-    (near, near_between, near_second), (all_, all_between, all_second) = (
-        _sums(m, first) for m in (kernel, pairs)
-    )
-    return near / all_ + near_second / all_second - 2 * near_between / all_between
+    kernels_first, kernels_between, kernels_second = _sums(kernel, first)
+    pairs_first, pairs_between, pairs_second = _sums(counting, first)
+    within = kernels_first / pairs_first + kernels_second / pairs_second
+    return within - 2 * kernels_between / pairs_between
 
 
 def _sums(matrix: np.ndarray, first: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The sums aᵀMa, aᵀM(1 − a) and (1 − a)ᵀM(1 − a) of a symmetric matrix for each row a of `first` (R, N)."""
+    """Compute aᵀMa, aᵀM(1 − a) and (1 − a)ᵀM(1 − a) of a symmetric M for each row a of (R, N)."""
     rows = matrix.sum(1)
-    within, touching = ((first @ matrix) * first).sum(1), first @ rows
+    within = ((first @ matrix) * first).sum(1)
+    touching = first @ rows
     return within, touching - within, rows.sum() - 2 * touching + within
 
 
 def _root(matrix: np.ndarray) -> np.ndarray:
-    """The square root of a symmetric matrix without negative eigenvalues but by rounding."""
+    """Compute the square root of a symmetric positive matrix; negative eigenvalues are rounding."""
     values, vectors = np.linalg.eigh(matrix)
     return (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T

@@ -1,55 +1,60 @@
-"""The sources that a target could be grafted from, side by side: how unlike it they are, and which promises most."""
+"""The comparison of sources for one target: their distances from it, and the ranking by promise."""
 
 from collections.abc import Mapping
 from pathlib import Path
 
+from graft.common.vocabulary import RANDOM
 from graft.data.task import Samples, Task
 from graft.networks.build import adapt_architecture
 from graft.networks.features import features
 from graft.networks.saved import Model
-from graft.ranking.distances import Seen, compare
-from graft.ranking.transferability import RANDOM, h_score, log_me
+from graft.ranking.distances import DomainFeatures, compare_domains
+from graft.ranking.transferability import h_score, log_me
 
 SCHEMA = Path(__file__).with_name("sources.schema.json")
 UNKNOWN = dict.fromkeys(("lesions", "frechet", "mmd", "mmd_p", "proxy_a"))
 
 
-def rank(
-    target: Task, models: Mapping[str, Model], lessons: Mapping[str, Samples], seed: int
+def rank_sources(
+    target: Task, models: Mapping[str, Model], trained_on: Mapping[str, Samples], seed: int
 ) -> dict:
-    """What metrics/sources.json holds: `target`, `distances` in the order of `models`, `ranking` with the best first.
+    """Return the content of metrics/sources.json.
 
     Args:
-        target: of which the training part alone is read, its labels for the ranking only.
-        models: by source; RANDOM, which has learnt from nothing, is in the ranking alone.
-        lessons: the training part that a model has learnt from, where there is one; else its distances are None.
+        target: of which only the training part is read, and its labels only for the ranking.
+        models: by source. RANDOM, which is untrained, is only in the ranking.
+        trained_on: the training part of each source that has one; other sources have no distances.
         seed: of the permutations and the folds.
 
-    Raises InputError where a model takes images of another shape than the target's.
+    Returns:
+        `target`; `distances`, in the order of `models`; `ranking`, with the best first.
+
+    Raises:
+        InputError: if a model takes images of another shape than the target's.
     """
     labels = target.train.labels.cpu().numpy()
-    distances, ranking = [], []
+    name_of_target = target.domain.name
+    distances: list[dict] = []
+    scores: list[tuple[float, dict]] = []
     for name, model in models.items():
         adapt_architecture(model.card["architecture"], target.domain)
-        mine = _seen(model, target.train)
-        promise = {
-            "logme": log_me(mine.features, labels),
-            "h_score": h_score(mine.features, labels),
-        }
-        ranking.append({"source": name, **promise})
-        if name in lessons:
-            found = compare(
-                _seen(model, lessons[name]), mine, seed, "distances", name, target.domain.name
-            )
-            distances.append({"source": name, "lesions": len(lessons[name]), **found})
+        mine = _compute_features(model, target.train)
+        logme = log_me(mine.features, labels)
+        h = h_score(mine.features, labels)
+        scores.append((logme, {"source": name, "logme": logme, "h_score": h}))
+        if name in trained_on:
+            samples = trained_on[name]
+            theirs = _compute_features(model, samples)
+            found = compare_domains(theirs, mine, seed, "distances", name, name_of_target)
+            distances.append({"source": name, "lesions": len(samples), **found})
         elif name != RANDOM:
             distances.append({"source": name, **UNKNOWN})
-    ranking.sort(key=lambda row: -row["logme"])
-    return {"target": target.domain.name, "distances": distances, "ranking": ranking}
+    scores.sort(key=lambda score: -score[0])
+    ranking = [row for _, row in scores]
+    return {"target": name_of_target, "distances": distances, "ranking": ranking}
 
 
-def _seen(model: Model, samples: Samples) -> Seen:
+def _compute_features(model: Model, samples: Samples) -> DomainFeatures:
     (network,) = model.networks
-    return Seen(
-        features(network, model.card["architecture"]["name"], samples.images), samples.patients
-    )
+    architecture = model.card["architecture"]["name"]
+    return DomainFeatures(features(network, architecture, samples.images), samples.patients)

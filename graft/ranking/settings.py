@@ -6,7 +6,7 @@ from graft.common.parameters import Section
 
 
 class Sources(Section):
-    """Domains to rank as sources beside the source itself."""
+    """Domains to rank as sources, in addition to the source itself."""
 
     candidates: list[str]
 
