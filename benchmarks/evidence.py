@@ -40,7 +40,7 @@ def main(*words: str) -> None:
     if arguments.out:
         with whole_file(arguments.out) as path:
             write_json(path, metrics)
-    for line in (*table(metrics), "", *list(summary.lines(metrics))[-1:]):
+    for line in (*table(metrics), "", *list(summary.summary_lines(metrics))[-1:]):
         say(line)
 
 

@@ -26,7 +26,7 @@ from ruamel.yaml import YAML
 from benchmarks import clone
 from graft.common.files import InputError, read_json, whole_file, write_json
 from graft.console import run, say
-from graft.evaluation.study import Study
+from graft.evaluation.evaluated_domain import EvaluatedDomain
 from graft.networks.saved import load_model
 from graft.statistics.cases import estimates, gain
 
@@ -135,7 +135,7 @@ def grafted(folder: Path) -> dict:
     """What metrics.json would say of the grafted network: the same cases, resamples and scores as `evaluate` has."""
     seed, settings = load_model.read("seed", "evaluate", path=folder / "params.yaml")
     split_file = folder / f"data/splits/{TARGET}.csv"
-    study = Study.read(folder / "data/processed" / TARGET, split_file, settings.resamples, seed)
+    study = EvaluatedDomain.from_files(folder / "data/processed" / TARGET, split_file, settings.resamples, seed)
     models = {
         init: study.assess(load_model(folder / "models/finetuned" / init)).parts["test"]
         for init in ("scratch", "transfer")

@@ -26,7 +26,7 @@ from benchmarks.real_data import VARIABLE
 from graft.common.files import InputError
 from graft.common.seeds import generator
 from graft.console import run, say
-from graft.evaluation.study import Study
+from graft.evaluation.evaluated_domain import EvaluatedDomain
 from graft.networks.saved import load_model
 from graft.statistics.cases import Assessment, Cases, estimates, score_model
 
@@ -64,7 +64,7 @@ def main(*words: str) -> None:
                 folder / "data/raw/liver_images/manifest.csv", index=False
             )
             clone.dvc(folder, "repro", *(f"finetune@{init}" for init in inits))
-            study = Study.read(
+            study = EvaluatedDomain.from_files(
                 folder / "data/processed/liver", folder / "data/splits/liver.csv", 0, SEED
             )
             cases.append(study.cases["test"].rows)

@@ -6,8 +6,10 @@ from graft.common.files import whole_file, write_json
 from graft.common.parameters import Section, read_parameters
 from graft.console import run, say
 from graft.data.settings import SplitRules
-from graft.leakage.cohorts import Cohort, across, within
+from graft.leakage.across import check_across
 from graft.leakage.rows import checks_document
+from graft.leakage.split_domain import SplitDomain
+from graft.leakage.within import check_within
 from stages import paths
 
 
@@ -31,18 +33,18 @@ def main() -> None:
         parameters.source: parameters.source_rules,
         parameters.target: parameters.target_rules,
     }
-    cohorts = []
-    for name, rule in rules.items():
-        cohorts.append(Cohort.read(paths.processed(name), paths.split(name), rule))
+    domains = []
     rows = []
-    for cohort in cohorts:
-        rows += within(cohort, parameters.seed)
-    target = cohorts[-1]
-    others = cohorts[:-1]
+    for name, rule in rules.items():
+        domain = SplitDomain.from_files(paths.processed(name), paths.split(name))
+        rows += check_within(domain, rule, parameters.seed)
+        domains.append(domain)
+    target = domains[-1]
+    others = domains[:-1]
     for name in parameters.candidates:
-        others.append(Cohort.read(paths.processed(name), paths.split(name)))
+        others.append(SplitDomain.from_files(paths.processed(name), paths.split(name)))
     for other in others:
-        rows += across(other, target, everybody=parameters.folds > 0)
+        rows += check_across(other, target, everybody=parameters.folds > 0)
     with whole_file(paths.CHECKS) as path:
         write_json(path, checks_document(rows))
     with whole_file(paths.LEAKS_CHECKED) as path:

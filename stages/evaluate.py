@@ -12,13 +12,15 @@ from graft.common.seeds import generator
 from graft.console import run, say
 from graft.data.predictions import write_table
 from graft.evaluation import audit
+from graft.evaluation.cards import TrainedModel, check_cards
 from graft.evaluation.cross_validation import cross_validation_lines, judge_folds, read_folds
+from graft.evaluation.entries import COVARIATES
 from graft.evaluation.learning_curve import curve_lines, curve_table, judge_points, read_points
-from graft.evaluation.metrics import COVARIATES, assemble, choose, headline
+from graft.evaluation.metrics import assemble_metrics, choose_model, headline
 from graft.evaluation.settings import Evaluate
-from graft.evaluation.study import Study
-from graft.evaluation.summary import lines
-from graft.evaluation.tables import plots, predictions
+from graft.evaluation.evaluated_domain import EvaluatedDomain
+from graft.evaluation.summary import summary_lines
+from graft.evaluation.tables import plot_tables, prediction_table
 from graft.evaluation.tuning import tune
 from graft.networks.device import pick_device, use_deterministic_algorithms
 from graft.networks.saved import load_model
@@ -57,17 +59,17 @@ def main() -> None:
     settings, seed = parameters.evaluate, parameters.seed
     use_deterministic_algorithms()
     device = pick_device(parameters.device)
-    source = read_study(parameters.source, settings, seed)
-    target = read_study(parameters.target, settings, seed)
-    trained = {"pretrained": audit.Trained(paths.PRETRAINED, None, source.domain, source.rows)}
+    source = read_evaluated(parameters.source, settings, seed)
+    target = read_evaluated(parameters.target, settings, seed)
+    trained = {"pretrained": TrainedModel(paths.PRETRAINED, None, source.domain, source.rows)}
     for name, folder in MODELS.items():
-        trained[name] = audit.Trained(folder, PARENTS[name], target.domain, target.rows)
-    checks = read_json(paths.CHECKS).get("checks", []) + audit.trained(trained)
+        trained[name] = TrainedModel(folder, PARENTS[name], target.domain, target.rows)
+    checks = read_json(paths.CHECKS).get("checks", []) + check_cards(trained)
 
     first = load_model(paths.PRETRAINED, device)
     pretrained = None if "weights" in first.card else source.assess(first)
     models = {name: target.assess(load_model(MODELS[name], device)) for name in MODELS}
-    chosen = choose(models)
+    chosen = choose_model(models)
     baselines = {"majority": target.assess_majority(), "size_alone": target.assess_size_alone()}
     withheld = None
     if known := target.assess_covariates_only():
@@ -77,32 +79,32 @@ def main() -> None:
     tuned = {name: tune(model, target.cases, settings) for name, model in judged.items()}
 
     fitted_on = {name: each.fitted_on for name, each in tuned.items()}
-    checks.append(audit.thresholds(target.domain, target.rows, judged))
-    checks.append(audit.tuning(target.domain, target.rows, fitted_on))
-    checks.append(audit.choice(target.domain, target.rows, models, chosen))
+    checks.append(audit.check_thresholds(target.domain, target.rows, judged))
+    checks.append(audit.check_tuning(target.domain, target.rows, fitted_on))
+    checks.append(audit.check_choice(target.domain, target.rows, models, chosen))
     evidence = {
         "checks": checks,
         "hashes": hashes(parameters, trained),
         "sources": read_json(paths.SOURCES),
         **judge_repeated(target, settings, seed),
     }
-    metrics = assemble(
+    metrics = assemble_metrics(
         source, target, pretrained, models, baselines, tuned, settings, evidence, withheld
     )
     told = target.cases, target.domain.classes, judged
-    tables = plots(*told, tuned, settings.confidence)
+    tables = plot_tables(*told, tuned, settings.confidence)
     tables["learning_curve"] = curve_table(metrics)
-    write_results(metrics, predictions(*told), tables)
-    for line in (*curve_lines(metrics), *cross_validation_lines(metrics), *lines(metrics)):
+    write_results(metrics, prediction_table(*told), tables)
+    for line in (*curve_lines(metrics), *cross_validation_lines(metrics), *summary_lines(metrics)):
         say(line)
 
 
-def read_study(name: str, settings: Evaluate, seed: int) -> Study:
+def read_evaluated(name: str, settings: Evaluate, seed: int) -> EvaluatedDomain:
     """Read a processed domain with its split."""
-    return Study.read(paths.processed(name), paths.split(name), settings.resamples, seed)
+    return EvaluatedDomain.from_files(paths.processed(name), paths.split(name), settings.resamples, seed)
 
 
-def judge_repeated(target: Study, settings: Evaluate, seed: int) -> dict:
+def judge_repeated(target: EvaluatedDomain, settings: Evaluate, seed: int) -> dict:
     """The blocks of the repeated trainings, made from their predictions."""
     domain, test = target.domain, target.cases["test"]
     points = read_points(paths.REPEATED["learning_curve"], domain.classes, test.samples)
@@ -116,11 +118,11 @@ def judge_repeated(target: Study, settings: Evaluate, seed: int) -> dict:
     return curve | validated
 
 
-def hashes(parameters: Parameters, trained: dict[str, audit.Trained]) -> dict:
+def hashes(parameters: Parameters, trained: dict[str, TrainedModel]) -> dict:
     """SHA-256 of the data and of the weights that the metrics are about."""
     found = {}
     for role, name in (("source", parameters.source), ("target", parameters.target)):
-        found[role] = audit.hashes(paths.processed(name), paths.split(name))
+        found[role] = audit.hash_inputs(paths.processed(name), paths.split(name))
     found["models"] = {name: model.card["weights_sha256"] for name, model in trained.items()}
     return found
 

@@ -6,15 +6,15 @@ from graft.common.documents import check_schema, clean
 from graft.common.files import whole_file, write_json
 from graft.common.parameters import Section, read_parameters
 from graft.common.seeds import derive
+from graft.common.vocabulary import RANDOM
 from graft.console import run, say
 from graft.data.task import read_task
 from graft.networks.build import architecture_for, build_network
 from graft.networks.device import pick_device, use_deterministic_algorithms
 from graft.networks.saved import Model, load_model
 from graft.networks.settings import Device, Network
-from graft.ranking.rank import SCHEMA, rank
+from graft.ranking.rank import SCHEMA, rank_sources
 from graft.ranking.settings import Sources
-from graft.ranking.transferability import RANDOM
 from stages import paths
 
 
@@ -47,7 +47,7 @@ def main() -> None:
     architecture = architecture_for(parameters.network, task.domain)
     fresh = build_network(**architecture, seed=derive(parameters.seed, "network"))
     models[RANDOM] = Model({"architecture": architecture}, [fresh.to(device).eval()])
-    ranking = clean(rank(task, models, trained_on, parameters.seed))
+    ranking = clean(rank_sources(task, models, trained_on, parameters.seed))
     check_schema(ranking, SCHEMA)
     with whole_file(paths.SOURCES) as path:
         write_json(path, ranking)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlparse
 
 import numpy as np
@@ -11,7 +12,7 @@ from graft.common.files import read_json
 DECIMALS = 6  # the last bits of a sum depend on the number of threads
 
 
-def clean(value: object) -> object:
+def clean(value: object) -> Any:
     """The same as plain JSON values: rounded to DECIMALS, NaN as None."""
     if isinstance(value, Mapping):
         return {str(key): clean(item) for key, item in value.items()}

@@ -14,7 +14,12 @@ from graft.data.domain import Domain
 from graft.data.predictions import probability_columns, read_predictions
 from graft.statistics.cases import Cases, class_codes
 from graft.statistics.formatting import format_estimate
-from graft.statistics.repeated_auroc import Areas, area, pairs, pick
+from graft.statistics.repeated_auroc import (
+    RepeatedAuroc,
+    auroc_from_pairs,
+    count_ranked_pairs,
+    draw_repetitions,
+)
 from graft.statistics.scores import score
 from graft.statistics.verdict import verdict
 
@@ -107,7 +112,7 @@ def judge_folds(
     losses = np.array([_validation_losses(domain, fold) for fold in folds])  # (folds, candidates)
     chosen = [choose_candidate(each) for each in losses]
     repeats = max(fold.repeat for fold in folds)
-    picks = pick(repeats, resamples, random)
+    picks = draw_repetitions(repeats, resamples, random)
     networks = [fold.candidates[k] for fold, k in zip(folds, chosen, strict=True)]
     scratch = _areas(cases, _tested(folds, [fold.scratch for fold in folds], tested), picks)
     transfer = _areas(cases, _tested(folds, networks, tested), picks)
@@ -154,10 +159,10 @@ def auroc_by_repeat(
         won_by_fold, number_by_fold = [], []
         for fold in folds:
             if fold.repeat == repeat:
-                won, number = pairs(labels[fold.cases], fold.probabilities, weights[:, fold.cases])
+                won, number = count_ranked_pairs(labels[fold.cases], fold.probabilities, weights[:, fold.cases])
                 won_by_fold.append(won)
                 number_by_fold.append(number)
-        columns.append(area(sum(won_by_fold), sum(number_by_fold)))
+        columns.append(auroc_from_pairs(sum(won_by_fold), sum(number_by_fold)))
     return np.stack(columns, 1)
 
 
@@ -203,9 +208,9 @@ def _tested(
     return found
 
 
-def _areas(cases: Cases, folds: Sequence[TestedFold], picks: np.ndarray) -> Areas:
+def _areas(cases: Cases, folds: Sequence[TestedFold], picks: np.ndarray) -> RepeatedAuroc:
     """AUROC of one model in each of T repeats; `picks` (R, T)."""
-    return Areas.of(lambda weights: auroc_by_repeat(cases.labels, folds, weights), cases, picks)
+    return RepeatedAuroc.of(lambda weights: auroc_by_repeat(cases.labels, folds, weights), cases, picks)
 
 
 def _validation_losses(domain: Domain, fold: Fold) -> list[float]:
@@ -249,5 +254,5 @@ def _choice_rows(
     return rows
 
 
-def _by_repeat(areas: Areas) -> dict:
+def _by_repeat(areas: RepeatedAuroc) -> dict:
     return {"seed_sd": areas.spread, "by_repeat": list(areas.each)}

@@ -13,7 +13,12 @@ from graft.common.vocabulary import REFERENCE
 from graft.data.predictions import probability_columns, read_predictions
 from graft.statistics.cases import Cases
 from graft.statistics.formatting import format_estimate
-from graft.statistics.repeated_auroc import Areas, area, pairs, pick
+from graft.statistics.repeated_auroc import (
+    RepeatedAuroc,
+    auroc_from_pairs,
+    count_ranked_pairs,
+    draw_repetitions,
+)
 from graft.statistics.verdict import verdict
 
 SCHEMA = Path(__file__).with_name("learning_curve.schema.json")
@@ -66,7 +71,7 @@ def judge_points(
     if not points:
         return {"learning_curve": None}
     draws = len(points[0].patients)
-    picks = pick(draws, len(cases.draws), random)
+    picks = draw_repetitions(draws, len(cases.draws), random)
     areas = [_areas_of_arms(point, cases, picks) for point in points]
     patients = np.array([np.mean(point.patients) for point in points])
     rows = []
@@ -82,17 +87,17 @@ def judge_points(
     return document
 
 
-def repeated_areas(cases: Cases, probabilities: Sequence[np.ndarray], picks: np.ndarray) -> Areas:
+def repeated_areas(cases: Cases, probabilities: Sequence[np.ndarray], picks: np.ndarray) -> RepeatedAuroc:
     """AUROC of D predictions of the same cases, each (N, C), from D draws of labelled patients.
 
-    `picks` come from `graft.statistics.repeated_auroc.pick`.
+    `picks` come from `graft.statistics.repeated_auroc.draw_repetitions`.
     """
 
     def measure(weights: np.ndarray) -> np.ndarray:
-        columns = [area(*pairs(cases.labels, each, weights)) for each in probabilities]
+        columns = [auroc_from_pairs(*count_ranked_pairs(cases.labels, each, weights)) for each in probabilities]
         return np.stack(columns, 1)  # (r, D)
 
-    return Areas.of(measure, cases, picks)
+    return RepeatedAuroc.of(measure, cases, picks)
 
 
 def patients_needed(patients: np.ndarray, areas: np.ndarray, goal: np.ndarray) -> np.ndarray:
@@ -119,7 +124,7 @@ def patients_needed(patients: np.ndarray, areas: np.ndarray, goal: np.ndarray) -
 
 
 def labels_saved(
-    patients: np.ndarray, scratch: Areas, transfer: Sequence[Areas], confidence: float
+    patients: np.ndarray, scratch: RepeatedAuroc, transfer: Sequence[RepeatedAuroc], confidence: float
 ) -> dict:
     """How many labelled patients transfer needs for the AUROC of scratch with the largest share.
 
@@ -188,14 +193,14 @@ def _saved_lines(saved: Mapping) -> Iterator[str]:
     )
 
 
-def _areas_of_arms(point: Point, cases: Cases, picks: np.ndarray) -> dict[str, Areas]:
+def _areas_of_arms(point: Point, cases: Cases, picks: np.ndarray) -> dict[str, RepeatedAuroc]:
     return {
         arm: repeated_areas(cases, probabilities, picks)
         for arm, probabilities in point.probabilities.items()
     }
 
 
-def _row(point: Point, arms: Mapping[str, Areas], patients: float, confidence: float) -> dict:
+def _row(point: Point, arms: Mapping[str, RepeatedAuroc], patients: float, confidence: float) -> dict:
     estimates, gains = {}, {}
     for arm, areas in arms.items():
         estimates[arm] = {"auroc": areas.estimate(confidence), "draw_sd": areas.spread}

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from pathlib import Path
 
 from graft.common.vocabulary import RANDOM
 from graft.data.task import Samples, Task
@@ -11,6 +12,7 @@ from graft.networks.saved import Model
 from graft.ranking.distances import DomainFeatures, compare_domains
 from graft.ranking.transferability import h_score, log_me
 
+SCHEMA = Path(__file__).with_name("sources.schema.json")
 SCHEMA = Path(__file__).with_name("sources.schema.json")
 UNKNOWN = dict.fromkeys(("lesions", "frechet", "mmd", "mmd_p", "proxy_a"))
 

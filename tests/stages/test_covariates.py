@@ -14,7 +14,7 @@ from ruamel.yaml import YAML
 
 from graft.common.files import InputError
 from graft.common.vocabulary import TESTS
-from graft.evaluation.metrics import check
+from graft.evaluation.metrics import check_metrics
 from stages import check as look_for_leaks
 from stages import (
     cross_validate,
@@ -130,7 +130,7 @@ def test_preprocessing_says_how_many_values_are_missing(project, capsys):
 def test_the_ablation_shows_a_covariate_that_gives_the_label_away(finished):
     folder, told = finished
     found = metrics(folder)
-    check(found)
+    check_metrics(found)
     ablation = found["ablation"]
     both, known, image = (
         ablation[name]["test"]["auroc"]["value"]

@@ -114,7 +114,7 @@ def project(tmp_path, monkeypatch):
     Path("metrics").mkdir()
     write_json(
         Path("metrics/checks.json"),
-        rows.checks_document([rows.passed("patients", "liver", "24 patients", "none")]),
+        rows.checks_document([rows.passed_check("patients", "liver", "24 patients", "none")]),
     )
     write_json(Path("metrics/sources.json"), RANKED)
     write_table(paths.REPEATED["learning_curve"], learning_curve.empty_table(CLASSES))
@@ -210,7 +210,7 @@ def test_weights_learnt_elsewhere_are_not_judged_on_the_source(project, capsys):
         and source["size_alone"]["test"]
     )
     assert (
-        "lung, which was not learnt: the pretrained weights come from elsewhere"
+        "lung, not used for training: the pretrained weights are from elsewhere"
         in capsys.readouterr().out
     )
 
@@ -253,7 +253,7 @@ def test_a_model_that_learnt_on_a_test_part_is_one_line_before_any_score(project
     (folder / "card.json").write_text(json.dumps(card))
     with pytest.raises(
         InputError,
-        match="^models/regularized/card.json: learnt on train and test, expected the part train of liver",
+        match="^models/regularized/card.json: trained on train and test, expected the part train of liver",
     ):
         evaluate.main()
     assert not Path("metrics/metrics.json").exists()
@@ -262,7 +262,7 @@ def test_a_model_that_learnt_on_a_test_part_is_one_line_before_any_score(project
 def test_what_was_looked_at_and_the_hashes_are_in_the_metrics(project):
     evaluate.main()
     found = json.loads(Path(OUTS[0]).read_text())
-    assert found["checks"][0] == rows.passed("patients", "liver", "24 patients", "none")
+    assert found["checks"][0] == rows.passed_check("patients", "liver", "24 patients", "none")
     assert [row["name"] for row in found["checks"][-2:]] == ["tuning", "choice"]
     split_file = Path("data/splits/liver.csv").read_bytes()
     assert found["hashes"]["target"]["split"] == hashlib.sha256(split_file).hexdigest()

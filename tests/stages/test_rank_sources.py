@@ -11,7 +11,8 @@ from ruamel.yaml import YAML
 
 from graft.common.files import InputError
 from graft.data.domain import Domain, write_domain
-from graft.leakage.cohorts import Cohort, across
+from graft.leakage.across import check_across
+from graft.leakage.split_domain import SplitDomain
 from graft.networks import saved
 from graft.networks.build import build_network
 from graft.networks.features import features
@@ -163,7 +164,7 @@ def test_a_target_of_another_shape_is_one_line_and_keeps_the_earlier_ranking(pro
 def test_a_candidate_with_a_patient_of_the_targets_test_does_not_pass_the_check(project):
     path = Path("data/processed/kidney/index.csv")
     path.write_text(path.read_text().replace("kidney-00", "liver-06"))
-    kidney = Cohort.read(path.parent, paths.split("kidney"))
-    liver = Cohort.read(paths.processed("liver"), paths.split("liver"))
+    kidney = SplitDomain.from_files(path.parent, paths.split("kidney"))
+    liver = SplitDomain.from_files(paths.processed("liver"), paths.split("liver"))
     with pytest.raises(InputError, match="domains.kidney and liver: 1 patient of kidney in train"):
-        across(kidney, liver)
+        check_across(kidney, liver)

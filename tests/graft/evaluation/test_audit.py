@@ -15,7 +15,7 @@ from graft.data.covariates import Encoding
 from graft.data.domain import Domain
 from graft.data.task import take_samples
 from graft.evaluation import audit
-from graft.evaluation.audit import Trained
+from graft.evaluation.cards import TrainedModel, check_cards
 from graft.statistics.cases import Assessment
 
 CLASSES = ["benign", "malignant"]
@@ -50,7 +50,7 @@ def digest(domain: Domain, encoding: Encoding, *parts: str) -> str:
 
 
 @pytest.fixture
-def models(domain, tmp_path, monkeypatch) -> dict[str, Trained]:
+def models(domain, tmp_path, monkeypatch) -> dict[str, TrainedModel]:
     """A model that learnt as it should, and one that started from it."""
     monkeypatch.chdir(tmp_path)
     learnt = encoding(domain, "train")
@@ -66,7 +66,7 @@ def models(domain, tmp_path, monkeypatch) -> dict[str, Trained]:
             "parent": parent,
         }
         (folder / "card.json").write_text(json.dumps(card))
-        found[name] = Trained(folder, Path(parent["folder"]) if parent else None, domain, ROWS)
+        found[name] = TrainedModel(folder, Path(parent["folder"]) if parent else None, domain, ROWS)
         parent = {
             "folder": folder.as_posix(),
             "weights_sha256": sha256(folder / "weights.safetensors"),
@@ -74,14 +74,14 @@ def models(domain, tmp_path, monkeypatch) -> dict[str, Trained]:
     return found
 
 
-def rewrite(model: Trained, **change: object) -> None:
+def rewrite(model: TrainedModel, **change: object) -> None:
     path = model.folder / "card.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
 
 
-def one_line(models: dict[str, Trained]) -> str:
+def one_line(models: dict[str, TrainedModel]) -> str:
     with pytest.raises(InputError) as caught:
-        audit.trained(
+        check_cards(
             {name: replace(model) for name, model in models.items()}
         )  # cards are read anew
     assert (
@@ -93,14 +93,14 @@ def one_line(models: dict[str, Trained]) -> str:
 
 
 def test_models_that_learnt_as_they_should_leave_rows(models):
-    rows = {row["name"]: row for row in audit.trained(models)}
+    rows = {row["name"]: row for row in check_cards(models)}
     assert set(rows) == {"train data", "validation data", "encoding", "parent"}
     assert rows["train data"]["looked_at"] == "transfer, regularized"
     assert (
         rows["train data"]["found"]
-        == "each learnt on the 6 lesions of the part train alone, by SHA-256"
+        == "each trained on the 6 lesions of the part train alone, by SHA-256"
     )
-    assert rows["encoding"]["found"] == "1 covariate, encoded as the training part alone gives"
+    assert rows["encoding"]["found"] == "1 covariate, encoded by the training part alone"
     assert rows["parent"]["found"] == "weights of models/transfer, by SHA-256"
 
 
@@ -111,7 +111,7 @@ def test_a_model_that_learnt_on_more_than_the_training_part(domain, models, part
     }
     rewrite(models["transfer"], data=data)
     assert (
-        f"models/transfer/card.json: learnt on {' and '.join(parts)}, expected the part train of liver"
+        f"models/transfer/card.json: trained on {' and '.join(parts)}, expected the part train of liver"
         in one_line(models)
     )
 
@@ -122,7 +122,7 @@ def test_a_model_that_stopped_on_the_test_part(domain, models):
     }
     rewrite(models["regularized"], data=data)
     assert (
-        "regularized/card.json: stopped on test, expected the part validation of liver"
+        "regularized/card.json: validated on test, expected the part validation of liver"
         in one_line(models)
     )
 
@@ -132,14 +132,14 @@ def test_a_model_of_data_that_has_changed_since(domain, models):
     changed = {
         name: replace(model, domain=replace(domain, index=labels)) for name, model in models.items()
     }
-    assert "learnt on other data than these parts hold now" in one_line(changed)
+    assert "trained on data that these parts do not have now" in one_line(changed)
 
 
 def test_a_card_of_another_domain_or_of_none(models):
     rewrite(models["transfer"], data={"domain": "lung"})
-    assert "learnt from the domain 'lung', expected 'liver'" in one_line(models)
+    assert "trained on the domain 'lung', expected 'liver'" in one_line(models)
     rewrite(models["regularized"], data={})
-    assert "learnt from the domain None, expected 'liver'" in one_line(
+    assert "trained on the domain None, expected 'liver'" in one_line(
         {"regularized": models["regularized"]}
     )
 
@@ -150,7 +150,7 @@ def test_a_scaler_that_was_fitted_on_everything(domain, models):
     rewrite(
         models["transfer"], covariates=list(everything.columns), data={"domain": "liver", **data}
     )
-    assert "transfer/card.json: age not encoded as the training part of liver gives" in one_line(
+    assert "transfer/card.json: age not encoded by the training part of liver" in one_line(
         models
     )
 
@@ -163,28 +163,28 @@ def test_a_model_that_leaves_a_covariate_out(domain, models):
 
 def test_a_wrong_parent(models):
     (models["transfer"].folder / "weights.safetensors").write_text("trained again")
-    assert "regularized/card.json: comes from weights " in one_line(
+    assert "regularized/card.json: started from the weights " in one_line(
         models
-    ) and "as they are there now" in one_line(models)
+    ) and "which are there now" in one_line(models)
     rewrite(models["regularized"], parent=None)
-    assert "comes from no other model, expected models/transfer" in one_line(models)
+    assert "started from no other model, expected models/transfer" in one_line(models)
 
 
 def test_a_baseline_that_did_not_start_from_scratch(models):
     stray = replace(models["regularized"], parent=None)
-    assert "comes from models/transfer, expected no other model" in one_line({"scratch": stray})
+    assert "started from models/transfer, expected no other model" in one_line({"scratch": stray})
 
 
 def test_weights_from_elsewhere_learnt_nothing_here(models):
     rewrite(models["transfer"], weights={"source": "imagenet"}, data=None)
     names = [
-        (row["name"], row["found"]) for row in audit.trained({"pretrained": models["transfer"]})
+        (row["name"], row["found"]) for row in check_cards({"pretrained": models["transfer"]})
     ]
     assert names == [("parent", "weights from elsewhere")]
 
 
 def test_what_was_fitted_on_the_validation_part_and_what_was_not(domain):
-    told = audit.tuning(domain, ROWS, {"bagging": {"temperature": ROWS["validation"][::-1]}})
+    told = audit.check_tuning(domain, ROWS, {"bagging": {"temperature": ROWS["validation"][::-1]}})
     assert told["looked_at"] == "temperature of bagging"
     for samples, told in (
         (ROWS["test"], r"6 samples \(6 of test\)"),
@@ -199,7 +199,7 @@ def test_what_was_fitted_on_the_validation_part_and_what_was_not(domain):
             InputError,
             match=f"^domains.liver: temperature of bagging was fitted on {told}, expected the 6 of",
         ):
-            audit.tuning(domain, ROWS, {"bagging": {"temperature": samples}})
+            audit.check_tuning(domain, ROWS, {"bagging": {"temperature": samples}})
 
 
 def said(threshold: float | None, *disease: float) -> Assessment:
@@ -217,26 +217,26 @@ def test_a_threshold_that_the_validation_part_does_not_give(domain):
         0.3, 0.1, 0.4, 0.2, 0.6, 0.1, 0.7
     )  # halfway between 0.2 and 0.4, the only one without an error
     assert (
-        audit.thresholds(domain, ROWS, {"scratch": good})["found"]
-        == "each the one that the validation part alone gives"
+        audit.check_thresholds(domain, ROWS, {"scratch": good})["found"]
+        == "each equal to the one that the validation part alone gives"
     )
     with pytest.raises(
         InputError,
-        match="the threshold of transfer is 0.5, expected 0.3, as the validation part alone",
+        match="the threshold of transfer is 0.5, expected 0.3, which the validation part alone",
     ):
-        audit.thresholds(domain, ROWS, {"scratch": good, "transfer": replace(good, threshold=0.5)})
+        audit.check_thresholds(domain, ROWS, {"scratch": good, "transfer": replace(good, threshold=0.5)})
     with pytest.raises(
         InputError, match=r"the threshold of scratch was fitted on 6 samples \(6 of test\)"
     ):
-        audit.thresholds(domain, ROWS, {"scratch": replace(good, fitted_on=tuple(ROWS["test"]))})
+        audit.check_thresholds(domain, ROWS, {"scratch": replace(good, fitted_on=tuple(ROWS["test"]))})
 
 
 def test_another_model_is_chosen(domain):
     models = {"scratch": said(0.5, *[0.5] * 6), "transfer": said(0.5, *[0.25, 0.75] * 3)}
-    row = audit.choice(domain, ROWS, models, "transfer")
+    row = audit.check_choice(domain, ROWS, models, "transfer")
     assert row["found"] == "transfer, 0.2877, the lowest"  # -ln 0.75
     with pytest.raises(
         InputError,
         match="the chosen model is scratch with a log loss of 0.693147 .*expected transfer with 0.287682",
     ):
-        audit.choice(domain, ROWS, models, "scratch")
+        audit.check_choice(domain, ROWS, models, "scratch")

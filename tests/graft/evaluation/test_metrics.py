@@ -12,13 +12,13 @@ from graft.common.documents import clean
 from graft.common.files import InputError
 from graft.common.seeds import generator
 from graft.data.domain import Domain
-from graft.evaluation.metrics import assemble, check, choose, headline
+from graft.evaluation.metrics import assemble_metrics, check_metrics, choose_model, headline
 from graft.evaluation.settings import Evaluate
-from graft.evaluation.study import Study
-from graft.evaluation.summary import lines
-from graft.evaluation.tables import plots, predictions
+from graft.evaluation.evaluated_domain import EvaluatedDomain
+from graft.evaluation.summary import summary_lines
+from graft.evaluation.tables import plot_tables, prediction_table
 from graft.evaluation.tuning import tune
-from graft.leakage.rows import passed
+from graft.leakage.rows import passed_check
 from graft.statistics.cases import Cases
 
 SETTINGS = Evaluate(
@@ -48,7 +48,7 @@ RANKED = {
 NAMES = ("scratch", "transfer", "regularized", "bagging", "boosting")
 HASHES = dict.fromkeys(("images", "index", "split"), "0" * 64)
 EVIDENCE = {
-    "checks": [passed("patients", "liver", "30 patients in 4 parts", "none in two parts")],
+    "checks": [passed_check("patients", "liver", "30 patients in 4 parts", "none in two parts")],
     "hashes": {
         "source": HASHES,
         "target": HASHES,
@@ -72,7 +72,7 @@ class Fake:
         return blurred / blurred.sum(1, keepdims=True)
 
 
-def study(classes: list[str], name: str = "liver", external: bool = True) -> Study:
+def study(classes: list[str], name: str = "liver", external: bool = True) -> EvaluatedDomain:
     """30 patients with two lesions each in train, validation, test and perhaps external."""
     parts = np.array(["train", "validation", "test", "external" if external else "test"])
     patients = np.repeat(np.arange(30), 2)
@@ -96,12 +96,12 @@ def study(classes: list[str], name: str = "liver", external: bool = True) -> Stu
         for part, found in rows.items()
         if part != "train"
     }
-    return Study(Domain(name, codes[:, None], index, classes, {}), rows, cases)
+    return EvaluatedDomain(Domain(name, codes[:, None], index, classes, {}), rows, cases)
 
 
 def evaluated(
     classes: list[str], external: bool = True, noise: float = 4
-) -> tuple[dict, Study, dict]:
+) -> tuple[dict, EvaluatedDomain, dict]:
     target = study(classes, external=external)
     models = {name: target.assess(Fake(classes, noise, seed)) for seed, name in enumerate(NAMES)}
     baselines = {"majority": target.assess_majority(), "size_alone": target.assess_size_alone()}
@@ -111,7 +111,7 @@ def evaluated(
         name: tune(model, target.cases, SETTINGS) for name, model in (models | baselines).items()
     }
     return (
-        assemble(source, target, pretrained, models, baselines, tuned, SETTINGS, EVIDENCE),
+        assemble_metrics(source, target, pretrained, models, baselines, tuned, SETTINGS, EVIDENCE),
         target,
         models | baselines,
     )
@@ -130,7 +130,7 @@ def test_an_extra_key_is_refused(metrics):
     wrong = copy.deepcopy(metrics)
     wrong["models"]["bagging"]["test"]["auc"] = 0.9
     with pytest.raises(jsonschema.ValidationError, match="'auc' was unexpected"):
-        check(wrong)
+        check_metrics(wrong)
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def test_a_missing_key_is_refused(metrics, path):
         section = section[key]
     del section[last]
     with pytest.raises(jsonschema.ValidationError):
-        check(wrong)
+        check_metrics(wrong)
 
 
 @pytest.mark.parametrize("value", [1.2, -0.1, "0.5", [0.5]])
@@ -152,7 +152,7 @@ def test_an_impossible_auroc_is_refused(metrics, value):
     wrong = copy.deepcopy(metrics)
     wrong["models"]["scratch"]["test"]["auroc"]["value"] = value
     with pytest.raises(jsonschema.ValidationError):
-        check(wrong)
+        check_metrics(wrong)
 
 
 def test_the_schema_is_one():
@@ -229,10 +229,10 @@ def test_a_ranking_is_held_to_its_own_schema(metrics):
     wrong = copy.deepcopy(metrics)
     wrong["sources"]["distances"][0]["proxy_a"] = 2.1
     with pytest.raises(jsonschema.ValidationError, match="2.1 is greater"):
-        check(wrong)
+        check_metrics(wrong)
     del wrong["sources"]["distances"][0], wrong["sources"]["came_true"]
     with pytest.raises(jsonschema.ValidationError):
-        check(wrong)
+        check_metrics(wrong)
 
 
 def test_the_majority_baseline_knows_nothing(metrics):
@@ -263,7 +263,7 @@ def test_the_best_by_validation_log_loss_is_chosen(metrics):
     loss = {name: metrics["models"][name]["validation"]["log_loss"] for name in NAMES}
     assert metrics["chosen"]["model"] == min(loss, key=loss.get)
     perfect = target.assess(Fake(["benign", "malignant"], 0, 0))
-    assert choose({**models, "boosting": perfect}) == "boosting"
+    assert choose_model({**models, "boosting": perfect}) == "boosting"
 
 
 def test_clean_leaves_plain_json():
@@ -280,7 +280,7 @@ def test_a_model_of_other_classes_is_refused():
 
 def test_every_test_case_is_in_the_predictions_and_gives_the_same_scores(metrics):
     _, target, models = evaluated(["benign", "malignant"])
-    table = predictions(target.cases, target.domain.classes, models)
+    table = prediction_table(target.cases, target.domain.classes, models)
     assert list(table)[:6] == ["sample", "patient", "part", "site", "label", "model"]
     assert list(table)[6:] == ["p_benign", "p_malignant", "predicted"]
     assert (
@@ -296,7 +296,7 @@ def test_every_test_case_is_in_the_predictions_and_gives_the_same_scores(metrics
 def test_the_plots_have_every_model_and_part():
     _, target, models = evaluated(["benign", "malignant"])
     tuned = {name: tune(model, target.cases, SETTINGS) for name, model in models.items()}
-    tables = plots(target.cases, target.domain.classes, models, tuned, 0.9)
+    tables = plot_tables(target.cases, target.domain.classes, models, tuned, 0.9)
     assert set(tables) == {"roc", "precision_recall", "calibration", "confusion", "decision"}
     for name, table in tables.items():
         assert list(table)[:2] == ["part", "model"]
@@ -321,7 +321,7 @@ def test_the_plots_have_every_model_and_part():
 
 
 def test_the_table_names_every_model(metrics):
-    told = list(lines(metrics))
+    told = list(summary_lines(metrics))
     for name in (*NAMES, "majority", "size alone", "pretrained"):
         assert any(line.startswith(name) for line in told)
     assert f"{metrics['models']['bagging']['test']['auroc']['value']:.3f} [" in "\n".join(told)
@@ -334,7 +334,7 @@ def test_a_flagged_group_is_named_and_no_other(metrics):
         "model": "bagging",
         "rows": [{**row, "gap": gap, "flagged": True}, {**row, "group": "fair"}],
     }
-    told = "\n".join(lines({**metrics, "subgroups": flagged}))
+    told = "\n".join(summary_lines({**metrics, "subgroups": flagged}))
     assert (
         f"bagging on size {row['group']} (test, " in told
         and "-0.200 [-0.300, -0.100], p = 0.0100" in told
@@ -351,9 +351,9 @@ def test_the_sentence_follows_the_verdict(metrics):
         "no difference shown": "No difference shown ",
     }
     for said, start in starts.items():
-        told = list(lines({**metrics, "verdict": said}))[-1]
+        told = list(summary_lines({**metrics, "verdict": said}))[-1]
         assert told.startswith(start) and told.endswith(numbers)
-    assert list(lines({**metrics, "verdict": "not defined"}))[-1].endswith(
+    assert list(summary_lines({**metrics, "verdict": "not defined"}))[-1].endswith(
         "the test part lacks a class."
     )
 
@@ -364,13 +364,13 @@ def test_the_other_tests_are_told_before_the_sentence(metrics):
     found |= {"p": 0.2, "p_holm": 0.6, "non_inferior": False, "patients_needed": 512}
     found["delong"]["p"] = 0.25
     told["verdict"] = "no difference shown"
-    assert list(lines(told))[-4:-1] == [
+    assert list(summary_lines(told))[-4:-1] == [
         "transfer over scratch: p = 0.6000 corrected for 4 models, p = 0.2500 by DeLong's test",
         "transfer may be worse than scratch by 0.05 or more",
-        "some 512 test patients would tell a gain of this size from 0; there are 7",
+        "about 512 test patients would be needed to distinguish a gain of this size from 0; there are 7",
     ]
     found |= {"non_inferior": True, "patients_needed": None}
-    assert list(lines(told))[-2] == "transfer is no worse than scratch by 0.05 or more"
+    assert list(summary_lines(told))[-2] == "transfer is no worse than scratch by 0.05 or more"
 
 
 def test_the_comparisons_have_the_margin_and_the_interval_that_they_name(metrics):
@@ -399,7 +399,7 @@ def test_a_part_without_a_class_has_no_gain_and_passes_the_schema():
     tuned = {
         name: tune(model, target.cases, SETTINGS) for name, model in (models | baselines).items()
     }
-    found = assemble(target, target, None, models, baselines, tuned, SETTINGS, EVIDENCE)[
+    found = assemble_metrics(target, target, None, models, baselines, tuned, SETTINGS, EVIDENCE)[
         "transfer_gain"
     ]["bagging"]["external"]
     assert found["left_out"] == 100 and found["delong"] == {"low": None, "high": None, "p": None}

@@ -9,8 +9,8 @@ from sklearn.metrics import roc_auc_score
 
 from graft.common.seeds import generator
 from graft.data.domain import Domain
-from graft.evaluation.study import Study
-from graft.evaluation.subgroups import LEAST, describe, groups
+from graft.evaluation.evaluated_domain import EvaluatedDomain
+from graft.evaluation.subgroups import LEAST, groups, score_subgroups
 from graft.statistics.cases import Cases, assess
 
 CLASSES = ["benign", "malignant"]
@@ -18,7 +18,7 @@ PARTS = ("train", "validation", "test")
 COUNT = 40  # patients of each part, with two lesions each
 
 
-def study(kept: dict | None = None, external: bool = False) -> Study:
+def study(kept: dict | None = None, external: bool = False) -> EvaluatedDomain:
     """Sites a and b in turn; sizes count 1 to 80 in each part; every second pair of patients is malignant."""
     parts = PARTS + (("external",) if external else ())
     total = len(parts) * COUNT * 2
@@ -52,12 +52,12 @@ def study(kept: dict | None = None, external: bool = False) -> Study:
     table = (
         None if kept is None else pd.DataFrame({name: make(index) for name, make in kept.items()})
     )
-    return Study(
+    return EvaluatedDomain(
         Domain("liver", np.zeros((total, 1)), index, CLASSES, {}, groups=table), rows, cases
     )
 
 
-def model(made: Study, blind: str | None = None):
+def model(made: EvaluatedDomain, blind: str | None = None):
     """Knows the label but for some noise; on the site `blind` it knows nothing."""
     probabilities = {}
     for part, cases in made.cases.items():
@@ -70,10 +70,10 @@ def model(made: Study, blind: str | None = None):
     return assess(made.cases, probabilities)
 
 
-def rows(made: Study, found, by: str | None = None, confidence: float = 0.95) -> list[dict]:
+def rows(made: EvaluatedDomain, found, by: str | None = None, confidence: float = 0.95) -> list[dict]:
     return [
         row
-        for row in describe(made, "bagging", found, confidence)["rows"]
+        for row in score_subgroups(made, "bagging", found, confidence)["rows"]
         if by in (None, row["by"])
     ]
 
@@ -132,7 +132,7 @@ def test_limits_of_size_come_from_the_training_part():
     cases = {
         part: replace(found, rows=index.loc[found.rows.index]) for part, found in made.cases.items()
     }
-    moved = Study(replace(made.domain, index=index), made.rows, cases)
+    moved = EvaluatedDomain(replace(made.domain, index=index), made.rows, cases)
     assert [(name, inside.sum()) for by, name, inside in groups(moved, "test") if by == "size"] == [
         ("up to 27.3", 0),
         ("27.3 to 53.7", 0),
@@ -171,8 +171,8 @@ def test_equal_sizes_and_empty_sites_make_no_groups():
     cases = {
         part: replace(found, rows=index.loc[found.rows.index]) for part, found in made.cases.items()
     }
-    assert describe(
-        Study(replace(made.domain, index=index), made.rows, cases), "bagging", model(made), 0.95
+    assert score_subgroups(
+        EvaluatedDomain(replace(made.domain, index=index), made.rows, cases), "bagging", model(made), 0.95
     ) == {"model": "bagging", "rows": []}
 
 

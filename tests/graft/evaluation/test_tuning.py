@@ -7,7 +7,12 @@ from sklearn.metrics import log_loss
 
 from graft.common.seeds import generator
 from graft.evaluation.settings import Evaluate
-from graft.evaluation.tuning import Tuned, describe_calibration, describe_points, tune
+from graft.evaluation.tuning import (
+    Tuned,
+    calibration_entry,
+    operating_points_entry,
+    tune,
+)
 from graft.statistics.cases import Cases, assess, estimates
 
 CLASSES = ["benign", "malignant"]
@@ -64,16 +69,16 @@ def test_the_test_part_changes_nothing_that_is_tuned(tuned):
     )
     assert (
         again.points == tuned[0].points
-        and again.calibrators["temperature"] == tuned[0].calibrators["temperature"]
+        and again.temperature == tuned[0].temperature
     )
     for one, two in zip(
-        again.calibrators["isotonic"].knots[0], tuned[0].calibrators["isotonic"].knots[0]
+        again.isotonic.knots[0], tuned[0].isotonic.knots[0]
     ):
         assert (one == two).all()
 
 
 def test_a_model_that_is_too_sure_is_calibrated(tuned):
-    described = describe_calibration(*tuned, PARTS, 0.9)
+    described = calibration_entry(*tuned, PARTS, 0.9)
     found = described["parts"]["test"]
     assert described["temperature"] > 1.5 and described["parts"]["external"] is None
     for after in ("temperature", "isotonic"):
@@ -82,7 +87,7 @@ def test_a_model_that_is_too_sure_is_calibrated(tuned):
 
 
 def test_before_is_what_the_model_scores_and_after_is_what_scikit_learn_says(tuned):
-    found = describe_calibration(*tuned, PARTS, 0.9)["parts"]["test"]
+    found = calibration_entry(*tuned, PARTS, 0.9)["parts"]["test"]
     judged = estimates(tuned[1].parts["test"], 0.9)
     assert found["before"] == {name: judged[name] for name in found["before"]}
     after = tuned[0].calibrated(overconfident(2).round(8))["temperature"]
@@ -95,7 +100,7 @@ def test_before_is_what_the_model_scores_and_after_is_what_scikit_learn_says(tun
 
 
 def test_what_an_operating_point_gives_can_be_counted(tuned):
-    points = describe_points(*tuned, PARTS, 0.9)
+    points = operating_points_entry(*tuned, PARTS, 0.9)
     for name, wanted in (("sensitivity", 0.9), ("specificity", 0.8)):
         point = points[name]
         assert point["wanted"] == wanted <= point["validation"][name] and point["external"] is None
@@ -116,7 +121,7 @@ def test_what_an_operating_point_gives_can_be_counted(tuned):
 def test_a_point_that_cannot_be_reached_is_null():
     certain = np.tile([0.0, 1.0], (60, 1))
     found = assess(PARTS, {"validation": certain, "test": certain})
-    points = describe_points(tune(found, PARTS, SETTINGS), found, PARTS, 0.9)
+    points = operating_points_entry(tune(found, PARTS, SETTINGS), found, PARTS, 0.9)
     assert (
         points["specificity"] is None and points["sensitivity"]["test"]["sensitivity"]["value"] == 1
     )

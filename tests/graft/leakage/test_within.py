@@ -11,8 +11,10 @@ from graft.data import split
 from graft.data.domain import Domain
 from graft.data.settings import SplitRules
 from graft.duplicates import fingerprints
-from graft.leakage.cohorts import Cohort, across, within
+from graft.leakage.across import check_across
 from graft.leakage.rows import checks_document
+from graft.leakage.split_domain import SplitDomain
+from graft.leakage.within import check_within
 
 CLASSES, SEED = ["benign", "malignant"], 42
 ABOUT = {
@@ -26,7 +28,7 @@ ABOUT = {
 
 def make(
     name: str, external: str | None = "site-b", labelled: float = 1.0, given: bool = False
-) -> Cohort:
+) -> SplitDomain:
     """40 patients with one lesion each, a quarter of them of site-b, divided as the stage `split` does."""
     count = np.arange(40)
     random = np.random.default_rng(len(name))
@@ -45,14 +47,11 @@ def make(
         }
     )
     rules = SplitRules(external=external, test=0.3, validation=0.2, labelled=labelled)
-    return Cohort(
-        Domain(name, images, index, CLASSES, ABOUT),
-        split.assign_parts(name, index, CLASSES, rules, SEED),
-        rules,
-    )
+    parts = split.assign_parts(name, index, CLASSES, rules, SEED)
+    return SplitDomain(Domain(name, images, index, CLASSES, ABOUT), parts), rules
 
 
-def with_image(cohort: Cohort, row: int, image: np.ndarray) -> Cohort:
+def with_image(cohort: SplitDomain, row: int, image: np.ndarray) -> SplitDomain:
     """The same with another image at a row."""
     images = cohort.domain.images.copy()
     images[row] = image
@@ -60,20 +59,20 @@ def with_image(cohort: Cohort, row: int, image: np.ndarray) -> Cohort:
     return replace(cohort, domain=replace(cohort.domain, images=images, index=index))
 
 
-def with_column(cohort: Cohort, row: int, **cells: str) -> Cohort:
+def with_column(cohort: SplitDomain, row: int, **cells: str) -> SplitDomain:
     index = cohort.domain.index.copy()
     for column, cell in cells.items():
         index.loc[row, column] = cell
     return replace(cohort, domain=replace(cohort.domain, index=index))
 
 
-def moved(cohort: Cohort, row: int, part: str) -> Cohort:
+def moved(cohort: SplitDomain, row: int, part: str) -> SplitDomain:
     parts = cohort.parts.copy()
     parts[row] = part
     return replace(cohort, parts=parts)
 
 
-def one_line(cohort: Cohort) -> str:
+def one_line(cohort: SplitDomain) -> str:
     with pytest.raises(InputError) as caught:
         within(cohort, SEED)
     assert (

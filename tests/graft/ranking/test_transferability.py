@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import multivariate_normal
 
-from graft.evaluation.ranking_outcome import came_true
+from graft.evaluation.ranking_outcome import compare_ranking
 from graft.ranking.transferability import h_score, log_me
 
 
@@ -139,33 +139,33 @@ def models(transfer: float | None, scratch: float | None) -> dict:
 
 def test_two_sources_rank_right_or_wrong():
     sources = ranking(lung=(-0.5, 0.2), random=(-0.7, 0.3))
-    found = came_true(sources, models(0.8, 0.6))
+    found = compare_ranking(sources, models(0.8, 0.6))
     assert found == {
         "by": "AUROC, test",
         "outcomes": [{"source": "lung", "auroc": 0.8}, {"source": "random", "auroc": 0.6}],
         "logme_tau": 1.0,
         "h_score_tau": -1.0,
     }
-    assert came_true(sources, models(0.6, 0.8))["logme_tau"] == -1
+    assert compare_ranking(sources, models(0.6, 0.8))["logme_tau"] == -1
 
 
 def test_several_trainings_count_before_one():
     sources = ranking(lung=(-0.5, 0.2), random=(-0.7, 0.3))
     arms = {"scratch": {"auroc": {"value": 0.7}}, "transfer": {"auroc": {"value": 0.65}}}
     curve = {"draws": 5, "points": [{"share": 1.0, "arms": arms}]}
-    found = came_true(sources, models(0.8, 0.6), curve)
+    found = compare_ranking(sources, models(0.8, 0.6), curve)
     assert found["by"] == "AUROC, test, mean of several trainings" and found["logme_tau"] == -1
     assert found["outcomes"] == [
         {"source": "random", "auroc": 0.7},
         {"source": "lung", "auroc": 0.65},
     ]
-    assert came_true(sources, models(0.8, 0.6), curve | {"draws": 1})["logme_tau"] == 1
+    assert compare_ranking(sources, models(0.8, 0.6), curve | {"draws": 1})["logme_tau"] == 1
 
 
 def test_equal_or_missing_outcomes_have_no_tau():
     sources = ranking(lung=(-0.5, 0.2), random=(-0.7, 0.3))
-    assert came_true(sources, models(0.7, 0.7))["logme_tau"] is None
-    missing = came_true(sources, models(None, 0.7))
+    assert compare_ranking(sources, models(0.7, 0.7))["logme_tau"] is None
+    missing = compare_ranking(sources, models(None, 0.7))
     assert (
         missing["outcomes"] == [{"source": "random", "auroc": 0.7}]
         and missing["h_score_tau"] is None
@@ -186,7 +186,7 @@ def test_several_sources_of_a_cross_validation_count_at_their_best_lambda():
         ],
         "models": {"scratch": {"auroc": {"value": 0.60}}},
     }
-    found = came_true(sources, models(0.1, 0.2), None, block)
+    found = compare_ranking(sources, models(0.1, 0.2), None, block)
     assert found["by"] == "AUROC, cross-validation"
     assert [(row["source"], row["auroc"]) for row in found["outcomes"]] == [
         ("kidney", 0.80),
@@ -199,4 +199,4 @@ def test_several_sources_of_a_cross_validation_count_at_their_best_lambda():
         -2 / 6
     )
     alone = block | {"candidates": block["candidates"][:2]}
-    assert came_true(sources, models(0.8, 0.6), None, alone)["by"] == "AUROC, test"
+    assert compare_ranking(sources, models(0.8, 0.6), None, alone)["by"] == "AUROC, test"

@@ -8,15 +8,13 @@ from sklearn import metrics
 from graft.common.seeds import generator
 from graft.statistics.bootstrap import (
     BLOCK,
-    PERCENTILE,
-    Bend,
-    bend,
-    draw,
+    draw_patients,
     interval,
     jackknife,
     p_value,
     resample,
 )
+from graft.statistics.correction import PERCENTILE, Correction, bca_correction
 from graft.statistics.scores import auroc, ranks, score
 
 
@@ -36,15 +34,15 @@ def aurocs(labels, disease, draws, patient):
 
 
 def test_each_resample_has_as_many_patients_and_each_patient_the_same_chance():
-    draws = draw(5, 20_000, generator(0, "test"))
+    draws = draw_patients(5, 20_000, generator(0, "test"))
     assert (draws.sum(1) == 5).all()
     assert draws.mean(0) == pytest.approx(np.ones(5), abs=0.03)
     assert (draws == 0).mean() == pytest.approx(0.8**5, abs=0.01)
 
 
 def test_same_seed_same_draws():
-    assert np.array_equal(draw(9, 50, generator(1, "a")), draw(9, 50, generator(1, "a")))
-    assert not np.array_equal(draw(9, 50, generator(1, "a")), draw(9, 50, generator(1, "b")))
+    assert np.array_equal(draw_patients(9, 50, generator(1, "a")), draw_patients(9, 50, generator(1, "a")))
+    assert not np.array_equal(draw_patients(9, 50, generator(1, "a")), draw_patients(9, 50, generator(1, "b")))
 
 
 def test_interval_by_hand():
@@ -62,69 +60,15 @@ def test_p_value_by_hand():
     assert np.isnan(p_value(np.array([np.nan])))
 
 
-def test_bend_by_hand():
-    values = np.array([0.1, 0.3, 0.5, 0.5, 0.6, 0.7, 0.8, np.nan])
-    found = bend(0.5, values, np.array([0.4, 0.5, 0.5, 0.6, 0.5]))
-    assert (
-        found.bias == pytest.approx(stats.norm.ppf(3 / 7))
-        and found.acceleration == 0
-        and found.patients is None
-    )
-    skewed = bend(
-        0.5, values, np.array([0.2, 0.6, 0.7, np.nan]), widen=True
-    )  # 0.3, -0.1 and -0.2 below their mean
-    assert (
-        skewed.acceleration == pytest.approx((0.3**3 - 0.1**3 - 0.2**3) / (6 * 0.14**1.5))
-        and skewed.patients == 4
-    )
-
-
-def test_shares_by_hand():
-    z = stats.norm.ppf(0.025)
-    assert Bend(0.1, 0.05).share(0.025) == pytest.approx(
-        stats.norm.cdf(0.1 + (0.1 + z) / (1 - 0.05 * (0.1 + z)))
-    )
-    widened = stats.norm.cdf(np.sqrt(41 / 40) * stats.t.ppf(0.025, 40))
-    assert PERCENTILE.share(0.025) == pytest.approx(0.025) and Bend(patients=41).share(
-        0.025
-    ) == pytest.approx(widened)
-
-
-def test_an_end_beyond_all_resamples_is_the_outermost():
-    few = Bend(0.2, -0.1, 3)
-    assert [few.share(tail) for tail in (0.0005, 0.9995)] == pytest.approx([0, 1], abs=1e-3)
-    assert interval(np.arange(50.0), 0.999, few)[:2] == (0, 49)
-
-
-@pytest.mark.parametrize(
-    "bent", [PERCENTILE, Bend(0.3, -0.1), Bend(-0.2, 0.12, 41), Bend(patients=9)]
-)
-def test_a_tail_is_a_share_turned_round(bent):
-    for tail in (0.001, 0.025, 0.4, 0.9):
-        assert bent.tail(bent.share(tail)) == pytest.approx(tail)
-        assert bent.mirrored().share(tail) == pytest.approx(1 - bent.share(1 - tail))
-
-
-@pytest.mark.parametrize("bent", [PERCENTILE, Bend(0.3, -0.1), Bend(-0.2, 0.12, 41)])
-def test_p_is_below_005_exactly_where_the_interval_leaves_out_0(bent):
+@pytest.mark.parametrize("correction", [PERCENTILE, Correction(0.3, -0.1), Correction(-0.2, 0.12, 41)])
+def test_p_is_below_005_exactly_where_the_interval_leaves_out_0(correction):
     random, seen = np.random.default_rng(0), set()
     for shift in np.linspace(-3, 3, 121):
         differences = random.normal(shift, 1, 999).round(2)
-        low, high, _ = interval(differences, 0.95, bent)
-        assert (p_value(differences, bent) < 0.05) == (not low <= 0 <= high)
+        low, high, _ = interval(differences, 0.95, correction)
+        assert (p_value(differences, correction) < 0.05) == (not low <= 0 <= high)
         seen.add(low <= 0 <= high)
     assert seen == {True, False}
-
-
-def test_resamples_far_off_the_value_are_not_corrected():
-    values = np.random.default_rng(1).normal(0.3, 0.05, 500)
-    assert bend(0.2, values, np.array([0.1, 0.2, 0.4]), widen=True) == Bend(patients=3)
-    assert (
-        bend(0.3, values, np.full(3, np.nan))
-        == bend(0.3, np.full(5, np.nan), np.ones(3))
-        == PERCENTILE
-    )
-    assert bend(0.5, np.full(9, 0.5), np.full(4, 0.5)) == PERCENTILE
 
 
 def test_the_jackknife_leaves_out_one_patient_after_the_other(monkeypatch):
@@ -147,28 +91,9 @@ def test_the_jackknife_leaves_out_one_patient_after_the_other(monkeypatch):
         assert area == pytest.approx(metrics.roc_auc_score(labels[rest], probabilities[rest, 1]))
 
 
-def test_groups_of_patients_are_as_skewed_as_the_patients(monkeypatch):
-    random = np.random.default_rng(3)
-    values, patient = random.exponential(1, 4000), np.arange(4000)
-    resampled = random.normal(1, 0.02, 99)
-    each, groups = (
-        bend(
-            1,
-            resampled,
-            jackknife(lambda weights: {"mean": weights @ values / weights.sum(1)}, patient)["mean"],
-        )
-        for most in (4000, 500)
-        if not monkeypatch.setattr("graft.statistics.bootstrap.MOST_LEFT_OUT", most)
-    )
-    assert each.acceleration == pytest.approx(
-        2 / (6 * np.sqrt(4000)), rel=0.25
-    )  # the skew of this curve is 2
-    assert groups.acceleration == pytest.approx(each.acceleration, abs=0.004)
-
-
 def test_agrees_with_a_loop_that_copies_the_lesions_of_each_drawn_patient():
     labels, probabilities, patient = cohort(20, 3)
-    draws = draw(20, 40, generator(3, "test"))
+    draws = draw_patients(20, 40, generator(3, "test"))
     fast = resample(lambda weights: score(labels, probabilities, weights, 0.5), draws, patient)
     for row, times in enumerate(draws):
         cases = [
@@ -185,7 +110,7 @@ def test_agrees_with_a_loop_that_copies_the_lesions_of_each_drawn_patient():
 
 def test_blocks_change_nothing(monkeypatch):
     labels, probabilities, patient = cohort(12, 2)
-    draws = draw(12, 30, generator(4, "test"))
+    draws = draw_patients(12, 30, generator(4, "test"))
     whole = aurocs(labels, probabilities[:, 1], draws, patient)
     monkeypatch.setattr("graft.statistics.bootstrap.BLOCK", 7 * 24)
     assert BLOCK > draws.size and np.array_equal(
@@ -196,7 +121,7 @@ def test_blocks_change_nothing(monkeypatch):
 @pytest.mark.parametrize("method", ["percentile", "BCa"])
 def test_agrees_with_scipy_where_each_patient_has_one_lesion(method):
     labels, probabilities, patient = cohort(60, 1)
-    disease, draws = probabilities[:, 1], draw(60, 4000, generator(5, "test"))
+    disease, draws = probabilities[:, 1], draw_patients(60, 4000, generator(5, "test"))
     values = aurocs(labels, disease, draws, patient)
 
     def area(truth, told):
@@ -204,7 +129,7 @@ def test_agrees_with_scipy_where_each_patient_has_one_lesion(method):
         return (sick[:, None] > well).mean() + (sick[:, None] == well).mean() / 2
 
     left = np.array([area(np.delete(labels, i), np.delete(disease, i)) for i in range(60)])
-    bent = bend(area(labels, disease), values, left) if method == "BCa" else PERCENTILE
+    correction = bca_correction(area(labels, disease), values, left) if method == "BCa" else PERCENTILE
     theirs = stats.bootstrap(
         (labels, disease),
         area,
@@ -214,7 +139,7 @@ def test_agrees_with_scipy_where_each_patient_has_one_lesion(method):
         method=method,
         rng=1,
     ).confidence_interval
-    assert interval(values, 0.95, bent)[:2] == pytest.approx(
+    assert interval(values, 0.95, correction)[:2] == pytest.approx(
         tuple(theirs), abs=0.012
     )  # four Monte-Carlo errors
 
@@ -222,10 +147,10 @@ def test_agrees_with_scipy_where_each_patient_has_one_lesion(method):
 def test_lesions_of_one_patient_widen_the_interval():
     labels, probabilities, patient = cohort(40, 4)
     together = interval(
-        aurocs(labels, probabilities[:, 1], draw(40, 1000, generator(6, "a")), patient), 0.95
+        aurocs(labels, probabilities[:, 1], draw_patients(40, 1000, generator(6, "a")), patient), 0.95
     )
     alone = interval(
-        aurocs(labels, probabilities[:, 1], draw(160, 1000, generator(6, "b")), np.arange(160)),
+        aurocs(labels, probabilities[:, 1], draw_patients(160, 1000, generator(6, "b")), np.arange(160)),
         0.95,
     )
     ratio = (together[1] - together[0]) / (alone[1] - alone[0])
@@ -243,7 +168,7 @@ def test_p_values_are_uniform_where_two_models_are_equally_good():
     found = []
     for _ in range(300):
         labels = np.arange(80) % 2
-        draws = draw(80, 300, random)
+        draws = draw_patients(80, 300, random)
         one, other = (
             aurocs(labels, labels + random.normal(0, 1.2, 80), draws, np.arange(80))
             for _ in range(2)
@@ -256,7 +181,7 @@ def test_p_values_are_uniform_where_two_models_are_equally_good():
 def test_p_value_is_small_where_one_model_is_better():
     random = np.random.default_rng(8)
     labels = np.arange(200) % 2
-    draws = draw(200, 999, random)
+    draws = draw_patients(200, 999, random)
     good, poor = (
         aurocs(labels, labels + random.normal(0, noise, 200), draws, np.arange(200))
         for noise in (0.5, 2)
@@ -266,6 +191,6 @@ def test_p_value_is_small_where_one_model_is_better():
 
 def test_no_resamples_have_no_interval():
     values = aurocs(
-        np.array([0, 1]), np.array([0.2, 0.7]), draw(2, 0, generator(9, "test")), np.array([0, 1])
+        np.array([0, 1]), np.array([0.2, 0.7]), draw_patients(2, 0, generator(9, "test")), np.array([0, 1])
     )
     assert values.shape == (0,) and np.isnan(interval(values, 0.95)[:2]).all()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from graft.common.seeds import generator
-from graft.statistics.bootstrap import draw, resample
+from graft.statistics.bootstrap import draw_patients, resample
 from graft.statistics.delong import delong, placements, standard_error
 from graft.statistics.scores import auroc, ranks
 
@@ -53,7 +53,7 @@ def test_differences_from_the_score_as_published(marker, low, high, p):
 
 
 def test_the_paired_bootstrap_finds_the_same_error():
-    draws = draw(43, 4000, generator(0, "women"))
+    draws = draw_patients(43, 4000, generator(0, "women"))
     one, other = (
         resample(lambda weights, of=of: {"auroc": auroc(*ranks(HELPED, of, weights))}, draws, EACH)[
             "auroc"
@@ -102,7 +102,7 @@ def test_copies_of_a_patients_lesions_say_nothing_new():
 
 def test_an_error_by_patient_is_that_of_the_bootstrap_by_patient():
     positive, one, _, patient = lesions(2, 200)
-    draws = draw(200, 2000, generator(1, "lesions"))
+    draws = draw_patients(200, 2000, generator(1, "lesions"))
     values = resample(
         lambda weights: {"auroc": auroc(*ranks(positive, one, weights))}, draws, patient
     )["auroc"]

@@ -7,7 +7,12 @@ from sklearn.metrics import roc_auc_score
 
 from graft.common.seeds import generator
 from graft.statistics.cases import Cases
-from graft.statistics.repeated_auroc import Areas, area, pairs, pick
+from graft.statistics.repeated_auroc import (
+    RepeatedAuroc,
+    auroc_from_pairs,
+    count_ranked_pairs,
+    draw_repetitions,
+)
 
 
 def two(disease):
@@ -17,30 +22,30 @@ def two(disease):
 
 def test_pairs_by_hand():
     labels, said = np.array([0, 0, 1, 1]), two([0.1, 0.5, 0.5, 0.9])
-    won, number = pairs(labels, said, np.array([[1.0, 1, 1, 1], [0, 2, 1, 0], [1, 1, 0, 0]]))
+    won, number = count_ranked_pairs(labels, said, np.array([[1.0, 1, 1, 1], [0, 2, 1, 0], [1, 1, 0, 0]]))
     assert won.tolist() == [
         [3.5],
         [1],
         [0],
     ]  # the tie counts half; two ties of two pairs; no diseased
     assert number.tolist() == [[4], [2], [0]]
-    assert area(won, number) == pytest.approx([0.875, 0.5, np.nan], nan_ok=True)
+    assert auroc_from_pairs(won, number) == pytest.approx([0.875, 0.5, np.nan], nan_ok=True)
 
 
 def test_more_classes_are_each_held_against_the_rest():
     random = np.random.default_rng(0)
     labels, said = random.integers(0, 3, 40), random.dirichlet(np.ones(3), 40)
     expected = roc_auc_score(labels, said, multi_class="ovr", average="macro")
-    assert area(*pairs(labels, said, np.ones((1, 40)))) == pytest.approx([expected])
+    assert auroc_from_pairs(*count_ranked_pairs(labels, said, np.ones((1, 40)))) == pytest.approx([expected])
 
 
 def test_repetitions_are_drawn_so_that_their_mean_varies_as_it_should():
     each = np.array([0.5, 0.6, 0.8])
-    means = pick(3, 200_000, generator(0, "test")) @ each
+    means = draw_repetitions(3, 200_000, generator(0, "test")) @ each
     assert means.mean() == pytest.approx(each.mean(), abs=1e-3)
     assert means.std() == pytest.approx(each.std(ddof=1) / np.sqrt(3), rel=0.01)
-    assert pick(1, 4, generator(0, "test")).tolist() == [[1]] * 4
-    assert set(pick(2, 50, generator(0, "test"))[:, 0]) == {0, 1}
+    assert draw_repetitions(1, 4, generator(0, "test")).tolist() == [[1]] * 4
+    assert set(draw_repetitions(2, 50, generator(0, "test"))[:, 0]) == {0, 1}
 
 
 @pytest.fixture
@@ -51,13 +56,13 @@ def cases():
 
 def test_an_interval_holds_both_sources_of_chance(cases):
     good, bad = two([0.1, 0.9, 0.2, 0.8] * 2), two([0.9, 0.1, 0.8, 0.2] * 2)
-    picks = pick(2, 400, generator(0, "draws"))
+    picks = draw_repetitions(2, 400, generator(0, "draws"))
 
     def judged(*said):
         def measure(weights):
-            return np.stack([area(*pairs(cases.labels, one, weights)) for one in said], 1)
+            return np.stack([auroc_from_pairs(*count_ranked_pairs(cases.labels, one, weights)) for one in said], 1)
 
-        return Areas.of(measure, cases, picks)
+        return RepeatedAuroc.of(measure, cases, picks)
 
     lucky = judged(good, bad)  # perfect in one repetition, wrong in the other: no patient's doing
     assert (
@@ -76,4 +81,4 @@ def test_an_interval_holds_both_sources_of_chance(cases):
 
 
 def test_one_repetition_has_no_spread():
-    assert np.isnan(Areas(np.array([0.7]), np.array([0.6, 0.8])).spread)
+    assert np.isnan(RepeatedAuroc(np.array([0.7]), np.array([0.6, 0.8])).spread)
