@@ -45,7 +45,11 @@ def trial(count: int, truth: float, random: np.random.Generator) -> list[bool]:
         disease = norm.cdf(
             SHARED * shared + np.sqrt(1 - SHARED**2) * own + labels * random.normal(DISTANCE, LUCK)
         )
-        areas.append(auroc_from_pairs(*count_ranked_pairs(labels, np.stack([1 - disease, disease], 1), weights)))
+        areas.append(
+            auroc_from_pairs(
+                *count_ranked_pairs(labels, np.stack([1 - disease, disease], 1), weights)
+            )
+        )
     resampled = np.stack(areas, 1)
     intervals = (
         interval(values, CONFIDENCE) for values in (resampled.mean(1), (resampled * picks).sum(1))

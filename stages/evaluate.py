@@ -15,10 +15,10 @@ from graft.evaluation import audit
 from graft.evaluation.cards import TrainedModel, check_cards
 from graft.evaluation.cross_validation import cross_validation_lines, judge_folds, read_folds
 from graft.evaluation.entries import COVARIATES
+from graft.evaluation.evaluated_domain import EvaluatedDomain
 from graft.evaluation.learning_curve import curve_lines, curve_table, judge_points, read_points
 from graft.evaluation.metrics import assemble_metrics, choose_model, headline
 from graft.evaluation.settings import Evaluate
-from graft.evaluation.evaluated_domain import EvaluatedDomain
 from graft.evaluation.summary import summary_lines
 from graft.evaluation.tables import plot_tables, prediction_table
 from graft.evaluation.tuning import tune
@@ -101,7 +101,9 @@ def main() -> None:
 
 def read_evaluated(name: str, settings: Evaluate, seed: int) -> EvaluatedDomain:
     """Read a processed domain with its split."""
-    return EvaluatedDomain.from_files(paths.processed(name), paths.split(name), settings.resamples, seed)
+    return EvaluatedDomain.from_files(
+        paths.processed(name), paths.split(name), settings.resamples, seed
+    )
 
 
 def judge_repeated(target: EvaluatedDomain, settings: Evaluate, seed: int) -> dict:

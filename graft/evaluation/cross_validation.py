@@ -159,7 +159,9 @@ def auroc_by_repeat(
         won_by_fold, number_by_fold = [], []
         for fold in folds:
             if fold.repeat == repeat:
-                won, number = count_ranked_pairs(labels[fold.cases], fold.probabilities, weights[:, fold.cases])
+                won, number = count_ranked_pairs(
+                    labels[fold.cases], fold.probabilities, weights[:, fold.cases]
+                )
                 won_by_fold.append(won)
                 number_by_fold.append(number)
         columns.append(auroc_from_pairs(sum(won_by_fold), sum(number_by_fold)))
@@ -210,7 +212,9 @@ def _tested(
 
 def _areas(cases: Cases, folds: Sequence[TestedFold], picks: np.ndarray) -> RepeatedAuroc:
     """AUROC of one model in each of T repeats; `picks` (R, T)."""
-    return RepeatedAuroc.of(lambda weights: auroc_by_repeat(cases.labels, folds, weights), cases, picks)
+    return RepeatedAuroc.of(
+        lambda weights: auroc_by_repeat(cases.labels, folds, weights), cases, picks
+    )
 
 
 def _validation_losses(domain: Domain, fold: Fold) -> list[float]:

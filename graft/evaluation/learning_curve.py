@@ -87,14 +87,19 @@ def judge_points(
     return document
 
 
-def repeated_areas(cases: Cases, probabilities: Sequence[np.ndarray], picks: np.ndarray) -> RepeatedAuroc:
+def repeated_areas(
+    cases: Cases, probabilities: Sequence[np.ndarray], picks: np.ndarray
+) -> RepeatedAuroc:
     """AUROC of D predictions of the same cases, each (N, C), from D draws of labelled patients.
 
     `picks` come from `graft.statistics.repeated_auroc.draw_repetitions`.
     """
 
     def measure(weights: np.ndarray) -> np.ndarray:
-        columns = [auroc_from_pairs(*count_ranked_pairs(cases.labels, each, weights)) for each in probabilities]
+        columns = [
+            auroc_from_pairs(*count_ranked_pairs(cases.labels, each, weights))
+            for each in probabilities
+        ]
         return np.stack(columns, 1)  # (r, D)
 
     return RepeatedAuroc.of(measure, cases, picks)
@@ -124,7 +129,10 @@ def patients_needed(patients: np.ndarray, areas: np.ndarray, goal: np.ndarray) -
 
 
 def labels_saved(
-    patients: np.ndarray, scratch: RepeatedAuroc, transfer: Sequence[RepeatedAuroc], confidence: float
+    patients: np.ndarray,
+    scratch: RepeatedAuroc,
+    transfer: Sequence[RepeatedAuroc],
+    confidence: float,
 ) -> dict:
     """How many labelled patients transfer needs for the AUROC of scratch with the largest share.
 
@@ -200,7 +208,9 @@ def _areas_of_arms(point: Point, cases: Cases, picks: np.ndarray) -> dict[str, R
     }
 
 
-def _row(point: Point, arms: Mapping[str, RepeatedAuroc], patients: float, confidence: float) -> dict:
+def _row(
+    point: Point, arms: Mapping[str, RepeatedAuroc], patients: float, confidence: float
+) -> dict:
     estimates, gains = {}, {}
     for arm, areas in arms.items():
         estimates[arm] = {"auroc": areas.estimate(confidence), "draw_sd": areas.spread}

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from pathlib import Path
 
 from graft.common.vocabulary import RANDOM
 from graft.data.task import Samples, Task

@@ -76,9 +76,7 @@ def _candidates(disease: np.ndarray) -> np.ndarray:
     return np.unique(np.append(0, midpoints).round(THRESHOLD_DECIMALS))
 
 
-def _point(
-    wanted: float, threshold: np.ndarray, samples: tuple[int, ...]
-) -> OperatingPoint | None:
+def _point(wanted: float, threshold: np.ndarray, samples: tuple[int, ...]) -> OperatingPoint | None:
     """Return the point of one threshold, None for an empty array."""
     if not len(threshold):
         return None

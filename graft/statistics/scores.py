@@ -232,9 +232,7 @@ def _log_loss(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
     return -np.log(np.maximum(true, LEAST_PROBABILITY))
 
 
-def _calibration_error(
-    positive: np.ndarray, values: np.ndarray, weights: np.ndarray
-) -> np.ndarray:
+def _calibration_error(positive: np.ndarray, values: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Compute the expected calibration error (R,).
 
     It is |mean probability - observed share| of each bin, weighted by its cases. Naeini, Cooper

@@ -81,9 +81,7 @@ def rewrite(model: TrainedModel, **change: object) -> None:
 
 def one_line(models: dict[str, TrainedModel]) -> str:
     with pytest.raises(InputError) as caught:
-        check_cards(
-            {name: replace(model) for name, model in models.items()}
-        )  # cards are read anew
+        check_cards({name: replace(model) for name, model in models.items()})  # cards are read anew
     assert (
         "\n" not in str(caught.value)
         and "card.json: " in str(caught.value)
@@ -150,9 +148,7 @@ def test_a_scaler_that_was_fitted_on_everything(domain, models):
     rewrite(
         models["transfer"], covariates=list(everything.columns), data={"domain": "liver", **data}
     )
-    assert "transfer/card.json: age not encoded by the training part of liver" in one_line(
-        models
-    )
+    assert "transfer/card.json: age not encoded by the training part of liver" in one_line(models)
 
 
 def test_a_model_that_leaves_a_covariate_out(domain, models):
@@ -177,9 +173,7 @@ def test_a_baseline_that_did_not_start_from_scratch(models):
 
 def test_weights_from_elsewhere_learnt_nothing_here(models):
     rewrite(models["transfer"], weights={"source": "imagenet"}, data=None)
-    names = [
-        (row["name"], row["found"]) for row in check_cards({"pretrained": models["transfer"]})
-    ]
+    names = [(row["name"], row["found"]) for row in check_cards({"pretrained": models["transfer"]})]
     assert names == [("parent", "weights from elsewhere")]
 
 
@@ -224,11 +218,15 @@ def test_a_threshold_that_the_validation_part_does_not_give(domain):
         InputError,
         match="the threshold of transfer is 0.5, expected 0.3, which the validation part alone",
     ):
-        audit.check_thresholds(domain, ROWS, {"scratch": good, "transfer": replace(good, threshold=0.5)})
+        audit.check_thresholds(
+            domain, ROWS, {"scratch": good, "transfer": replace(good, threshold=0.5)}
+        )
     with pytest.raises(
         InputError, match=r"the threshold of scratch was fitted on 6 samples \(6 of test\)"
     ):
-        audit.check_thresholds(domain, ROWS, {"scratch": replace(good, fitted_on=tuple(ROWS["test"]))})
+        audit.check_thresholds(
+            domain, ROWS, {"scratch": replace(good, fitted_on=tuple(ROWS["test"]))}
+        )
 
 
 def test_another_model_is_chosen(domain):

@@ -12,9 +12,9 @@ from graft.common.documents import clean
 from graft.common.files import InputError
 from graft.common.seeds import generator
 from graft.data.domain import Domain
+from graft.evaluation.evaluated_domain import EvaluatedDomain
 from graft.evaluation.metrics import assemble_metrics, check_metrics, choose_model, headline
 from graft.evaluation.settings import Evaluate
-from graft.evaluation.evaluated_domain import EvaluatedDomain
 from graft.evaluation.summary import summary_lines
 from graft.evaluation.tables import plot_tables, prediction_table
 from graft.evaluation.tuning import tune

@@ -70,7 +70,9 @@ def model(made: EvaluatedDomain, blind: str | None = None):
     return assess(made.cases, probabilities)
 
 
-def rows(made: EvaluatedDomain, found, by: str | None = None, confidence: float = 0.95) -> list[dict]:
+def rows(
+    made: EvaluatedDomain, found, by: str | None = None, confidence: float = 0.95
+) -> list[dict]:
     return [
         row
         for row in score_subgroups(made, "bagging", found, confidence)["rows"]
@@ -172,7 +174,10 @@ def test_equal_sizes_and_empty_sites_make_no_groups():
         part: replace(found, rows=index.loc[found.rows.index]) for part, found in made.cases.items()
     }
     assert score_subgroups(
-        EvaluatedDomain(replace(made.domain, index=index), made.rows, cases), "bagging", model(made), 0.95
+        EvaluatedDomain(replace(made.domain, index=index), made.rows, cases),
+        "bagging",
+        model(made),
+        0.95,
     ) == {"model": "bagging", "rows": []}
 
 

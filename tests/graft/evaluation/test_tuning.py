@@ -67,13 +67,8 @@ def test_the_test_part_changes_nothing_that_is_tuned(tuned):
     again = tune(
         assess(other, {"validation": overconfident(1), "test": overconfident(3)}), other, SETTINGS
     )
-    assert (
-        again.points == tuned[0].points
-        and again.temperature == tuned[0].temperature
-    )
-    for one, two in zip(
-        again.isotonic.knots[0], tuned[0].isotonic.knots[0]
-    ):
+    assert again.points == tuned[0].points and again.temperature == tuned[0].temperature
+    for one, two in zip(again.isotonic.knots[0], tuned[0].isotonic.knots[0]):
         assert (one == two).all()
 
 

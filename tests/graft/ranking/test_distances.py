@@ -5,7 +5,14 @@ import pytest
 
 from graft.common.seeds import generator
 from graft.ranking import distances
-from graft.ranking.distances import DomainFeatures, compare_domains, frechet, mmd, proxy_a, standardise
+from graft.ranking.distances import (
+    DomainFeatures,
+    compare_domains,
+    frechet,
+    mmd,
+    proxy_a,
+    standardise,
+)
 
 
 def cloud(count: int, shift: float = 0.0, seed: int = 0, width: int = 4) -> np.ndarray:
@@ -74,7 +81,8 @@ def test_the_p_value_is_uniform_where_patients_are_alike_but_domains_are_one():
 
 def test_one_domain_is_near_itself_and_far_from_another():
     x, y, z = (
-        DomainFeatures(found, each_alone(found)) for found in (cloud(80), cloud(60, seed=1), cloud(60, 2, 2))
+        DomainFeatures(found, each_alone(found))
+        for found in (cloud(80), cloud(60, seed=1), cloud(60, 2, 2))
     )
     same, other = compare_domains(x, y, 0, "same"), compare_domains(x, z, 0, "other")
     assert same["mmd_p"] > 0.1 and abs(same["mmd"]) < 0.02 and same["proxy_a"] < 0.5
@@ -113,7 +121,12 @@ def test_standardised_features_hang_on_no_scale_and_dead_ones_are_left_out():
 
 def test_a_network_that_sees_nothing_finds_no_distance():
     x, y = (DomainFeatures(np.ones((count, 3)), np.arange(count)) for count in (12, 9))
-    assert compare_domains(x, y, 0) == {"frechet": 0, "mmd": pytest.approx(0), "mmd_p": 1, "proxy_a": 0}
+    assert compare_domains(x, y, 0) == {
+        "frechet": 0,
+        "mmd": pytest.approx(0),
+        "mmd_p": 1,
+        "proxy_a": 0,
+    }
 
 
 def test_one_patient_is_too_few():
@@ -126,6 +139,6 @@ def test_one_patient_is_too_few():
 
 def test_of_a_large_domain_whole_patients_are_drawn(monkeypatch):
     monkeypatch.setattr(distances, "MOST", 50)
-    seen = DomainFeatures(cloud(200), np.arange(200) // 4).few(generator(0))
+    seen = DomainFeatures(cloud(200), np.arange(200) // 4).subsample(generator(0))
     assert len(seen) == 48 and (np.unique(seen.patients, return_counts=True)[1] == 4).all()
-    assert len(DomainFeatures(cloud(50), np.arange(50)).few(generator(0))) == 50
+    assert len(DomainFeatures(cloud(50), np.arange(50)).subsample(generator(0))) == 50

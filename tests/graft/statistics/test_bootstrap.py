@@ -41,8 +41,12 @@ def test_each_resample_has_as_many_patients_and_each_patient_the_same_chance():
 
 
 def test_same_seed_same_draws():
-    assert np.array_equal(draw_patients(9, 50, generator(1, "a")), draw_patients(9, 50, generator(1, "a")))
-    assert not np.array_equal(draw_patients(9, 50, generator(1, "a")), draw_patients(9, 50, generator(1, "b")))
+    assert np.array_equal(
+        draw_patients(9, 50, generator(1, "a")), draw_patients(9, 50, generator(1, "a"))
+    )
+    assert not np.array_equal(
+        draw_patients(9, 50, generator(1, "a")), draw_patients(9, 50, generator(1, "b"))
+    )
 
 
 def test_interval_by_hand():
@@ -60,7 +64,9 @@ def test_p_value_by_hand():
     assert np.isnan(p_value(np.array([np.nan])))
 
 
-@pytest.mark.parametrize("correction", [PERCENTILE, Correction(0.3, -0.1), Correction(-0.2, 0.12, 41)])
+@pytest.mark.parametrize(
+    "correction", [PERCENTILE, Correction(0.3, -0.1), Correction(-0.2, 0.12, 41)]
+)
 def test_p_is_below_005_exactly_where_the_interval_leaves_out_0(correction):
     random, seen = np.random.default_rng(0), set()
     for shift in np.linspace(-3, 3, 121):
@@ -129,7 +135,9 @@ def test_agrees_with_scipy_where_each_patient_has_one_lesion(method):
         return (sick[:, None] > well).mean() + (sick[:, None] == well).mean() / 2
 
     left = np.array([area(np.delete(labels, i), np.delete(disease, i)) for i in range(60)])
-    correction = bca_correction(area(labels, disease), values, left) if method == "BCa" else PERCENTILE
+    correction = (
+        bca_correction(area(labels, disease), values, left) if method == "BCa" else PERCENTILE
+    )
     theirs = stats.bootstrap(
         (labels, disease),
         area,
@@ -147,10 +155,13 @@ def test_agrees_with_scipy_where_each_patient_has_one_lesion(method):
 def test_lesions_of_one_patient_widen_the_interval():
     labels, probabilities, patient = cohort(40, 4)
     together = interval(
-        aurocs(labels, probabilities[:, 1], draw_patients(40, 1000, generator(6, "a")), patient), 0.95
+        aurocs(labels, probabilities[:, 1], draw_patients(40, 1000, generator(6, "a")), patient),
+        0.95,
     )
     alone = interval(
-        aurocs(labels, probabilities[:, 1], draw_patients(160, 1000, generator(6, "b")), np.arange(160)),
+        aurocs(
+            labels, probabilities[:, 1], draw_patients(160, 1000, generator(6, "b")), np.arange(160)
+        ),
         0.95,
     )
     ratio = (together[1] - together[0]) / (alone[1] - alone[0])
@@ -191,6 +202,9 @@ def test_p_value_is_small_where_one_model_is_better():
 
 def test_no_resamples_have_no_interval():
     values = aurocs(
-        np.array([0, 1]), np.array([0.2, 0.7]), draw_patients(2, 0, generator(9, "test")), np.array([0, 1])
+        np.array([0, 1]),
+        np.array([0.2, 0.7]),
+        draw_patients(2, 0, generator(9, "test")),
+        np.array([0, 1]),
     )
     assert values.shape == (0,) and np.isnan(interval(values, 0.95)[:2]).all()

@@ -65,9 +65,9 @@ def test_shares_by_hand():
         stats.norm.cdf(0.1 + (0.1 + z) / (1 - 0.05 * (0.1 + z)))
     )
     widened = stats.norm.cdf(np.sqrt(41 / 40) * stats.t.ppf(0.025, 40))
-    assert PERCENTILE.share_below(0.025) == pytest.approx(0.025) and Correction(patients=41).share_below(
-        0.025
-    ) == pytest.approx(widened)
+    assert PERCENTILE.share_below(0.025) == pytest.approx(0.025) and Correction(
+        patients=41
+    ).share_below(0.025) == pytest.approx(widened)
 
 
 def test_an_end_beyond_all_resamples_is_the_outermost():
@@ -77,17 +77,22 @@ def test_an_end_beyond_all_resamples_is_the_outermost():
 
 
 @pytest.mark.parametrize(
-    "correction", [PERCENTILE, Correction(0.3, -0.1), Correction(-0.2, 0.12, 41), Correction(patients=9)]
+    "correction",
+    [PERCENTILE, Correction(0.3, -0.1), Correction(-0.2, 0.12, 41), Correction(patients=9)],
 )
 def test_a_tail_is_a_share_turned_round(correction):
     for tail in (0.001, 0.025, 0.4, 0.9):
         assert correction.tail_of(correction.share_below(tail)) == pytest.approx(tail)
-        assert correction.mirrored().share_below(tail) == pytest.approx(1 - correction.share_below(1 - tail))
+        assert correction.mirrored().share_below(tail) == pytest.approx(
+            1 - correction.share_below(1 - tail)
+        )
 
 
 def test_resamples_far_off_the_value_are_not_corrected():
     values = np.random.default_rng(1).normal(0.3, 0.05, 500)
-    assert bca_correction(0.2, values, np.array([0.1, 0.2, 0.4]), widen=True) == Correction(patients=3)
+    assert bca_correction(0.2, values, np.array([0.1, 0.2, 0.4]), widen=True) == Correction(
+        patients=3
+    )
     assert (
         bca_correction(0.3, values, np.full(3, np.nan))
         == bca_correction(0.3, np.full(5, np.nan), np.ones(3))

@@ -22,7 +22,9 @@ def two(disease):
 
 def test_pairs_by_hand():
     labels, said = np.array([0, 0, 1, 1]), two([0.1, 0.5, 0.5, 0.9])
-    won, number = count_ranked_pairs(labels, said, np.array([[1.0, 1, 1, 1], [0, 2, 1, 0], [1, 1, 0, 0]]))
+    won, number = count_ranked_pairs(
+        labels, said, np.array([[1.0, 1, 1, 1], [0, 2, 1, 0], [1, 1, 0, 0]])
+    )
     assert won.tolist() == [
         [3.5],
         [1],
@@ -36,7 +38,9 @@ def test_more_classes_are_each_held_against_the_rest():
     random = np.random.default_rng(0)
     labels, said = random.integers(0, 3, 40), random.dirichlet(np.ones(3), 40)
     expected = roc_auc_score(labels, said, multi_class="ovr", average="macro")
-    assert auroc_from_pairs(*count_ranked_pairs(labels, said, np.ones((1, 40)))) == pytest.approx([expected])
+    assert auroc_from_pairs(*count_ranked_pairs(labels, said, np.ones((1, 40)))) == pytest.approx(
+        [expected]
+    )
 
 
 def test_repetitions_are_drawn_so_that_their_mean_varies_as_it_should():
@@ -60,7 +64,10 @@ def test_an_interval_holds_both_sources_of_chance(cases):
 
     def judged(*said):
         def measure(weights):
-            return np.stack([auroc_from_pairs(*count_ranked_pairs(cases.labels, one, weights)) for one in said], 1)
+            return np.stack(
+                [auroc_from_pairs(*count_ranked_pairs(cases.labels, one, weights)) for one in said],
+                1,
+            )
 
         return RepeatedAuroc.of(measure, cases, picks)
 
