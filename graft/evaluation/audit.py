@@ -1,4 +1,4 @@
-"""The audit of thresholds, calibrators and the choice of a model: they use the validation part alone.
+"""The audit of what the validation part alone must decide: thresholds, calibrators, the model.
 
 A finding raises InputError; otherwise each check returns a row, as those of `graft.leakage` do.
 """
@@ -19,7 +19,9 @@ LOSS_TOLERANCE = 1e-6  # between two computations of a log loss; metrics.json ha
 
 
 def check_thresholds(
-    domain: Domain, rows: Mapping[str, np.ndarray], assessments: Mapping[str, Assessment]
+    domain: Domain,
+    rows: Mapping[str, np.ndarray],
+    assessments: Mapping[str, Assessment],
 ) -> CheckRow:
     """Choose each threshold again from the validation part.
 
@@ -45,7 +47,9 @@ def check_thresholds(
 
 
 def check_tuning(
-    domain: Domain, rows: Mapping[str, np.ndarray], tuned: Mapping[str, Mapping[str, Sequence[int]]]
+    domain: Domain,
+    rows: Mapping[str, np.ndarray],
+    tuned: Mapping[str, Mapping[str, Sequence[int]]],
 ) -> CheckRow:
     """Check that calibrators and operating points were fitted on the validation part.
 
@@ -68,7 +72,10 @@ def check_tuning(
 
 
 def check_choice(
-    domain: Domain, rows: Mapping[str, np.ndarray], models: Mapping[str, Assessment], chosen: str
+    domain: Domain,
+    rows: Mapping[str, np.ndarray],
+    models: Mapping[str, Assessment],
+    chosen: str,
 ) -> CheckRow:
     """Check that the chosen model has the lowest log loss on the validation part.
 
@@ -108,7 +115,10 @@ def hash_inputs(folder: Path, split_file: Path) -> dict[str, str]:
 
 
 def _check_fitted_on(
-    name: str, fitted_on: Sequence[int], rows: Mapping[str, np.ndarray], domain: str
+    name: str,
+    fitted_on: Sequence[int],
+    rows: Mapping[str, np.ndarray],
+    domain: str,
 ) -> None:
     """Refuse something that was fitted on samples other than the validation part's."""
     wanted = set(rows["validation"].tolist())

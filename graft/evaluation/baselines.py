@@ -16,7 +16,10 @@ def majority(labels: np.ndarray, cases: int, classes: int) -> np.ndarray:
 
 
 def size_alone(
-    training_sizes: np.ndarray, labels: np.ndarray, sizes: np.ndarray, classes: int
+    training_sizes: np.ndarray,
+    labels: np.ndarray,
+    sizes: np.ndarray,
+    classes: int,
 ) -> np.ndarray:
     """Predict by logistic regression on the logarithm of the lesion's size.
 
@@ -44,7 +47,10 @@ def size_alone(
 
 
 def covariates_only(
-    training_covariates: np.ndarray, labels: np.ndarray, covariates: np.ndarray, classes: int
+    training_covariates: np.ndarray,
+    labels: np.ndarray,
+    covariates: np.ndarray,
+    classes: int,
 ) -> np.ndarray:
     """Predict by logistic regression on the covariates as numbers, with balanced classes.
 

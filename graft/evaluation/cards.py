@@ -1,4 +1,4 @@
-"""The audit of model cards: what each model was trained on and started from, compared with the data."""
+"""The audit of model cards: the training data and the parent of each model."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

@@ -41,7 +41,10 @@ def gain_entry(model: Assessment, reference: Assessment, confidence: float) -> d
 
 
 def ablation_entry(
-    both: Assessment, image: Assessment, covariates: Assessment, confidence: float
+    both: Assessment,
+    image: Assessment,
+    covariates: Assessment,
+    confidence: float,
 ) -> dict:
     """Return the AUROC with image and covariates and with each alone, and the gain of each."""
     return {

@@ -29,7 +29,11 @@ class EvaluatedDomain:
 
     @classmethod
     def from_files(
-        cls, folder: Path, split_file: Path, resamples: int, seed: int
+        cls,
+        folder: Path,
+        split_file: Path,
+        resamples: int,
+        seed: int,
     ) -> "EvaluatedDomain":
         """Read a processed domain and its split, and draw the resamples of its test parts.
 

@@ -38,7 +38,7 @@ def assemble_metrics(
     evidence: Mapping[str, Any],
     withheld: Assessment | None = None,
 ) -> dict:
-    """Assemble the whole of metrics.json as plain JSON values, with the same keys for all parameters.
+    """Assemble metrics.json as plain JSON values, with the same keys for all parameters.
 
     Args:
         source: the source domain.
@@ -125,7 +125,9 @@ def headline(metrics: dict) -> dict:
 
 
 def _source_block(
-    source: EvaluatedDomain, pretrained: Assessment | None, confidence: float
+    source: EvaluatedDomain,
+    pretrained: Assessment | None,
+    confidence: float,
 ) -> dict:
     size_alone = source.assess_size_alone()
     block: dict[str, Any] = {

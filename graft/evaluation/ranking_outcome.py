@@ -1,6 +1,7 @@
 """The comparison of the ranking of sources with what the transferred models scored afterwards."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -49,7 +50,7 @@ def compare_ranking(
     rows = [row for row in sources["ranking"] if row["source"] in known]
     rows.sort(key=lambda row: -known[row["source"]])
     aurocs = [known[row["source"]] for row in rows]
-    compared = {
+    compared: dict[str, Any] = {
         "by": by,
         "outcomes": [{"source": row["source"], "auroc": known[row["source"]]} for row in rows],
     }

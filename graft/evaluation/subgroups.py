@@ -31,7 +31,10 @@ Group = tuple[str, str, np.ndarray]  # what groups go by, the name, which cases 
 
 
 def score_subgroups(
-    domain: EvaluatedDomain, name: str, model: Assessment, confidence: float
+    domain: EvaluatedDomain,
+    name: str,
+    model: Assessment,
+    confidence: float,
 ) -> dict:
     """Score a model on every group of every test part.
 
@@ -97,7 +100,11 @@ def _groups_by_size(training_sizes: np.ndarray, sizes: np.ndarray) -> Iterator[G
 
 
 def _score_group(
-    cases: Cases, model: Assessment, part: str, inside: np.ndarray, confidence: float
+    cases: Cases,
+    model: Assessment,
+    part: str,
+    inside: np.ndarray,
+    confidence: float,
 ) -> dict:
     probabilities = model.probabilities[part]
     classes = probabilities.shape[1]

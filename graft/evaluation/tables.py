@@ -13,7 +13,9 @@ from graft.statistics.scores import call
 
 
 def prediction_table(
-    cases: Mapping[str, Cases], classes: list[str], models: Mapping[str, Assessment]
+    cases: Mapping[str, Cases],
+    classes: list[str],
+    models: Mapping[str, Assessment],
 ) -> pd.DataFrame:
     """Return one row for each test or external case and model.
 
@@ -71,7 +73,9 @@ def plot_tables(
 
 
 def _calibration_curves(
-    cases: Cases, calibrated: Mapping[str, np.ndarray], confidence: float
+    cases: Cases,
+    calibrated: Mapping[str, np.ndarray],
+    confidence: float,
 ) -> pd.DataFrame:
     tables = []
     for name, probabilities in calibrated.items():

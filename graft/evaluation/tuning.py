@@ -1,4 +1,4 @@
-"""Calibration and operating points, fitted on the validation part, and their scores on the tests."""
+"""Calibration and operating points: fitted on the validation part, scored on the test parts."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -54,13 +54,20 @@ def tune(model: Assessment, cases: Mapping[str, Cases], settings: Evaluate) -> T
     if probabilities.shape[1] > 2:
         return Tuned(temperature, isotonic, None)
     points = choose_points(
-        labels, probabilities[:, 1], samples, settings.sensitivity, settings.specificity
+        labels,
+        probabilities[:, 1],
+        samples,
+        settings.sensitivity,
+        settings.specificity,
     )
     return Tuned(temperature, isotonic, points)
 
 
 def calibration_entry(
-    tuned: Tuned, model: Assessment, cases: Mapping[str, Cases], confidence: float
+    tuned: Tuned,
+    model: Assessment,
+    cases: Mapping[str, Cases],
+    confidence: float,
 ) -> dict:
     """Return the temperature, and on each of TESTS the scores before and after calibration."""
 
@@ -76,7 +83,10 @@ def calibration_entry(
 
 
 def operating_points_entry(
-    tuned: Tuned, model: Assessment, cases: Mapping[str, Cases], confidence: float
+    tuned: Tuned,
+    model: Assessment,
+    cases: Mapping[str, Cases],
+    confidence: float,
 ) -> dict | None:
     """Return each operating point with its rates on validation (values) and on TESTS (intervals).
 
@@ -91,7 +101,10 @@ def operating_points_entry(
 
 
 def _point_entry(
-    point: OperatingPoint, model: Assessment, cases: Mapping[str, Cases], confidence: float
+    point: OperatingPoint,
+    model: Assessment,
+    cases: Mapping[str, Cases],
+    confidence: float,
 ) -> dict:
     def entry(part: str) -> dict:
         return estimates(_score_point(point, model, cases, part), confidence)
@@ -106,7 +119,10 @@ def _point_entry(
 
 
 def _score_point(
-    point: OperatingPoint, model: Assessment, cases: Mapping[str, Cases], part: str
+    point: OperatingPoint,
+    model: Assessment,
+    cases: Mapping[str, Cases],
+    part: str,
 ) -> ResampledScores:
     labels = cases[part].labels
     probabilities = model.probabilities[part]

@@ -1,1 +1,1 @@
-"""The ranking of sources for a target: how different they are, and which promises the best transfer."""
+"""The ranking of sources for a target, by distance and by promise of transfer."""

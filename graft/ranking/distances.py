@@ -24,7 +24,7 @@ class DomainFeatures:
         return len(self.features)
 
     def subsample(self, random: np.random.Generator) -> "DomainFeatures":
-        """Draw patients without replacement until they have MOST lesions; all if they have fewer."""
+        """Draw patients without replacement who have at most MOST lesions; all if that suffices."""
         if len(self) <= MOST:
             return self
         _, patient, counts = np.unique(self.patients, return_inverse=True, return_counts=True)
@@ -36,7 +36,10 @@ class DomainFeatures:
 
 
 def compare_domains(
-    source: DomainFeatures, target: DomainFeatures, seed: int, *purpose: str
+    source: DomainFeatures,
+    target: DomainFeatures,
+    seed: int,
+    *purpose: str,
 ) -> dict[str, float]:
     """Compute all distances: `frechet`, `mmd` with its p-value `mmd_p`, and `proxy_a`.
 

@@ -17,7 +17,10 @@ UNKNOWN = dict.fromkeys(("lesions", "frechet", "mmd", "mmd_p", "proxy_a"))
 
 
 def rank_sources(
-    target: Task, models: Mapping[str, Model], trained_on: Mapping[str, Samples], seed: int
+    target: Task,
+    models: Mapping[str, Model],
+    trained_on: Mapping[str, Samples],
+    seed: int,
 ) -> dict:
     """Return the content of metrics/sources.json.
 

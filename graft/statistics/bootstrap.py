@@ -25,7 +25,9 @@ def draw_patients(patients: int, resamples: int, generator: np.random.Generator)
 
 
 def resample(
-    scores: WeightedScores, draws: np.ndarray, patient: np.ndarray
+    scores: WeightedScores,
+    draws: np.ndarray,
+    patient: np.ndarray,
 ) -> dict[str, np.ndarray]:
     """Compute scores of each resample: name -> (R,).
 

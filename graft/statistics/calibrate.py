@@ -56,7 +56,9 @@ class Isotonic:
 
 
 def fit_temperature(
-    labels: np.ndarray, probabilities: np.ndarray, samples: tuple[int, ...]
+    labels: np.ndarray,
+    probabilities: np.ndarray,
+    samples: tuple[int, ...],
 ) -> Temperature:
     """Find the temperature within TEMPERATURES with the lowest log loss.
 
@@ -87,7 +89,9 @@ def fit_temperature(
 
 
 def fit_isotonic(
-    labels: np.ndarray, probabilities: np.ndarray, samples: tuple[int, ...]
+    labels: np.ndarray,
+    probabilities: np.ndarray,
+    samples: tuple[int, ...],
 ) -> Isotonic:
     """Fit the rising curve with the least squared error to each class against the rest.
 
@@ -113,7 +117,9 @@ def fit_isotonic(
 
 
 def wilson(
-    positive: np.ndarray, weights: np.ndarray, confidence: float
+    positive: np.ndarray,
+    weights: np.ndarray,
+    confidence: float,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Compute Wilson's interval of a share of lesions that come from fewer patients.
 

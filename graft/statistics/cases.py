@@ -1,4 +1,4 @@
-"""Scores of one model on the cases of one part, their intervals, and the gain over another model."""
+"""Scores of one model on the cases of a part, their intervals, and the gain over another model."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -39,7 +39,11 @@ class Cases:
 
     @classmethod
     def of(
-        cls, rows: pd.DataFrame, classes: list[str], resamples: int, generator: np.random.Generator
+        cls,
+        rows: pd.DataFrame,
+        classes: list[str],
+        resamples: int,
+        generator: np.random.Generator,
     ) -> "Cases":
         """Make cases from rows of index.csv, whose `label` is one of `classes`."""
         patient, patients = pd.factorize(rows["patient"])
@@ -54,7 +58,7 @@ class Cases:
 
 @dataclass(frozen=True)
 class ResampledScores:
-    """Scores of some cases by name: as they are, resampled and jackknifed. NaN means "not defined"."""
+    """Scores by name: of all cases, resampled and jackknifed. NaN means "not defined"."""
 
     point: dict[str, float]
     resampled: dict[str, np.ndarray]  # (R,) each
@@ -111,7 +115,9 @@ def score_cases(cases: Cases, scores: WeightedScores) -> ResampledScores:
 
 
 def score_model(
-    cases: Cases, probabilities: np.ndarray, threshold: float | None
+    cases: Cases,
+    probabilities: np.ndarray,
+    threshold: float | None,
 ) -> ResampledScores:
     """Compute the scores of graft.statistics.scores.HEADLINE of (N, C) probabilities."""
 
@@ -122,7 +128,9 @@ def score_model(
 
 
 def count_calls(
-    labels: np.ndarray, probabilities: np.ndarray, threshold: float | None
+    labels: np.ndarray,
+    probabilities: np.ndarray,
+    threshold: float | None,
 ) -> np.ndarray:
     """Count the cases of each true class × called class: (C, C)."""
     called = call(probabilities, threshold)

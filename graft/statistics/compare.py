@@ -1,4 +1,4 @@
-"""Gains of several models over one reference, tested three ways, and the patients that a test needs."""
+"""Gains of several models over one reference, tested three ways, and the patients needed."""
 
 import math
 from collections.abc import Mapping
@@ -108,7 +108,10 @@ def patients_needed(found: Mapping[str, float], patients: int, confidence: float
 
 
 def _delong(
-    cases: Cases, probabilities: np.ndarray, others: np.ndarray, confidence: float
+    cases: Cases,
+    probabilities: np.ndarray,
+    others: np.ndarray,
+    confidence: float,
 ) -> dict[str, float]:
     """Apply DeLong's test to two classes; NaN with more, as it tests one AUROC and not a mean."""
     if probabilities.shape[1] > 2:

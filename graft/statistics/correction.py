@@ -95,7 +95,7 @@ def _widening(patients: int) -> float:
 
 
 def _stretched(deviate: float, acceleration: float) -> float:
-    """Return d / (1 - a·d), or its limit beyond the pole, which three or four patients may reach."""
+    """Return d / (1 - a·d), or its limit beyond the pole, which few patients may reach."""
     rest = 1 - acceleration * deviate
     if rest > 0:
         return deviate / rest

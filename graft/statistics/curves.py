@@ -56,7 +56,10 @@ def precision_recall(labels: np.ndarray, probabilities: np.ndarray) -> pd.DataFr
 
 
 def calibration(
-    labels: np.ndarray, probabilities: np.ndarray, patient: np.ndarray, confidence: float
+    labels: np.ndarray,
+    probabilities: np.ndarray,
+    patient: np.ndarray,
+    confidence: float,
 ) -> pd.DataFrame:
     """Compute the calibration curve in the bins of the calibration error, BINS of equal width.
 

@@ -24,8 +24,8 @@ def placements(positive: np.ndarray, values: np.ndarray) -> np.ndarray:
     above = len(positives) - _rank(positives, values)
     return np.where(
         positive,
-        ratio(below, np.float64(len(negatives))),
-        ratio(above, np.float64(len(positives))),
+        ratio(below, len(negatives)),
+        ratio(above, len(positives)),
     )
 
 

@@ -1,4 +1,4 @@
-"""Operating points: thresholds that reach a wanted sensitivity or specificity on the validation part."""
+"""Operating points: thresholds with a wanted sensitivity or specificity on validation."""
 
 from dataclasses import dataclass
 
@@ -54,7 +54,10 @@ def choose_points(
 
 
 def rates(
-    labels: np.ndarray, probabilities: np.ndarray, weights: np.ndarray, threshold: float
+    labels: np.ndarray,
+    probabilities: np.ndarray,
+    weights: np.ndarray,
+    threshold: float,
 ) -> dict[str, np.ndarray]:
     """Compute sensitivity, specificity and precision of two classes at a threshold: name -> (R,).
 

@@ -1,4 +1,4 @@
-"""AUROC of a model that was trained several times: on other draws, in other folds, from other seeds.
+"""AUROC of a model that was trained several times: on other draws, folds or seeds.
 
 Two sources of chance are the patients who are tested and the randomness of training. An interval
 here includes both: each resample draws patients, each with all their lesions, and repetitions.
@@ -15,7 +15,9 @@ from graft.statistics.scores import auroc, classes_to_average, ranks, ratio
 
 
 def count_ranked_pairs(
-    labels: np.ndarray, probabilities: np.ndarray, weights: np.ndarray
+    labels: np.ndarray,
+    probabilities: np.ndarray,
+    weights: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Count the (diseased, healthy) pairs of cases that one model ranks correctly, and all pairs.
 
@@ -96,7 +98,7 @@ class RepeatedAuroc:
 
     @property
     def spread(self) -> float:
-        """The standard deviation over the repetitions, with T - 1 in the denominator; NaN for one."""
+        """The standard deviation over the repetitions, divided by T - 1; NaN for one."""
         if len(self.each) < 2:
             return np.nan
         return float(np.std(self.each, ddof=1))

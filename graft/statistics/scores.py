@@ -5,6 +5,7 @@ weighs 0. A plain score is the weighting with ones, so a value and its interval 
 """
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 BINS = 10  # of equal width over [0, 1], for the calibration error and its curve
 LEAST_PROBABILITY = float(np.finfo(np.float64).eps)  # keeps every log loss finite
@@ -27,7 +28,10 @@ HEADLINE = (
 
 
 def score(
-    labels: np.ndarray, probabilities: np.ndarray, weights: np.ndarray, threshold: float | None
+    labels: np.ndarray,
+    probabilities: np.ndarray,
+    weights: np.ndarray,
+    threshold: float | None,
 ) -> dict[str, np.ndarray]:
     """Compute every score of HEADLINE.
 
@@ -72,7 +76,9 @@ def score(
 
 
 def calibration_scores(
-    labels: np.ndarray, probabilities: np.ndarray, weights: np.ndarray
+    labels: np.ndarray,
+    probabilities: np.ndarray,
+    weights: np.ndarray,
 ) -> dict[str, np.ndarray]:
     """Compute the scores of CALIBRATION: name -> (R,). The arguments are those of `score`."""
     total = weights.sum(1)
@@ -131,7 +137,10 @@ def choose_threshold(labels: np.ndarray, probabilities: np.ndarray) -> float | N
 
 
 def confusion(
-    labels: np.ndarray, called: np.ndarray, weights: np.ndarray, classes: int
+    labels: np.ndarray,
+    called: np.ndarray,
+    weights: np.ndarray,
+    classes: int,
 ) -> np.ndarray:
     """Compute the weight of each (true class, called class): (R, C, C)."""
     cells = np.eye(classes * classes)[labels * classes + called]  # (N, C * C)
@@ -161,7 +170,9 @@ def per_class(matrix: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def ranks(
-    positive: np.ndarray, values: np.ndarray, weights: np.ndarray
+    positive: np.ndarray,
+    values: np.ndarray,
+    weights: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Sum the weights of cases with the same value, for each of G distinct values, lowest first.
 
@@ -212,11 +223,11 @@ def bins(values: np.ndarray) -> np.ndarray:
     return np.minimum((values * BINS).astype(np.int64), BINS - 1)
 
 
-def ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
+def ratio(numerator: ArrayLike, denominator: ArrayLike) -> np.ndarray:
     """Divide, with NaN where the denominator is 0."""
-    numerator, denominator = np.broadcast_arrays(numerator, denominator)
-    undefined = np.full(numerator.shape, np.nan)
-    return np.divide(numerator, denominator, out=undefined, where=denominator != 0)
+    above, below = np.broadcast_arrays(numerator, denominator)
+    undefined = np.full(above.shape, np.nan)
+    return np.divide(above, below, out=undefined, where=below != 0)
 
 
 def _brier(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Trained models that learnt, stopped, encoded, chose or descended otherwise than they should: one line each."""
+"""Models with wrong training data, encoding, threshold, choice or parent raise one line each."""
 
 import json
 from dataclasses import replace
@@ -28,7 +28,7 @@ CPU = torch.device("cpu")
 
 @pytest.fixture(scope="module")
 def domain() -> Domain:
-    """24 lesions of 24 patients, benign and malignant in turn, who are older the later they come."""
+    """24 lesions of 24 patients, alternately benign and malignant, with rising ages."""
     index = pd.DataFrame(
         {"sample": range(24), "patient": [f"p{i}" for i in range(24)], "label": CLASSES * 12}
     )
@@ -51,7 +51,7 @@ def digest(domain: Domain, encoding: Encoding, *parts: str) -> str:
 
 @pytest.fixture
 def models(domain, tmp_path, monkeypatch) -> dict[str, TrainedModel]:
-    """A model that learnt as it should, and one that started from it."""
+    """A model with the right data, and one that started from it."""
     monkeypatch.chdir(tmp_path)
     learnt = encoding(domain, "train")
     data = {f"{part}_sha256": digest(domain, learnt, part) for part in ("train", "validation")}
@@ -90,7 +90,7 @@ def one_line(models: dict[str, TrainedModel]) -> str:
     return str(caught.value)
 
 
-def test_models_that_learnt_as_they_should_leave_rows(models):
+def test_models_with_the_right_data_have_rows(models):
     rows = {row["name"]: row for row in check_cards(models)}
     assert set(rows) == {"train data", "validation data", "encoding", "parent"}
     assert rows["train data"]["looked_at"] == "transfer, regularized"
@@ -103,18 +103,18 @@ def test_models_that_learnt_as_they_should_leave_rows(models):
 
 
 @pytest.mark.parametrize("parts", [("train", "test"), ("train", "validation"), ("test",), PARTS])
-def test_a_model_that_learnt_on_more_than_the_training_part(domain, models, parts):
+def test_a_model_trained_on_more_than_the_training_part(domain, models, parts):
     data = models["regularized"].card["data"] | {
         "train_sha256": digest(domain, encoding(domain, "train"), *parts)
     }
     rewrite(models["transfer"], data=data)
     assert (
-        f"models/transfer/card.json: trained on {' and '.join(parts)}, expected the part train of liver"
-        in one_line(models)
+        f"models/transfer/card.json: trained on {' and '.join(parts)}, "
+        "expected the part train of liver" in one_line(models)
     )
 
 
-def test_a_model_that_stopped_on_the_test_part(domain, models):
+def test_a_model_validated_on_the_test_part(domain, models):
     data = models["transfer"].card["data"] | {
         "validation_sha256": digest(domain, encoding(domain, "train"), "test")
     }
@@ -171,7 +171,7 @@ def test_a_baseline_that_did_not_start_from_scratch(models):
     assert "started from models/transfer, expected no other model" in one_line({"scratch": stray})
 
 
-def test_weights_from_elsewhere_learnt_nothing_here(models):
+def test_weights_from_elsewhere_have_only_their_parent_checked(models):
     rewrite(models["transfer"], weights={"source": "imagenet"}, data=None)
     names = [(row["name"], row["found"]) for row in check_cards({"pretrained": models["transfer"]})]
     assert names == [("parent", "weights from elsewhere")]
@@ -197,7 +197,7 @@ def test_what_was_fitted_on_the_validation_part_and_what_was_not(domain):
 
 
 def said(threshold: float | None, *disease: float) -> Assessment:
-    """A model that gives the six validation lesions, benign and malignant in turn, these probabilities of the disease."""
+    """A model with these probabilities of the disease for the six validation lesions."""
     return Assessment(
         threshold,
         tuple(ROWS["validation"]),
@@ -235,6 +235,7 @@ def test_another_model_is_chosen(domain):
     assert row["found"] == "transfer, 0.2877, the lowest"  # -ln 0.75
     with pytest.raises(
         InputError,
-        match="the chosen model is scratch with a log loss of 0.693147 .*expected transfer with 0.287682",
+        match="the chosen model is scratch with a log loss of 0.693147 .*"
+        "expected transfer with 0.287682",
     ):
         audit.check_choice(domain, ROWS, models, "scratch")

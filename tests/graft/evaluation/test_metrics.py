@@ -13,13 +13,14 @@ from graft.common.files import InputError
 from graft.common.seeds import generator
 from graft.data.domain import Domain
 from graft.evaluation.evaluated_domain import EvaluatedDomain
-from graft.evaluation.metrics import assemble_metrics, check_metrics, choose_model, headline
+from graft.evaluation.metrics import SCHEMA, assemble_metrics, check_metrics, choose_model, headline
 from graft.evaluation.settings import Evaluate
 from graft.evaluation.summary import summary_lines
 from graft.evaluation.tables import plot_tables, prediction_table
 from graft.evaluation.tuning import tune
 from graft.leakage.rows import passed_check
 from graft.statistics.cases import Cases
+from graft.statistics.formatting import format_estimate
 
 SETTINGS = Evaluate(
     resamples=100,
@@ -61,7 +62,7 @@ EVIDENCE = {
 
 
 class Fake:
-    """Says the truth, blurred; its images are the labels."""
+    """Predicts the labels, which are its images, with noise."""
 
     def __init__(self, classes: list[str], noise: float, seed: int) -> None:
         self.card, self.noise, self.seed = {"classes": classes}, noise, seed
@@ -156,9 +157,7 @@ def test_an_impossible_auroc_is_refused(metrics, value):
 
 
 def test_the_schema_is_one():
-    jsonschema.Draft202012Validator.check_schema(
-        json.loads(open("graft/evaluation/metrics.schema.json").read())
-    )
+    jsonschema.Draft202012Validator.check_schema(json.loads(SCHEMA.read_text()))
 
 
 def test_without_an_external_site_its_keys_are_null(metrics):
@@ -213,7 +212,7 @@ def test_the_gain_over_size_is_the_difference_of_the_two(metrics):
         )
 
 
-def test_whether_the_ranking_came_true_is_said_beside_it(metrics):
+def test_the_ranking_is_compared_with_the_outcome(metrics):
     block, models = metrics["sources"], metrics["models"]
     assert {key: block[key] for key in RANKED} == RANKED
     lung, random = (models[name]["test"]["auroc"]["value"] for name in ("transfer", "scratch"))
@@ -225,7 +224,7 @@ def test_whether_the_ranking_came_true_is_said_beside_it(metrics):
     assert found["logme_tau"] == -found["h_score_tau"] == np.sign(lung - random)
 
 
-def test_a_ranking_is_held_to_its_own_schema(metrics):
+def test_a_ranking_must_match_its_own_schema(metrics):
     wrong = copy.deepcopy(metrics)
     wrong["sources"]["distances"][0]["proxy_a"] = 2.1
     with pytest.raises(jsonschema.ValidationError, match="2.1 is greater"):
@@ -235,7 +234,7 @@ def test_a_ranking_is_held_to_its_own_schema(metrics):
         check_metrics(wrong)
 
 
-def test_the_majority_baseline_knows_nothing(metrics):
+def test_the_majority_baseline_has_an_auroc_of_one_half(metrics):
     test = metrics["baselines"]["majority"]["test"]
     assert [test["auroc"][name] for name in ("value", "low", "high")] == [0.5, 0.5, 0.5]
     assert test["balanced_accuracy"]["value"] == 0.5 and test["accuracy"]["value"] == pytest.approx(
@@ -342,9 +341,9 @@ def test_a_flagged_group_is_named_and_no_other(metrics):
     assert "fair" not in told
 
 
-def test_the_sentence_follows_the_verdict(metrics):
+def test_the_last_line_has_the_verdict_and_its_gain(metrics):
     found = metrics["transfer_gain"]["transfer"]["test"]
-    numbers = f"{found['value']:+.3f} [{found['low']:+.3f}, {found['high']:+.3f}] (90 %), p = {found['p']:.4f}."
+    numbers = f"{format_estimate(found, '+')} (90 %), p = {found['p']:.4f}."
     starts = {
         "helps": "Transfer helps: ",
         "harms": "Transfer harms: ",
@@ -358,7 +357,7 @@ def test_the_sentence_follows_the_verdict(metrics):
     )
 
 
-def test_the_other_tests_are_told_before_the_sentence(metrics):
+def test_other_tests_are_printed_before_the_verdict(metrics):
     told = copy.deepcopy(metrics)
     found = told["transfer_gain"]["transfer"]["test"]
     found |= {"p": 0.2, "p_holm": 0.6, "non_inferior": False, "patients_needed": 512}
@@ -367,7 +366,8 @@ def test_the_other_tests_are_told_before_the_sentence(metrics):
     assert list(summary_lines(told))[-4:-1] == [
         "transfer over scratch: p = 0.6000 corrected for 4 models, p = 0.2500 by DeLong's test",
         "transfer may be worse than scratch by 0.05 or more",
-        "about 512 test patients would be needed to distinguish a gain of this size from 0; there are 7",
+        "about 512 test patients would be needed "
+        "to distinguish a gain of this size from 0; there are 7",
     ]
     found |= {"non_inferior": True, "patients_needed": None}
     assert list(summary_lines(told))[-2] == "transfer is no worse than scratch by 0.05 or more"
