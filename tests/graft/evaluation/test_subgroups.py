@@ -126,7 +126,7 @@ def test_a_flag_needs_more_than_a_p_value_of_its_own():
 
 def test_limits_of_size_come_from_the_training_part():
     made = study()
-    names = [(name, inside.sum()) for by, name, inside in groups(made, "test") if by == "size"]
+    names = [(name, inside.sum()) for by, _, inside in groups(made, "test") if by == "size"]
     assert names == [("up to 27.3", 27), ("27.3 to 53.7", 26), ("above 53.7", 27)]
     sizes = made.domain.index["size"].copy()
     sizes[made.rows["test"]] *= 100
@@ -153,7 +153,7 @@ def test_every_case_is_in_one_group_of_a_kind_at_most_and_what_is_not_known_in_n
         }
     )
     counted = {}
-    for by, name, inside in groups(made, "test"):
+    for by, _, inside in groups(made, "test"):
         counted[by] = counted.get(by, 0) + inside
     assert (
         counted["size"].tolist()

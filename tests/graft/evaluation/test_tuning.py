@@ -68,7 +68,7 @@ def test_the_test_part_changes_nothing_that_is_tuned(tuned):
         assess(other, {"validation": overconfident(1), "test": overconfident(3)}), other, SETTINGS
     )
     assert again.points == tuned[0].points and again.temperature == tuned[0].temperature
-    for one, two in zip(again.isotonic.knots[0], tuned[0].isotonic.knots[0]):
+    for one, two in zip(again.isotonic.knots[0], tuned[0].isotonic.knots[0], strict=True):
         assert (one == two).all()
 
 

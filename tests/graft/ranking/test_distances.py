@@ -24,7 +24,8 @@ def each_alone(x: np.ndarray) -> np.ndarray:
 
 
 def test_frechet_of_two_lines_by_hand():
-    # Means 0 and 3, variances 1 and 4: 3² + 1 + 4 − 2·√(1·4) = 10. One feature is its own average: nothing shrinks.
+    # Means 0 and 3, variances 1 and 4: 3² + 1 + 4 − 2·√(1·4) = 10. One feature is its own average:
+    # nothing shrinks.
     assert frechet(np.array([[-1.0], [1.0]]), np.array([[1.0], [5.0]])) == pytest.approx(10)
 
 
@@ -42,10 +43,12 @@ def test_frechet_of_covariances_that_do_not_commute(monkeypatch):
 
 
 def test_mmd_of_four_points_by_hand():
-    # Points 0 and 0 against 2 and 2: the distances are 0, 0 and four times 2, the median 2; k(2) = exp(−4 / 8).
+    # Points 0 and 0 and points 2 and 2: the distances are 0, 0 and four times 2, the median 2;
+    # k(2) = exp(−4 / 8).
     found, p = mmd(np.zeros((2, 1)), np.full((2, 1), 2.0), np.arange(2), np.arange(2), generator(0))
     assert found == pytest.approx(1 + 1 - 2 * np.exp(-0.5))
-    # One of the three ways to part four patients into twos is the one seen: two draws in six are as large.
+    # Four patients form two pairs in three ways, of which one is observed: 2 of 6 draws are as
+    # large.
     assert p == pytest.approx(1 / 3, abs=0.06)
 
 
@@ -70,7 +73,7 @@ def test_mmd_counts_no_pairs_within_a_patient():
 
 
 def test_the_p_value_is_uniform_where_patients_are_alike_but_domains_are_one():
-    # 8 patients of 10 equal lesions each a side: dealing out lesions would find a difference in nearly all trials.
+    # 8 patients of 10 equal lesions each: permuted lesions would differ in nearly all trials.
     ps = []
     for trial in range(60):
         x, y = (np.repeat(cloud(8, seed=2 * trial + side), 10, 0) for side in (0, 1))

@@ -18,7 +18,7 @@ def drawn(count: int, width: int, classes: int, seed: int) -> tuple[np.ndarray, 
 
 
 def best_on_a_grid(features: np.ndarray, labels: np.ndarray, grid: np.ndarray) -> float:
-    """y ~ N(0, I/β + FFᵀ/α), written out, at every pair of α and β of a grid; the mean over the classes, a lesion."""
+    """Maximise the density of y ~ N(0, I/β + FFᵀ/α) on a grid of α and β; the mean over classes."""
     values, vectors = np.linalg.eigh(features @ features.T)
     best = []
     for label in np.unique(labels):
@@ -48,7 +48,8 @@ def test_log_me_is_the_highest_of_several_maxima():
 
 
 def test_log_me_by_the_density_of_one_pair_of_weights():
-    # With one feature that is 1 throughout, y = w + noise: a Gaussian whose α and β a fine grid finds.
+    # With one feature that is 1 throughout, y = w + noise: a Gaussian with α and β from a fine
+    # grid.
     features, labels = np.ones((6, 1)), np.array([0, 0, 0, 0, 1, 1])
     grid = np.exp(np.linspace(-2, 5, 32))
     best = [
@@ -72,7 +73,8 @@ def test_log_me_by_the_density_of_one_pair_of_weights():
     ],
 )
 def test_the_numbers_of_the_authors_formulas(shape, logme, shrunk):
-    # Worked out by the iteration of α and β of You et al., run to its end, and by Ibrahim et al.'s trace over pinv.
+    # Worked out by the iteration of α and β of You et al., run to its end, and by Ibrahim et al.'s
+    # trace over pinv.
     features, labels = drawn(*shape)
     assert log_me(features, labels) == pytest.approx(logme, abs=2e-6)
     assert h_score(features, labels) == pytest.approx(shrunk, abs=2e-6)
@@ -114,7 +116,7 @@ def test_h_score_by_hand(monkeypatch):
         "sklearn.covariance.ledoit_wolf", lambda x: (np.cov(x.T, bias=True).reshape(1, 1), 0.0)
     )
     assert h_score(features, labels) == pytest.approx(0.8)
-    # Shrunk by a quarter: covariance and class means alike lose it, and one feature is its own average.
+    # Shrunk by a quarter: covariance and class means both lose it; one feature is its average.
     monkeypatch.setattr("sklearn.covariance.ledoit_wolf", lambda x: (np.array([[5.0]]), 0.25))
     assert h_score(features, labels) == pytest.approx(0.75 * 0.8)
 

@@ -78,5 +78,5 @@ def test_a_case_that_is_drawn_twice_counts_twice():
 
 
 def test_they_say_what_was_wanted_and_what_they_were_chosen_on():
-    for point, wanted in zip(points(0.8, 0.7).values(), (0.8, 0.7)):
+    for point, wanted in zip(points(0.8, 0.7).values(), (0.8, 0.7), strict=True):
         assert point.wanted == wanted and point.fitted_on == tuple(range(10))

@@ -69,7 +69,8 @@ def test_by_hand(name, by_hand):
 
 def test_weighted_auroc_with_a_tie_by_hand():
     weights = np.array([[2, 1, 1, 3, 0]])
-    # Pairs: 0.4 beats 0.1 (1·2) and loses to 0.6; 0.6 beats 0.1 (3·2) and ties 0.6 (3·1/2); of 4·3 pairs in all.
+    # Pairs: 0.4 beats 0.1 (1·2) and loses to 0.6; 0.6 beats 0.1 (3·2) and ties 0.6 (3·1/2); of 4·3
+    # pairs in all.
     assert auroc(*ranks(LABELS == 1, DISEASE, weights)) == pytest.approx((2 + 6 + 1.5) / 12)
 
 
