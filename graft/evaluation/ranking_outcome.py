@@ -35,17 +35,16 @@ def compare_ranking(
         scratch as `random`. `logme_tau` and `h_score_tau`: Kendall's τ-b of the outcomes with each
         ranking, None unless two outcomes differ.
     """
-    transferred = sources["distances"][0]["source"]
     if cross_validation and _sources_tried(cross_validation) > 1:
         by = "AUROC, cross-validation"
         outcomes = _outcomes_of_folds(cross_validation)
     elif repeated := point_with_all_labels(learning_curve):
         by = "AUROC, test, mean of several trainings"
-        outcomes = _outcomes_of_pair(repeated["arms"], transferred)
+        outcomes = _outcomes_of_pair(repeated["arms"], sources)
     else:
         by = "AUROC, test"
         tested = {name: models[name]["test"] for name in ("transfer", REFERENCE)}
-        outcomes = _outcomes_of_pair(tested, transferred)
+        outcomes = _outcomes_of_pair(tested, sources)
     known = {source: auroc for source, auroc in outcomes.items() if auroc is not None}
     rows = [row for row in sources["ranking"] if row["source"] in known]
     rows.sort(key=lambda row: -known[row["source"]])
@@ -73,7 +72,8 @@ def _outcomes_of_folds(cross_validation: Mapping) -> Outcomes:
     return {**best, RANDOM: scratch}
 
 
-def _outcomes_of_pair(models: Mapping, transferred: str) -> Outcomes:
+def _outcomes_of_pair(models: Mapping, sources: Mapping) -> Outcomes:
+    transferred = sources["distances"][0]["source"]
     transfer = models["transfer"]["auroc"]["value"]
     scratch = models[REFERENCE]["auroc"]["value"]
     return {transferred: transfer, RANDOM: scratch}

@@ -19,7 +19,7 @@ COUNT = 40  # patients of each part, with two lesions each
 
 
 def study(kept: dict | None = None, external: bool = False) -> EvaluatedDomain:
-    """Sites a and b in turn; sizes count 1 to 80 in each part; every second pair of patients is malignant."""
+    """Alternate sites a and b, sizes 1 to 80 in each part, every second pair malignant."""
     parts = PARTS + (("external",) if external else ())
     total = len(parts) * COUNT * 2
     patient, place = np.arange(total) // 2, np.arange(total) % (COUNT * 2)
@@ -126,7 +126,7 @@ def test_a_flag_needs_more_than_a_p_value_of_its_own():
 
 def test_limits_of_size_come_from_the_training_part():
     made = study()
-    names = [(name, inside.sum()) for by, _, inside in groups(made, "test") if by == "size"]
+    names = [(name, inside.sum()) for by, name, inside in groups(made, "test") if by == "size"]
     assert names == [("up to 27.3", 27), ("27.3 to 53.7", 26), ("above 53.7", 27)]
     sizes = made.domain.index["size"].copy()
     sizes[made.rows["test"]] *= 100

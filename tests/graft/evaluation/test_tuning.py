@@ -1,4 +1,4 @@
-"""What is tuned on the validation part: on its samples and no others, and what it does to the scores."""
+"""Calibrators and operating points use the validation part alone and change the scores."""
 
 import numpy as np
 import pandas as pd

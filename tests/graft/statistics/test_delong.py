@@ -28,7 +28,7 @@ MARKERS = {"albumin": TABLE[:, 0], "protein": TABLE[:, 1], "score": 10 - TABLE[:
 
 
 def lesions(seed=0, patients=40):
-    """Labels, two readings and the patient of some lesions, one to three a patient, alike within a patient."""
+    """Make labels, two readings and patients of lesions, one to three similar ones a patient."""
     random = np.random.default_rng(seed)
     patient = np.repeat(np.arange(patients), random.integers(1, 4, patients))
     positive = (np.arange(patients) % 2 == 1)[patient] ^ (random.random(len(patient)) < 0.2)
