@@ -141,7 +141,7 @@ def test_the_ablation_shows_a_covariate_that_gives_the_label_away(finished):
     assert ablation["gain_of_image"]["test"]["value"] == pytest.approx(both - known, abs=1e-5)
     assert found["baselines"]["covariates_only"]["test"]["auroc"]["value"] == 1
     assert (
-        "The covariates alone score AUROC 1.000 on the test part" in told
+        "The covariates alone have an AUROC of 1.000 on the test part" in told
         and "before the diagnosis?" in told
     )
     assert set(pd.read_csv(folder / "metrics/predictions.csv")["model"]) > {"covariates_only"}

@@ -229,7 +229,7 @@ def test_a_model_of_other_classes_is_one_line_and_leaves_the_outs(project):
     before = [Path(out).read_bytes() for out in OUTS]
     leave_model(evaluate.MODELS["boosting"], 9, ["cyst", "tumour"])
     with pytest.raises(
-        InputError, match=r"boosting: knows the classes \['cyst', 'tumour'\], expected"
+        InputError, match=r"boosting: has the classes \['cyst', 'tumour'\], expected"
     ):
         evaluate.main()
     assert [Path(out).read_bytes() for out in OUTS] == before
