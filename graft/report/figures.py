@@ -146,7 +146,7 @@ def _sweep(block: Block, name: str, rows: Sequence[Block]) -> Chart:
     return draw_chart(
         f"robustness-{''.join(letters)}",
         spoken(name).capitalize(),
-        f"AUROC of {block['model']} under {spoken(name)}; the unit of the amount is: {amount}. "
+        f"AUROC of {block['model']} under {spoken(name)}, by amount ({amount}). "
         f"Clean images: {number(clean)}. {described}.",
         paint,
         size=(SIZE[0], SWEEP_HEIGHT),

@@ -54,10 +54,10 @@ def percent(share: float | None) -> str:
 
 def share(found: Block | None) -> str:
     """A share with its interval, such as "34 % [28 %, 41 %]"."""
-    if not has_interval(found):
-        return percent(value_of(found))
-    low, high = percent(found["low"]), percent(found["high"])
-    return f"{percent(found['value'])} [{low},{SPACE}{high}]"
+    value = percent(value_of(found))
+    if has_interval(found):
+        return f"{value} [{percent(found['low'])},{SPACE}{percent(found['high'])}]"
+    return value
 
 
 def value_of(found: Block | None) -> float | None:
@@ -67,7 +67,9 @@ def value_of(found: Block | None) -> float | None:
 
 def has_interval(found: Block | None) -> TypeGuard[Block]:
     """Whether an estimate has a value and both bounds."""
-    return bool(found) and None not in (found["value"], found["low"], found["high"])
+    if not found:
+        return False
+    return None not in (found["value"], found["low"], found["high"])
 
 
 def plural(count: int | None, noun: str) -> str:
