@@ -89,7 +89,7 @@ def flagged(block: Block) -> str:
             texts.append(f"{row['by']} {row['group']} ({row['part']}, {difference(row['gap'])})")
     if not texts:
         return (
-            "No gap is flagged: none differs from 0 after correction for the number of "
+            "No gap is flagged: no interval excludes 0 after correction for the number of "
             "comparisons. Small groups can hide large gaps."
         )
     count = plural(len(texts), "gap")
