@@ -82,14 +82,14 @@ def subgroups(block: Block, part: str) -> Table | None:
 
 
 def flagged(block: Block) -> str:
-    """The gaps whose intervals exclude 0, in a sentence."""
+    """The gaps that are significant after Holm's correction, in a sentence."""
     texts = []
     for row in block["rows"]:
         if row["flagged"]:
             texts.append(f"{row['by']} {row['group']} ({row['part']}, {difference(row['gap'])})")
     if not texts:
         return (
-            "No gap is flagged: no interval excludes 0 after correction for the number of "
+            "No gap is flagged: none is significant after correction for the number of "
             "comparisons. Small groups can hide large gaps."
         )
     count = plural(len(texts), "gap")
