@@ -6,7 +6,6 @@ import pandas as pd
 from graft.statistics import curves
 from tests.run_metrics import AUROC, SIZES
 
-THRESHOLDS = np.arange(0.01, 1, 0.01)
 CALIBRATION_POWERS = {"none": 1.0, "temperature": 0.6, "isotonic": 0.8}
 
 
@@ -28,8 +27,9 @@ def predictions_of_model(
     """Probabilities that favour the actual class, the more the higher the model's AUROC."""
     favour = 4 * (AUROC[model][0] - 0.5)
     noise = rng.normal(size=(len(labels), len(classes)))
-    logits = noise + favour * np.eye(len(classes))[labels]
-    probabilities = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    actual = np.eye(len(classes))[labels]  # (N, C), 1 at the actual class
+    odds = np.exp(noise + favour * actual)
+    probabilities = odds / odds.sum(1, keepdims=True)
     table = pd.DataFrame(probabilities.round(8), columns=[f"p_{label}" for label in classes])
     table["predicted"] = [classes[code] for code in probabilities.argmax(1)]
     table["label"] = [classes[code] for code in labels]
@@ -50,18 +50,17 @@ def curve_tables(predictions: pd.DataFrame, classes: list[str]) -> dict[str, pd.
     for (part, model), rows in predictions.groupby(["part", "model"], sort=False):
         labels = rows["label"].map(classes.index).to_numpy()
         probabilities = rows[columns].to_numpy()
-        disease = labels == len(classes) - 1
         made = {
             "roc": curves.roc(labels, probabilities),
             "precision_recall": curves.precision_recall(labels, probabilities),
             "calibration": calibration_table(labels, probabilities, rows["sample"].to_numpy()),
-            "decision": decision_table(disease, probabilities[:, -1:] >= THRESHOLDS),
+            "decision": curves.decision(labels, probabilities),
         }
         for kind, table in made.items():
             tables[kind].append(table.assign(part=part, model=model))
         if model == "scratch":
-            treat_all = decision_table(disease, np.ones((len(rows), len(THRESHOLDS)), bool))
-            treat_none = treat_all.assign(net_benefit=0.0)
+            treat_all = curves.decision(labels, np.ones_like(probabilities))
+            treat_none = curves.decision(labels, np.zeros_like(probabilities))
             tables["decision"].append(treat_all.assign(part=part, model="all"))
             tables["decision"].append(treat_none.assign(part=part, model="none"))
     return {kind: pd.concat(made, ignore_index=True) for kind, made in tables.items()}
@@ -77,17 +76,3 @@ def calibration_table(
         table = curves.calibration(labels, calibrated, samples, 0.95)
         tables.append(table.assign(calibration=kind))
     return pd.concat(tables)
-
-
-def decision_table(disease: np.ndarray, called: np.ndarray) -> pd.DataFrame:
-    """The net benefit at each of T thresholds (Vickers and Elkin 2006).
-
-    Args:
-        disease: (N,) whether each case has the disease.
-        called: (N, T) whether each case is called diseased at each threshold.
-    """
-    true_positives = (called & disease[:, None]).mean(0)
-    false_positives = (called & ~disease[:, None]).mean(0)
-    weight = THRESHOLDS / (1 - THRESHOLDS)
-    net_benefit = true_positives - weight * false_positives
-    return pd.DataFrame({"threshold": THRESHOLDS, "net_benefit": net_benefit})
