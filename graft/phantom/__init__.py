@@ -1,1 +1,1 @@
-"""A synthetic cohort of CT and MR volumes with lesions: what graft runs on until it is given real data."""
+"""The synthetic cohort: CT and MR volumes with lesions, for use without real data."""

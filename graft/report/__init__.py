@@ -1,1 +1,1 @@
-"""The report: one page made from metrics and predictions alone, for a clinician or a reviewer."""
+"""The report: renders the results of a run as one HTML page for clinicians and reviewers."""

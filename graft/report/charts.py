@@ -1,9 +1,10 @@
-"""Charts as inline SVG: the same bytes on every run, readable in grey, in the dark and by a screen reader."""
+"""Charts as inline SVG: the same bytes in every run, readable in grey, in the dark and aloud."""
 
 import io
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import matplotlib
 from markupsafe import Markup, escape
@@ -11,8 +12,9 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
-SIZE = (4.2, 3.5)  # inches; shown about 1.1 times as large
-# Okabe and Ito (2008), Color Universal Design. The style sheet has each again, for light and for dark pages.
+SIZE = (4.2, 3.5)  # inches; the page shows a chart about 1.1 times as large
+# Okabe and Ito (2008), Color Universal Design. The style sheet defines each colour for light and
+# for dark pages.
 COLOURS = {
     "ink": "#000000",
     "blue": "#0072b2",
@@ -38,19 +40,21 @@ SETTINGS = {
     "ytick.color": COLOURS["grey"],
     "ytick.labelcolor": COLOURS["ink"],
 }
+DASHED = (0, (4, 3))  # a line style of matplotlib: offset, lengths in line widths
+UNUSED_MARKUP = re.compile(r"<metadata>.*?</metadata>|<!--.*?-->|<style.*?</style>", re.DOTALL)
 
 
 @dataclass(frozen=True)
 class Style:
-    """How one model is drawn: told apart by colour, by dashes and by marker."""
+    """How one model is drawn; models differ in colour, in dashes and in marker."""
 
     colour: str
-    dashes: tuple[float, ...]  # on, off, ...; empty for a solid line
+    dashes: tuple[float, ...]  # lengths of dash and gap in line widths; empty for a solid line
     marker: str
-    width: float = 1.4
+    width: float = 1.4  # points
 
-    def line(self) -> dict:
-        """As arguments of matplotlib."""
+    def line(self) -> dict[str, Any]:
+        """The style of the line as arguments of matplotlib."""
         return {
             "color": COLOURS[self.colour],
             "linestyle": (0, self.dashes) if self.dashes else "solid",
@@ -69,7 +73,7 @@ STYLES = {
     "covariates_only": Style("grey", (5, 1, 1, 1, 1, 1), "+", 1.2),
     "all": Style("grey", (6, 2), "x", 1.2),
     "none": Style("grey", (), "+", 1.2),
-    "before": Style("ink", (4, 2), "o"),
+    "uncalibrated": Style("ink", (4, 2), "o"),
     "temperature": Style("blue", (), "s"),
     "isotonic": Style("vermillion", (6, 1.5, 1, 1.5), "^"),
 }
@@ -77,70 +81,91 @@ STYLES = {
 
 @dataclass(frozen=True)
 class Chart:
-    """A drawing, what it is called, and what it shows in words."""
+    """A drawing with its title and its content in words."""
 
-    name: str  # of its elements on the page: letters, digits and dashes
+    name: str  # prefix of its element ids: letters, digits and dashes
     title: str
     alt: str
     svg: Markup
-    key: tuple[str, ...] = ()  # those of STYLES that are in it
+    legend: tuple[str, ...] = ()  # the STYLES that it shows
 
 
-def draw(
+def draw_chart(
     name: str,
     title: str,
     alt: str,
     paint: Callable[[Axes], None],
-    key: tuple[str, ...] = (),
-    size: tuple = SIZE,
+    legend: tuple[str, ...] = (),
+    size: tuple[float, float] = SIZE,
 ) -> Chart:
-    """Let `paint` draw on axes, and keep the drawing as SVG that carries its title and its text."""
-    with matplotlib.rc_context({**SETTINGS, "svg.hashsalt": name}):
+    """Let `paint` draw on axes and return the drawing as SVG with its title and its text."""
+    settings: dict[Any, Any] = {**SETTINGS, "svg.hashsalt": name}
+    with matplotlib.rc_context(settings):
         figure = Figure(figsize=size, layout="constrained")
         FigureCanvasSVG(figure)
         paint(figure.add_subplot())
         written = io.StringIO()
         figure.savefig(written, format="svg", transparent=True, metadata={"Date": None})
-    return Chart(name, title, alt, _inline(written.getvalue(), name, title, alt), key)
+    return Chart(name, title, alt, _inline(written.getvalue(), name, title, alt), legend)
 
 
-def sample(name: str) -> Markup:
-    """A short stretch of a model's line, for the key beside its name."""
+def line_sample(name: str) -> Markup:
+    """A short piece of a model's line for the legend."""
     style = STYLES[name]
     dashes = " ".join(f"{length * style.width:g}" for length in style.dashes) or "none"
     return Markup(
-        '<svg class="sample" viewBox="0 0 34 10" aria-hidden="true"><line x1="1" x2="33" y1="5" y2="5" '
-        'style="stroke: var(--{colour}); stroke-width: {width}; stroke-dasharray: {dashes}"/></svg>'
+        '<svg class="sample" viewBox="0 0 34 10" aria-hidden="true">'
+        '<line x1="1" x2="33" y1="5" y2="5" style="stroke: var(--{colour}); '
+        'stroke-width: {width}; stroke-dasharray: {dashes}"/></svg>'
     ).format(colour=style.colour, width=f"{style.width:g}", dashes=dashes)
 
 
-def unit_square(axes: Axes, x: str, y: str) -> None:
-    """Both axes from 0 to 1, named."""
-    axes.set(
-        xlim=(-0.02, 1.02),
-        ylim=(-0.02, 1.02),
-        xlabel=x,
-        ylabel=y,
-        xticks=[0, 0.25, 0.5, 0.75, 1],
-        yticks=[0, 0.25, 0.5, 0.75, 1],
-    )
+def set_unit_square(axes: Axes, x_label: str, y_label: str) -> None:
+    """Let both axes run from 0 to 1."""
+    ticks = [0, 0.25, 0.5, 0.75, 1]
+    axes.set(xlim=(-0.02, 1.02), xlabel=x_label, xticks=ticks)
+    axes.set(ylim=(-0.02, 1.02), ylabel=y_label, yticks=ticks)
     axes.grid(color=COLOURS["rule"], linewidth=0.5)
     axes.set_axisbelow(True)
 
 
+def plot_estimates(
+    axes: Axes,
+    x: Sequence[float],
+    estimates: Sequence[Mapping[str, float]],
+    style: Style,
+    bar_width: float = 1.2,
+) -> None:
+    """Draw a line through the values and a vertical bar for each interval.
+
+    Args:
+        axes: where to draw.
+        x: one position per estimate.
+        estimates: `value`, `low` and `high`, all of them defined.
+        style: of the line and the markers.
+        bar_width: of the bars, in points.
+    """
+    lows = [found["low"] for found in estimates]
+    highs = [found["high"] for found in estimates]
+    values = [found["value"] for found in estimates]
+    axes.vlines(x, lows, highs, COLOURS[style.colour], linewidth=bar_width)
+    axes.plot(x, values, marker=style.marker, markersize=5, **style.line())
+    axes.grid(axis="y", color=COLOURS["rule"], linewidth=0.5)
+
+
 def _inline(svg: str, name: str, title: str, alt: str) -> Markup:
-    """What matplotlib wrote, without what a page has no use for, its colours taken from the style sheet."""
-    view = re.search(r'viewBox="([^"]+)"', svg)[1]
+    """Reduce the SVG file of matplotlib to an element that uses the page's colours and font."""
+    view = svg.partition('viewBox="')[2].partition('"')[0]
     body = svg[svg.index(">", svg.index("<svg ")) + 1 :]
-    body = re.sub(
-        r"<metadata>.*?</metadata>|<!--.*?-->|<style.*?</style>", "", body, flags=re.DOTALL
-    )
+    body = UNUSED_MARKUP.sub("", body)
     body = re.sub(r'<g id="[^"]*"', "<g", body)
-    body = re.sub(r"font: ([\d.]+px)[^;\"]*", r"font-size: \1", body)  # the page's own type
+    body = re.sub(r"font: ([\d.]+px)[^;\"]*", r"font-size: \1", body)
     for colour, code in COLOURS.items():
         body = body.replace(code, f"var(--{colour})")
     body = re.sub(r"\n\s*", "\n", body)
-    return Markup(
-        '<svg class="chart" role="img" aria-labelledby="{name}-title {name}-text" viewBox="{view}">'
-        '<title id="{name}-title">{title}</title><desc id="{name}-text">{alt}</desc>'
-    ).format(name=name, view=view, title=escape(title), alt=escape(alt)) + Markup(body)
+    head = Markup(
+        '<svg class="chart" role="img" aria-labelledby="{name}-title {name}-text" '
+        'viewBox="{view}"><title id="{name}-title">{title}</title>'
+        '<desc id="{name}-text">{alt}</desc>'
+    ).format(name=name, view=view, title=escape(title), alt=escape(alt))
+    return head + Markup(body)

@@ -1,16 +1,19 @@
-"""Everything the report is made from, read once."""
+"""Everything that the report shows, loaded once."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from graft.common.files import InputError, read_json
 from graft.common.vocabulary import TESTS
 
+Block = Mapping[str, Any]  # an object of a JSON document
+
 CURVES = ("roc", "precision_recall", "calibration", "decision")
-KEYS = (
+REQUIRED_KEYS = (
     "models",
     "baselines",
     "transfer_gain",
@@ -20,98 +23,151 @@ KEYS = (
     "target",
     "bootstrap",
 )  # of metrics.json
+PREDICTION_COLUMNS = {"sample", "part", "label", "model", "predicted"}
+CURVE_COLUMNS = {"part", "model"}
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """What a run left behind, as it stands in its files."""
+    """The files of one run, and the names that the pipeline gives to what the page mentions."""
 
-    metrics: Mapping  # metrics.json
-    predictions: pd.DataFrame  # a row for each test or external case and model
-    curves: Mapping[str, pd.DataFrame]  # those of CURVES that there are
-    params: Mapping  # the whole of params.yaml
-    card: Mapping  # of the chosen model
-    saliency: Mapping | None  # explain/saliency.json
-    robustness: Mapping | None  # explain/robustness.json
-    pictures: Mapping[str, bytes]  # maps/<sample>.png
+    metrics: Block  # metrics.json
+    predictions: pd.DataFrame  # one row per case of a test part and model
+    curves: Mapping[str, pd.DataFrame]  # the tables of CURVES that exist
+    parameters: Block  # all parameters of the run
+    card: Block  # card.json of the chosen model
+    saliency: Block | None  # explain/saliency.json
+    robustness: Block | None  # explain/robustness.json
+    pictures: Mapping[str, bytes]  # PNG files by their path in `explain`, as maps/<sample>.png
+    pictures_folder: str  # where people find these files
+    model_folder: str  # where people find the chosen model
+    parameters_name: str  # the name of the parameter file
+    commands: Mapping[str, str]  # how to compute the blocks "learning_curve", "cross_validation"
+    synthetic: bool  # whether the patients are simulated
 
     @property
     def parts(self) -> tuple[str, ...]:
-        """Those of TESTS that have patients."""
-        return tuple(part for part in TESTS if self.metrics["target"]["counts"][part])
+        """The test parts of the target that have patients."""
+        counts = self.metrics["target"]["counts"]
+        return tuple(part for part in TESTS if counts[part])
 
     @property
     def level(self) -> str:
+        """The confidence of the intervals, such as "95 %"."""
         return f"{self.metrics['bootstrap']['confidence'] * 100:g}\N{NO-BREAK SPACE}%"
 
     @property
     def classes(self) -> list[str]:
-        return list(self.params["domains"][self.params["target"]]["classes"])
+        """The classes of the target; the last one is the disease."""
+        return list(self.parameters["domains"][self.parameters["target"]]["classes"])
 
     @property
     def chosen(self) -> str:
+        """The name of the model that the run chose."""
         return self.metrics["chosen"]["model"]
 
-    def block(self, name: str) -> dict | list | None:
-        """A block of metrics.json that may be null."""
+    @property
+    def models(self) -> dict[str, Block]:
+        """All models and baselines by name; baselines that do not exist are left out."""
+        both = self.metrics["models"] | self.metrics["baselines"]
+        return {name: model for name, model in both.items() if model}
+
+    def block(self, name: str) -> Any:
+        """A block of metrics.json; None if the run did not compute it."""
         return self.metrics.get(name)
 
     def cases(self, model: str, part: str) -> pd.DataFrame:
-        """One model's rows of predictions.csv on one part."""
-        known = self.predictions
-        return known[(known["model"] == model) & (known["part"] == part)]
+        """The predictions of one model on one part."""
+        wanted = (self.predictions["model"] == model) & (self.predictions["part"] == part)
+        return self.predictions[wanted]
 
 
-def read(metrics: Path, card: Path, params: Mapping) -> Evidence:
-    """Read the folder `metrics` as evaluate and explain left it, and the card of the chosen model.
+def load_evidence(
+    metrics: Path,
+    card: Path,
+    parameters: Block,
+    *,
+    parameters_name: str,
+    commands: Mapping[str, str],
+    synthetic: bool,
+) -> Evidence:
+    """Load the files that evaluation and explanation wrote.
 
-    Raises InputError, in one line, where a file is missing or is not what its name says.
+    Args:
+        metrics: the folder with metrics.json, predictions.csv, plots/ and explain/.
+        card: card.json of the chosen model.
+        parameters: all parameters of the run, as nested mappings.
+        parameters_name: the name of the parameter file, shown as a caption.
+        commands: "learning_curve" and "cross_validation" with the command that computes each.
+        synthetic: whether the patients are simulated.
+
+    Raises:
+        InputError: if a file is missing, cannot be read or lacks a key or a column.
     """
-    found = read_json(metrics / "metrics.json")
-    if missing := [key for key in KEYS if key not in found]:
+    document = read_json(metrics / "metrics.json")
+    missing = [key for key in REQUIRED_KEYS if key not in document]
+    if missing:
         raise InputError(
-            f"{metrics / 'metrics.json'}: has no {missing[0]!r}, expected the file that evaluate writes"
+            f"{metrics / 'metrics.json'}: has no {missing[0]!r}, expected metrics of an evaluation"
         )
     explain = metrics / "explain"
     return Evidence(
-        metrics=found,
-        predictions=_table(
-            metrics / "predictions.csv", {"sample", "part", "label", "model", "predicted"}
-        ),
-        curves={
-            name: _table(metrics / "plots" / f"{name}.csv", {"part", "model"})
-            for name in CURVES
-            if (metrics / "plots" / f"{name}.csv").exists()
-        },
-        params=params,
+        metrics=document,
+        predictions=_read_table(metrics / "predictions.csv", PREDICTION_COLUMNS),
+        curves=_read_curves(metrics / "plots"),
+        parameters=parameters,
         card=read_json(card),
-        saliency=_optional(explain / "saliency.json"),
-        robustness=_optional(explain / "robustness.json"),
-        pictures={
-            f"maps/{path.name}": path.read_bytes()
-            for path in sorted((explain / "maps").glob("*.png"))
-        },
+        saliency=_read_json_if_present(explain / "saliency.json"),
+        robustness=_read_json_if_present(explain / "robustness.json"),
+        pictures=_read_pictures(explain / "maps"),
+        pictures_folder=(explain / "maps").as_posix(),
+        model_folder=card.parent.as_posix(),
+        parameters_name=parameters_name,
+        commands=commands,
+        synthetic=synthetic,
     )
 
 
-def auroc_of(point: Mapping, arm: str) -> Mapping | None:
-    """The AUROC of an arm at one point of the learning curve."""
-    return (point["arms"].get(arm) or {}).get("auroc")
+def score_of(scores: Block | None, name: str = "auroc") -> Block | None:
+    """A score with its interval; None if the part has no cases or the score does not exist."""
+    return scores.get(name) if scores else None
 
 
-def _optional(path: Path) -> dict | None:
+def auroc_of_arm(point: Block, arm: str) -> Block | None:
+    """The AUROC of an arm ("scratch", "transfer", "frozen") at a point of the learning curve."""
+    return score_of(point["arms"].get(arm))
+
+
+def _read_json_if_present(path: Path) -> dict | None:
     return read_json(path) if path.exists() else None
 
 
-def _table(path: Path, columns: set[str]) -> pd.DataFrame:
-    """`columns` are read as text, whatever their values look like: a class may be called 1, or NA."""
+def _read_curves(folder: Path) -> dict[str, pd.DataFrame]:
+    tables = {}
+    for name in CURVES:
+        path = folder / f"{name}.csv"
+        if path.exists():
+            tables[name] = _read_table(path, CURVE_COLUMNS)
+    return tables
+
+
+def _read_pictures(folder: Path) -> dict[str, bytes]:
+    return {f"maps/{path.name}": path.read_bytes() for path in sorted(folder.glob("*.png"))}
+
+
+def _read_table(path: Path, columns: set[str]) -> pd.DataFrame:
+    """Read a CSV file that must have `columns`.
+
+    These columns are read as text whatever their values look like: a class may be called 1 or NA.
+    """
     try:
         table = pd.read_csv(
             path, dtype=dict.fromkeys(columns, str), keep_default_na=False, na_values=[""]
         )
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: cannot be read as a table ({error})") from error
-    if missing := sorted(columns - set(table.columns)):
+    missing = sorted(columns - set(table.columns))
+    if missing:
         raise InputError(
             f"{path}: has no column {missing[0]!r}, expected {', '.join(sorted(columns))}"
         )

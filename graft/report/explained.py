@@ -1,60 +1,67 @@
-"""Where the model looked: how much of it lay in the lesion, and the hardest cases with their maps."""
+"""Where the model looked: saliency in the lesion, and the hardest cases with their maps."""
 
 import base64
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from graft.report.evidence import Evidence
+from graft.report.evidence import Block, Evidence
 from graft.report.numbers import ABSENT, number, percent, plural, share, value_of
-from graft.report.table import Cell, Table
+from graft.report.table import Cell, Row, Table
 
-MOST_BYTES = 1_500_000  # of pictures on the page, which base64 makes a third larger
+MAX_BYTES = 1_500_000  # of pictures on the page; base64 makes them a third larger
 METHODS = {"grad_cam": "Grad-CAM", "occlusion": "Occlusion"}
-
-
 REGIONS = {
-    "mask": "The lesion is what its mask covers.",
-    "ball of the diameter": "No mask says where a lesion ends: a ball of its diameter stands for it.",
-    None: "Neither a mask nor a size says where a lesion ends: shares are not defined.",
+    "mask": "The lesion is the region that its mask covers.",
+    "ball of the diameter": "The data has no masks, so the lesion is taken to be a ball of its "
+    "diameter.",
+    None: "The data has neither masks nor sizes of lesions, so shares are not defined.",
 }
-KEEPS = {True: Cell("as good: do not trust it", "bad"), False: "worse, as it should"}
+KEEPS = {
+    True: Cell("as high: do not trust it", "bad"),
+    False: Cell("lower, as it should be"),
+    None: Cell(ABSENT),
+}
+PEAKS = {
+    True: "its peak is inside",
+    False: "its peak is outside",
+    None: "whether its peak is inside is not known",
+}
 
 
 @dataclass(frozen=True)
-class Picture:
-    """A case: what is seen, in words, and the picture itself as an address that holds it."""
+class CasePicture:
+    """The picture of one case with its caption and its content in words."""
 
     caption: str
     alt: str
-    source: Markup
+    source: Markup  # a data address that contains the picture
 
 
 def saliency(evidence: Evidence) -> Table | None:
-    """Share of the saliency within the lesion, and how often its peak lies there; a randomised network beside it."""
-    found = evidence.saliency
-    methods = {
-        name: method for name, method in (found or {"methods": {}})["methods"].items() if method
-    }
-    if not methods:
+    """The share of saliency in the lesion and how often the peak is there, next to references."""
+    block = evidence.saliency
+    if block is None:
         return None
     rows = []
-    for name, method in methods.items():
-        random = method["randomised"]
-        keeps = KEEPS.get(method["keeps"], ABSENT)
-        rows.append(
-            [
-                METHODS[name],
-                share(method["share"]),
-                share(random["share"]),
-                percent(found["uniform_share"]),
-                share(method["pointing_game"]),
-                share(random["pointing_game"]),
-                percent(method["by_chance"]),
-                keeps,
-            ]
-        )
+    for name, method in block["methods"].items():
+        if not method:
+            continue
+        randomised = method["randomised"]
+        row: Row = [
+            METHODS[name],
+            share(method["share"]),
+            share(randomised["share"]),
+            percent(block["uniform_share"]),
+            share(method["pointing_game"]),
+            share(randomised["pointing_game"]),
+            percent(method["by_chance"]),
+            KEEPS[method["keeps"]],
+        ]
+        rows.append(row)
+    if not rows:
+        return None
     head = [
         "method",
         "share in the lesion",
@@ -65,58 +72,55 @@ def saliency(evidence: Evidence) -> Table | None:
         "peak by chance",
         "randomised share is",
     ]
-    return Table(
-        f"Where {found['model']} looked: {plural(found['lesions'], 'lesion')}", head, rows, True
-    )
+    caption = f"Where {block['model']} looked: {plural(block['lesions'], 'lesion')}"
+    return Table(caption, head, rows, wide=True)
 
 
-def doubts(evidence: Evidence) -> Iterator[str]:
-    """Methods whose peak is no better placed than that of a network that learnt nothing, a sentence each."""
-    for name, method in evidence.saliency["methods"].items():
+def doubts(block: Block) -> Iterator[str]:
+    """Yield a sentence for each method whose peak is no better than with randomised weights."""
+    for name, method in block["methods"].items():
         if not method:
             continue
-        ours, drawn = (value_of(found["pointing_game"]) for found in (method, method["randomised"]))
-        if ours is not None and drawn is not None and ours <= drawn:
-            yield f"{METHODS[name]} peaks in the lesion no more often than with weights drawn anew."
+        trained = value_of(method["pointing_game"])
+        randomised = value_of(method["randomised"]["pointing_game"])
+        if trained is None or randomised is None or trained > randomised:
+            continue
+        yield f"{METHODS[name]} peaks in the lesion no more often than with randomised weights."
 
 
-def region(evidence: Evidence) -> str:
-    """What counted as the lesion, in a sentence."""
-    return REGIONS[evidence.saliency["region"]]
-
-
-def pictures(evidence: Evidence) -> tuple[list[Picture], int]:
-    """The cases that have a picture, the hardest first, and how many were left out as the page grew too large."""
-    shown, spent, left_out = [], 0, 0
-    for case in (evidence.saliency or {"cases": []})["cases"]:
+def pictures(evidence: Evidence) -> tuple[list[CasePicture], int]:
+    """The cases that have a picture, hardest first, and the number left out to save space."""
+    shown: list[CasePicture] = []
+    total_bytes = 0
+    left_out = 0
+    cases = evidence.saliency["cases"] if evidence.saliency else []
+    for case in cases:
         content = evidence.pictures.get(case["picture"])
         if content is None:
             continue
-        spent += len(content)
-        if spent > MOST_BYTES:
+        total_bytes += len(content)
+        if total_bytes > MAX_BYTES:
             left_out += 1
             continue
         source = Markup("data:image/png;base64,") + base64.b64encode(content).decode()
-        shown.append(Picture(_caption(case, evidence.classes[-1]), _alt(case), source))
+        shown.append(CasePicture(_caption(case, evidence.classes[-1]), _in_words(case), source))
     return shown, left_out
 
 
-def _caption(case: Mapping, disease: str) -> str:
+def _caption(case: Block, disease: str) -> str:
     return (
-        f"Sample {case['sample']}, {case['part']}: it is {case['label']} and was called {case['predicted']}, "
-        f"with a probability of {number(case['p'])} that it is {disease}."
+        f"Sample {case['sample']}, {case['part']}: actual class {case['label']}, predicted class "
+        f"{case['predicted']}, probability of {disease} {number(case['p'])}."
     )
 
 
-def _alt(case: Mapping) -> str:
-    """What the maps show, by their numbers."""
-    told = [f"Three planes through the lesion of sample {case['sample']}, with the maps over them."]
+def _in_words(case: Block) -> str:
+    """What the maps show, in numbers."""
+    sentences = [f"Three planes through the lesion of sample {case['sample']}, with saliency maps."]
     for key, name in METHODS.items():
-        if found := case[key]:
-            peak = {True: "inside", False: "outside"}.get(
-                found["hit"], "not known to be inside or outside"
-            )
-            told.append(
-                f"{name}: {percent(found['share'])} of the saliency in the lesion, its peak {peak}."
-            )
-    return " ".join(told)
+        found = case[key]
+        if found:
+            inside = percent(found["share"])
+            peak = PEAKS[found["hit"]]
+            sentences.append(f"{name}: {inside} of the saliency is in the lesion, {peak}.")
+    return " ".join(sentences)

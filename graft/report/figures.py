@@ -1,183 +1,168 @@
-"""The gains, the learning curve and the corruption sweep as charts."""
+"""Charts of the gains, the learning curve and the corrupted images."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
-from graft.report.charts import COLOURS, SIZE, STYLES, Chart, draw
-from graft.report.evidence import Evidence, auroc_of
-from graft.report.numbers import difference, estimate, number, spoken
-from graft.report.words import says
+from graft.report.charts import COLOURS, DASHED, SIZE, STYLES, Chart, draw_chart, plot_estimates
+from graft.report.evidence import Block, Evidence, auroc_of_arm
+from graft.report.numbers import difference, estimate, has_interval, number, spoken
+from graft.statistics.verdict import verdict
 
 ARMS = ("scratch", "frozen", "transfer")
+ARM_SHIFT = 0.02  # share of x by which the arms are moved apart, so that bars do not overlap
+GAINS_HEIGHT = 2.3  # inches
+SWEEP_HEIGHT = 2.6  # inches
+MAX_GAIN_TICKS = 5  # more labels of three decimals overlap
 
 
 def gains(evidence: Evidence, part: str) -> Chart | None:
-    """Each model's gain over scratch with its interval, beside 0 and the margin."""
-    found = {
-        name: parts[part]
-        for name, parts in evidence.metrics["transfer_gain"].items()
-        if parts[part]
-    }
-    found = {name: gain for name, gain in found.items() if _whole(gain)}
+    """Each model's gain over scratch with its interval, next to 0 and the margin."""
+    found = {}
+    for name, parts in evidence.metrics["transfer_gain"].items():
+        if has_interval(parts[part]):
+            found[name] = parts[part]
     if not found:
         return None
-    allowed = evidence.block("margin")
+    margin = evidence.block("margin")
 
     def paint(axes: Axes) -> None:
         axes.axvline(0, color=COLOURS["ink"], linewidth=0.9)
-        if allowed is not None:
-            axes.axvline(-allowed, color=COLOURS["grey"], linewidth=0.9, linestyle=(0, (4, 3)))
+        if margin is not None:
+            axes.axvline(-margin, color=COLOURS["grey"], linewidth=0.9, linestyle=DASHED)
         for row, (name, gain) in enumerate(found.items()):
-            style = STYLES[name]
-            axes.hlines(row, gain["low"], gain["high"], COLOURS[style.colour], linewidth=1.8)
-            axes.plot(
-                gain["value"], row, marker=style.marker, markersize=6, color=COLOURS[style.colour]
-            )
-        axes.set(ylim=(len(found) - 0.4, -0.6), xlabel="AUROC less that of scratch")
+            _paint_gain(axes, row, name, gain)
+        axes.set(ylim=(len(found) - 0.4, -0.6), xlabel="AUROC minus AUROC of scratch")
         axes.set_yticks(range(len(found)), list(found))
+        axes.xaxis.set_major_locator(MaxNLocator(MAX_GAIN_TICKS))
         axes.tick_params(axis="y", length=0)
         axes.spines["left"].set_visible(False)
         axes.grid(axis="x", color=COLOURS["rule"], linewidth=0.5)
 
-    said = "; ".join(f"{name} {difference(gain)}, {says(gain)}" for name, gain in found.items())
-    return draw(
+    described = []
+    for name, gain in found.items():
+        described.append(f"{name} {difference(gain)}, {verdict(gain)}")
+    return draw_chart(
         f"gains-{part}",
         f"Gain over scratch, {part}",
-        f"Gain in AUROC over learning from scratch, with {evidence.level} intervals. {said}.",
+        f"Gain in AUROC over training from scratch, with {evidence.level} intervals. "
+        f"{'; '.join(described)}.",
         paint,
-        size=(SIZE[0], 2.3),
+        size=(SIZE[0], GAINS_HEIGHT),
     )
 
 
-def learning_curve(evidence: Evidence, block: Mapping) -> Chart | None:
-    """AUROC on the test part over the number of labelled patients, one line an arm."""
+def learning_curve(evidence: Evidence, block: Block) -> Chart | None:
+    """AUROC on the test part by number of labelled patients, one line per arm."""
     points = block["points"]
-    arms = [arm for arm in ARMS if any(_whole(auroc_of(point, arm)) for point in points)]
-    if not arms:
+    series = {}
+    for arm in ARMS:
+        known = [point for point in points if has_interval(auroc_of_arm(point, arm))]
+        if known:
+            series[arm] = known
+    if not series:
         return None
 
     def paint(axes: Axes) -> None:
-        for shift, arm in enumerate(arms):
-            known = [point for point in points if _whole(auroc_of(point, arm))]
-            x = [point["patients"] * (1 + 0.02 * (shift - 1)) for point in known]  # side by side
-            bars = [auroc_of(point, arm) for point in known]
-            style = STYLES[arm]
-            axes.vlines(
-                x,
-                [b["low"] for b in bars],
-                [b["high"] for b in bars],
-                COLOURS[style.colour],
-                linewidth=0.9,
-            )
-            axes.plot(
-                x, [b["value"] for b in bars], marker=style.marker, markersize=5, **style.line()
-            )
+        for place, (arm, known) in enumerate(series.items()):
+            shift = 1 + ARM_SHIFT * (place - 1)
+            x = [point["patients"] * shift for point in known]
+            aurocs = [point["arms"][arm]["auroc"] for point in known]
+            plot_estimates(axes, x, aurocs, STYLES[arm], bar_width=0.9)
         axes.axhline(0.5, color=COLOURS["grey"], linewidth=0.8)
-        axes.set(xscale="log", xlabel="labelled patients (logarithmic)", ylabel="AUROC, test")
-        axes.set_xticks(
-            [point["patients"] for point in points],
-            [f"{point['patients']:.0f}" for point in points],
-        )
-        axes.minorticks_off()
-        axes.grid(axis="y", color=COLOURS["rule"], linewidth=0.5)
+        axes.set_ylabel("AUROC, test")
+        _label_patients(axes, points)
 
-    said = "; ".join(
-        f"{point['patients']:.0f} patients: "
-        + ", ".join(f"{arm} {estimate(auroc_of(point, arm))}" for arm in arms)
-        for point in points
-    )
-    return draw(
+    described = []
+    for point in points:
+        arms = ", ".join(f"{arm} {estimate(auroc_of_arm(point, arm))}" for arm in series)
+        described.append(f"{point['patients']:.0f} patients: {arms}")
+    return draw_chart(
         "learning-curve",
-        "AUROC by labelled patients",
-        f"AUROC on the test part with {evidence.level} intervals. {said}.",
+        "AUROC by number of labelled patients",
+        f"AUROC on the test part with {evidence.level} intervals. {'; '.join(described)}.",
         paint,
-        tuple(arms),
+        tuple(series),
     )
 
 
-def learning_gain(evidence: Evidence, block: Mapping) -> Chart | None:
-    """The gain of transfer over the number of labelled patients."""
-    known = [point for point in block["points"] if _whole(point["gain"].get("transfer"))]
-    if not known:
+def learning_gain(evidence: Evidence, block: Block) -> Chart | None:
+    """The gain of transfer by number of labelled patients."""
+    points = [point for point in block["points"] if has_interval(point["gain"].get("transfer"))]
+    if not points:
         return None
+    found = [point["gain"]["transfer"] for point in points]
 
     def paint(axes: Axes) -> None:
-        x, gain = (
-            [point["patients"] for point in known],
-            [point["gain"]["transfer"] for point in known],
-        )
-        style = STYLES["transfer"]
         axes.axhline(0, color=COLOURS["ink"], linewidth=0.9)
-        axes.vlines(
-            x,
-            [g["low"] for g in gain],
-            [g["high"] for g in gain],
-            COLOURS[style.colour],
-            linewidth=1.2,
-        )
-        axes.plot(x, [g["value"] for g in gain], marker=style.marker, markersize=5, **style.line())
-        axes.set(
-            xscale="log",
-            xlabel="labelled patients (logarithmic)",
-            ylabel="gain of transfer over scratch",
-        )
-        axes.set_xticks(x, [f"{value:.0f}" for value in x])
-        axes.minorticks_off()
-        axes.grid(axis="y", color=COLOURS["rule"], linewidth=0.5)
+        x = [point["patients"] for point in points]
+        plot_estimates(axes, x, found, STYLES["transfer"])
+        axes.set_ylabel("gain of transfer over scratch")
+        _label_patients(axes, points)
 
-    said = "; ".join(
-        f"{point['patients']:.0f} patients: {difference(point['gain']['transfer'])}, {point['verdict']}"
-        for point in known
-    )
-    return draw(
+    described = []
+    for point, gain in zip(points, found, strict=True):
+        text = f"{point['patients']:.0f} patients: {difference(gain)}, {point['verdict']}"
+        described.append(text)
+    return draw_chart(
         "learning-gain",
-        "Gain of transfer by labelled patients",
-        f"AUROC of transfer less that of scratch, with {evidence.level} intervals. {said}.",
+        "Gain of transfer by number of labelled patients",
+        f"AUROC of transfer minus AUROC of scratch, with {evidence.level} intervals. "
+        f"{'; '.join(described)}.",
         paint,
     )
 
 
 def robustness(evidence: Evidence) -> list[Chart]:
-    """One small chart a corruption: AUROC over its amount."""
-    rows = [row for row in (evidence.robustness or {"rows": []})["rows"] if _whole(row["auroc"])]
-    charts = []
-    for name in dict.fromkeys(row["corruption"] for row in rows):
-        these = [row for row in rows if row["corruption"] == name]
-        charts.append(_sweep(evidence, name, these))
-    return charts
+    """One small chart per corruption: AUROC by the amount of corruption."""
+    block = evidence.robustness
+    if not block:
+        return []
+    by_corruption: dict[str, list[Block]] = {}
+    for row in block["rows"]:
+        if has_interval(row["auroc"]):
+            by_corruption.setdefault(row["corruption"], []).append(row)
+    return [_sweep(block, name, rows) for name, rows in by_corruption.items()]
 
 
-def _sweep(evidence: Evidence, name: str, rows: list[Mapping]) -> Chart:
-    clean = evidence.robustness["auroc"]
+def _sweep(block: Block, name: str, rows: Sequence[Block]) -> Chart:
+    clean = block["auroc"]["value"]
     unit = rows[0]["unit"]
+    amount = f"share {unit}" if unit.startswith("of ") else unit  # "share of the window", "mm"
+    aurocs = [row["auroc"] for row in rows]
+    lowest = min(0.5, *(auroc["low"] for auroc in aurocs)) - 0.05
 
     def paint(axes: Axes) -> None:
-        x, bars = [row["amount"] for row in rows], [row["auroc"] for row in rows]
-        if clean["value"] is not None:
-            axes.axhline(clean["value"], color=COLOURS["grey"], linewidth=1, linestyle=(0, (4, 3)))
-        axes.vlines(
-            x, [b["low"] for b in bars], [b["high"] for b in bars], COLOURS["blue"], linewidth=1.2
-        )
-        axes.plot(
-            x, [b["value"] for b in bars], marker="s", markersize=5, **STYLES["transfer"].line()
-        )
-        lowest = min(0.5, *(bar["low"] for bar in bars)) - 0.05
-        axes.set(ylim=(lowest, 1.02), xlabel=f"amount, {unit}", ylabel="AUROC")
+        if clean is not None:
+            axes.axhline(clean, color=COLOURS["grey"], linewidth=1, linestyle=DASHED)
+        x = [row["amount"] for row in rows]
+        plot_estimates(axes, x, aurocs, STYLES["transfer"])
+        axes.set(ylim=(lowest, 1.02), xlabel=f"amount ({amount})", ylabel="AUROC")
         axes.set_xticks(x, [f"{value:g}" for value in x])
-        axes.grid(axis="y", color=COLOURS["rule"], linewidth=0.5)
 
-    said = "; ".join(f"{row['amount']:g}: {estimate(row['auroc'])}" for row in rows)
-    slug = "".join(letter if letter.isalnum() and letter.isascii() else "-" for letter in name)
-    return draw(
-        f"robustness-{slug}",
-        f"{spoken(name).capitalize()}",
-        f"AUROC of {evidence.robustness['model']} under {spoken(name)}, amount in {unit}. Clean images: "
-        f"{number(clean['value'])}. {said}.",
+    described = "; ".join(f"{row['amount']:g}: {estimate(row['auroc'])}" for row in rows)
+    letters = [letter if letter.isalnum() and letter.isascii() else "-" for letter in name]
+    return draw_chart(
+        f"robustness-{''.join(letters)}",
+        spoken(name).capitalize(),
+        f"AUROC of {block['model']} under {spoken(name)}, by amount ({amount}). "
+        f"Clean images: {number(clean)}. {described}.",
         paint,
-        size=(SIZE[0], 2.6),
+        size=(SIZE[0], SWEEP_HEIGHT),
     )
 
 
-def _whole(found: Mapping | None) -> bool:
-    return bool(found) and None not in (found["value"], found["low"], found["high"])
+def _paint_gain(axes: Axes, row: int, name: str, gain: Block) -> None:
+    style = STYLES[name]
+    colour = COLOURS[style.colour]
+    axes.hlines(row, gain["low"], gain["high"], colour, linewidth=1.8)
+    axes.plot(gain["value"], row, marker=style.marker, markersize=6, color=colour)
+
+
+def _label_patients(axes: Axes, points: Sequence[Block]) -> None:
+    """A logarithmic axis of patients with a tick at each point."""
+    x = [point["patients"] for point in points]
+    axes.set(xscale="log", xlabel="labelled patients (logarithmic)")
+    axes.set_xticks(x, [f"{value:.0f}" for value in x])
+    axes.minorticks_off()

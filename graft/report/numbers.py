@@ -1,73 +1,88 @@
-"""How the report writes numbers. What is not defined is said so, never left empty."""
+"""Numbers as text for the page. A number that is not defined is shown as "not defined"."""
 
-from collections.abc import Mapping
+import re
+from typing import TypeGuard
+
+from graft.report.evidence import Block
+from graft.statistics.formatting import format_estimate
 
 ABSENT = "not defined"
-LEAST_P = 0.001
+SMALLEST_P = 0.001  # smaller p values are shown as "< 0.001"
 SPACE = "\N{NO-BREAK SPACE}"
+NEGATIVE_ZERO = re.compile(r"-(0\.0+)(?!\d)")
 
 
 def number(value: float | None, digits: int = 3) -> str:
-    """A plain number; integers without decimals."""
+    """A plain number; integers have no decimals."""
     if value is None:
         return ABSENT
-    return f"{value:,}" if isinstance(value, int) else _minus(f"{value:.{digits}f}")
+    if isinstance(value, int):
+        return f"{value:,}"
+    return _typeset(f"{value:.{digits}f}")
 
 
 def signed(value: float | None, digits: int = 3) -> str:
-    """A difference, with its sign."""
-    return ABSENT if value is None else _minus(f"{value:+.{digits}f}")
+    """A difference with its sign."""
+    return ABSENT if value is None else _typeset(f"{value:+.{digits}f}")
 
 
-def estimate(found: Mapping | None, digits: int = 3) -> str:
-    """`0.744 [0.612, 0.867]` of a value with its interval; the bounds are left out where they are not defined."""
-    return _with_bounds(found, number, digits)
+def estimate(found: Block | None) -> str:
+    """A value with its interval, such as "0.744 [0.612, 0.867]"; without bounds the value alone."""
+    if has_interval(found):
+        return _typeset(format_estimate(found))
+    return number(value_of(found))
 
 
-def difference(found: Mapping | None, digits: int = 3) -> str:
-    """`+0.189 [+0.035, +0.346]` of a gain."""
-    return _with_bounds(found, signed, digits)
+def difference(found: Block | None) -> str:
+    """A difference with its interval, such as "+0.189 [+0.035, +0.346]"."""
+    if has_interval(found):
+        return _typeset(format_estimate(found, sign="+"))
+    return signed(value_of(found))
 
 
 def p_value(value: float | None) -> str:
+    """A p value with three decimals."""
     if value is None:
         return ABSENT
-    return f"< {LEAST_P}" if value < LEAST_P else f"{value:.3f}"
+    return f"< {SMALLEST_P}" if value < SMALLEST_P else f"{value:.3f}"
 
 
-def percent(share: float | None, digits: int = 0) -> str:
-    return ABSENT if share is None else f"{share * 100:.{digits}f}{SPACE}%"
+def percent(share: float | None) -> str:
+    """A share as a percentage without decimals."""
+    return ABSENT if share is None else f"{share * 100:.0f}{SPACE}%"
 
 
-def share(found: Mapping | None) -> str:
-    """`34 % [28 %, 41 %]` of a share with its interval."""
-    return _with_bounds(found, lambda value, _: percent(value), 0)
+def share(found: Block | None) -> str:
+    """A share with its interval, such as "34 % [28 %, 41 %]"."""
+    value = percent(value_of(found))
+    if has_interval(found):
+        return f"{value} [{percent(found['low'])},{SPACE}{percent(found['high'])}]"
+    return value
 
 
-def value_of(found: Mapping | None) -> float | None:
+def value_of(found: Block | None) -> float | None:
+    """The value of an estimate; None if there is no estimate."""
     return found["value"] if found else None
 
 
-def plural(count: int | None, one: str, many: str | None = None) -> str:
-    """`1 lesion`, `62 lesions`."""
-    return f"{number(count)} {one if count == 1 else many or one + 's'}"
+def has_interval(found: Block | None) -> TypeGuard[Block]:
+    """Whether an estimate has a value and both bounds."""
+    if not found:
+        return False
+    return None not in (found["value"], found["low"], found["high"])
+
+
+def plural(count: int | None, noun: str) -> str:
+    """A count with its noun, such as "1 lesion" or "62 lesions"."""
+    return f"{number(count)} {noun if count == 1 else noun + 's'}"
 
 
 def spoken(name: str) -> str:
-    """A key as words: `size_alone` is size alone."""
+    """A key as words: "size_alone" becomes "size alone"."""
     return name.replace("_", " ")
 
 
-def _with_bounds(found: Mapping | None, write: object, digits: int) -> str:
-    if not found or found["value"] is None:
-        return ABSENT
-    if found["low"] is None or found["high"] is None:
-        return write(found["value"], digits)
-    low, high = write(found["low"], digits), write(found["high"], digits)
-    return f"{write(found['value'], digits)} [{low},{SPACE}{high}]"
-
-
-def _minus(text: str) -> str:
-    if float(text) == 0:
-        text = text.replace("-", "")  # -0.000 rounds to nothing
-    return text.replace("-", "−")
+def _typeset(text: str) -> str:
+    """Replace hyphens by minus signs, drop the sign of -0.000, and keep intervals on one line."""
+    text = NEGATIVE_ZERO.sub(r"\1", text)
+    return text.replace("-", "\N{MINUS SIGN}").replace(", ", f",{SPACE}")

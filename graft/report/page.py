@@ -1,61 +1,85 @@
-"""The page: which section shows what, and the templates that set it."""
+"""The page: its sections and the templates that render them."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
 import jinja2
 
-from graft.report import curves, explained, figures, numbers, origin, quality, results, words
-from graft.report.charts import sample
+from graft.report import (
+    card,
+    curves,
+    errors,
+    explained,
+    figures,
+    labels,
+    numbers,
+    origin,
+    quality,
+    results,
+    words,
+)
+from graft.report.charts import line_sample
 from graft.report.evidence import Evidence
 
 TEMPLATES = Path(__file__).with_name("templates")
+MODULES = {
+    "card": card,
+    "curves": curves,
+    "errors": errors,
+    "explained": explained,
+    "figures": figures,
+    "labels": labels,
+    "origin": origin,
+    "quality": quality,
+    "results": results,
+    "words": words,
+}  # that the templates call
 
 
 @dataclass(frozen=True)
-class Section:
-    """A part of the page; its template is `<name>.html.j2`."""
+class PageSection:
+    """A section of the page; its template is `<name>.html.j2`."""
 
     name: str
     title: str
 
 
 SECTIONS = (
-    Section("models", "All models"),
-    Section("labels", "By number of labels"),
-    Section("source", "The source"),
-    Section("curves", "Curves and calibration"),
-    Section("calls", "Operating points and errors"),
-    Section("groups", "Subgroups and robustness"),
-    Section("looked", "Where it looked"),
-    Section("data", "Data and split"),
-    Section("checks", "Checks"),
-    Section("card", "Model card"),
-    Section("params", "Parameters"),
-    Section("hashes", "Hashes"),
+    PageSection("models", "All models"),
+    PageSection("labels", "Number of labels"),
+    PageSection("source", "Source domain"),
+    PageSection("curves", "Curves and calibration"),
+    PageSection("calls", "Operating points and errors"),
+    PageSection("groups", "Subgroups and robustness"),
+    PageSection("looked", "Where the model looked"),
+    PageSection("data", "Data and split"),
+    PageSection("checks", "Checks"),
+    PageSection("card", "Model card"),
+    PageSection("params", "Parameters"),
+    PageSection("hashes", "Hashes"),
 )
 
 
-def render(evidence: Evidence) -> str:
-    """The whole page as HTML that needs no network and no script; the same bytes for the same evidence."""
+def render_page(evidence: Evidence) -> str:
+    """Render the page as HTML that needs neither a network nor scripts.
+
+    The same evidence gives the same bytes.
+    """
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
-        autoescape=True,  # names of classes, sites and columns are whatever the data says
+        autoescape=True,  # the data chooses the names of classes, sites and columns
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"spoken": numbers.spoken, "number": numbers.number}
-    environment.globals |= {"sample": sample, "curves": curves, "figures": figures}
+    environment.filters["spoken"] = numbers.spoken
+    environment.filters["number"] = numbers.number
+    environment.globals["line_sample"] = line_sample
+    environment.globals.update(MODULES)
     page = environment.get_template("page.html.j2")
     return page.render(
         sections=SECTIONS,
         evidence=evidence,
         metrics=evidence.metrics,
-        words=words,
-        results=results,
-        quality=quality,
-        origin=origin,
-        explained=explained,
-        voices=list(words.other_voices(evidence)),
+        comparisons=list(words.other_comparisons(evidence)),
     )

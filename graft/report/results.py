@@ -1,53 +1,51 @@
-"""Tables of the answer: models, gains, numbers of labels, sources."""
+"""Tables of the main results: models, gains, covariates and the source domain."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 
 from graft.common.vocabulary import TESTS
-from graft.report.evidence import Evidence, auroc_of
-from graft.report.numbers import difference, estimate, number, p_value, signed, spoken
-from graft.report.table import Cell, Table
+from graft.report.evidence import Block, Evidence, score_of
+from graft.report.numbers import ABSENT, difference, estimate, number, p_value, signed, spoken
+from graft.report.table import Table
 
-VERDICT_MARKS = {"helps": "good", "harms": "bad"}
-
-
-def said(verdict: str) -> Cell:
-    """A verdict, marked where it is not silent."""
-    return Cell(verdict, VERDICT_MARKS.get(verdict, ""))
+ABLATION = ("both", "image_only", "covariates_only")
+ABLATION_GAINS = {
+    "gain_of_image": "gain from the image",
+    "gain_of_covariates": "gain from the covariates",
+}
+NON_INFERIOR = {True: "yes", False: "not shown", None: ABSENT}
 
 
 def models(evidence: Evidence) -> Table:
     """AUROC of every model and baseline on each part."""
-    counts, found = evidence.metrics["target"]["counts"], evidence.metrics
-    heads = [
-        f"{part} ({counts[part]['lesions']} lesions of {counts[part]['patients']} patients)"
-        for part in evidence.parts
-    ]
-    rows = [
-        [spoken(name), *(estimate((model[part] or {}).get("auroc")) for part in evidence.parts)]
-        for name, model in (found["models"] | found["baselines"]).items()
-        if model
-    ]
-    return Table(f"AUROC with {evidence.level} intervals, by patient", ["model", *heads], rows)
+    counts = evidence.metrics["target"]["counts"]
+    head = ["model"]
+    for part in evidence.parts:
+        size = counts[part]
+        head.append(f"{part} ({size['lesions']} lesions of {size['patients']} patients)")
+    rows = []
+    for name, model in evidence.models.items():
+        rows.append([spoken(name), *_aurocs(model, evidence.parts)])
+    return Table(f"AUROC with {evidence.level} intervals over patients", head, rows)
 
 
 def gains(evidence: Evidence, part: str) -> Table:
-    """Each model against scratch: interval, p, p after Holm, DeLong."""
+    """Each model against scratch: gain, p values, DeLong's interval and non-inferiority."""
     rows = []
     for name, parts in evidence.metrics["transfer_gain"].items():
         gain = parts[part] or {}
         delong = gain.get("delong") or {}
-        rows.append(
-            [
-                spoken(name),
-                difference(gain or None),
-                p_value(gain.get("p")),
-                p_value(gain.get("p_holm")),
-                _bounds(delong),
-                p_value(delong.get("p")),
-                _yes(gain.get("non_inferior")),
-                number(gain["patients_needed"]) if gain.get("patients_needed") else "–",
-            ]
-        )
+        needed = gain.get("patients_needed")
+        row = [
+            spoken(name),
+            difference(gain),
+            p_value(gain.get("p")),
+            p_value(gain.get("p_holm")),
+            _bounds(delong),
+            p_value(delong.get("p")),
+            NON_INFERIOR[gain.get("non_inferior")],
+            number(needed) if needed else "–",
+        ]
+        rows.append(row)
     head = [
         "model",
         f"gain [{evidence.level}]",
@@ -58,93 +56,49 @@ def gains(evidence: Evidence, part: str) -> Table:
         "not inferior",
         "patients needed",
     ]
-    return Table(f"Gain in AUROC over learning from scratch, {part}", head, rows, wide=True)
+    return Table(f"Gain in AUROC over training from scratch, {part}", head, rows, wide=True)
 
 
-def learning_curve(evidence: Evidence, block: Mapping) -> Table:
-    """One row a share of the labelled patients."""
+def ablation(evidence: Evidence) -> Table | None:
+    """AUROC with the image, with the covariates and with both."""
+    block = evidence.block("ablation")
+    if not block:
+        return None
     rows = []
-    for point in block["points"]:
-        gain = point["gain"].get("transfer") or {}
-        rows.append(
-            [
-                number(round(point["patients"])),
-                number(round(point["lesions"])),
-                *(estimate(auroc_of(point, arm)) for arm in ("scratch", "frozen", "transfer")),
-                difference(gain or None),
-                p_value(gain.get("p")),
-                number(gain.get("draw_sd")),
-                said(point["verdict"]),
-            ]
-        )
-    head = [
-        "patients",
-        "lesions",
-        "scratch",
-        "frozen features",
-        "transfer",
-        "gain of transfer",
-        "p",
-        "draw SD",
-        "verdict",
-    ]
-    caption = f"AUROC on the test part by number of labelled patients, {block['draws']} draws each"
-    return Table(caption, head, rows, True)
+    for name in ABLATION:
+        rows.append([spoken(name), *_aurocs(block[name], evidence.parts)])
+    for name, label in ABLATION_GAINS.items():
+        rows.append([label, *(difference(block[name][part]) for part in evidence.parts)])
+    caption = f"AUROC of {evidence.chosen} by the input that it is given"
+    return Table(caption, ["input", *evidence.parts], rows)
 
 
-def cross_validation(evidence: Evidence, block: Mapping) -> Table:
-    """Scratch, transfer and the gain, with the spread over seeds beside that over patients."""
-    rows = [
-        [
-            name,
-            estimate(model["auroc"]),
-            number(model["seed_sd"]),
-            _listed(model["by_repeat"], number),
+def source_domain(evidence: Evidence) -> Table:
+    """How well the pretrained network classifies the source domain itself."""
+    source = evidence.metrics["source"]
+    pretrained = source["pretrained"]
+    gain = source["gain_over_size"]
+    rows = []
+    for part in TESTS:
+        if not source["counts"][part]:
+            continue
+        trained = pretrained and pretrained[part]
+        row = [
+            part,
+            estimate(score_of(trained)) if trained else "not trained here",
+            estimate(score_of(source["size_alone"][part])),
+            difference(gain[part] if gain else None),
         ]
-        for name, model in block["models"].items()
-    ]
-    gain = block["gain"]
-    rows.append(
-        [
-            "gain of transfer",
-            difference(gain),
-            number(gain["seed_sd"]),
-            _listed(gain["by_repeat"], signed),
-        ]
-    )
-    caption = (
-        f"{block['folds']} folds by patient, repeated {block['repeats']} times: {block['patients']} patients, "
-        f"{block['lesions']} lesions"
-    )
-    return Table(
-        caption, ["model", f"AUROC [{evidence.level}]", "SD over seeds", "by repeat"], rows
-    )
+        rows.append(row)
+    head = ["part", "pretrained", "size alone", "gain over size"]
+    return Table(f"{source['name']}, the source domain: AUROC on its own test parts", head, rows)
 
 
-def candidates(block: Mapping) -> Table:
-    """What each λ and each source scored, and how often it was chosen within the training folds."""
-    rows = [
-        [
-            found["source"],
-            f"{found['lambda']:g}",
-            number(found["validation_log_loss"]),
-            number(found["auroc"]),
-            f"{found['chosen']} of {len(block['choices'])}",
-        ]
-        for found in block["candidates"]
-    ]
-    head = ["source", "λ", "log loss, inner validation", "AUROC, outer folds", "chosen"]
-    return Table(
-        "Candidates of the nested cross-validation: chosen by the inner validation alone",
-        head,
-        rows,
-    )
-
-
-def distances(block: Mapping) -> Table:
-    """How far each source lies from the target, in the features of the network learnt on it."""
-    rows = [
-        [
+def distances(block: Block) -> Table:
+    """The distance of each source from the target, in the features of its own network."""
+    rows = []
+    for found in block["distances"]:
+        row = [
             found["source"],
             number(found["lesions"]),
             number(found["frechet"], 2),
@@ -152,60 +106,36 @@ def distances(block: Mapping) -> Table:
             p_value(found["mmd_p"]),
             number(found["proxy_a"], 2),
         ]
-        for found in block["distances"]
-    ]
+        rows.append(row)
     head = ["source", "lesions", "Fréchet", "MMD²", "p of MMD", "proxy A (0 to 2)"]
-    return Table(
-        f"Distance of each source from {block['target']}: the larger, the less alike", head, rows
-    )
+    caption = f"Distance of each source from {block['target']}: larger means less similar"
+    return Table(caption, head, rows)
 
 
-def ranking(block: Mapping) -> Table:
-    """The sources, best LogME first, beside what came of them."""
-    outcomes = {
-        found["source"]: found["auroc"]
-        for found in (block.get("came_true") or {"outcomes": []})["outcomes"]
-    }
-    rows = [
-        [
+def ranking(block: Block) -> Table:
+    """The sources, highest LogME first, with the AUROC that training on them gave."""
+    outcomes = {}
+    if block.get("came_true"):
+        for found in block["came_true"]["outcomes"]:
+            outcomes[found["source"]] = number(found["auroc"])
+    rows = []
+    for found in block["ranking"]:
+        row = [
             found["source"],
             number(found["logme"]),
             number(found["h_score"]),
-            number(outcomes[found["source"]]) if found["source"] in outcomes else "not tried",
+            outcomes.get(found["source"], "not tried"),
         ]
-        for found in block["ranking"]
-    ]
-    head = ["source", "LogME", "H-score", "AUROC it gave"]
-    return Table("Sources ranked before any training on the target", head, rows)
+        rows.append(row)
+    head = ["source", "LogME", "H-score", "resulting AUROC"]
+    return Table("Sources, ranked before any training on the target", head, rows)
 
 
-def source_itself(evidence: Evidence) -> Table:
-    """Whether the source was learnt: if not, there was nothing to transfer."""
-    source = evidence.metrics["source"]
-    rows = []
-    for part in (part for part in TESTS if source["counts"][part]):
-        learnt, gain = source["pretrained"], source["gain_over_size"]
-        rows.append(
-            [
-                part,
-                estimate(learnt[part]["auroc"]) if learnt and learnt[part] else "not learnt here",
-                estimate((source["size_alone"][part] or {}).get("auroc")),
-                difference(gain[part] if gain else None),
-            ]
-        )
-    head = ["part", "pretrained", "size alone", "gain over size"]
-    return Table(f"{source['name']}, the source, on its own test parts", head, rows)
+def _aurocs(model: Block, parts: Sequence[str]) -> list[str]:
+    return [estimate(score_of(model[part])) for part in parts]
 
 
-def _bounds(found: Mapping) -> str:
+def _bounds(found: Block) -> str:
     if found.get("low") is None or found.get("high") is None:
-        return "not defined"
+        return ABSENT
     return f"{signed(found['low'])} to {signed(found['high'])}"
-
-
-def _listed(values: list[float | None], write: object) -> str:
-    return ", ".join(write(value) for value in values)
-
-
-def _yes(value: bool | None) -> str:
-    return {True: "yes", False: "not shown"}.get(value, "not defined")

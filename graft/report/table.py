@@ -1,16 +1,15 @@
-"""A table of the report: what it shows, its columns and its rows."""
+"""A table of the page: caption, columns and rows."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-NUMERIC = re.compile(
-    r"[<+−\d][^a-z]*((to|of) [^a-z]*)?", re.IGNORECASE
-)  # cells that are set flush right
+NUMERIC = re.compile(r"[<+−\d][^a-z]*((to|of) [^a-z]*)?", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell that wants attention: a gap that is flagged, a verdict."""
+    """A cell that is highlighted, such as a verdict or a flagged gap."""
 
     text: str
     mark: str = ""  # class of the style sheet
@@ -19,26 +18,36 @@ class Cell:
         return self.text
 
 
+Row = Sequence[str | Cell]
+
+
 @dataclass(frozen=True)
 class Table:
-    """The first cell of each row is its heading. `caption` says what is seen."""
+    """A caption, columns and rows; the first cell of each row is its heading."""
 
     caption: str
-    columns: list[str]
-    rows: list[list[str | Cell]]
-    wide: bool = False  # more than the column of text holds
+    columns: Sequence[str]
+    rows: Sequence[Row]
+    wide: bool = False  # whether the table is wider than a column of text
 
     def __post_init__(self) -> None:
-        if any(len(row) != len(self.columns) for row in self.rows):
-            raise ValueError(
-                f"{self.caption}: a row has another number of cells than the {len(self.columns)} columns"
-            )
+        for row in self.rows:
+            if len(row) != len(self.columns):
+                raise ValueError(
+                    f"{self.caption}: a row has {len(row)} cells, expected {len(self.columns)}"
+                )
 
     def numeric(self, column: int) -> bool:
-        """Whether a column holds numbers, so that they stand below each other."""
-        return column > 0 and any(NUMERIC.fullmatch(str(row[column])) for row in self.rows)
+        """Whether a column holds numbers, which are aligned on the right."""
+        if column == 0:
+            return False
+        return any(NUMERIC.fullmatch(str(row[column])) for row in self.rows)
 
-    def kind(self, column: int, cell: str | Cell) -> str | None:
+    def css_class(self, column: int, cell: str | Cell) -> str | None:
         """The classes of the style sheet for a cell."""
-        marks = "n" if self.numeric(column) else "", cell.mark if isinstance(cell, Cell) else ""
-        return " ".join(filter(None, marks)) or None
+        names = []
+        if self.numeric(column):
+            names.append("n")
+        if isinstance(cell, Cell) and cell.mark:
+            names.append(cell.mark)
+        return " ".join(names) or None

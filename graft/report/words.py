@@ -1,11 +1,11 @@
-"""What the report says in sentences: the verdict, what it means, and what else speaks to it."""
+"""The sentences of the page: the verdict, what it means, and further comparisons."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from graft.common.vocabulary import REFERENCE
-from graft.report.evidence import Evidence
+from graft.report.evidence import Block, Evidence, score_of
 from graft.report.numbers import difference, number, p_value, plural, signed, value_of
-from graft.statistics.verdict import verdict as says
+from graft.statistics.verdict import point_with_all_labels, verdict
 
 HEADLINES = {
     "helps": "Transfer helps.",
@@ -13,172 +13,201 @@ HEADLINES = {
     "no difference shown": "No difference shown.",
     "not defined": "Not defined.",
 }
-RUN = {
-    "cross_validation": "dvc exp run -S evaluate.folds=5",
-    "learning_curve": "dvc exp run -S 'learning_curve.shares=[0.05,0.1,0.2,0.5]'",
+VERDICTS = {
+    "helps": "transfer helps",
+    "harms": "transfer harms",
+    "no difference shown": "no difference is shown",
+    "not defined": "the gain is not defined",
 }
 
 
-def verdict(evidence: Evidence) -> str:
-    """One sentence with the interval, after the headline."""
-    said, gain = evidence.metrics["verdict"], evidence.metrics["verdict_from"]
-    if said == "not defined":
-        return "A class is missing from the test part, so there is no AUROC to compare."
-    low, high = signed(gain["low"]), signed(gain["high"])
-    mean = (
-        f", as a mean of {gain['trainings']} trainings of each," if gain["trainings"] > 1 else ","
-    )
-    if said == "no difference shown":
+def verdict_sentence(evidence: Evidence) -> str:
+    """The verdict in one sentence, with its interval."""
+    found = evidence.metrics["verdict"]
+    gain = evidence.metrics["verdict_from"]
+    if found == "not defined":
+        return "The test part lacks a class, so there is no AUROC to compare."
+    place = "On the test part,"
+    if gain["trainings"] > 1:
+        place += f" averaged over {gain['trainings']} trainings of each,"
+    value = signed(gain["value"])
+    interval = f"{evidence.level} interval from {signed(gain['low'])} to {signed(gain['high'])}"
+    if found == "no difference shown":
         return (
-            f"On the test part{mean} transfer and learning from scratch differ by {signed(gain['value'])} in AUROC, "
-            f"somewhere from {low} to {high} ({evidence.level} interval), which holds 0."
+            f"{place} the AUROC of transfer minus that of training from scratch is {value}. "
+            f"The {interval} includes 0."
         )
-    side = "above" if said == "helps" else "below"
+    side = "higher" if found == "helps" else "lower"
     return (
-        f"On the test part{mean} the AUROC of transfer is {number(abs(gain['value']))} {side} that of learning from "
-        f"scratch: {signed(gain['value'])}, from {low} to {high} ({evidence.level} interval), p = {p_value(gain['p'])}."
+        f"{place} transfer has a {side} AUROC than training from scratch. The difference is "
+        f"{value}, with a {interval} (p = {p_value(gain['p'])})."
     )
 
 
 def meaning(evidence: Evidence) -> str:
-    """The same for who does not live among AUROCs."""
-    ours, theirs = (value_of(_auroc(evidence, name)) for name in ("transfer", REFERENCE))
-    if ours is None or theirs is None:
-        return "Without lesions of every class in the test part, nothing can be said about telling them apart."
-    first, *others = reversed(evidence.classes)
-    pairs = (
-        f"a {first} and a {others[0]} lesion"
-        if len(others) == 1
-        else "a lesion of one class and one of another"
-    )
-    return (
-        f"In plain words: of 100 pairs of {pairs}, the transferred model ranks {ours * 100:.0f} the right way round, "
-        f"and the one learnt from scratch {theirs * 100:.0f}. Tossing a coin gets 50. {_weight(evidence)}"
-    )
-
-
-def _auroc(evidence: Evidence, name: str) -> Mapping | None:
-    """That of the trainings that the verdict follows from."""
-    if evidence.metrics["verdict_from"]["trainings"] > 1:
-        return _all_labels(evidence)["arms"][name]["auroc"]
-    return (evidence.metrics["models"][name]["test"] or {}).get("auroc")
-
-
-def _all_labels(evidence: Evidence) -> Mapping:
-    return next(
-        point for point in evidence.block("learning_curve")["points"] if point["share"] == 1
-    )
-
-
-def _weight(evidence: Evidence) -> str:
-    """How much the verdict can bear."""
-    said, gain = evidence.metrics["verdict"], evidence.metrics["verdict_from"]
-    if said == "no difference shown":
+    """The verdict for readers who are new to AUROC."""
+    transfer = value_of(_verdict_auroc(evidence, "transfer"))
+    scratch = value_of(_verdict_auroc(evidence, REFERENCE))
+    if transfer is None or scratch is None:
         return (
-            "That is not to say that there is no difference: with these patients it may be anything between "
-            f"{signed(gain['low'])} and {signed(gain['high'])}."
+            "The test part does not contain lesions of every class, so it cannot show how well a "
+            "model separates them."
         )
-    if said == "not defined":
-        return "No interval can be given for the difference."
-    if gain["trainings"] > 1:
-        return "Luck in training and in which patients were tested hardly explain a difference this far from 0."
+    disease, *others = reversed(evidence.classes)
+    if len(others) == 1:
+        pairs = f"a {disease} and a {others[0]} lesion"
+    else:
+        pairs = "lesions of two different classes"
     return (
-        "Luck in which patients were tested hardly explains a difference this far from 0; luck in training is not in "
-        "the interval."
+        f"In other words: of 100 pairs of {pairs}, the transferred model ranks "
+        f"{transfer * 100:.0f} correctly, and the model trained from scratch {scratch * 100:.0f}. "
+        f"Guessing ranks 50 correctly. {_certainty(evidence)}"
     )
-
-
-def agreement(voices: list[tuple[bool, str]]) -> str:
-    """How many of the other views on the question agree."""
-    agree = sum(agrees for agrees, _ in voices)
-    if len(voices) == 1:
-        return "One more view on the same question:"
-    return f"Of {len(voices)} more views on the same question, {agree or 'none'} {'agrees' if agree == 1 else 'agree'}:"
 
 
 def margin(evidence: Evidence) -> str:
-    """Non-inferiority, and the patients that it would take where the interval is too wide to tell."""
-    gain, allowed = evidence.metrics["verdict_from"], number(evidence.block("margin"), 2)
-    sentence = {
-        True: f"Transfer is not inferior: it falls short of scratch by less than the margin of {allowed} in AUROC.",
-        False: f"Non-inferiority is not shown: transfer may fall short of scratch by more than {allowed}.",
-    }.get(gain.get("non_inferior"), "Whether transfer is at least not inferior is not defined.")
-    if evidence.metrics["verdict"] == "no difference shown" and (
-        needed := _gain(evidence, "test")["patients_needed"]
-    ):
-        have = evidence.metrics["target"]["counts"]["test"]["patients"]
+    """Non-inferiority and, if the interval is too wide, the number of patients needed."""
+    gain = evidence.metrics["verdict_from"]
+    allowed = number(evidence.block("margin"), 2)
+    if gain.get("non_inferior") is None:
+        sentence = "Whether transfer is at least not inferior is not defined."
+    elif gain["non_inferior"]:
+        sentence = (
+            "Transfer is not inferior: its AUROC falls short of that of scratch by less than the "
+            f"margin of {allowed}."
+        )
+    else:
+        sentence = (
+            "Non-inferiority is not shown: the AUROC of transfer may fall short of that of "
+            f"scratch by more than {allowed}."
+        )
+    needed = _needed_patients(evidence)
+    if needed:
+        tested = evidence.metrics["target"]["counts"]["test"]["patients"]
         sentence += (
-            f" The {plural(have, 'test patient')} are too few to tell: a gain of the size that this run's two networks "
-            f"show would take about {number(needed)}."
+            f" The {plural(tested, 'test patient')} are too few to decide: a gain as large as "
+            f"that between the two networks of this run needs about {number(needed)} patients."
         )
     return sentence
 
 
-def other_voices(evidence: Evidence) -> Iterator[tuple[bool, str]]:
-    """What else there is on the same question: whether it agrees with the verdict, and a sentence."""
-    main, repeated = evidence.metrics["verdict"], evidence.metrics["verdict_from"]["trainings"] > 1
-    places = (
-        {"test": "On the test part, of the two networks that this run left,"} if repeated else {}
-    )
-    places |= {"external": "At the site never seen,"} if "external" in evidence.parts else {}
-    for part, place in places.items():
-        gain = _gain(evidence, part)
-        yield says(gain) == main, f"{place} {_told(says(gain), gain)}"
-    if found := evidence.block("cross_validation"):
-        folds = f"Over {found['folds']} folds, repeated {plural(found['repeats'], 'time')}"
-        yield found["verdict"] == main, f"{folds}, {_told(found['verdict'], found['gain'])}"
-    if found := evidence.block("learning_curve"):
-        for point in found["points"]:
-            if repeated and point["share"] == 1:
-                continue
-            gain = point["gain"]["transfer"]
-            few = f"With {number(round(point['patients']))} labelled patients in the learning curve"
-            yield point["verdict"] == main, f"{few}, {_told(point['verdict'], gain)}"
+def other_comparisons(evidence: Evidence) -> Iterator[tuple[bool, str]]:
+    """Yield each further comparison: whether it agrees with the verdict, and a sentence."""
+    main = evidence.metrics["verdict"]
+    repeated = evidence.metrics["verdict_from"]["trainings"] > 1
+    gains = evidence.metrics["transfer_gain"]["transfer"]
+    comparisons = []
+    if repeated:
+        place = "For the one pair of networks that this run saved, on the test part,"
+        comparisons.append((place, verdict(gains["test"]), gains["test"]))
+    if "external" in evidence.parts:
+        place = "At the site that was held out,"
+        comparisons.append((place, verdict(gains["external"]), gains["external"]))
+    folds = evidence.block("cross_validation")
+    if folds:
+        repeats = plural(folds["repeats"], "time")
+        place = f"In cross-validation with {folds['folds']} folds, repeated {repeats},"
+        comparisons.append((place, folds["verdict"], folds["gain"]))
+    curve = evidence.block("learning_curve")
+    for point in curve["points"] if curve else []:
+        if repeated and point["share"] == 1:
+            continue  # the verdict itself comes from this point
+        place = f"With {number(round(point['patients']))} labelled patients in the learning curve,"
+        comparisons.append((place, point["verdict"], point["gain"]["transfer"]))
+    for place, found, gain in comparisons:
+        yield found == main, f"{place} {_verdict_with_gain(found, gain)}"
 
 
-def labels_saved(found: Mapping) -> str:
-    """What transfer spares in labels, in a sentence."""
-    saved = found["labels_saved"]
+def agreement(comparisons: list[tuple[bool, str]]) -> str:
+    """How many of the further comparisons agree with the verdict."""
+    if len(comparisons) == 1:
+        return "One further comparison:"
+    count = sum(agrees for agrees, _ in comparisons)
+    verb = "agrees" if count == 1 else "agree"
+    return f"Of {len(comparisons)} further comparisons, {count or 'none'} {verb} with the verdict:"
+
+
+def labels_saved(curve: Block) -> str:
+    """How many labels transfer saves."""
+    saved = curve["labels_saved"]
     if saved["reached"] == "not defined":
         return "Whether transfer saves labels is not defined."
     if saved["reached"] == "never":
-        return "Transfer does not reach, with any of these numbers of patients, what scratch reaches with all."
-    few = "no more than " if saved["reached"] == "at the smallest share" else ""
+        return (
+            "With none of these numbers of patients does transfer reach the AUROC that scratch "
+            "reaches with all of them."
+        )
+    bound = "no more than " if saved["reached"] == "at the smallest share" else ""
+    needed = _patients_with_interval(saved["needed"], "never")
+    spared = _patients_with_interval(saved["saved"], "none")
     return (
-        f"Transfer reaches with {few}{_range(saved['needed'], 'never')} patients what scratch reaches with "
-        f"{number(round(saved['of']))}: it saves the labels of {_range(saved['saved'], 'none')} patients."
+        f"Transfer needs {bound}{needed} patients to reach the AUROC that scratch reaches with "
+        f"{number(round(saved['of']))}. It saves the labels of {spared} patients."
     )
 
 
-def came_true(found: Mapping | None) -> str:
-    """How well the ranking of the sources foretold what they gave."""
+def ranking_outcome(found: Block | None) -> str:
+    """How well the ranking of the sources predicted their results."""
     if not found:
-        return "Whether the ranking came true is not known: fewer than two of these sources were tried."
+        return (
+            "Whether the ranking was right is not known: fewer than two of these sources were "
+            "trained on."
+        )
     taus = f"LogME {signed(found['logme_tau'], 2)}, H-score {signed(found['h_score_tau'], 2)}"
-    few = (
-        " With two sources, tau can only be 1 or −1, which says little."
-        if len(found["outcomes"]) == 2
-        else ""
+    sentence = f"Kendall's tau between the ranking and the outcome ({found['by']}): {taus}."
+    if len(found["outcomes"]) == 2:
+        sentence += " With two sources, tau can only be 1 or −1, which is weak evidence."
+    return sentence
+
+
+def _verdict_auroc(evidence: Evidence, name: str) -> Block | None:
+    """The AUROC of the trainings that the verdict is based on."""
+    point = point_with_all_labels(evidence.block("learning_curve"))
+    if point and evidence.metrics["verdict_from"]["trainings"] > 1:
+        return score_of(point["arms"][name])
+    return score_of(evidence.metrics["models"][name]["test"])
+
+
+def _certainty(evidence: Evidence) -> str:
+    """What the interval covers and what it leaves open."""
+    found = evidence.metrics["verdict"]
+    gain = evidence.metrics["verdict_from"]
+    if found == "no difference shown":
+        return (
+            "This does not mean that there is no difference: with these patients it could be "
+            f"anything from {signed(gain['low'])} to {signed(gain['high'])}."
+        )
+    if found == "not defined":
+        return "The difference has no interval."
+    if gain["trainings"] > 1:
+        return (
+            "Chance in training and in the choice of the test patients hardly explains a "
+            "difference this far from 0."
+        )
+    return (
+        "Chance in the choice of the test patients hardly explains a difference this far from 0. "
+        "The interval does not include chance in training."
     )
-    return f"Rank agreement with the outcome ({found['by']}), Kendall's tau: {taus}.{few}"
 
 
-def _told(said: str, gain: Mapping | None) -> str:
-    words = {
-        "helps": "transfer helps",
-        "harms": "transfer harms",
-        "no difference shown": "no difference is shown",
-        "not defined": "the gain is not defined",
-    }[said]
-    return f"{words}." if said == "not defined" else f"{words}: {difference(gain)}."
+def _needed_patients(evidence: Evidence) -> int | None:
+    """The patients that a decision needs; None if the verdict is decided or no number is known."""
+    if evidence.metrics["verdict"] != "no difference shown":
+        return None
+    return evidence.metrics["transfer_gain"]["transfer"]["test"]["patients_needed"]
 
 
-def _range(found: Mapping, beyond: str) -> str:
-    """A number of patients with its interval; `beyond` stands for an end that lies off the curve."""
-    ends = (found[name] for name in ("value", "low", "high"))
-    value, low, high = (beyond if end is None else number(round(end)) for end in ends)
+def _verdict_with_gain(found: str, gain: Block | None) -> str:
+    if found == "not defined":
+        return f"{VERDICTS[found]}."
+    return f"{VERDICTS[found]}: {difference(gain)}."
+
+
+def _patients_with_interval(found: Block, beyond: str) -> str:
+    """A number of patients with its interval; `beyond` replaces an end that is off the curve."""
+    texts = []
+    for name in ("value", "low", "high"):
+        end = found[name]
+        texts.append(beyond if end is None else number(round(end)))
+    value, low, high = texts
     return f"{value} [{low}, {high}]"
-
-
-def _gain(evidence: Evidence, part: str) -> Mapping | None:
-    return evidence.metrics["transfer_gain"]["transfer"][part]

@@ -1,0 +1,81 @@
+"""Tables of the repeated trainings: learning curve and cross-validation."""
+
+from collections.abc import Callable, Sequence
+
+from graft.report.evidence import Block, Evidence, auroc_of_arm
+from graft.report.numbers import difference, estimate, number, p_value, signed
+from graft.report.table import Cell, Row, Table
+
+VERDICT_MARKS = {"helps": "good", "harms": "bad"}  # classes of the style sheet
+
+
+def learning_curve(block: Block) -> Table:
+    """One row per share of the labelled patients."""
+    rows = []
+    for point in block["points"]:
+        gain = point["gain"].get("transfer") or {}
+        verdict = point["verdict"]
+        row: Row = [
+            number(round(point["patients"])),
+            number(round(point["lesions"])),
+            estimate(auroc_of_arm(point, "scratch")),
+            estimate(auroc_of_arm(point, "frozen")),
+            estimate(auroc_of_arm(point, "transfer")),
+            difference(gain),
+            p_value(gain.get("p")),
+            number(gain.get("draw_sd")),
+            Cell(verdict, VERDICT_MARKS.get(verdict, "")),
+        ]
+        rows.append(row)
+    head = [
+        "patients",
+        "lesions",
+        "scratch",
+        "frozen features",
+        "transfer",
+        "gain of transfer",
+        "p",
+        "SD over draws",
+        "verdict",
+    ]
+    caption = f"AUROC on the test part by number of labelled patients, {block['draws']} draws each"
+    return Table(caption, head, rows, wide=True)
+
+
+def cross_validation(evidence: Evidence, block: Block) -> Table:
+    """Scratch, transfer and the gain, with the spread over patients and over seeds."""
+    rows = []
+    for name, model in block["models"].items():
+        repeats = _listed(model["by_repeat"], number)
+        rows.append([name, estimate(model["auroc"]), number(model["seed_sd"]), repeats])
+    gain = block["gain"]
+    repeats = _listed(gain["by_repeat"], signed)
+    rows.append(["gain of transfer", difference(gain), number(gain["seed_sd"]), repeats])
+    head = ["model", f"AUROC [{evidence.level}]", "SD over seeds", "by repeat"]
+    caption = (
+        f"{block['folds']} folds by patient, repeated {block['repeats']} times: "
+        f"{block['patients']} patients, {block['lesions']} lesions"
+    )
+    return Table(caption, head, rows)
+
+
+def candidates(block: Block) -> Table:
+    """The scores of each λ and source, and how often the training folds chose it."""
+    fits = len(block["choices"])
+    rows = []
+    for found in block["candidates"]:
+        row = [
+            found["source"],
+            f"{found['lambda']:g}",
+            number(found["validation_log_loss"]),
+            number(found["auroc"]),
+            f"{found['chosen']} of {fits}",
+        ]
+        rows.append(row)
+    head = ["source", "λ", "log loss, inner validation", "AUROC, outer folds", "chosen"]
+    caption = "Candidates of the nested cross-validation; only the inner validation chooses"
+    return Table(caption, head, rows)
+
+
+def _listed(values: Sequence[float | None], write: Callable[[float | None], str]) -> str:
+    return ", ".join(write(value) for value in values)

@@ -1,0 +1,12 @@
+"""Patients of each organ, drawn without voxels."""
+
+import pytest
+
+from graft.phantom.cohort import Patient, draw_patient
+
+SEED = 5
+
+
+@pytest.fixture(scope="session", params=["lung", "liver", "liver_mr"])
+def many_patients(request: pytest.FixtureRequest) -> list[Patient]:
+    return [draw_patient(SEED, request.param, number) for number in range(600)]

@@ -1,0 +1,37 @@
+"""What a CT scanner does to the tissue that it sees."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from graft.common.seeds import generator
+from graft.phantom.ct import CtScan, acquire
+
+SEED = 5
+SCAN = CtScan(
+    site="site-a",
+    shape=(20, 20, 20),
+    spacing=(1.0, 1.0, 2.0),  # each slice averages two fine ones
+    directions=np.eye(3),
+    centre=np.zeros(3),
+    noise_hu=1e-3,
+    enhancement=1.0,
+)
+
+
+def test_a_scan_adds_noise_and_averages_fine_slices():
+    tissue = np.tile(np.float32([100, 300]), (20, 20, 20))  # (20, 20, 40)
+    volume = acquire(replace(SCAN, noise_hu=20.0), tissue, generator(SEED, "test"))
+    assert volume.shape == (20, 20, 20)
+    assert volume.mean() == pytest.approx(200, abs=3)
+    assert volume.std() == pytest.approx(20, abs=0.5)
+
+
+@pytest.mark.parametrize(("site", "overshoots"), [("site-a", False), ("site-b", True)])
+def test_only_the_sharp_kernel_overshoots_at_an_edge(site, overshoots):
+    tissue = np.zeros((20, 20, 40), np.float32)
+    tissue[10:] = 100
+    volume = acquire(replace(SCAN, site=site), tissue, generator(SEED, "test"))
+    assert (volume.max() > 105) == overshoots
+    assert (volume.max() == 100) == (not overshoots)
