@@ -52,7 +52,7 @@ def sweep(
         repository: git URL that every worker can clone; by default this folder, for workers on
             this machine.
         remote: URL of the DVC storage that every worker can reach; by default a folder of this
-        repository.
+            repository.
         task_runner: `threads` of this process, or `dask`.
         scheduler: address of a running Dask scheduler (`tcp://host:8786`); by default Dask runs
             on this machine.
@@ -69,10 +69,9 @@ def sweep(
         prepared = prepare(str(ROOT), revision, remote, keys, return_state=True)
         if not prepared.is_completed():
             return Failed(message=prepared.message)
-        fan_out = run_points.with_options(
-            task_runner=_build_runner(task_runner, scheduler, workers)
-        )
-        states = fan_out(points, repository or str(ROOT), revision, remote)
+        runner = _build_runner(task_runner, scheduler, workers)
+        fan_out: Any = run_points.with_options(task_runner=runner)
+        states: list[State] = fan_out(points, repository or str(ROOT), revision, remote)
         return _report(states, keys)
     finally:
         command.end_all()
