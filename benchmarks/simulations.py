@@ -38,7 +38,7 @@ PLANTED = {"better": 0.85, "worse": 0.55, "best": 0.92}
 VERDICTS = ("helps", "no difference shown", "harms")
 TRUTH_PATIENTS = 100_000  # of the cohort that gives the true scores that have no formula
 
-Gains = dict[str, dict]  # name of a model -> its gain over the reference, as in metrics.json
+Gains = dict[str, dict]  # the name of a model -> its gain over the reference, as in metrics.json
 Missed = tuple[bool, bool]  # whether an interval lies above the truth, and whether below
 
 
@@ -46,9 +46,9 @@ Missed = tuple[bool, bool]  # whether an interval lies above the truth, and whet
 class Counts:
     """What was seen in the cohorts so far."""
 
-    missed: dict[tuple, list[Missed]] = field(default_factory=lambda: defaultdict(list))
+    missed: dict[tuple[str, float, str], list[Missed]] = field(default_factory=lambda: defaultdict(list))
     p_values: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
-    verdicts: dict[tuple, list[str]] = field(default_factory=lambda: defaultdict(list))
+    verdicts: dict[tuple[float, str], list[str]] = field(default_factory=lambda: defaultdict(list))
     wrong: dict[str, list[bool]] = field(default_factory=lambda: defaultdict(list))
 
 
@@ -95,9 +95,9 @@ def simulate(patients: int, cohorts: int, truth: Mapping[str, float]) -> dict[st
         count_scores(counts, cases, models, truth)
         count_gains(counts, cases, models)
     return {
-        "coverage": [coverage_row(*key, seen) for key, seen in counts.missed.items()],
+        "coverage": [coverage_row(key, seen) for key, seen in counts.missed.items()],
         "p_values": [p_value_row(way, np.array(seen)) for way, seen in counts.p_values.items()],
-        "verdicts": [verdict_row(*key, seen) for key, seen in counts.verdicts.items()],
+        "verdicts": [verdict_row(key, seen) for key, seen in counts.verdicts.items()],
         "wrong": [wrong_row(what, seen) for what, seen in counts.wrong.items()],
     }
 
@@ -149,11 +149,17 @@ def count_gains(counts: Counts, cases: Cases, models: Mapping[str, Assessment]) 
 def gains_over_reference(cases: Cases, models: dict[str, Assessment]) -> Gains:
     """Return the gain of each model over the reference, as in metrics.json."""
     found = compare({"test": cases}, models, REFERENCE, ("test",), CONFIDENCE, MARGIN)
-    return {name: parts["test"] for name, parts in found.items()}
+    gains = {}
+    for name, parts in found.items():
+        gain = parts["test"]
+        assert gain is not None
+        gains[name] = gain
+    return gains
 
 
-def coverage_row(what: str, true: float, way: str, missed: list[Missed]) -> dict:
+def coverage_row(key: tuple[str, float, str], missed: list[Missed]) -> dict:
     """Return the shares of intervals that contain the truth, lie above it and lie below it."""
+    what, true, way = key
     above, below = np.mean(missed, axis=0)
     shares = {"held": float(1 - above - below), "above": float(above), "below": float(below)}
     return {"what": what, "true": true, "way": way, **shares}
@@ -168,8 +174,9 @@ def p_value_row(way: str, p_values: np.ndarray) -> dict:
     return {"way": way, "below_0.05": below, "ks_p": ks_p}
 
 
-def verdict_row(true: float, way: str, verdicts: list[str]) -> dict:
+def verdict_row(key: tuple[float, str], verdicts: list[str]) -> dict:
     """Return the share of each verdict."""
+    true, way = key
     shares = {name: verdicts.count(name) / len(verdicts) for name in VERDICTS}
     return {"true": true, "way": way, **shares}
 

@@ -36,7 +36,7 @@ def test_a_large_gain_is_shown_more_often_than_a_loss(tables):
 
 def test_coverage_counts_intervals_above_and_below_the_truth():
     missed = [(True, False), (False, False), (False, True), (False, False)]
-    row = coverage_row("gain", 0.1, "DeLong", missed)
+    row = coverage_row(("gain", 0.1, "DeLong"), missed)
     assert row == {
         "what": "gain",
         "true": 0.1,
