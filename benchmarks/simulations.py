@@ -46,7 +46,9 @@ Missed = tuple[bool, bool]  # whether an interval lies above the truth, and whet
 class Counts:
     """What was seen in the cohorts so far."""
 
-    missed: dict[tuple[str, float, str], list[Missed]] = field(default_factory=lambda: defaultdict(list))
+    missed: dict[tuple[str, float, str], list[Missed]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
     p_values: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     verdicts: dict[tuple[float, str], list[str]] = field(default_factory=lambda: defaultdict(list))
     wrong: dict[str, list[bool]] = field(default_factory=lambda: defaultdict(list))
