@@ -55,7 +55,10 @@ def stage_times(cost: Cost) -> list[tuple[str, float]]:
             names.append(found[1])
             starts.append(seconds)
     ends = [*starts[1:], cost.seconds]
-    return [(name, end - start) for name, start, end in zip(names, starts, ends, strict=True)]
+    times = []
+    for name, start, end in zip(names, starts, ends, strict=True):
+        times.append((name, end - start))
+    return times
 
 
 def print_row(title: str, found: float, unit: str, most: float | None = None) -> None:

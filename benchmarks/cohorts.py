@@ -83,7 +83,8 @@ def noise_deviation(auroc: float) -> float:
         ValueError: if no reading has this AUROC.
     """
     without_mimics = 0.5 + (auroc - 0.5) / (1 - 2 * MIMICS)
-    best = ndtr(SEPARATION[ORGAN] * math.sqrt(INFORMATION / (1 + INFORMATION) / 2))
+    best_distance = SEPARATION[ORGAN] * math.sqrt(INFORMATION / (1 + INFORMATION) / 2)
+    best = ndtr(best_distance)
     if not 0.5 < without_mimics <= best:
         most = 0.5 + (best - 0.5) * (1 - 2 * MIMICS)
         raise ValueError(f"auroc: got {auroc}, expected above 0.5 and at most {most:.3f}")
@@ -95,5 +96,6 @@ def _trait_shares(traits: dict[str, float]) -> list[float]:
     """Return where each trait of a lesion lies between its lowest and its highest value."""
     shares = []
     for name, trait in TRAITS[ORGAN].items():
-        shares.append((traits[name] - trait.low) / (trait.high - trait.low))
+        width = trait.high - trait.low
+        shares.append((traits[name] - trait.low) / width)
     return shares

@@ -32,7 +32,10 @@ def main() -> None:
     say("| trainings | patients drawn | patients and trainings drawn |")
     say("| --- | --- | --- |")
     for count in REPETITIONS:
-        trials = [run_trial(count, truth, generator(0, "draws", count, k)) for k in range(TRIALS)]
+        trials = []
+        for number in range(TRIALS):
+            random = generator(0, "draws", count, number)
+            trials.append(run_trial(count, truth, random))
         over_patients, over_both = np.mean(trials, axis=0)
         say(f"| {count} | {over_patients:.3f} | {over_both:.3f} |")
 
@@ -52,7 +55,8 @@ def run_trial(count: int, truth: float, random: np.random.Generator) -> tuple[bo
     for _ in range(count):
         own = random.normal(size=PATIENTS)
         distance = random.normal(DISTANCE, LUCK)
-        reading = SHARED * shared + np.sqrt(1 - SHARED**2) * own + labels * distance
+        noise = SHARED * shared + np.sqrt(1 - SHARED**2) * own
+        reading = noise + labels * distance
         disease = norm.cdf(reading)
         probabilities = np.stack([1 - disease, disease], 1)  # (N, 2)
         areas.append(area(*pairs(labels, probabilities, weights)))

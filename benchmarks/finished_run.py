@@ -49,8 +49,12 @@ def read_finished_run(folder: Path) -> FinishedRun:
         paths += sorted(folder.glob(pattern))
     if not paths:
         raise InputError(f"{folder}: has no {' or '.join(PATTERNS)}, expected a finished run")
-    files = {path.relative_to(folder).as_posix(): sha256(path) for path in paths}
-    return FinishedRun(files, dict(walk_values(read_json(folder / METRICS))))
+    files = {}
+    for path in paths:
+        name = path.relative_to(folder).as_posix()
+        files[name] = sha256(path)
+    metrics = read_json(folder / METRICS)
+    return FinishedRun(files, dict(walk_values(metrics)))
 
 
 def walk_values(content: object, path: str = "") -> Iterator[tuple[str, Value]]:
@@ -64,8 +68,9 @@ def walk_values(content: object, path: str = "") -> Iterator[tuple[str, Value]]:
         assert content is None or isinstance(content, float | int | str)
         yield path, content
         return
+    prefix = f"{path}." if path else ""
     for key, item in items:
-        yield from walk_values(item, f"{path}.{key}" if path else str(key))
+        yield from walk_values(item, f"{prefix}{key}")
 
 
 def compare_files(first: FinishedRun, second: FinishedRun) -> Differences:
@@ -82,8 +87,10 @@ def differing_texts(first: FinishedRun, second: FinishedRun) -> list[str]:
     """Return the paths of the texts of metrics.json that differ, or that only one run has."""
     found = []
     for path in sorted(first.values.keys() | second.values.keys()):
-        both = first.values.get(path, ""), second.values.get(path, "")
-        if isinstance(both[0], str) and isinstance(both[1], str) and both[0] != both[1]:
+        one = first.values.get(path, "")
+        other = second.values.get(path, "")
+        are_texts = isinstance(one, str) and isinstance(other, str)
+        if are_texts and one != other:
             found.append(path)
     return found
 
@@ -92,7 +99,8 @@ def _without_texts(run: FinishedRun, other: FinishedRun) -> dict[str, Value]:
     """Return the values of a run that are no text, or that are a number in the other run."""
     found = {}
     for path, value in run.values.items():
-        if not (isinstance(value, str) and isinstance(other.values.get(path, ""), str)):
+        counterpart = other.values.get(path, "")
+        if not isinstance(value, str) or not isinstance(counterpart, str):
             found[path] = value
     return found
 

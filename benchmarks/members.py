@@ -26,7 +26,7 @@ PARAMETERS = Path(__file__).parents[1] / "params.yaml"
 STEPS = 10
 TOLERANCE = 1e-3  # of a tensor's largest gradient; sums in another order differ by less
 
-Gradients = Callable[[dict[str, Tensor], Tensor, Tensor], dict[str, Tensor]]
+Tensors = dict[str, Tensor]  # parameters or gradients by the name of the parameter
 
 
 def main() -> None:
@@ -92,8 +92,9 @@ def largest_difference(members: list[nn.Module], images: Tensor, labels: Tensor)
     largest = 0.0
     for name, found in together.items():
         expected = torch.stack([gradients[name] for gradients in in_turn])
-        difference = (found - expected).abs().max() / expected.abs().max()
-        largest = max(largest, float(difference))
+        difference = (found - expected).abs().max()
+        relative = difference / expected.abs().max()
+        largest = max(largest, float(relative))
     return largest
 
 
@@ -127,7 +128,7 @@ def time_together(members: list[nn.Module], images: Tensor, labels: Tensor) -> f
     return median_seconds(step, STEPS)
 
 
-def member_gradients(member: nn.Module, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
+def member_gradients(member: nn.Module, images: Tensor, labels: Tensor) -> Tensors:
     """Return the gradient of a member's loss by name, and leave it on the member's parameters."""
     member.zero_grad()
     functional.cross_entropy(member(images), labels).backward()
@@ -138,16 +139,17 @@ def member_gradients(member: nn.Module, images: Tensor, labels: Tensor) -> dict[
     return gradients
 
 
-def stacked_gradients(member: nn.Module) -> Gradients:
+def stacked_gradients(member: nn.Module) -> Callable[[Tensors, Tensor, Tensor], Tensors]:
     """Return a function that computes the gradients of K networks built like `member`.
 
     It takes their stacked parameters (K, *shape) and their batches (K, B, ...).
     """
 
-    def loss(parameters: dict[str, Tensor], images: Tensor, labels: Tensor) -> Tensor:
-        return functional.cross_entropy(functional_call(member, parameters, (images,)), labels)
+    def loss(parameters: Tensors, images: Tensor, labels: Tensor) -> Tensor:
+        logits = functional_call(member, parameters, (images,))
+        return functional.cross_entropy(logits, labels)
 
-    def gradients(stacked: dict[str, Tensor], images: Tensor, labels: Tensor) -> dict[str, Tensor]:
+    def gradients(stacked: Tensors, images: Tensor, labels: Tensor) -> Tensors:
         # Detached, because autograd would otherwise also record how the gradients are computed.
         detached = {name: tensor.detach() for name, tensor in stacked.items()}
         return vmap(grad(loss))(detached, images, labels)

@@ -19,11 +19,11 @@ def result_tables(runs: Sequence[dict], chosen: float) -> Iterator[str]:
         runs: share of labels, λ and metrics of each run.
         chosen: the λ for which the whole pipeline ran.
     """
-    shares = list(dict.fromkeys(run["labelled"] for run in runs))
-    by_share: dict[float, dict[float, dict]] = {share: {} for share in shares}
+    by_share: dict[float, dict[float, dict]] = {}
     for run in runs:
-        by_share[run["labelled"]][run["lambda"]] = run["metrics"]
-    metrics = by_share[shares[0]][chosen]
+        by_lambda = by_share.setdefault(run["labelled"], {})
+        by_lambda[run["lambda"]] = run["metrics"]
+    metrics = by_share[runs[0]["labelled"]][chosen]
     level = f"{metrics['bootstrap']['confidence'] * 100:g} %"
     yield from _source_table(metrics["source"], level)
     for share, by_lambda in by_share.items():
@@ -42,7 +42,8 @@ def _source_table(source: dict, level: str) -> Iterator[str]:
     pretrained = format_estimate(source["pretrained"]["test"]["auroc"])
     beyond = source["gain_over_size"]["test"]
     yield markdown_row("pretrained", pretrained, format_estimate(beyond, "+"), f"{beyond['p']:.3f}")
-    yield markdown_row("size alone", format_estimate(source["size_alone"]["test"]["auroc"]), "", "")
+    size_alone = format_estimate(source["size_alone"]["test"]["auroc"])
+    yield markdown_row("size alone", size_alone, "", "")
 
 
 def _target_table(
@@ -50,11 +51,13 @@ def _target_table(
 ) -> Iterator[str]:
     metrics = by_lambda[chosen]
     counts = metrics["target"]["counts"]
-    lesions = {part: counts[part]["lesions"] for part in ("train", "validation", "test")}
+    training = counts["train"]["lesions"]
+    validation = counts["validation"]["lesions"]
+    test = counts["test"]["lesions"]
+    labels = f"{training} for training, {validation} for validation"
     yield (
-        f"\nTarget: adrenal glands, the official test part of {lesions['test']}; "
-        f"{share * 100:g} % of the labels: {lesions['train']} for training, "
-        f"{lesions['validation']} for validation.\n"
+        f"\nTarget: adrenal glands, the official test part of {test}; "
+        f"{share * 100:g} % of the labels: {labels}.\n"
     )
     yield from markdown_head("", f"AUROC ({level} interval)", "gain over scratch", "p")
     scratch = metrics["models"]["scratch"]["test"]["auroc"]

@@ -26,7 +26,13 @@ from graft.statistics.scores import auroc, ranks
 RESAMPLES = 2000
 PATIENTS = 250
 LESIONS = 300
-AUROCS = {"scratch": 0.70, "transfer": 0.75, "regularized": 0.80, "bagging": 0.82, "boosting": 0.82}
+AUROCS = {
+    "scratch": 0.70,
+    "transfer": 0.75,
+    "regularized": 0.80,
+    "bagging": 0.82,
+    "boosting": 0.82,
+}
 LOOPED = 100  # resamples that scikit-learn is timed over
 REPEATS = 3
 THRESHOLD = 0.5
@@ -40,9 +46,11 @@ def main() -> None:
     """Time graft's resamples and scikit-learn's."""
     random = generator(0, "resamples")
     cohort = draw_cohort(PATIENTS, random)
-    chosen = np.arange(LESIONS)
-    cases = Cases.of(cohort.rows.iloc[chosen], ["benign", "malignant"], RESAMPLES, random)
-    models = {name: cohort.predict(value, random)[chosen] for name, value in AUROCS.items()}
+    rows = cohort.rows.iloc[:LESIONS]
+    cases = Cases.of(rows, ["benign", "malignant"], RESAMPLES, random)
+    models = {}
+    for name, value in AUROCS.items():
+        models[name] = cohort.predict(value, random)[:LESIONS]
 
     def graft_aurocs() -> None:
         for probabilities in models.values():
@@ -83,7 +91,8 @@ def resampled_aurocs(cases: Cases, probabilities: np.ndarray) -> np.ndarray:
     """Return graft's AUROC in each resample (R,)."""
 
     def measure(weights: np.ndarray) -> dict[str, np.ndarray]:
-        return {"auroc": auroc(*ranks(cases.labels == 1, probabilities[:, 1], weights))}
+        ranked = ranks(cases.labels == 1, probabilities[:, 1], weights)
+        return {"auroc": auroc(*ranked)}
 
     return resample(measure, cases.draws, cases.patient)["auroc"]
 
@@ -91,15 +100,17 @@ def resampled_aurocs(cases: Cases, probabilities: np.ndarray) -> np.ndarray:
 def loop_over_resamples(cases: Cases, probabilities: np.ndarray) -> np.ndarray:
     """Return scikit-learn's AUROC in the first LOOPED resamples (LOOPED,)."""
     found = []
+    disease = probabilities[:, 1]
     for weights in cases.draws[:LOOPED, cases.patient]:
-        found.append(roc_auc_score(cases.labels, probabilities[:, 1], sample_weight=weights))
+        found.append(roc_auc_score(cases.labels, disease, sample_weight=weights))
     return np.array(found)
 
 
 def aurocs_differ_by(cases: Cases, probabilities: np.ndarray) -> float:
     """Return the largest difference between graft's AUROC and scikit-learn's."""
     ours = resampled_aurocs(cases, probabilities)[:LOOPED]
-    return float(np.abs(ours - loop_over_resamples(cases, probabilities)).max())
+    theirs = loop_over_resamples(cases, probabilities)
+    return float(np.abs(ours - theirs).max())
 
 
 if __name__ == "__main__":

@@ -82,7 +82,7 @@ def print_comparison(first: FinishedRun, second: FinishedRun, additions_count: b
 
     differ = False
     for title, found in (("files", files), ("numbers", numbers)):
-        total = len(found.same) + len(found.different) + len(found.missing) + len(found.added)
+        total = len([*found.same, *found.different, *found.missing, *found.added])
         say(f"{len(found.same)} of {total} {title} are the same")
         lost = found.different or found.missing or (additions_count and found.added)
         differ = differ or bool(lost)

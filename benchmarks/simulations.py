@@ -33,12 +33,24 @@ RESAMPLES = 2000
 CONFIDENCE = 0.95
 MARGIN = 0.05
 THRESHOLD = 0.5
-EQUALS = {REFERENCE: 0.70, "transfer": 0.70, "regularized": 0.70, "bagging": 0.70, "boosting": 0.70}
-PLANTED = {"better": 0.85, "worse": 0.55, "best": 0.92}
+EQUALS = {
+    REFERENCE: 0.70,
+    "transfer": 0.70,
+    "regularized": 0.70,
+    "bagging": 0.70,
+    "boosting": 0.70,
+}
+PLANTED = {
+    "better": 0.85,
+    "worse": 0.55,
+    "best": 0.92,
+}
 VERDICTS = ("helps", "no difference shown", "harms")
 TRUTH_PATIENTS = 100_000  # of the cohort that gives the true scores that have no formula
 
 Gains = dict[str, dict]  # the name of a model -> its gain over the reference, as in metrics.json
+Models = Mapping[str, Assessment]
+Tables = dict[str, list[dict]]  # title -> rows
 Missed = tuple[bool, bool]  # whether an interval lies above the truth, and whether below
 
 
@@ -80,11 +92,12 @@ def true_scores() -> dict[str, float]:
     cohort = draw_cohort(TRUTH_PATIENTS, random)
     cases = cohort.cases(0, random)
     probabilities = cohort.predict(PLANTED["better"], random)
-    values = score(cases.labels, probabilities, np.ones((1, len(cases.labels))), THRESHOLD)
+    weights = np.ones((1, len(cases.labels)))  # of no resample
+    values = score(cases.labels, probabilities, weights, THRESHOLD)
     return {name: float(values[name][0]) for name in HEADLINE}
 
 
-def simulate(patients: int, cohorts: int, truth: Mapping[str, float]) -> dict[str, list[dict]]:
+def simulate(patients: int, cohorts: int, truth: Mapping[str, float]) -> Tables:
     """Draw cohorts of one size and return the rows of each table."""
     counts = Counts()
     for number in range(cohorts):
@@ -96,12 +109,26 @@ def simulate(patients: int, cohorts: int, truth: Mapping[str, float]) -> dict[st
             models[name] = assess_model(cohort, cases, auroc, random)
         count_scores(counts, cases, models, truth)
         count_gains(counts, cases, models)
-    return {
-        "coverage": [coverage_row(key, seen) for key, seen in counts.missed.items()],
-        "p_values": [p_value_row(way, np.array(seen)) for way, seen in counts.p_values.items()],
-        "verdicts": [verdict_row(key, seen) for key, seen in counts.verdicts.items()],
-        "wrong": [wrong_row(what, seen) for what, seen in counts.wrong.items()],
+    return tabulate(counts)
+
+
+def tabulate(counts: Counts) -> Tables:
+    """Return the rows of each table."""
+    tables: Tables = {
+        "coverage": [],
+        "p_values": [],
+        "verdicts": [],
+        "wrong": [],
     }
+    for score_key, missed in counts.missed.items():
+        tables["coverage"].append(coverage_row(score_key, missed))
+    for way, p_values in counts.p_values.items():
+        tables["p_values"].append(p_value_row(way, np.array(p_values)))
+    for gain_key, verdicts in counts.verdicts.items():
+        tables["verdicts"].append(verdict_row(gain_key, verdicts))
+    for what, wrong in counts.wrong.items():
+        tables["wrong"].append(wrong_row(what, wrong))
+    return tables
 
 
 def assess_model(
@@ -113,23 +140,23 @@ def assess_model(
     return Assessment(THRESHOLD, (), {"test": probabilities}, {"test": scores})
 
 
-def count_scores(
-    counts: Counts, cases: Cases, models: Mapping[str, Assessment], truth: Mapping[str, float]
-) -> None:
+def count_scores(counts: Counts, cases: Cases, models: Models, truth: Mapping[str, float]) -> None:
     """Count whether the intervals of scores contain the truth."""
     for name, auroc in {REFERENCE: EQUALS[REFERENCE], **PLANTED}.items():
         for what, way, low, high in score_intervals(cases, models[name], CONFIDENCE):
             true = auroc if what == "auroc" else truth[what]
             if what == "auroc" or name == "better":
-                counts.missed[what, round(true, 3), way].append((low > true, high < true))
+                key = (what, round(true, 3), way)
+                counts.missed[key].append((low > true, high < true))
 
 
-def count_gains(counts: Counts, cases: Cases, models: Mapping[str, Assessment]) -> None:
+def count_gains(counts: Counts, cases: Cases, models: Models) -> None:
     """Count whether the intervals of gains contain the truth, their p-values and their verdicts."""
     equals = gains_over_reference(cases, {name: models[name] for name in EQUALS})
-    for key in ("p", "p_holm"):
-        least = min(gain[key] for gain in equals.values())
-        counts.wrong[f"of four equals, any {key} below 0.05"].append(least < 1 - CONFIDENCE)
+    for name in ("p", "p_holm"):
+        least = min(gain[name] for gain in equals.values())
+        what = f"of four equals, any {name} below 0.05"
+        counts.wrong[what].append(least < 1 - CONFIDENCE)
     counts.p_values["BCa, widened"].append(equals["transfer"]["p"])
     counts.p_values["DeLong"].append(equals["transfer"]["delong"]["p"])
 
@@ -143,9 +170,12 @@ def count_gains(counts: Counts, cases: Cases, models: Mapping[str, Assessment]) 
         model = models[name].parts["test"]
         intervals = gain_intervals(gains[name], model, reference, CONFIDENCE)
         for way, (low, high) in intervals.items():
-            counts.missed["gain", true, way].append((low > true, high < true))
-        counts.verdicts[true, "BCa, widened"].append(verdict(gains[name]))
-        counts.verdicts[true, "DeLong"].append(verdict(gains[name]["delong"]))
+            key = ("gain", true, way)
+            counts.missed[key].append((low > true, high < true))
+        by_bootstrap = verdict(gains[name])
+        by_delong = verdict(gains[name]["delong"])
+        counts.verdicts[true, "BCa, widened"].append(by_bootstrap)
+        counts.verdicts[true, "DeLong"].append(by_delong)
 
 
 def gains_over_reference(cases: Cases, models: dict[str, Assessment]) -> Gains:
@@ -163,24 +193,36 @@ def coverage_row(key: tuple[str, float, str], missed: list[Missed]) -> dict:
     """Return the shares of intervals that contain the truth, lie above it and lie below it."""
     what, true, way = key
     above, below = np.mean(missed, axis=0)
-    shares = {"held": float(1 - above - below), "above": float(above), "below": float(below)}
-    return {"what": what, "true": true, "way": way, **shares}
+    return {
+        "what": what,
+        "true": true,
+        "way": way,
+        "held": float(1 - above - below),
+        "above": float(above),
+        "below": float(below),
+    }
 
 
 def p_value_row(way: str, p_values: np.ndarray) -> dict:
     """Compare p-values of models that gain nothing with the uniform distribution."""
     from scipy import stats
 
-    below = float((p_values < 0.05).mean())
-    ks_p = float(stats.kstest(p_values, "uniform").pvalue)
-    return {"way": way, "below_0.05": below, "ks_p": ks_p}
+    below = (p_values < 0.05).mean()
+    test = stats.kstest(p_values, "uniform")
+    return {
+        "way": way,
+        "below_0.05": float(below),
+        "ks_p": float(test.pvalue),
+    }
 
 
 def verdict_row(key: tuple[float, str], verdicts: list[str]) -> dict:
     """Return the share of each verdict."""
     true, way = key
-    shares = {name: verdicts.count(name) / len(verdicts) for name in VERDICTS}
-    return {"true": true, "way": way, **shares}
+    row: dict = {"true": true, "way": way}
+    for name in VERDICTS:
+        row[name] = verdicts.count(name) / len(verdicts)
+    return row
 
 
 def wrong_row(what: str, seen: list[bool]) -> dict:
@@ -188,7 +230,7 @@ def wrong_row(what: str, seen: list[bool]) -> dict:
     return {"what": what, "share": float(np.mean(seen))}
 
 
-def tables_in_markdown(found: Mapping[str, list[dict]]) -> Iterator[str]:
+def tables_in_markdown(found: Tables) -> Iterator[str]:
     """Yield the lines of the tables of one size."""
     for title, rows in found.items():
         names = list(rows[0])
@@ -196,7 +238,8 @@ def tables_in_markdown(found: Mapping[str, list[dict]]) -> Iterator[str]:
         yield markdown_row(*names)
         yield "|" + " --- |" * len(names)
         for row in rows:
-            yield markdown_row(*(_format_cell(cell) for cell in row.values()))
+            cells = [_format_cell(cell) for cell in row.values()]
+            yield markdown_row(*cells)
 
 
 def _format_cell(cell: object) -> str:

@@ -11,6 +11,7 @@ network starts from these weights. --data is a folder with liver_us/labels.csv.
 """
 
 import shutil
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
@@ -56,7 +57,7 @@ def main(
     pictures = read_pictures(data / LABELS)
     starts = ["scratch", "transfer"] if weights else ["scratch"]
     tested = []
-    assessments: dict[str, list[Assessment]] = {name: [] for name in (*starts, SIZE_ALONE)}
+    assessments: dict[str, list[Assessment]] = defaultdict(list)
     with fresh_clone() as folder:
         shutil.copytree((data / LABELS).parent / "images", folder / RAW / "images")
         write_parameters(folder, side, weights)
@@ -132,8 +133,9 @@ def result_table(cases: Cases, assessments: Mapping[str, Sequence[Assessment]]) 
     for name, folds in assessments.items():
         probabilities = np.concatenate([fold.probabilities["test"] for fold in folds])
         auroc = estimates(score_model(cases, probabilities, None), CONFIDENCE)["auroc"]
-        confusion = np.sum([fold.confusions["test"] for fold in folds], axis=0)
-        (true_negative, false_positive), (false_negative, true_positive) = confusion
+        confusion = np.stack([fold.confusions["test"] for fold in folds]).sum(0)  # (2, 2)
+        true_negative, false_positive = confusion[0]
+        false_negative, true_positive = confusion[1]
         wrong = false_positive + false_negative
         accuracy = (true_negative + true_positive) / confusion.sum()
         recall = true_positive / (true_positive + false_negative)

@@ -11,7 +11,8 @@ from graft.common.files import InputError
 from graft.config.parameters import load_parameters
 from graft.console import run, say
 
-EXAMPLES = sorted(file.parent.name for file in Path(__file__).parent.glob("*/params.yaml"))
+HOME = Path(__file__).parent
+EXAMPLES = sorted(file.parent.name for file in HOME.glob("*/params.yaml"))
 USER_DATA = Path("data/raw")  # the folder of the user's own data
 
 
@@ -52,7 +53,7 @@ def user_paths(parameters: Path) -> list[Path]:
 
 def parameter_file(name: str) -> Path:
     """Return the params.yaml of an example."""
-    return Path(__file__).parent / name / "params.yaml"
+    return HOME / name / "params.yaml"
 
 
 def first_comment(file: Path) -> str:

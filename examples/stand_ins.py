@@ -10,10 +10,16 @@ from graft.console import say
 from graft.data.domain import Grid
 from graft.ingest import arrays, manifest
 
-ORGANS = {Path("data/raw/lung_arrays"): "lung", Path("data/raw/liver_arrays"): "liver"}
+ORGANS = {
+    Path("data/raw/lung_arrays"): "lung",
+    Path("data/raw/liver_arrays"): "liver",
+}
 CLASSES = ["benign", "malignant"]
 # In both organs these windows make lesions brighter than the tissue around them.
-WINDOWS_HU = {"lung": (-1000.0, 400.0), "liver": (160.0, 0.0)}
+WINDOWS_HU = {
+    "lung": (-1000.0, 400.0),
+    "liver": (160.0, 0.0),
+}
 
 
 def write_arrays(folder: Path, path: Path) -> None:

@@ -67,17 +67,31 @@ def command_output(folder: Path, *words: str) -> str:
     Raises:
         InputError: if it fails.
     """
-    done = subprocess.run(words, cwd=folder, env=_environment(), capture_output=True, text=True)
-    _raise_if_failed(folder, words, done.returncode, " ".join(done.stderr.split()))
+    done = subprocess.run(
+        words,
+        cwd=folder,
+        env=_environment(),
+        capture_output=True,
+        text=True,
+    )
+    message = " ".join(done.stderr.split())
+    _raise_if_failed(folder, words, done.returncode, message)
     return done.stdout.strip()
 
 
 def _environment() -> dict[str, str]:
-    programs = Path(sys.executable).parent
-    return {**os.environ, "PATH": f"{programs}{os.pathsep}{os.environ.get('PATH', '')}"}
+    programs = str(Path(sys.executable).parent)
+    former = os.environ.get("PATH", "")
+    path = os.pathsep.join([programs, former])
+    return {**os.environ, "PATH": path}
 
 
-def _raise_if_failed(folder: Path, words: tuple[str, ...], status: int, message: str) -> None:
+def _raise_if_failed(
+    folder: Path,
+    words: tuple[str, ...],
+    status: int,
+    message: str,
+) -> None:
     if status:
         command = " ".join(words[:3])
         raise InputError(f"{folder.name}: {command} ended with {status}, expected 0 ({message})")
