@@ -1,16 +1,15 @@
-"""Augmentation of a batch at once, beside MONAI's transforms sample by sample.
+"""Augmentation of a batch at once, compared with MONAI's transforms sample by sample.
 
     python -m benchmarks.augment
 
-Times the augmentation of 16 patches of 32³: `graft.training.augment`, which resamples the batch once, and the MONAI transforms
-that do the same to one sample at a time, stock and with lazy resampling (flips and the affine map in one). Limits are
-those of params.yaml. Takes about 10 seconds on the CPU.
+Times the augmentation of 16 patches of 32³ voxels by `graft.training.augment`, which resamples
+the batch once, and by the MONAI transforms that do the same to one sample at a time. MONAI's are
+timed as they come and with lazy resampling, which merges flips and the affine map. The limits are
+those of params.yaml. Takes about 10 seconds on a CPU.
 """
 
 import math
-import time
-from collections.abc import Callable
-from statistics import median
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -25,35 +24,46 @@ from monai.transforms import (
 )
 from torch import Tensor
 
+from benchmarks.timing import median_seconds
 from graft.config.parameters import load_parameters
 from graft.console import run, say
 from graft.training import augment
 from graft.training.settings import Augment
 
-BATCH, PATCH = 16, (32, 32, 32)
-REPEATS = 20  # timed, after one that is not
+PARAMETERS = Path(__file__).parents[1] / "params.yaml"
+BATCH = 16
+PATCH = (32, 32, 32)  # voxels
+REPEATS = 20
 
 
 def main() -> None:
-    limits = load_parameters(Path("params.yaml")).augment
-    images = torch.rand(
-        BATCH, 1, *PATCH, generator=torch.Generator().manual_seed(0)
-    )  # (B, C, *spatial)
+    """Time the augmentation of a batch by graft and by MONAI."""
+    limits = load_parameters(PARAMETERS).augment
+    generator = torch.Generator().manual_seed(0)
+    images = torch.rand(BATCH, 1, *PATCH, generator=generator)  # (B, C, *spatial)
     random = np.random.default_rng(0)
-    ours = _time(lambda: augment.apply(images, augment.draw(limits, BATCH, len(PATCH), random)))
-    say(
-        f"augmenting {BATCH} patches of {' x '.join(map(str, PATCH))}, {torch.get_num_threads()} threads"
-    )
-    say(f"  graft, the batch at once     {ours * 1e3:7.1f} ms")
-    for name, lazy in (("stock", False), ("lazy", True)):
-        theirs = _time(lambda transform=monai(limits, lazy): one_by_one(transform, images))
-        say(
-            f"  MONAI one by one, {name:10} {theirs * 1e3:7.1f} ms, graft is {theirs / ours:.1f} times as fast"
-        )
+
+    def augment_batch() -> Tensor:
+        return augment.apply(images, augment.draw(limits, BATCH, len(PATCH), random))
+
+    seconds = median_seconds(augment_batch, REPEATS)
+    size = " x ".join(str(side) for side in PATCH)
+    say(f"augmenting {BATCH} patches of {size}, {torch.get_num_threads()} threads")
+    say(f"  graft, the batch at once     {seconds * 1e3:7.1f} ms")
+    print_monai("stock", build_transform(limits, lazy=False), images, seconds)
+    print_monai("lazy", build_transform(limits, lazy=True), images, seconds)
 
 
-def monai(limits: Augment, lazy: bool) -> Compose:
-    """What `graft.training.augment` does, as MONAI transforms of one sample (C, *spatial)."""
+def print_monai(name: str, transform: Compose, images: Tensor, graft_seconds: float) -> None:
+    """Time MONAI's transforms and print how much faster graft is."""
+    seconds = median_seconds(lambda: apply_one_by_one(transform, images), REPEATS)
+    speedup = seconds / graft_seconds
+    milliseconds = f"{seconds * 1e3:7.1f} ms"
+    say(f"  MONAI one by one, {name:10} {milliseconds}, graft is {speedup:.1f} times as fast")
+
+
+def build_transform(limits: Augment, lazy: bool) -> Compose:
+    """Return MONAI transforms of a sample (C, *spatial) that do what graft's augmentation does."""
     affine = RandAffine(
         prob=1.0,
         rotate_range=[math.radians(limits.rotate)] * len(PATCH),
@@ -72,19 +82,9 @@ def monai(limits: Augment, lazy: bool) -> Compose:
     return Compose([*flips, affine, *intensity], lazy=lazy).set_random_state(0)
 
 
-def one_by_one(transform: Compose, images: Tensor) -> Tensor:
-    """Every sample of a batch (B, C, *spatial) through a transform."""
+def apply_one_by_one(transform: Compose, images: Tensor) -> Tensor:
+    """Apply a transform to each sample of a batch (B, C, *spatial)."""
     return torch.stack([transform(image).as_tensor() for image in images])
-
-
-def _time(call: Callable[[], Tensor]) -> float:
-    """Median seconds of a call."""
-    seconds = []
-    for _ in range(1 + REPEATS):
-        began = time.perf_counter()
-        call()
-        seconds.append(time.perf_counter() - began)
-    return median(seconds[1:])
 
 
 if __name__ == "__main__":

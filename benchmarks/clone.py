@@ -1,4 +1,4 @@
-"""A clone of the repository's committed HEAD to run DVC in, and what a command there costs in time and memory."""
+"""Clones of the repository to run DVC in, and what a command there costs in time and memory."""
 
 import os
 import subprocess
@@ -16,15 +16,16 @@ import psutil
 from graft.common.files import InputError
 
 ROOT = Path(__file__).parents[1]
-POLL_S = 0.1  # seconds between two looks at the memory
+POLL_S = 0.1  # seconds between two measurements of the memory
 
 
 @dataclass(frozen=True)
 class Cost:
     """What a command took.
 
-    `peak` is the largest sum, in bytes, of the resident memory of all its processes; what they share
-    counts in each, so it is an upper bound. `lines` is what it printed, with the seconds since its start.
+    `peak` is the largest sum, in bytes, of the resident memory of all its processes. Memory that
+    they share counts once for each, so it is an upper bound. `lines` holds what the command
+    printed, with the seconds since its start.
     """
 
     seconds: float
@@ -33,89 +34,129 @@ class Cost:
 
 
 @contextmanager
-def fresh() -> Iterator[Path]:
-    """Yield a clone of HEAD in a temporary folder, with a DVC cache of its own; both go when the block ends."""
-    with tempfile.TemporaryDirectory(prefix="graft-") as folder:
-        clone(Path(folder) / "clone")
-        yield Path(folder) / "clone"
+def fresh_clone(revision: str = "HEAD") -> Iterator[Path]:
+    """Yield a clone at a revision, in a temporary folder, with an empty DVC cache of its own."""
+    with tempfile.TemporaryDirectory(prefix="graft-") as parent:
+        folder = Path(parent) / "clone"
+        update_clone(folder, revision)
+        yield folder
 
 
-def clone(folder: Path) -> None:
-    """Clone HEAD into `folder`, or bring the clone that is there to HEAD, where its DVC cache stays.
+def update_clone(folder: Path, revision: str = "HEAD") -> None:
+    """Clone the repository into `folder` at a revision, or move an existing clone to it.
 
-    Raises InputError where git cannot.
+    An existing clone keeps its DVC cache.
+
+    Raises:
+        InputError: if git fails, such as for an unknown revision.
     """
     if _git(ROOT, "status", "--porcelain"):
-        note(f"{ROOT}: what is not committed is left out")
+        print_note(f"{ROOT}: changes that are not committed are left out")
+    commit = _git(ROOT, "rev-parse", "--verify", f"{revision}^{{commit}}")
     if not folder.exists():
         _git(ROOT, "clone", "--quiet", str(ROOT), str(folder))
-    _git(folder, "fetch", "--quiet", str(ROOT), "HEAD")
-    _git(folder, "reset", "--quiet", "--hard", "FETCH_HEAD")
+    _git(folder, "fetch", "--quiet", str(ROOT), commit)
+    _git(folder, "reset", "--quiet", "--hard", commit)
 
 
-def commit(folder: Path) -> str:
-    """The commit that a clone stands at."""
+@contextmanager
+def kept_clone(workdir: Path | None) -> Iterator[Path]:
+    """Yield a clone of HEAD in a folder that is kept, or in a temporary one without `workdir`."""
+    if workdir is None:
+        with fresh_clone() as folder:
+            yield folder
+        return
+    folder = workdir.absolute() / "clone"
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    update_clone(folder)
+    yield folder
+
+
+def head_commit(folder: Path) -> str:
+    """Return the commit that a clone is at."""
     return _git(folder, "rev-parse", "HEAD")
 
 
-def dvc(folder: Path, *words: str) -> None:
-    """Run `dvc` in a clone; what it says goes to stderr. Raises InputError where it fails."""
+def run_dvc(folder: Path, *words: str) -> None:
+    """Run `dvc` in a clone and print its output to stderr.
+
+    Raises:
+        InputError: if it fails.
+    """
     command = ["dvc", *words]
-    _check(
-        command,
-        folder,
-        subprocess.run(command, cwd=folder, env=_environment(folder), stdout=sys.stderr).returncode,
-    )
+    done = subprocess.run(command, cwd=folder, env=_environment(folder), stdout=sys.stderr)
+    _raise_if_failed(command, folder, done.returncode)
 
 
-def measure(folder: Path, *command: str, settings: Mapping[str, str] | None = None) -> Cost:
-    """Run a command in a clone, with more environment variables, and measure it. Raises InputError where it fails."""
+def measure_command(folder: Path, *command: str, settings: Mapping[str, str] | None = None) -> Cost:
+    """Run a command in a clone and measure it.
+
+    Args:
+        folder: the clone.
+        command: the command and its arguments.
+        settings: environment variables to set in addition to the present ones.
+
+    Raises:
+        InputError: if the command fails.
+    """
     lines = []
+    peak = [0]
     began = time.perf_counter()
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
     with subprocess.Popen(
-        command, cwd=folder, env={**_environment(folder), **(settings or {})}, **pipes
+        command,
+        cwd=folder,
+        env={**_environment(folder), **(settings or {})},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     ) as process:
-        peak, watch = [0], threading.Thread(target=lambda: _watch(process.pid, peak), daemon=True)
+        watch = threading.Thread(target=_watch_memory, args=[process.pid, peak], daemon=True)
         watch.start()
+        assert process.stdout is not None
         for line in process.stdout:
             lines.append((time.perf_counter() - began, line.rstrip()))
     seconds = time.perf_counter() - began
     watch.join()
     if process.returncode:
-        note("\n".join(line for _, line in lines))
-    _check(list(command), folder, process.returncode)
+        print_note("\n".join(line for _, line in lines))
+    _raise_if_failed(list(command), folder, process.returncode)
     return Cost(seconds, peak[0], lines)
 
 
-def note(text: str) -> None:
-    """Say how a benchmark goes, on stderr: stdout is for its table."""
+def print_note(text: str) -> None:
+    """Print the progress of a benchmark to stderr, because stdout is for its table."""
     print(text, file=sys.stderr, flush=True)
 
 
 def _environment(folder: Path) -> dict[str, str]:
-    """This interpreter as `python`, and no DVC settings but the clone's own: another cache would hide work."""
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
-    settings = {
-        name: str(folder.parent / "no-settings")
-        for name in ("DVC_GLOBAL_CONFIG_DIR", "DVC_SYSTEM_CONFIG_DIR")
+    """Return an environment with this interpreter as `python` and only the clone's DVC settings.
+
+    A DVC cache from the user's settings would hide work.
+    """
+    programs = Path(sys.executable).parent
+    nowhere = str(folder.parent / "no-settings")
+    return {
+        **os.environ,
+        "DVC_GLOBAL_CONFIG_DIR": nowhere,
+        "DVC_SYSTEM_CONFIG_DIR": nowhere,
+        "PATH": f"{programs}{os.pathsep}{os.environ.get('PATH', '')}",
+        "PYTHONUNBUFFERED": "1",
     }
-    return {**os.environ, **settings, "PATH": path, "PYTHONUNBUFFERED": "1"}
 
 
-def _watch(pid: int, peak: list[int]) -> None:
+def _watch_memory(pid: int, peak: list[int]) -> None:
+    """Keep the largest memory of a process and its descendants in `peak[0]` until it ends."""
     try:
         process = psutil.Process(pid)
         while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
-            peak[0] = max(
-                peak[0], sum(_resident(p) for p in [process, *process.children(recursive=True)])
-            )
+            family = [process, *process.children(recursive=True)]
+            peak[0] = max(peak[0], sum(_resident_bytes(member) for member in family))
             time.sleep(POLL_S)
     except psutil.NoSuchProcess:
-        pass
+        return
 
 
-def _resident(process: psutil.Process) -> int:
+def _resident_bytes(process: psutil.Process) -> int:
     try:
         return process.memory_info().rss
     except psutil.NoSuchProcess:
@@ -124,13 +165,14 @@ def _resident(process: psutil.Process) -> int:
 
 def _git(folder: Path, *words: str) -> str:
     command = ["git", *words]
-    result = subprocess.run(command, cwd=folder, capture_output=True, text=True)
-    _check(command, folder, result.returncode, " ".join(result.stderr.split()))
-    return result.stdout.strip()
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    _raise_if_failed(command, folder, done.returncode, " ".join(done.stderr.split()))
+    return done.stdout.strip()
 
 
-def _check(
-    command: list[str], folder: Path, status: int, said: str = "what it said is above"
+def _raise_if_failed(
+    command: list[str], folder: Path, status: int, message: str = "its output is above"
 ) -> None:
     if status:
-        raise InputError(f"{folder}: {' '.join(command)} ended with {status}, expected 0 ({said})")
+        text = " ".join(command)
+        raise InputError(f"{folder}: {text} ended with {status}, expected 0 ({message})")

@@ -20,72 +20,82 @@ from graft.statistics.cases import Cases
 
 ORGAN = "liver"
 LOADS = np.array([trait.load for trait in TRAITS[ORGAN].values()])
-WEIGHTS = LOADS / (1 - LOADS**2)  # of the traits in the best reading of them all
-INFORMATION = float((LOADS * WEIGHTS).sum())  # I of graft.phantom.traits.Trait
-OF_THE_PATIENT = (
-    0.5  # share of a reading's noise, as variance, that all lesions of a patient have in common
-)
+WEIGHTS = LOADS / (1 - LOADS**2)  # of each trait in the best reading of all traits
+INFORMATION = float((LOADS * WEIGHTS).sum())  # I in graft.phantom.traits.Trait
+SHARED_VARIANCE = 0.5  # share of a reading's noise that all lesions of a patient have in common
 
 
 @dataclass(frozen=True)
-class Cohort:
-    """The lesions of some patients and what the best reading of their traits says of them."""
+class SimulatedCohort:
+    """The lesions of some patients, with the best possible reading of their traits."""
 
     rows: pd.DataFrame  # columns patient and label, as in index.csv
     best: np.ndarray  # (N,)
     patient: np.ndarray  # (N,) codes
 
     def cases(self, resamples: int, rng: np.random.Generator) -> Cases:
-        """As `graft.statistics.cases` wants them."""
+        """Return the cohort as `graft.statistics.cases` takes it."""
         return Cases.of(self.rows, list(CLASSES), resamples, rng)
 
-    def read(self, auroc: float, rng: np.random.Generator) -> np.ndarray:
-        """Probabilities (N, 2) of a model with this AUROC over all patients there are, well calibrated but for mimics.
+    def predict(self, auroc: float, rng: np.random.Generator) -> np.ndarray:
+        """Return the probabilities (N, 2) of a model.
 
-        The model sees the best reading blurred: by noise of each lesion's own and by noise of the patient's.
+        The model sees the best reading with noise: that of each lesion, and that of its patient.
+        Its probabilities are well calibrated except for mimics.
+
+        Args:
+            auroc: the model's AUROC over all possible patients.
+            rng: the generator of the noise.
         """
-        deviation = noise(auroc)
-        own, common = (
-            rng.standard_normal(len(self.best)),
-            rng.standard_normal(self.patient.max() + 1),
-        )
-        blur = (
-            math.sqrt(1 - OF_THE_PATIENT) * own + math.sqrt(OF_THE_PATIENT) * common[self.patient]
-        )
-        reading = self.best + deviation * blur
+        deviation = noise_deviation(auroc)
+        of_lesion = rng.standard_normal(len(self.best))
+        of_patient = rng.standard_normal(self.patient.max() + 1)[self.patient]
+        noise = math.sqrt(1 - SHARED_VARIANCE) * of_lesion + math.sqrt(SHARED_VARIANCE) * of_patient
+        reading = self.best + deviation * noise
         variance = INFORMATION**2 + INFORMATION + deviation**2
-        disease = expit(SEPARATION[ORGAN] * INFORMATION / variance * reading + logit(MALIGNANT))
+        slope = SEPARATION[ORGAN] * INFORMATION / variance
+        disease = expit(slope * reading + logit(MALIGNANT))
         return np.stack([1 - disease, disease], axis=1)
 
 
-def draw_cohort(patients: int, rng: np.random.Generator) -> Cohort:
+def draw_cohort(patients: int, rng: np.random.Generator) -> SimulatedCohort:
     """Draw patients with one to three lesions each, as the phantom does."""
     labels = [draw_labels(rng) for _ in range(patients)]
-    patient = np.repeat(np.arange(patients), [len(theirs) for theirs in labels])
-    flat = [label for theirs in labels for label in theirs]
-    traits = [draw_traits(rng, ORGAN, label) for label in flat]
-    shares = [
-        [(found[name] - t.low) / (t.high - t.low) for name, t in TRAITS[ORGAN].items()]
-        for found in traits
-    ]
-    return Cohort(
-        pd.DataFrame({"patient": patient, "label": flat}),
-        ndtri(np.array(shares)) @ WEIGHTS,
-        patient,
-    )
+    of_patient = []
+    readings = []
+    for number, lesions in enumerate(labels):
+        for label in lesions:
+            of_patient.append((number, label))
+            readings.append(_trait_shares(draw_traits(rng, ORGAN, label)))
+    rows = pd.DataFrame(of_patient, columns=["patient", "label"])
+    best = ndtri(np.array(readings)) @ WEIGHTS
+    return SimulatedCohort(rows, best, rows["patient"].to_numpy())
 
 
-def noise(auroc: float) -> float:
-    """Standard deviation of the noise that leaves the best reading with this AUROC over all patients there are.
+def noise_deviation(auroc: float) -> float:
+    """Return the standard deviation of the noise that gives the best reading this AUROC.
 
-    The reading is normal in either class, with means SEPARATION * I apart and the variance I^2 + I + noise^2, so
-    without mimics AUROC = Phi(SEPARATION * I / sqrt(2 * variance)). A share MIMICS of each class reads as the other:
-    that takes the AUROC to 1/2 + (1 - 2 * MIMICS) * (AUROC - 1/2).
+    The reading is normal in either class. The means are SEPARATION · I apart and the variance is
+    I² + I + noise², so without mimics AUROC = Φ(SEPARATION · I / √(2 · variance)). A share MIMICS
+    of each class looks like the other, which makes it ½ + (1 − 2 · MIMICS) · (AUROC − ½).
+
+    Raises:
+        ValueError: if no reading has this AUROC.
     """
-    clear = 0.5 + (auroc - 0.5) / (1 - 2 * MIMICS)
-    best = ndtr(SEPARATION[ORGAN] * math.sqrt(INFORMATION / (1 + INFORMATION) / 2))
-    if not 0.5 < clear <= best:
+    without_mimics = 0.5 + (auroc - 0.5) / (1 - 2 * MIMICS)
+    best_distance = SEPARATION[ORGAN] * math.sqrt(INFORMATION / (1 + INFORMATION) / 2)
+    best = ndtr(best_distance)
+    if not 0.5 < without_mimics <= best:
         most = 0.5 + (best - 0.5) * (1 - 2 * MIMICS)
         raise ValueError(f"auroc: got {auroc}, expected above 0.5 and at most {most:.3f}")
-    variance = (SEPARATION[ORGAN] * INFORMATION / ndtri(clear)) ** 2 / 2
+    variance = (SEPARATION[ORGAN] * INFORMATION / ndtri(without_mimics)) ** 2 / 2
     return math.sqrt(max(variance - INFORMATION**2 - INFORMATION, 0.0))
+
+
+def _trait_shares(traits: dict[str, float]) -> list[float]:
+    """Return where each trait of a lesion lies between its lowest and its highest value."""
+    shares = []
+    for name, trait in TRAITS[ORGAN].items():
+        width = trait.high - trait.low
+        shares.append((traits[name] - trait.low) / width)
+    return shares

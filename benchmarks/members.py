@@ -1,138 +1,165 @@
-"""Members of a bag: trained one after the other, as stages/ensemble.py does, or together under `torch.func.vmap`.
+"""Members of a bag, trained in turn as stages/ensemble.py does or together under `torch.func.vmap`.
 
     python -m benchmarks.members
 
-Times one training step (forward, backward, optimizer) of all members of the network and batch of params.yaml, both
-ways on the same batches, and checks that both give the same gradients. Drawing the batches, augmentation and penalties
-cost the same either way and are left out. Runs on the CPU, and on the GPU where there is one. Takes about 20 seconds.
+Times one training step (forward, backward, optimizer) of all members with the network and batch
+of params.yaml, both ways on the same batches, and checks that both give the same gradients.
+Drawing the batches, augmentation and penalties cost the same either way and are left out. Runs on
+the CPU, and on the GPU if there is one. Takes about 20 seconds.
 """
 
 import sys
-import time
 from collections.abc import Callable
-from statistics import median
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, grad, stack_module_state, vmap
-from torch.nn import functional as F
+from torch.nn import functional
 
-from graft.config.parameters import load_parameters
+from benchmarks.timing import median_seconds
+from graft.config.parameters import Parameters, load_parameters
 from graft.console import run, say
 from graft.networks.build import build_network
-from graft.networks.saved import pick_device
 
-STEPS = 10  # timed, after one that is not
-TOLERANCE = 1e-3  # of the largest gradient of a tensor; sums in another order differ by less
+PARAMETERS = Path(__file__).parents[1] / "params.yaml"
+STEPS = 10
+TOLERANCE = 1e-3  # of a tensor's largest gradient; sums in another order differ by less
+
+Tensors = dict[str, Tensor]  # parameters or gradients by the name of the parameter
 
 
 def main() -> None:
-    for device in ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]:
-        compare(pick_device(device))
+    """Time a training step of all members in turn and together."""
+    compare_on_device(torch.device("cpu"))
+    if torch.cuda.is_available():
+        compare_on_device(torch.device("cuda"))
 
 
-def compare(device: torch.device) -> None:
-    """Say how long a step of all members takes each way on a device; exit with 1 where the gradients differ."""
-    parameters = load_parameters(Path("params.yaml"))
-    recipe, training = parameters.ensemble, parameters.training
-    network, shape = parameters.network, parameters.preprocess
-    architecture = {
-        "name": network.name,
-        "patch": shape.patch,
-        "channels": 1,
-        "classes": 2,
-        "width": network.width,
-    }
-    members = [build_network(**architecture, seed=k).to(device) for k in range(recipe.members)]
-    size = training.batch * (
-        1 + recipe.transforms
-    )  # the batch and its transforms, as graft.training.loop has them
-    random = torch.Generator().manual_seed(0)
-    images = torch.rand(len(members), size, 1, *shape.patch, generator=random).to(
-        device
-    )  # (K, B, C, *spatial)
-    labels = torch.randint(2, (len(members), size), generator=random).to(device)  # (K, B)
-
-    stacked, _ = stack_module_state(members)
-    gradients = together(members[0])(stacked, images, labels)
-    alone = [one(member, *batch) for member, *batch in zip(members, images, labels)]
-    difference = max(
-        _difference(gradients[name], torch.stack([g[name] for g in alone])) for name in gradients
-    )
-
-    optimizers = [torch.optim.AdamW(member.parameters()) for member in members]
-    after = _time(lambda: _step_after(members, optimizers, images, labels), device)
-    optimizer = torch.optim.AdamW(stacked.values())
-    beside = _time(
-        lambda: _step_together(together(members[0]), stacked, optimizer, images, labels), device
-    )
-    say(
-        f"{device}, {torch.get_num_threads()} threads: {len(members)} members of {network.name}, batches of {size}"
-    )
-    say(f"  one after the other {after * 1e3:9.1f} ms a step")
-    say(f"  together (vmap)     {beside * 1e3:9.1f} ms a step, {after / beside:.2f} times as fast")
-    say(f"  gradients differ by {difference:.1e} of the largest at most")
+def compare_on_device(device: torch.device) -> None:
+    """Print how long a step takes each way; exit with status 1 if the gradients differ."""
+    parameters = load_parameters(PARAMETERS)
+    members = build_members(parameters, device)
+    images, labels = draw_batches(parameters, device)
+    difference = largest_difference(members, images, labels)
+    in_turn = time_in_turn(members, images, labels)
+    together = time_together(members, images, labels)
+    name = parameters.network.name
+    title = f"{device}, {torch.get_num_threads()} threads"
+    say(f"{title}: {len(members)} members of {name}, batches of {images.shape[1]}")
+    say(f"  in turn         {in_turn * 1e3:9.1f} ms a step")
+    speedup = f"{in_turn / together:.2f} times as fast"
+    say(f"  together (vmap) {together * 1e3:9.1f} ms a step, {speedup}")
+    say(f"  gradients differ by at most {difference:.1e} of the largest")
     if difference > TOLERANCE:
         sys.exit(f"error: the gradients differ by {difference:.1e}, expected at most {TOLERANCE:g}")
 
 
-def one(member: nn.Module, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
-    """The gradient of one member's loss, by name, left on its parameters too."""
-    member.zero_grad()
-    F.cross_entropy(member(images), labels).backward()
-    return {name: parameter.grad for name, parameter in member.named_parameters()}
+def build_members(parameters: Parameters, device: torch.device) -> list[nn.Module]:
+    """Return the networks of a bag, each with its own initial weights."""
+    members = []
+    for seed in range(parameters.ensemble.members):
+        network = build_network(
+            parameters.network.name,
+            patch=parameters.preprocess.patch,
+            channels=1,
+            classes=2,
+            width=parameters.network.width,
+            seed=seed,
+        )
+        members.append(network.to(device))
+    return members
 
 
-def together(member: nn.Module) -> Callable[[dict[str, Tensor], Tensor, Tensor], dict[str, Tensor]]:
-    """Maps the parameters (K, *shape) and batches (K, B, ...) of K members like this one to their gradients."""
-
-    def loss(parameters: dict[str, Tensor], images: Tensor, labels: Tensor) -> Tensor:
-        return F.cross_entropy(functional_call(member, parameters, (images,)), labels)
-
-    gradients = vmap(grad(loss))
-    # Detached, as autograd would record the way to the gradients too and take longer.
-    return lambda stacked, *batch: gradients(
-        {name: tensor.detach() for name, tensor in stacked.items()}, *batch
-    )
+def draw_batches(parameters: Parameters, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Return random images (K, B, C, *spatial) and labels (K, B), a batch for each of K members."""
+    members = parameters.ensemble.members
+    # A batch holds the samples and their transforms, as in graft.training.loop.
+    size = parameters.training.batch * (1 + parameters.ensemble.transforms)
+    random = torch.Generator().manual_seed(0)
+    images = torch.rand(members, size, 1, *parameters.preprocess.patch, generator=random)
+    labels = torch.randint(2, (members, size), generator=random)
+    return images.to(device), labels.to(device)
 
 
-def _step_after(
-    members: list[nn.Module],
-    optimizers: list[torch.optim.Optimizer],
-    images: Tensor,
-    labels: Tensor,
-) -> None:
-    for member, optimizer, *batch in zip(members, optimizers, images, labels):
-        one(member, *batch)
+def largest_difference(members: list[nn.Module], images: Tensor, labels: Tensor) -> float:
+    """Return the largest difference of a gradient, relative to the largest of its tensor."""
+    stacked, _ = stack_module_state(members)
+    together = stacked_gradients(members[0])(stacked, images, labels)
+    in_turn = []
+    for member, member_images, member_labels in zip(members, images, labels, strict=True):
+        in_turn.append(member_gradients(member, member_images, member_labels))
+    largest = 0.0
+    for name, found in together.items():
+        expected = torch.stack([gradients[name] for gradients in in_turn])
+        difference = (found - expected).abs().max()
+        relative = difference / expected.abs().max()
+        largest = max(largest, float(relative))
+    return largest
+
+
+def time_in_turn(members: list[nn.Module], images: Tensor, labels: Tensor) -> float:
+    """Return the median seconds of a step of all members, one after the other."""
+    optimizers = [torch.optim.AdamW(member.parameters()) for member in members]
+
+    def step() -> None:
+        for member, optimizer, member_images, member_labels in zip(
+            members, optimizers, images, labels, strict=True
+        ):
+            member_gradients(member, member_images, member_labels)
+            optimizer.step()
+        _wait_for(images.device)
+
+    return median_seconds(step, STEPS)
+
+
+def time_together(members: list[nn.Module], images: Tensor, labels: Tensor) -> float:
+    """Return the median seconds of a step of all members under vmap."""
+    stacked, _ = stack_module_state(members)
+    optimizer = torch.optim.AdamW(stacked.values())
+    gradients = stacked_gradients(members[0])
+
+    def step() -> None:
+        for name, found in gradients(stacked, images, labels).items():
+            stacked[name].grad = found
         optimizer.step()
+        _wait_for(images.device)
+
+    return median_seconds(step, STEPS)
 
 
-def _step_together(
-    gradient: Callable,
-    stacked: dict[str, Tensor],
-    optimizer: torch.optim.Optimizer,
-    images: Tensor,
-    labels: Tensor,
-) -> None:
-    for name, found in gradient(stacked, images, labels).items():
-        stacked[name].grad = found
-    optimizer.step()
+def member_gradients(member: nn.Module, images: Tensor, labels: Tensor) -> Tensors:
+    """Return the gradient of a member's loss by name, and leave it on the member's parameters."""
+    member.zero_grad()
+    functional.cross_entropy(member(images), labels).backward()
+    gradients = {}
+    for name, parameter in member.named_parameters():
+        assert parameter.grad is not None
+        gradients[name] = parameter.grad
+    return gradients
 
 
-def _time(step: Callable[[], None], device: torch.device) -> float:
-    """Median seconds of a step."""
-    seconds = []
-    for _ in range(1 + STEPS):
-        began = time.perf_counter()
-        step()
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
-        seconds.append(time.perf_counter() - began)
-    return median(seconds[1:])
+def stacked_gradients(member: nn.Module) -> Callable[[Tensors, Tensor, Tensor], Tensors]:
+    """Return a function that computes the gradients of K networks built like `member`.
+
+    It takes their stacked parameters (K, *shape) and their batches (K, B, ...).
+    """
+
+    def loss(parameters: Tensors, images: Tensor, labels: Tensor) -> Tensor:
+        logits = functional_call(member, parameters, (images,))
+        return functional.cross_entropy(logits, labels)
+
+    def gradients(stacked: Tensors, images: Tensor, labels: Tensor) -> Tensors:
+        # Detached, because autograd would otherwise also record how the gradients are computed.
+        detached = {name: tensor.detach() for name, tensor in stacked.items()}
+        return vmap(grad(loss))(detached, images, labels)
+
+    return gradients
 
 
-def _difference(found: Tensor, expected: Tensor) -> float:
-    return float((found - expected).abs().max() / expected.abs().max())
+def _wait_for(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
 
 
 if __name__ == "__main__":

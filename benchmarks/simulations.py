@@ -1,222 +1,249 @@
-"""Do the intervals, p-values and verdicts keep what they promise? On cohorts whose truth is known.
+"""Do intervals, p-values and verdicts keep what they promise, on cohorts whose truth is known?
 
-    python -m benchmarks.simulations [--cohorts 500] [--patients 41 120] [--out simulations.json]
+    python -m benchmarks.simulations [--cohorts 500] [--patients 41 --patients 120] [--out FILE]
 
-Draws cohorts of the phantom's patients, lets models of a known AUROC read them, and judges these with graft.statistics.cases,
-graft.statistics.compare and graft.statistics.verdict, as `evaluate` does. Counts how often an interval held the truth, what the p-values do
-where nothing is gained, and which verdicts fall. Prints tables in Markdown. Takes about 5 minutes on one core.
+Draws cohorts of the phantom's patients, lets models of a known AUROC read them, and judges the
+models by the code that `evaluate` runs. Counts how often an interval contains the truth, how the
+p-values are distributed if nothing is gained, and how often each verdict is given. Prints tables
+in Markdown. Takes about 5 minutes on one core.
 """
 
-import argparse
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
-from scipy import stats
-from scipy.special import ndtri
+import typer
 
-from benchmarks.cohorts import Cohort, draw_cohort
+from benchmarks.cohorts import SimulatedCohort, draw_cohort
+from benchmarks.intervals import gain_intervals, score_intervals
+from benchmarks.markdown import markdown_row
 from graft.common.files import write_json
 from graft.common.seeds import generator
 from graft.common.vocabulary import REFERENCE
 from graft.console import run, say
-from graft.statistics.bootstrap import interval
-from graft.statistics.cases import Assessment, Cases, ResampledScores, score_model
+from graft.statistics.cases import Assessment, Cases, score_model
 from graft.statistics.compare import compare
-from graft.statistics.correction import PERCENTILE, bca_correction
-from graft.statistics.delong import placements, standard_error
 from graft.statistics.scores import HEADLINE, score
 from graft.statistics.verdict import verdict
 
-RESAMPLES, CONFIDENCE, MARGIN, THRESHOLD = 2000, 0.95, 0.05, 0.5
-EQUALS = {REFERENCE: 0.70, "transfer": 0.70, "regularized": 0.70, "bagging": 0.70, "boosting": 0.70}
-PLANTED = {"better": 0.85, "worse": 0.55, "best": 0.92}
+RESAMPLES = 2000
+CONFIDENCE = 0.95
+MARGIN = 0.05
+THRESHOLD = 0.5
+EQUALS = {
+    REFERENCE: 0.70,
+    "transfer": 0.70,
+    "regularized": 0.70,
+    "bagging": 0.70,
+    "boosting": 0.70,
+}
+PLANTED = {
+    "better": 0.85,
+    "worse": 0.55,
+    "best": 0.92,
+}
 VERDICTS = ("helps", "no difference shown", "harms")
-TRUTH_PATIENTS = 100_000  # of the one cohort that scores without a formula are taken from
+TRUTH_PATIENTS = 100_000  # of the cohort that gives the true scores that have no formula
+
+Gains = dict[str, dict]  # the name of a model -> its gain over the reference, as in metrics.json
+Models = Mapping[str, Assessment]
+Tables = dict[str, list[dict]]  # title -> rows
+Missed = tuple[bool, bool]  # whether an interval lies above the truth, and whether below
 
 
-def main(*words: str) -> None:
-    arguments = parse(words)
+@dataclass
+class Counts:
+    """What was seen in the cohorts so far."""
+
+    missed: dict[tuple[str, float, str], list[Missed]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
+    p_values: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    verdicts: dict[tuple[float, str], list[str]] = field(default_factory=lambda: defaultdict(list))
+    wrong: dict[str, list[bool]] = field(default_factory=lambda: defaultdict(list))
+
+
+def main(
+    cohorts: Annotated[int, typer.Option(help="How many cohorts are drawn of each size.")] = 500,
+    patients: Annotated[
+        list[int] | None,
+        typer.Option(help="The patients of a cohort; may be given repeatedly (default: 41, 120)."),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="The JSON file for every number.")] = None,
+) -> None:
+    """Count how often intervals contain the truth and how often each verdict is given."""
     truth = true_scores()
     found = {}
-    for patients in arguments.patients:
-        found[patients] = simulate(patients, arguments.cohorts, truth)
-        for line in tell(patients, arguments.cohorts, found[patients]):
+    for size in patients or [41, 120]:
+        found[size] = simulate(size, cohorts, truth)
+        say(f"{cohorts} cohorts of {size} patients; 95 % intervals")
+        for line in tables_in_markdown(found[size]):
             say(line)
-    if arguments.out:
-        write_json(arguments.out, found)
-
-
-def parse(words: tuple[str, ...]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.simulations", description=__doc__.splitlines()[0]
-    )
-    parser.add_argument("--cohorts", type=int, default=500)
-    parser.add_argument("--patients", type=int, nargs="+", default=[41, 120])
-    parser.add_argument("--out", type=Path)
-    return parser.parse_args(words)
+    if out:
+        write_json(out, found)
 
 
 def true_scores() -> dict[str, float]:
-    """The scores of the model "better" over very many patients."""
+    """Return the scores of the model "better" over very many patients."""
     random = generator(0, "truth")
     cohort = draw_cohort(TRUTH_PATIENTS, random)
-    cases, probabilities = cohort.cases(0, random), cohort.read(PLANTED["better"], random)
-    values = score(cases.labels, probabilities, np.ones((1, len(cases.labels))), THRESHOLD)
+    cases = cohort.cases(0, random)
+    probabilities = cohort.predict(PLANTED["better"], random)
+    weights = np.ones((1, len(cases.labels)))  # of no resample
+    values = score(cases.labels, probabilities, weights, THRESHOLD)
     return {name: float(values[name][0]) for name in HEADLINE}
 
 
-def simulate(patients: int, cohorts: int, truth: dict[str, float]) -> dict[str, list[dict]]:
-    """What was seen over the cohorts: the rows of each table."""
-    held, p_values, verdicts = defaultdict(list), defaultdict(list), defaultdict(list)
+def simulate(patients: int, cohorts: int, truth: Mapping[str, float]) -> Tables:
+    """Draw cohorts of one size and return the rows of each table."""
+    counts = Counts()
     for number in range(cohorts):
         random = generator(number, "simulation", str(patients))
         cohort = draw_cohort(patients, random)
-        cases = {"test": cohort.cases(RESAMPLES, random)}
-        models = {
-            name: assess(cohort, cases["test"], auroc, random)
-            for name, auroc in (EQUALS | PLANTED).items()
-        }
-        for name, auroc in {REFERENCE: EQUALS[REFERENCE], **PLANTED}.items():
-            for what, way, low, high in score_intervals(cases["test"], models[name]):
-                true = auroc if what == "auroc" else truth[what]
-                if what == "auroc" or name == "better":
-                    held[what, round(true, 3), way].append((low > true, high < true))
-        said = {"equals": gains(cases, {name: models[name] for name in EQUALS})}
-        said |= {
-            name: gains(cases, {REFERENCE: models[REFERENCE], name: models[name]})
-            for name in PLANTED
-        }
-        for key in ("p", "p_holm"):
-            least = min(one[key] for one in said["equals"].values())
-            verdicts[f"of four equals, any {key} below 0.05"].append(least < 1 - CONFIDENCE)
-        for name, auroc in {"transfer": EQUALS["transfer"], **PLANTED}.items():
-            true, one = (
-                round(auroc - EQUALS[REFERENCE], 2),
-                said["equals" if name == "transfer" else name][name],
-            )
-            pair = (models[side].parts["test"] for side in (name, REFERENCE))
-            for way, (low, high) in gain_intervals(one, *pair).items():
-                held["gain", true, way].append((low > true, high < true))
-            for way, told in (("BCa, widened", one), ("DeLong", one["delong"])):
-                verdicts[true, way].append(verdict(told))
-        p_values["BCa, widened"].append(said["equals"]["transfer"]["p"])
-        p_values["DeLong"].append(said["equals"]["transfer"]["delong"]["p"])
-    return {
-        "coverage": [coverage(*key, seen) for key, seen in held.items()],
-        "p_values": [uniform(way, np.array(seen)) for way, seen in p_values.items()],
-        "verdicts": [
-            shares(*key, seen) for key, seen in verdicts.items() if isinstance(key, tuple)
-        ],
-        "wrong": [
-            {"what": key, "share": float(np.mean(seen))}
-            for key, seen in verdicts.items()
-            if isinstance(key, str)
-        ],
+        cases = cohort.cases(RESAMPLES, random)
+        models = {}
+        for name, auroc in (EQUALS | PLANTED).items():
+            models[name] = assess_model(cohort, cases, auroc, random)
+        count_scores(counts, cases, models, truth)
+        count_gains(counts, cases, models)
+    return tabulate(counts)
+
+
+def tabulate(counts: Counts) -> Tables:
+    """Return the rows of each table."""
+    tables: Tables = {
+        "coverage": [],
+        "p_values": [],
+        "verdicts": [],
+        "wrong": [],
     }
+    for score_key, missed in counts.missed.items():
+        tables["coverage"].append(coverage_row(score_key, missed))
+    for way, p_values in counts.p_values.items():
+        tables["p_values"].append(p_value_row(way, np.array(p_values)))
+    for gain_key, verdicts in counts.verdicts.items():
+        tables["verdicts"].append(verdict_row(gain_key, verdicts))
+    for what, wrong in counts.wrong.items():
+        tables["wrong"].append(wrong_row(what, wrong))
+    return tables
 
 
-def assess(cohort: Cohort, cases: Cases, auroc: float, random: np.random.Generator) -> Assessment:
-    """A model of this AUROC on the cohort."""
-    probabilities = cohort.read(auroc, random)
-    return Assessment(
-        THRESHOLD,
-        (),
-        {"test": probabilities},
-        {"test": score_model(cases, probabilities, THRESHOLD)},
-    )
+def assess_model(
+    cohort: SimulatedCohort, cases: Cases, auroc: float, random: np.random.Generator
+) -> Assessment:
+    """Return the assessment of a model of this AUROC on the cohort."""
+    probabilities = cohort.predict(auroc, random)
+    scores = score_model(cases, probabilities, THRESHOLD)
+    return Assessment(THRESHOLD, (), {"test": probabilities}, {"test": scores})
 
 
-def gains(cases: dict[str, Cases], models: dict[str, Assessment]) -> dict[str, dict]:
-    """The gain of each model over the reference, as metrics.json has it."""
-    found = compare(cases, models, REFERENCE, ("test",), CONFIDENCE, MARGIN)
-    return {name: parts["test"] for name, parts in found.items()}
+def count_scores(counts: Counts, cases: Cases, models: Models, truth: Mapping[str, float]) -> None:
+    """Count whether the intervals of scores contain the truth."""
+    for name, auroc in {REFERENCE: EQUALS[REFERENCE], **PLANTED}.items():
+        for what, way, low, high in score_intervals(cases, models[name], CONFIDENCE):
+            true = auroc if what == "auroc" else truth[what]
+            if what == "auroc" or name == "better":
+                key = (what, round(true, 3), way)
+                counts.missed[key].append((low > true, high < true))
 
 
-def resampled_intervals(
-    value: float, resampled: np.ndarray, jackknifed: np.ndarray
-) -> dict[str, tuple[float, float]]:
-    """Way -> low and high of a score, or of a difference of two."""
-    bends = {
-        "percentile": PERCENTILE,
-        "BCa": bca_correction(value, resampled, jackknifed),
-        "BCa, widened": bca_correction(value, resampled, jackknifed, widen=True),
-    }
-    return {way: interval(resampled, CONFIDENCE, bent)[:2] for way, bent in bends.items()}
+def count_gains(counts: Counts, cases: Cases, models: Models) -> None:
+    """Count whether the intervals of gains contain the truth, their p-values and their verdicts."""
+    equals = gains_over_reference(cases, {name: models[name] for name in EQUALS})
+    for name in ("p", "p_holm"):
+        least = min(gain[name] for gain in equals.values())
+        what = f"of four equals, any {name} below 0.05"
+        counts.wrong[what].append(least < 1 - CONFIDENCE)
+    counts.p_values["BCa, widened"].append(equals["transfer"]["p"])
+    counts.p_values["DeLong"].append(equals["transfer"]["delong"]["p"])
+
+    gains = {"transfer": equals["transfer"]}
+    for name in PLANTED:
+        pair = {REFERENCE: models[REFERENCE], name: models[name]}
+        gains[name] = gains_over_reference(cases, pair)[name]
+    reference = models[REFERENCE].parts["test"]
+    for name, auroc in {"transfer": EQUALS["transfer"], **PLANTED}.items():
+        true = round(auroc - EQUALS[REFERENCE], 2)
+        model = models[name].parts["test"]
+        intervals = gain_intervals(gains[name], model, reference, CONFIDENCE)
+        for way, (low, high) in intervals.items():
+            key = ("gain", true, way)
+            counts.missed[key].append((low > true, high < true))
+        by_bootstrap = verdict(gains[name])
+        by_delong = verdict(gains[name]["delong"])
+        counts.verdicts[true, "BCa, widened"].append(by_bootstrap)
+        counts.verdicts[true, "DeLong"].append(by_delong)
 
 
-def score_intervals(cases: Cases, model: Assessment) -> Iterator[tuple[str, str, float, float]]:
-    """Name, way, low and high of every score."""
-    judged, positive = model.parts["test"], cases.labels == 1
-    for name, value in judged.point.items():
-        for way, ends in resampled_intervals(
-            value, judged.resampled[name], judged.jackknifed[name]
-        ).items():
-            yield name, way, *ends
-    placed = placements(positive, model.probabilities["test"][:, 1])
-    half = ndtri((1 + CONFIDENCE) / 2) * standard_error(positive, placed, cases.patient)
-    yield "auroc", "DeLong", judged.point["auroc"] - half, judged.point["auroc"] + half
+def gains_over_reference(cases: Cases, models: dict[str, Assessment]) -> Gains:
+    """Return the gain of each model over the reference, as in metrics.json."""
+    found = compare({"test": cases}, models, REFERENCE, ("test",), CONFIDENCE, MARGIN)
+    gains = {}
+    for name, parts in found.items():
+        gain = parts["test"]
+        assert gain is not None
+        gains[name] = gain
+    return gains
 
 
-def gain_intervals(
-    found: dict, model: ResampledScores, reference: ResampledScores
-) -> dict[str, tuple[float, float]]:
-    """Way -> low and high of a gain, which stands in metrics.json as `found`."""
-    value, resampled, jackknifed = (
-        one["auroc"] - other["auroc"]
-        for one, other in (
-            (model.point, reference.point),
-            (model.resampled, reference.resampled),
-            (model.jackknifed, reference.jackknifed),
-        )
-    )
-    told = {"BCa, widened": found, "DeLong": found["delong"]}
-    ways = resampled_intervals(value, resampled, jackknifed)
-    return ways | {way: (said["low"], said["high"]) for way, said in told.items()}
-
-
-def coverage(what: str, true: float, way: str, missed: list[tuple[bool, bool]]) -> dict:
-    """A row: the share of cohorts whose interval held the truth, lay above it, and lay below."""
+def coverage_row(key: tuple[str, float, str], missed: list[Missed]) -> dict:
+    """Return the shares of intervals that contain the truth, lie above it and lie below it."""
+    what, true, way = key
     above, below = np.mean(missed, axis=0)
-    held = 1 - above - below
     return {
         "what": what,
         "true": true,
         "way": way,
-        "held": float(held),
+        "held": float(1 - above - below),
         "above": float(above),
         "below": float(below),
     }
 
 
-def uniform(way: str, p: np.ndarray) -> dict:
-    """A row: p-values where nothing is gained against the uniform distribution."""
+def p_value_row(way: str, p_values: np.ndarray) -> dict:
+    """Compare p-values of models that gain nothing with the uniform distribution."""
+    from scipy import stats
+
+    below = (p_values < 0.05).mean()
+    test = stats.kstest(p_values, "uniform")
     return {
         "way": way,
-        "below_0.05": float((p < 0.05).mean()),
-        "ks_p": float(stats.kstest(p, "uniform").pvalue),
+        "below_0.05": float(below),
+        "ks_p": float(test.pvalue),
     }
 
 
-def shares(true: float, way: str, said: list[str]) -> dict:
-    """A row: how often each verdict fell."""
-    return {"true": true, "way": way, **{name: said.count(name) / len(said) for name in VERDICTS}}
+def verdict_row(key: tuple[float, str], verdicts: list[str]) -> dict:
+    """Return the share of each verdict."""
+    true, way = key
+    row: dict = {"true": true, "way": way}
+    for name in VERDICTS:
+        row[name] = verdicts.count(name) / len(verdicts)
+    return row
 
 
-def tell(patients: int, cohorts: int, found: dict[str, list[dict]]) -> Iterator[str]:
-    """The tables of one size, in Markdown."""
-    yield f"{cohorts} cohorts of {patients} patients; 95 % intervals"
+def wrong_row(what: str, seen: list[bool]) -> dict:
+    """Return the share of cohorts in which something wrong was seen."""
+    return {"what": what, "share": float(np.mean(seen))}
+
+
+def tables_in_markdown(found: Tables) -> Iterator[str]:
+    """Yield the lines of the tables of one size."""
     for title, rows in found.items():
-        head = list(rows[0])
+        names = list(rows[0])
         yield f"\n{title}\n"
-        yield "| " + " | ".join(head) + " |"
-        yield "|" + " --- |" * len(head)
+        yield markdown_row(*names)
+        yield "|" + " --- |" * len(names)
         for row in rows:
-            cells = (
-                f"{cell:.3f}" if isinstance(cell, float) else str(cell) for cell in row.values()
-            )
-            yield f"| {' | '.join(cells)} |"
+            cells = [_format_cell(cell) for cell in row.values()]
+            yield markdown_row(*cells)
+
+
+def _format_cell(cell: object) -> str:
+    return f"{cell:.3f}" if isinstance(cell, float) else str(cell)
 
 
 if __name__ == "__main__":

@@ -1,1 +1,1 @@
-"""Whole runs to begin from: a params.yaml each, in a folder of its name."""
+"""Complete runs to start from, each a params.yaml in a folder of its own."""

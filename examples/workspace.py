@@ -1,4 +1,4 @@
-"""A workspace of an example: a clone of the repository's committed HEAD, which shares its DVC cache."""
+"""The workspace of an example: a clone of HEAD that shares the DVC cache of the repository."""
 
 import os
 import shutil
@@ -13,40 +13,37 @@ ROOT = Path(__file__).parents[1]
 HOME = Path(".graft/examples")
 
 
-def prepare(name: str, params: Path) -> Path:
-    """Make the workspace of an example or bring it to HEAD, with the example's `params.yaml`.
+def prepare_workspace(name: str, parameters: Path) -> Path:
+    """Clone the repository for an example, or bring its clone to HEAD, and return the folder.
 
-    Raises InputError where git or DVC cannot.
+    The clone gets the example's params.yaml.
+
+    Raises:
+        InputError: if git or DVC fails.
     """
     folder = ROOT / HOME / name
-    if call(ROOT, "git", "status", "--porcelain", "--untracked-files=no", quiet=True):
-        say(f"{name}: what is not committed is left out, but for {params.relative_to(ROOT)}")
+    if command_output(ROOT, "git", "status", "--porcelain", "--untracked-files=no"):
+        used = parameters.relative_to(ROOT)
+        say(f"{name}: changes that are not committed are left out, except for {used}")
     if not folder.exists():
-        call(ROOT, "git", "clone", "--quiet", str(ROOT), str(folder), quiet=True)
-    call(folder, "git", "fetch", "--quiet", str(ROOT), "HEAD", quiet=True)
-    call(folder, "git", "reset", "--quiet", "--hard", "FETCH_HEAD", quiet=True)
-    call(
-        folder,
-        "dvc",
-        "cache",
-        "dir",
-        "--local",
-        call(ROOT, "dvc", "cache", "dir", quiet=True),
-        quiet=True,
-    )
-    shutil.copyfile(params, folder / "params.yaml")
+        command_output(ROOT, "git", "clone", "--quiet", str(ROOT), str(folder))
+    command_output(folder, "git", "fetch", "--quiet", str(ROOT), "HEAD")
+    command_output(folder, "git", "reset", "--quiet", "--hard", "FETCH_HEAD")
+    cache = command_output(ROOT, "dvc", "cache", "dir")
+    command_output(folder, "dvc", "cache", "dir", "--local", cache)
+    shutil.copyfile(parameters, folder / "params.yaml")
     say(f"{name}: running the pipeline (dvc repro) in {HOME / name}")
     return folder
 
 
-def link(folder: Path, path: Path) -> None:
-    """Show a workspace the user's data, which it only reads, at the same path as in the repository."""
-    clear(folder / path)
+def link_data(folder: Path, path: Path) -> None:
+    """Link the user's data into a workspace, at the same path as in the repository."""
+    remove_data(folder / path)
     (folder / path).symlink_to(ROOT / path)
 
 
-def clear(path: Path) -> None:
-    """Take away what stands in the place of data in a workspace, and the file by which DVC versions it."""
+def remove_data(path: Path) -> None:
+    """Remove data from a workspace, and the file by which DVC versions it."""
     path.with_name(f"{path.name}.dvc").unlink(missing_ok=True)
     if path.is_symlink():
         path.unlink()
@@ -54,19 +51,47 @@ def clear(path: Path) -> None:
         shutil.rmtree(path, ignore_errors=True)
 
 
-def call(folder: Path, *words: str, quiet: bool = False) -> str:
-    """Run a command with this interpreter's `python` and `dvc`; what it says is printed or, where `quiet`, returned.
+def run_command(folder: Path, *words: str) -> None:
+    """Run a command with this interpreter's `python` and `dvc`, and show what it prints.
 
-    Raises InputError where it fails.
+    Raises:
+        InputError: if it fails.
     """
-    environment = {
-        **os.environ,
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
-    }
-    done = subprocess.run(words, cwd=folder, env=environment, capture_output=quiet, text=True)
-    if done.returncode:
-        said = " ".join(done.stderr.split()) if quiet else "what it said is above"
-        raise InputError(
-            f"{folder.name}: {' '.join(words[:3])} ended with {done.returncode}, expected 0 ({said})"
-        )
-    return done.stdout.strip() if quiet else ""
+    done = subprocess.run(words, cwd=folder, env=_environment())
+    _raise_if_failed(folder, words, done.returncode, "its output is above")
+
+
+def command_output(folder: Path, *words: str) -> str:
+    """Run a command as `run_command` does, and return what it prints.
+
+    Raises:
+        InputError: if it fails.
+    """
+    done = subprocess.run(
+        words,
+        cwd=folder,
+        env=_environment(),
+        capture_output=True,
+        text=True,
+    )
+    message = " ".join(done.stderr.split())
+    _raise_if_failed(folder, words, done.returncode, message)
+    return done.stdout.strip()
+
+
+def _environment() -> dict[str, str]:
+    programs = str(Path(sys.executable).parent)
+    former = os.environ.get("PATH", "")
+    path = os.pathsep.join([programs, former])
+    return {**os.environ, "PATH": path}
+
+
+def _raise_if_failed(
+    folder: Path,
+    words: tuple[str, ...],
+    status: int,
+    message: str,
+) -> None:
+    if status:
+        command = " ".join(words[:3])
+        raise InputError(f"{folder.name}: {command} ended with {status}, expected 0 ({message})")

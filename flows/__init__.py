@@ -1,6 +1,6 @@
-"""The pipeline under Prefect: when and where it runs, and where its metrics are published."""
+"""Runs the pipeline under Prefect: decides when and where it runs and publishes its metrics."""
 
 import os
 
-# Before Prefect is imported. Nothing about a run is sent to anyone but the server that the user chose.
+# This must be set before Prefect is imported: nothing about a run leaves the user's own server.
 os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")

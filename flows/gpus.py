@@ -1,4 +1,4 @@
-"""GPU slots: a stage that asks for a GPU waits for one, has it alone, and gives it back whatever happens."""
+"""GPU slots: a stage that asks for a GPU waits for one and has it alone until it ends."""
 
 import os
 import shutil
@@ -10,15 +10,16 @@ from pathlib import Path
 
 from prefect.concurrency.sync import concurrency
 
-from flows.locks import locked
+from flows.locks import hold_first_free
 
-LIMIT = "gpu"  # the Prefect concurrency limit: as many slots as there are GPUs for graft to use
-LEASE_S = 60.0  # a slot whose run was killed is free again after this; Prefect allows no less
+LIMIT = "gpu"  # the Prefect concurrency limit: as many slots as graft may use GPUs
+LEASE_S = 60.0  # the slot of a killed run is free again after this time; Prefect's minimum
 
 
-def devices() -> list[str]:
-    """The GPUs that this process may use, as CUDA_VISIBLE_DEVICES names them; none without a driver."""
-    if (visible := os.environ.get("CUDA_VISIBLE_DEVICES")) is not None:
+def visible_devices() -> list[str]:
+    """Return the GPUs that this process may use, named as in CUDA_VISIBLE_DEVICES."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is not None:
         return [name for name in visible.split(",") if name]
     if not shutil.which("nvidia-smi"):
         return []
@@ -27,13 +28,21 @@ def devices() -> list[str]:
 
 
 @contextmanager
-def slot(wanted: bool) -> Iterator[dict[str, str]]:
-    """Yield the environment variables of a stage, which name its one GPU where it wants one and there is any."""
-    found = devices()
-    if not (wanted and found):
+def gpu_slot(wanted: bool) -> Iterator[dict[str, str]]:
+    """Yield the environment variables that give a stage its GPU.
+
+    There are none if the stage does not want a GPU or if the machine has no GPU.
+    """
+    devices = visible_devices()
+    if not wanted or not devices:
         yield {}
         return
     folder = Path(tempfile.gettempdir())
-    files = {folder / f"graft-gpu-{device.replace('/', '-')}.lock": device for device in found}
-    with concurrency(LIMIT, occupy=1, lease_duration=LEASE_S), locked(list(files), "a GPU") as file:
-        yield {"CUDA_VISIBLE_DEVICES": files[file]}
+    by_file = {}
+    for device in devices:
+        by_file[folder / f"graft-gpu-{device.replace('/', '-')}.lock"] = device
+    with (
+        concurrency(LIMIT, occupy=1, lease_duration=LEASE_S),
+        hold_first_free(list(by_file), "a GPU") as file,
+    ):
+        yield {"CUDA_VISIBLE_DEVICES": by_file[file]}

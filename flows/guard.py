@@ -1,8 +1,8 @@
-"""Runs a command and ends it, with all that it started, when its own standard input closes.
+"""Runs a command, and ends it with every process that it started when standard input closes.
 
-A flow that is killed, in whatever way, closes its end of that pipe: no training is left behind. The guard
-leads a process group of its own, so that one signal reaches every process of the command. It is run as a
-file, needs nothing but the standard library, and starts in a few milliseconds.
+A flow that is killed, in whatever way, closes its end of that pipe, so no training outlives it.
+The guard leads a process group of its own, so that one signal reaches every process of the
+command. It is run as a file, imports only the standard library, and starts within milliseconds.
 """
 
 import os
@@ -11,54 +11,51 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
-PATIENCE_S = 1.0  # between asking the group to end and killing it
+PATIENCE_S = 1.0  # the time between asking the group to end and killing it
 
 _ending = threading.Event()
 
 
 def main(words: list[str]) -> int:
-    """Run a command; returns its exit status, 128 + n where signal n ended it."""
-    signal.signal(
-        signal.SIGTERM, lambda *_: _ending.set()
-    )  # a handler is not inherited: the command has none
+    """Run a command and return its exit status, which is 128 + n if signal n ended it."""
+    # A handler, unlike SIG_IGN, is not inherited: the command keeps the default action.
+    signal.signal(signal.SIGTERM, lambda *_: _ending.set())
     process = subprocess.Popen(words, stdin=subprocess.DEVNULL)
-    threading.Thread(target=_watch, daemon=True).start()
-    threading.Thread(target=_end, args=[process.pid], daemon=True).start()
+    threading.Thread(target=_watch_input, daemon=True).start()
+    threading.Thread(target=_end_group, args=[process.pid], daemon=True).start()
     status = process.wait()
     if _ending.is_set():
-        time.sleep(2 * PATIENCE_S)  # until the group is killed, and this process with it
+        time.sleep(2 * PATIENCE_S)  # until the group is killed, this process included
     return status if status >= 0 else 128 - status
 
 
-def _watch() -> None:
+def _watch_input() -> None:
     while os.read(0, 1024):
         pass
     _ending.set()
 
 
-def _end(command: int) -> None:
+def _end_group(command: int) -> None:
     _ending.wait()
-    # What the command started is asked to end, and the command ends on its own: DVC would leave half a dvc.lock.
-    for process in _group() - {os.getpid(), command}:
-        try:
+    # The command's children are asked to end, and the command then ends by itself. DVC must not be
+    # interrupted, because it could leave half a dvc.lock.
+    for process in _group_members() - {os.getpid(), command}:
+        with suppress(ProcessLookupError):
             os.kill(process, signal.SIGTERM)
-        except ProcessLookupError:
-            pass
     time.sleep(PATIENCE_S)
     os.killpg(0, signal.SIGKILL)
 
 
-def _group() -> set[int]:
-    """The processes of the own group, as far as the system tells."""
+def _group_members() -> set[int]:
+    """Return the processes of this process's group."""
     found = set()
     for folder in Path("/proc").glob("[0-9]*"):
-        try:
+        with suppress(ProcessLookupError):
             if os.getpgid(int(folder.name)) == os.getpgrp():
                 found.add(int(folder.name))
-        except ProcessLookupError:
-            pass
     return found
 
 

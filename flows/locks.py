@@ -1,32 +1,38 @@
-"""Locks between runs on one machine: the kernel's own, which end with their process, however that ends."""
+"""Kernel locks between the runs of one machine; a lock is released when its process ends."""
 
-import fcntl
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from filelock import lock_descriptor
 from prefect import get_run_logger
 
 WAIT_S = 1.0
 
 
 @contextmanager
-def locked(paths: Sequence[Path], wanted: str) -> Iterator[Path]:
-    """Hold the first of some lock files that is free, and yield it; while none is, wait, and say for what."""
-    told = False
+def hold_first_free(paths: Sequence[Path], wanted: str) -> Iterator[Path]:
+    """Lock the first lock file that is free and yield its path.
+
+    Waits while every file is locked, and logs once what it waits for. The lock is flock(2), the
+    same as that of the program `flock`. Read access to a file is enough, so that several users
+    can share one file.
+
+    Args:
+        paths: the lock files; those that are missing are created.
+        wanted: what the lock stands for, in words for the log.
+    """
+    announced = False
     while True:
         for path in paths:
             if not path.exists():
                 path.touch()
-            with path.open() as file:  # another user's file can be read, and that is enough
-                try:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError:
-                    continue
-                yield path
-                return
-        if not told:
-            get_run_logger().info("waiting for %s, which another run has", wanted)
-            told = True
+            with path.open() as file:
+                if lock_descriptor(file.fileno(), blocking=False):
+                    yield path
+                    return
+        if not announced:
+            get_run_logger().info("waiting for %s, which another run uses", wanted)
+            announced = True
         time.sleep(WAIT_S)

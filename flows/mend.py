@@ -1,8 +1,9 @@
-"""What DVC writes in place may be torn when it is killed: this puts it right, before a run and after it."""
+"""Repairs DVC's own files, which may be torn if DVC is killed while it writes them in place."""
 
 import json
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from dvc.schema import COMPILED_LOCKFILE_SCHEMA
@@ -11,35 +12,38 @@ from voluptuous import Invalid
 
 from flows import graph
 
-GRACE_S = 1.0  # a file that is being written is whole by then
+GRACE_S = 1.0  # a file that is being written is complete after this time
 
 
-def mend(root: Path) -> None:
-    """Take torn lock files back to what git has, or away where it has none.
+def mend_dvc_files(root: Path) -> None:
+    """Restore torn lock files from git, or delete those that git does not have.
 
-    What is lost with them, DVC's run cache knows: the stages are restored, not run.
+    DVC's run cache still knows what is lost with them: the stages are restored, not run again.
     """
     for name in graph.LOCKS:
-        if (
-            _torn(root / name, _check_lock)
-            and subprocess.run(["git", "checkout", "HEAD", "--", name], cwd=root).returncode
-        ):
+        if _is_torn(root / name, _parse_lock) and not _restore_from_git(root, name):
             (root / name).unlink()
-    if _torn(root / ".dvc/tmp/rwlock", json.loads):
-        (root / ".dvc/tmp/rwlock").unlink()
+    read_write_lock = root / ".dvc/tmp/rwlock"
+    if _is_torn(read_write_lock, json.loads):
+        read_write_lock.unlink()
 
 
-def _torn(path: Path, check) -> bool:
+def _restore_from_git(root: Path, name: str) -> bool:
+    command = ["git", "checkout", "HEAD", "--", name]
+    return subprocess.run(command, cwd=root).returncode == 0
+
+
+def _is_torn(path: Path, parse: Callable[[str], object]) -> bool:
     for wait in (GRACE_S, 0):
         if not path.exists():
             return False
         try:
-            check(path.read_text(encoding="utf-8"))
+            parse(path.read_text(encoding="utf-8"))
             return False
         except (ValueError, YAMLError, Invalid):
             time.sleep(wait)
     return True
 
 
-def _check_lock(text: str) -> None:
+def _parse_lock(text: str) -> None:
     COMPILED_LOCKFILE_SCHEMA(YAML(typ="safe").load(text))

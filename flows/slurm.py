@@ -1,21 +1,24 @@
-"""Dask workers as SLURM jobs, for `python -m flows.sweep --scheduler ...`: an example to fit to your cluster.
+"""Dask workers as SLURM jobs for `python -m flows.sweep --scheduler`: adapt it to your cluster.
 
     pip install dask-jobqueue
     python -m flows.slurm
 
-Prints the scheduler's address and stays until it is interrupted. Run it from the root of a clone that the
-compute nodes see, in graft's environment. Each job is one worker that runs one point at a time.
+Prints the scheduler's address and stays until it is interrupted. Run it in graft's environment,
+from the root of a clone that the compute nodes can read. Each job is one worker that runs one
+point at a time.
 """
 
 import signal
+
+from flows.command_line import run_command_line
 
 QUEUE = "gpu"
 POINTS_AT_ONCE = 8
 
 
 def main() -> None:
-    """Start the scheduler and let SLURM start and end workers as there is work."""
-    from dask_jobqueue import SLURMCluster  # not among graft's own requirements
+    """Start a Dask scheduler whose workers are SLURM jobs, started and ended on demand."""
+    from dask_jobqueue import SLURMCluster  # an optional package
 
     with SLURMCluster(
         queue=QUEUE,
@@ -31,4 +34,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_command_line(main)

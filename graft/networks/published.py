@@ -61,7 +61,7 @@ def build_published(name: str, channels: int, classes: int, norm: str) -> nn.Mod
 
 
 def published_weights(name: str):
-    """torchvision's enum entry of the weights for a network: its file's address, and its mean and deviation."""
+    """Torchvision's enum entry of the weights for a network: its file's address, and its mean and deviation."""
     from torchvision.models import get_model_weights
 
     family, kind, *_ = name.split("-")

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -17,27 +18,47 @@ DVC_YAML = """
 stages:
   lung: {cmd: python stage.py lung, deps: [stage.py], params: [lambda], outs: [lung.txt]}
   liver: {cmd: python stage.py liver, deps: [stage.py], outs: [liver.txt]}
-  first: {cmd: python stage.py first, deps: [stage.py, lung.txt], outs: [first.txt], meta: {gpu: true}}
-  second: {cmd: python stage.py second, deps: [stage.py, liver.txt], outs: [second.txt], meta: {gpu: true}}
+  first:
+    cmd: python stage.py first
+    meta: {gpu: true}
+    deps: [stage.py, lung.txt]
+    outs: [first.txt]
+  second:
+    cmd: python stage.py second
+    meta: {gpu: true}
+    deps: [stage.py, liver.txt]
+    outs: [second.txt]
   both: {cmd: python stage.py both, deps: [stage.py, first.txt, second.txt], outs: [both.txt]}
 """
 SWEEPABLE = """
 stages:
   pretrain: {cmd: python stage.py pretrain, deps: [stage.py], outs: [pretrain.txt]}
-  finetune: {cmd: python stage.py finetune, deps: [stage.py, pretrain.txt], params: [lambda], outs: [finetune.txt]}
-  evaluate: {cmd: python evaluate.py, deps: [evaluate.py, finetune.txt], params: [lambda], outs: [metrics/metrics.json]}
+  finetune:
+    cmd: python stage.py finetune
+    deps: [stage.py, pretrain.txt]
+    params: [lambda]
+    outs: [finetune.txt]
+  evaluate:
+    cmd: python evaluate.py
+    deps: [evaluate.py, finetune.txt]
+    params: [lambda]
+    outs: [metrics/metrics.json]
 """
 EVALUATE = """
 import json
 weight = float(open("params.yaml").read().split()[1])
+
 def model(validation, test):
     auroc = {"value": test, "low": test - 0.1, "high": test + 0.1}
     return {"validation": {"log_loss": validation}, "test": {"auroc": auroc}, "external": None}
+
+transfer = model(0.5 + abs(weight - 0.1), 0.6 + weight / 10)
+gain = {"value": 0.1, "low": 0.0, "high": 0.2}
 metrics = {
     "schema_version": 1,
-    "models": {"scratch": model(0.7, 0.95), "transfer": model(0.5 + abs(weight - 0.1), 0.6 + weight / 10)},
+    "models": {"scratch": model(0.7, 0.95), "transfer": transfer},
     "baselines": {},
-    "transfer_gain": {"transfer": {"test": {"value": 0.1, "low": 0.0, "high": 0.2}, "external": None}},
+    "transfer_gain": {"transfer": {"test": gain, "external": None}},
     "chosen": {"model": "transfer", "by": "validation log loss"},
     "verdict": "no difference shown",
 }
@@ -61,22 +82,22 @@ with open(told / "journal", "a") as journal:
     journal.write(f"{name} {began} {time.monotonic()} {os.environ.get('CUDA_VISIBLE_DEVICES')}\\n")
 """
 
-# A shell starts what it runs in the background with Ctrl-C ignored, and whoever is started here would inherit that.
+# A shell starts background processes with Ctrl-C ignored, and the processes that are started here
+# would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
 def surroundings(tmp_path_factory) -> dict[str, str]:
-    """The environment of every process: nothing of the user's is read or left, and nothing leaves the machine."""
+    """The environment of every process: it hides the user's settings and keeps off the network."""
     home = tmp_path_factory.mktemp("prefect-home")
     (home / ".gitconfig").write_text("[user]\nname = graft\nemail = graft@example.org\n")
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("GIT_", "DVC_", "PREFECT_", "XDG_"))
-    }
+    environment = dict(os.environ)
+    for name in os.environ:
+        if name.startswith(("GIT_", "DVC_", "PREFECT_", "XDG_")):
+            del environment[name]
     return {
-        **kept,
+        **environment,
         "HOME": str(home),
         "DVC_SITE_CACHE_DIR": str(home / "dvc"),
         "OMP_NUM_THREADS": "1",
@@ -95,33 +116,27 @@ def api(surroundings) -> str:
         port = free.getsockname()[1]
     address = f"http://127.0.0.1:{port}/api"
     environment = {**surroundings, "PREFECT_SERVER_SERVICES_SCHEDULER_LOOP_SECONDS": "5"}
-    words = [
-        sys.executable,
-        "-m",
-        "prefect",
-        "server",
-        "start",
-        "--host",
-        "127.0.0.1",
-        "--port",
-        str(port),
-    ]
+    start = [sys.executable, "-m", "prefect", "server", "start"]
+    words = [*start, "--host", "127.0.0.1", "--port", str(port)]
     log = (Path(surroundings["HOME"]) / "server.log").open("w")
     process = subprocess.Popen(
         words, env=environment, stdout=log, stderr=log, start_new_session=True
     )
     try:
-        for _ in range(300):
-            try:
-                if httpx.get(f"{address}/health").is_success:
-                    break
-            except httpx.TransportError:
-                pass
-            time.sleep(0.2)
+        wait_for_server(address)
         yield address
     finally:
         process.terminate()
         process.wait(30)
+
+
+def wait_for_server(address: str) -> None:
+    for _ in range(300):
+        with suppress(httpx.TransportError):
+            if httpx.get(f"{address}/health").is_success:
+                return
+        time.sleep(0.2)
+    pytest.fail("the server did not start within a minute")
 
 
 @pytest.fixture
@@ -132,7 +147,10 @@ def server(api, surroundings) -> dict[str, str]:
 
 @pytest.fixture
 def project(tmp_path, surroundings, monkeypatch) -> Path:
-    """A git and DVC repository with five small stages and graft's flows; `../journal` tells what ran and when."""
+    """A git and DVC repository with five small stages and graft's flows.
+
+    Each stage writes to `../journal` when it ran.
+    """
     monkeypatch.setitem(surroundings, "TOLD", str(tmp_path))
     folder = tmp_path / "project"
     folder.mkdir()
@@ -142,24 +160,22 @@ def project(tmp_path, surroundings, monkeypatch) -> Path:
     (folder / "stage.py").write_text(STAGE)
     (folder / "params.yaml").write_text("lambda: 0.01\n")
     (folder / ".gitignore").write_text("__pycache__/\n/.graft/\n")
-    line = "git init -q -b main && dvc init -q && dvc config core.analytics false && git add --all && git commit -qm 'five stages'"
-    subprocess.run(line, shell=True, cwd=folder, env=surroundings, check=True)
+    for line in (
+        "git init -q -b main && dvc init -q && dvc config core.analytics false",
+        "git add --all && git commit -qm 'five stages'",
+    ):
+        subprocess.run(line, shell=True, cwd=folder, env=surroundings, check=True)
     return folder
 
 
 @pytest.fixture
 def evaluated(project, surroundings) -> Path:
-    """The same with three stages, the last of which leaves a metrics.json of two models that depends on lambda."""
+    """The same with three stages; the last writes a metrics.json of two models from lambda."""
     (project / "dvc.yaml").write_text(SWEEPABLE)
     (project / "evaluate.py").write_text(EVALUATE)
     (project / ".gitignore").write_text("__pycache__/\n/.graft/\n/metrics/*\n!/metrics/.keep\n")
     (project / "metrics").mkdir()
     (project / "metrics/.keep").touch()
-    subprocess.run(
-        "git add --all && git commit -qm evaluated",
-        shell=True,
-        cwd=project,
-        env=surroundings,
-        check=True,
-    )
+    line = "git add --all && git commit -qm evaluated"
+    subprocess.run(line, shell=True, cwd=project, env=surroundings, check=True)
     return project

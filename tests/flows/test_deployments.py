@@ -8,22 +8,22 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
 import psutil
 import pytest
 
-from flows.publish import check
+from flows.document import validate_document
 
 ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
 def client(api):
-    once = httpx.Limits(
-        max_keepalive_connections=0
-    )  # the server closes what is idle, perhaps as the next request comes
+    # No connection is reused: the server could close an idle one while the next request is sent.
+    once = httpx.Limits(max_keepalive_connections=0)
     with httpx.Client(base_url=api, limits=once) as client:
         yield client
 
@@ -48,6 +48,15 @@ def deployed(evaluated, server, tmp_path) -> dict[str, str]:
             line, shell=True, cwd=evaluated, env=environment, check=True, capture_output=True
         )
     return environment
+
+
+def run_deployment(environment: dict[str, str], deployment: str, parameters: dict) -> None:
+    """Have the worker run a deployment."""
+    run_prefect(environment, "deployment", "run", deployment, "--params", json.dumps(parameters))
+
+
+def run_prefect(environment: dict[str, str], *words: str) -> None:
+    subprocess.run(["prefect", *words], env=environment, check=True, capture_output=True)
 
 
 @pytest.fixture
@@ -96,20 +105,15 @@ def wait_for_run(client: httpx.Client, deployment: str, log: Path, seconds: floa
 
 
 def assert_deployed(client: httpx.Client) -> None:
-    """Each deployment has its schedule, and no two runs of it at once."""
-    found = {
-        deployment["name"]: deployment
-        for deployment in client.post("/deployments/filter", json={}).json()
-    }
+    """Each deployment has its schedule and runs at most once at a time."""
+    deployments = client.post("/deployments/filter", json={}).json()
+    found = {deployment["name"]: deployment for deployment in deployments}
     assert set(found) >= {"nightly", "lambda-sweep", "on-demand"}
-    schedules = {
-        name: [schedule["schedule"] for schedule in found[name]["schedules"]] for name in found
-    }
-    assert (
-        schedules["nightly"][0]["cron"] == "0 2 * * *"
-        and schedules["nightly"][0]["timezone"] == "Europe/Berlin"
-    )
-    assert schedules["lambda-sweep"][0]["cron"] == "0 6 * * 0"
+    nightly = found["nightly"]["schedules"][0]["schedule"]
+    assert nightly["cron"] == "0 2 * * *"
+    assert nightly["timezone"] == "Europe/Berlin"
+    weekly = found["lambda-sweep"]["schedules"][0]["schedule"]
+    assert weekly["cron"] == "0 6 * * 0"
     for name in ("nightly", "lambda-sweep", "on-demand"):
         assert found[name]["global_concurrency_limit"]["limit"] == 1
         assert found[name]["concurrency_options"]["collision_strategy"] == "ENQUEUE"
@@ -121,40 +125,22 @@ def test_nightly_runs_and_publishes_and_a_schedule_fires_by_itself(
     assert_deployed(client)
     log = tmp_path / "worker.log"
     parameters = {"overrides": {"lambda": 0.1}, "destination": str(tmp_path / "published")}
-    command = [
-        "prefect",
-        "deployment",
-        "run",
-        "pipeline/nightly",
-        "--params",
-        json.dumps(parameters),
-    ]
-    subprocess.run(command, env=worker, check=True, capture_output=True)
+    run_deployment(worker, "pipeline/nightly", parameters)
     run = wait_for_run(client, "nightly", log)
     assert run["state"]["type"] == "COMPLETED", log.read_text()
     latest = json.loads((tmp_path / "published/latest.json").read_text())
-    check(latest)
-    assert (
-        latest["params"] == {"lambda": 0.1}
-        and latest["metrics"]["models"]["transfer"]["test"]["auroc"]["value"] == 0.61
-    )
+    validate_document(latest)
+    assert latest["params"] == {"lambda": 0.1}
+    assert latest["metrics"]["models"]["transfer"]["test"]["auroc"]["value"] == 0.61
     found = client.post("/artifacts/latest/filter", json={}).json()
     assert {"metrics", "comparison", "published"} <= {artifact["key"] for artifact in found}
 
-    command = [
-        "prefect",
-        "deployment",
-        "schedule",
-        "create",
-        "pipeline/on-demand",
-        "--interval",
-        "5",
-    ]
-    subprocess.run(command, env=worker, check=True, capture_output=True)
+    schedule = ("deployment", "schedule")
+    run_prefect(worker, *schedule, "create", "pipeline/on-demand", "--interval", "5")
     run = wait_for_run(client, "on-demand", log)
-    assert run["state"]["type"] == "COMPLETED" and run["auto_scheduled"], log.read_text()
-    command = ["prefect", "deployment", "schedule", "clear", "--accept-yes", "pipeline/on-demand"]
-    subprocess.run(command, env=worker, check=True, capture_output=True)
+    assert run["state"]["type"] == "COMPLETED", log.read_text()
+    assert run["auto_scheduled"]
+    run_prefect(worker, *schedule, "clear", "--accept-yes", "pipeline/on-demand")
     for due in in_state(client, "SCHEDULED"):
         client.delete(f"/flow_runs/{due['id']}")
     until = time.monotonic() + 60
@@ -164,26 +150,27 @@ def test_nightly_runs_and_publishes_and_a_schedule_fires_by_itself(
 
 
 def processes(environment: dict[str, str]) -> dict[str, list[psutil.Process]]:
-    """Whoever runs in the worker's clone, by kind: the flow, the stages' DVC, and the stages."""
-    found = {"flow": [], "dvc": [], "stage": []}
+    """The processes in the worker's clone by kind: the flow, the stages' DVC, and the stages."""
+    found: dict[str, list[psutil.Process]] = {"flow": [], "dvc": [], "stage": []}
     for process in psutil.process_iter():
         try:
             words, folder = process.cmdline(), process.cwd()
         except psutil.Error:
             continue
         if folder == environment["GRAFT_HOME"] and process.status() != psutil.STATUS_ZOMBIE:
-            kind = (
-                "stage"
-                if "stage.py" in words
-                else "dvc"
-                if any("dvc" in word for word in words)
-                else "flow"
-            )
-            found[kind].append(process)
+            found[kind_of_process(words)].append(process)
     return found
 
 
-def settled(environment: dict[str, str], seconds: float = 60) -> bool:
+def kind_of_process(words: list[str]) -> str:
+    if "stage.py" in words:
+        return "stage"
+    if any("dvc" in word for word in words):
+        return "dvc"
+    return "flow"
+
+
+def all_ended(environment: dict[str, str], seconds: float = 60) -> bool:
     """Whether every process in the worker's clone ends in time."""
     until = time.monotonic() + seconds
     while any(processes(environment).values()):
@@ -193,55 +180,77 @@ def settled(environment: dict[str, str], seconds: float = 60) -> bool:
     return True
 
 
-def strike(process: psutil.Process, how: signal.Signals) -> None:
-    try:
-        process.send_signal(how)
-    except psutil.NoSuchProcess:
-        pass
+def wait_for_stage(environment: dict[str, str], log: Path) -> None:
+    until = time.monotonic() + 180
+    while not processes(environment)["stage"]:
+        assert time.monotonic() < until, log.read_text()[-5000:]
+        time.sleep(0.05)
+
+
+def assert_dvc_works(environment: dict[str, str], after: object) -> None:
+    """`dvc status` works in the worker's clone after a kill."""
+    status = subprocess.run(
+        ["dvc", "status"],
+        cwd=environment["GRAFT_HOME"],
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    assert status.returncode == 0, (after, status.stderr)
+
+
+def crash_lost_runs(client: httpx.Client) -> None:
+    """Set the runs of a killed worker to Crashed: the worker cannot report that they are over."""
+    for lost in in_state(client, "RUNNING"):
+        crashed = {"state": {"type": "CRASHED"}, "force": True}
+        assert client.post(f"/flow_runs/{lost['id']}/set_state", json=crashed).is_success
+
+
+def undisturbed_metrics(environment: dict[str, str], folder: Path, weight: float) -> bytes:
+    """The metrics.json of a run of DVC alone, in a clone of its own."""
+    clone = ["git", "clone", "-q", environment["GRAFT_REPOSITORY"], str(folder)]
+    subprocess.run(clone, env=environment, check=True)
+    experiment = ["dvc", "exp", "run", "-q", "-S", f"lambda={weight}"]
+    subprocess.run(experiment, cwd=folder, env=environment, check=True)
+    return (folder / "metrics/metrics.json").read_bytes()
 
 
 @pytest.mark.slow
 def test_twenty_kills_leave_nothing_behind_and_the_next_run_ends_the_same(
     deployed, client, tmp_path
 ):
-    """SIGTERM and SIGKILL of the flow, the worker, DVC with its guard, and the stage, at random moments."""
-    home, log, chance = Path(deployed["GRAFT_HOME"]), tmp_path / "worker.log", random.Random(0)
+    """The flow, the worker, DVC with its guard, and the stage are killed at random moments."""
+    home = Path(deployed["GRAFT_HOME"])
+    log = tmp_path / "worker.log"
+    chance = random.Random(0)
     environment = {**deployed, "STAGE_S": "2"}
-    run = ["prefect", "deployment", "run", "pipeline/on-demand", "--params"]
+    on_demand = "pipeline/on-demand"
     kinds = ["flow", "worker", "dvc", "stage"]
-    worker, struck = start_worker(environment), Counter()
+    worker = start_worker(environment)
+    killed: Counter = Counter()
     for k in range(20):
-        kind, how = kinds[k % 4], [signal.SIGTERM, signal.SIGKILL][k // 4 % 2]
-        words = [
-            *run,
-            json.dumps({"overrides": {"lambda": round(0.1 + k / 100, 2)}}),
-        ]  # so that there is work to do
-        subprocess.run(words, env=environment, check=True, capture_output=True)
-        until = time.monotonic() + 180
-        while not processes(environment)["stage"]:
-            assert time.monotonic() < until, log.read_text()[-5000:]
-            time.sleep(0.05)
+        kind = kinds[k % 4]
+        how = [signal.SIGTERM, signal.SIGKILL][k // 4 % 2]
+        weight = round(0.1 + k / 100, 2)  # another value, so that there is work to do
+        run_deployment(environment, on_demand, {"overrides": {"lambda": weight}})
+        wait_for_stage(environment, log)
         time.sleep(chance.uniform(0, 1.9 if kind == "stage" else 4))  # a stage takes 2 s
         alive = {**processes(environment), "worker": [psutil.Process(worker.pid)]}[kind]
         if alive:
-            strike(chance.choice(alive), how)
-            struck[kind, how] += 1
+            with suppress(psutil.NoSuchProcess):
+                chance.choice(alive).send_signal(how)
+            killed[kind, how] += 1
         if kind == "worker":
             worker.wait(60)
-        assert settled(environment), (kind, how)
-        status = subprocess.run(
-            ["dvc", "status"], cwd=home, env=environment, capture_output=True, text=True
-        )
-        assert status.returncode == 0, (kind, how, status.stderr)
-        if kind == "worker":  # nobody is left to say that its run is over
-            for lost in in_state(client, "RUNNING"):
-                crashed = {"state": {"type": "CRASHED"}, "force": True}
-                assert client.post(f"/flow_runs/{lost['id']}/set_state", json=crashed).is_success
+        assert all_ended(environment), (kind, how)
+        assert_dvc_works(environment, after=(kind, how))
+        if kind == "worker":
+            crash_lost_runs(client)
             worker = start_worker(environment)
-    assert {kind for kind, _ in struck} == set(kinds) and struck.total() > 12, struck
+    assert {kind for kind, _ in killed} == set(kinds)
+    assert killed.total() > 12, killed
     before = len(runs(client, "on-demand"))
-    words = [*run, json.dumps({"overrides": {"lambda": 0.5}})]
-    subprocess.run(words, env=environment, check=True, capture_output=True)
+    run_deployment(environment, on_demand, {"overrides": {"lambda": 0.5}})
     until = time.monotonic() + 120
     while len(runs(client, "on-demand")) == before:
         assert time.monotonic() < until, log.read_text()[-5000:]
@@ -249,34 +258,20 @@ def test_twenty_kills_leave_nothing_behind_and_the_next_run_ends_the_same(
     worker.terminate()
     worker.wait(60)
     assert runs(client, "on-demand")[0]["state"]["type"] == "COMPLETED", log.read_text()[-5000:]
-    undisturbed = tmp_path / "undisturbed"
-    for line in (
-        f"git clone -q {environment['GRAFT_REPOSITORY']} {undisturbed}",
-        f"cd {undisturbed} && dvc exp run -q -S lambda=0.5",
-    ):
-        subprocess.run(line, shell=True, env=environment, check=True)
-    assert (home / "metrics/metrics.json").read_bytes() == (
-        undisturbed / "metrics/metrics.json"
-    ).read_bytes()
+    expected = undisturbed_metrics(environment, tmp_path / "undisturbed", 0.5)
+    assert (home / "metrics/metrics.json").read_bytes() == expected
 
 
 def test_a_cancelled_run_leaves_no_process(worker, client, tmp_path):
     (tmp_path / "hold-pretrain").touch()
-    subprocess.run(
-        ["prefect", "deployment", "run", "pipeline/on-demand"],
-        env=worker,
-        check=True,
-        capture_output=True,
-    )
+    run_deployment(worker, "pipeline/on-demand", {})
     until = time.monotonic() + 60
     while not (tmp_path / "holds-pretrain").exists():
         assert time.monotonic() < until, (tmp_path / "worker.log").read_text()
         time.sleep(0.1)
     (run,) = in_state(client, "RUNNING")
-    subprocess.run(
-        ["prefect", "flow-run", "cancel", run["id"]], env=worker, check=True, capture_output=True
-    )
-    assert settled(worker, 20)
+    run_prefect(worker, "flow-run", "cancel", run["id"])
+    assert all_ended(worker, 20)
     until = time.monotonic() + 20
     while client.get(f"/flow_runs/{run['id']}").json()["state"]["type"] != "CANCELLED":
         assert time.monotonic() < until, (tmp_path / "worker.log").read_text()

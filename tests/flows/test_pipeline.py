@@ -1,10 +1,12 @@
-"""The flow on a real server, with real DVC and stages of a second each."""
+"""The flow on a real server, with real DVC and stages of a moment each."""
 
 import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -12,38 +14,36 @@ import pytest
 from ruamel.yaml import YAML
 
 
-def flow(project: Path, environment: dict[str, str], *words: str) -> subprocess.Popen:
+def start_flow(project: Path, environment: dict[str, str], *words: str) -> subprocess.Popen:
     """Start `python -m flows.pipeline`; what it prints goes to `../flow.log`."""
     log = (project.parent / "flow.log").open("w")
     command = [sys.executable, "-m", "flows.pipeline", *words]
     return subprocess.Popen(command, cwd=project, env=environment, stdout=log, stderr=log)
 
 
-def told(project: Path) -> str:
+def flow_log(project: Path) -> str:
     return (project.parent / "flow.log").read_text()
 
 
-def finished(project: Path, environment: dict[str, str], *words: str) -> int:
-    return flow(project, environment, *words).wait(120)
+def run_flow(project: Path, environment: dict[str, str], *words: str) -> int:
+    return start_flow(project, environment, *words).wait(120)
 
 
 def journal(project: Path) -> dict[str, list[str]]:
-    """What ran, in the order of its end: name -> [began, ended, CUDA_VISIBLE_DEVICES]."""
+    """What ran, in the order of its end, as name -> [began, ended, CUDA_VISIBLE_DEVICES]."""
     path = project.parent / "journal"
     lines = path.read_text().splitlines() if path.exists() else []
     path.unlink(missing_ok=True)
     return {line.split()[0]: line.split()[1:] for line in lines}
 
 
-def ours(project: Path) -> list[psutil.Process]:
+def processes_in(project: Path) -> list[psutil.Process]:
     """Processes that live in the project's folder."""
     found = []
     for process in psutil.process_iter():
-        try:
+        with suppress(psutil.Error):
             if process.cwd() == str(project) and process.status() != psutil.STATUS_ZOMBIE:
                 found.append(process)
-        except psutil.Error:
-            pass
     return found
 
 
@@ -58,13 +58,13 @@ def wait_until_held(project: Path, *names: str) -> None:
 
 
 def release(project: Path, *names: str) -> None:
-    """Wait until all of them wait, and let them go on."""
+    """Wait until all of them wait, and let them continue."""
     wait_until_held(project, *names)
     for name in names:
         (project.parent / f"hold-{name}").unlink()
 
 
-def wait_for(what, seconds: float = 60) -> None:
+def wait_for(what: Callable[[], bool], seconds: float = 60) -> None:
     until = time.monotonic() + seconds
     while not what():
         assert time.monotonic() < until
@@ -73,46 +73,50 @@ def wait_for(what, seconds: float = 60) -> None:
 
 def test_every_stage_runs_once_and_independent_ones_side_by_side(project, server):
     hold(project, "lung", "liver")
-    process = flow(project, server)
+    process = start_flow(project, server)
     release(project, "lung", "liver")  # once both run
-    assert process.wait(60) == 0, told(project)
+    assert process.wait(60) == 0, flow_log(project)
     ran = journal(project)
-    assert set(ran) == {"lung", "liver", "first", "second", "both"} and list(ran)[-1] == "both"
-    assert all(f"Task run '{name}' - this is {name}" in told(project) for name in ran)
-    status = subprocess.run(
-        ["dvc", "status"], cwd=project, env=server, capture_output=True, text=True
-    )
+    assert set(ran) == {"lung", "liver", "first", "second", "both"}
+    assert list(ran)[-1] == "both"
+    assert all(f"Task run '{name}' - this is {name}" in flow_log(project) for name in ran)
+    command = ["dvc", "status"]
+    status = subprocess.run(command, cwd=project, env=server, capture_output=True, text=True)
     assert "up to date" in status.stdout
 
-    assert finished(project, server) == 0
-    assert journal(project) == {} and told(project).count("Cached('nothing changed'") == 5
-
-    assert finished(project, server, "-S", "lambda=0.1") == 0
-    assert list(journal(project)) == ["lung"]  # its out is as it was, so no other stage has changed
-    assert finished(project, server, "-S", "lambda=0.01", "lung") == 0
-    assert journal(project) == {} and "Cached('restored by DVC'" in told(project)
-
-    lock, yaml = (project / "dvc.lock").read_text(), YAML(typ="safe")
-    (project / "dvc.lock").write_text(
-        lock[: len(lock) // 2 + 7]
-    )  # as a kill in the middle of writing leaves it
-    (project / ".dvc/tmp/rwlock").write_text('{"read": {"')
-    assert finished(project, server) == 0, told(project)
+    assert run_flow(project, server) == 0
     assert journal(project) == {}
-    assert yaml.load(project / "dvc.lock") == yaml.load(
-        lock
-    )  # the stages stand there in the order that they ended in
+    assert flow_log(project).count("Cached('nothing changed'") == 5
+
+    assert run_flow(project, server, "-S", "lambda=0.1") == 0
+    assert list(journal(project)) == ["lung"]  # its output is the same, so no other stage ran
+    assert run_flow(project, server, "-S", "lambda=0.01", "lung") == 0
+    assert journal(project) == {}
+    assert "Cached('restored by DVC'" in flow_log(project)
+
+
+def test_torn_lock_files_are_mended(project, server):
+    assert run_flow(project, server) == 0, flow_log(project)
+    assert len(journal(project)) == 5
+    lock = (project / "dvc.lock").read_text()
+    torn = lock[: len(lock) // 2 + 7]  # as a kill in the middle of writing leaves it
+    (project / "dvc.lock").write_text(torn)
+    (project / ".dvc/tmp/rwlock").write_text('{"read": {"')
+    assert run_flow(project, server) == 0, flow_log(project)
+    assert journal(project) == {}
+    yaml = YAML(typ="safe")  # the order of the stages may differ: it is that in which they ended
+    assert yaml.load(project / "dvc.lock") == yaml.load(lock)
 
 
 def test_a_stage_that_fails_ends_the_run_and_lets_independent_ones_finish(project, server):
     (project.parent / "break-first").touch()
-    assert finished(project, server) == 1
+    assert run_flow(project, server) == 1
     assert set(journal(project)) == {"lung", "liver", "second"}
-    last = told(project)[told(project).rindex("\nerror: stage first ended with ") :]
+    last = flow_log(project)[flow_log(project).rindex("\nerror: stage first ended with ") :]
     assert "\nerror: first is broken\n" in last
-    assert "Traceback" not in told(project)
+    assert "Traceback" not in flow_log(project)
     (project.parent / "break-first").unlink()
-    assert finished(project, server) == 0
+    assert run_flow(project, server) == 0
     assert set(journal(project)) == {"first", "both"}
 
 
@@ -123,33 +127,29 @@ def test_a_stage_that_fails_ends_the_run_and_lets_independent_ones_finish(projec
         (["fist"], "error: targets: got fist, expected some of both, first, liver, lung, second"),
     ],
 )
-def test_a_wrong_word_is_one_line(project, server, words, message):
-    assert finished(project, server, *words) == 1
-    assert message in told(project) and "Traceback" not in told(project)
+def test_an_unknown_parameter_or_stage_is_one_line(project, server, words, message):
+    assert run_flow(project, server, *words) == 1
+    assert message in flow_log(project)
+    assert "Traceback" not in flow_log(project)
     assert journal(project) == {}
 
 
 def test_stages_that_train_get_a_gpu_each(project, server):
-    subprocess.run(
-        ["prefect", "gcl", "create", "gpu", "--limit", "2"],
-        env=server,
-        check=True,
-        capture_output=True,
-    )
+    command = ["prefect", "gcl", "create", "gpu", "--limit", "2"]
+    subprocess.run(command, env=server, check=True, capture_output=True)
     hold(project, "first", "second")
-    process = flow(project, {**server, "CUDA_VISIBLE_DEVICES": "4,5"})
+    process = start_flow(project, {**server, "CUDA_VISIBLE_DEVICES": "4,5"})
     release(project, "first", "second")  # once both run
-    assert process.wait(60) == 0, told(project)
+    assert process.wait(60) == 0, flow_log(project)
     ran = journal(project)
     assert {ran["first"][2], ran["second"][2]} == {"4", "5"}
-    assert ran["lung"][2] == "4,5"  # asks for none, so nothing is changed
+    assert ran["lung"][2] == "4,5"  # it asks for none, so nothing is changed
     (project / "stage.py").write_text((project / "stage.py").read_text() + "\n")
-    assert finished(project, {**server, "CUDA_VISIBLE_DEVICES": "4"}) == 0, told(project)
+    assert run_flow(project, {**server, "CUDA_VISIBLE_DEVICES": "4"}) == 0, flow_log(project)
     ran = journal(project)
-    (_, ended, one), (began, _, other) = sorted(
-        (ran["first"], ran["second"]), key=lambda times: float(times[0])
-    )
-    assert one == other == "4" and float(began) > float(ended)
+    earlier, later = sorted((ran["first"], ran["second"]), key=lambda times: float(times[0]))
+    assert earlier[2] == later[2] == "4"
+    assert float(later[0]) > float(earlier[1])  # the later one began after the earlier one ended
 
 
 @pytest.mark.parametrize(
@@ -157,19 +157,19 @@ def test_stages_that_train_get_a_gpu_each(project, server):
 )
 def test_a_flow_that_is_ended_leaves_no_process_and_resumes(project, server, kill):
     hold(project, "lung", "liver")
-    process = flow(project, server)
+    process = start_flow(project, server)
     wait_until_held(project, "lung", "liver")
     os.kill(process.pid, kill)
-    wait_for(lambda: not ours(project), 10)
+    wait_for(lambda: not processes_in(project), 10)
     process.wait(10)
     release(project, "lung", "liver")
-    assert finished(project, server) == 0, told(project)
+    assert run_flow(project, server) == 0, flow_log(project)
     assert set(journal(project)) == {"lung", "liver", "first", "second", "both"}
 
 
 def test_two_flows_in_one_folder_take_turns(project, server):
     hold(project, "lung")
-    first = flow(project, server)
+    first = start_flow(project, server)
     wait_until_held(project, "lung")
     command = [sys.executable, "-m", "flows.pipeline", "-S", "lambda=0.5"]
     second = subprocess.Popen(
@@ -180,29 +180,27 @@ def test_two_flows_in_one_folder_take_turns(project, server):
         stderr=subprocess.STDOUT,
         text=True,
     )
-    said = next(line for line in second.stdout if "waiting for this folder" in line)
-    assert "which another run has" in said and "0.01" in (project / "params.yaml").read_text()
+    waiting = next(line for line in second.stdout if "waiting for this folder" in line)
+    assert "which another run uses" in waiting
+    assert "0.01" in (project / "params.yaml").read_text()
     release(project, "lung")
-    assert first.wait(60) == 0, told(project)
+    assert first.wait(60) == 0, flow_log(project)
     rest = second.stdout.read()
     assert second.wait(60) == 0, rest
-    ran = (project.parent / "journal").read_text().split("\n")
-    assert [line.split()[0] for line in ran if line].count("lung") == 2  # once with each lambda
+    lines = (project.parent / "journal").read_text().splitlines()
+    names = [line.split()[0] for line in lines]
+    assert names.count("lung") == 2  # once with each lambda
 
 
 def test_a_remote_brings_what_another_clone_ran(project, server, tmp_path):
-    subprocess.run(
-        f"dvc remote add -q shelf {tmp_path / 'shelf'}",
-        shell=True,
-        cwd=project,
-        env=server,
-        check=True,
-    )
-    assert finished(project, server, "--remote", "shelf") == 0, told(project)
+    command = ["dvc", "remote", "add", "-q", "shelf", str(tmp_path / "shelf")]
+    subprocess.run(command, cwd=project, env=server, check=True)
+    assert run_flow(project, server, "--remote", "shelf") == 0, flow_log(project)
     assert len(journal(project)) == 5
     line = "git add --all && git commit -qm ran && git clone -q . ../other"
     subprocess.run(line, shell=True, cwd=project, env=server, check=True)
     other = tmp_path / "other"
-    (other / "lung.txt").write_text("what a killed run left")
-    assert finished(other, server, "--remote", "shelf") == 0, told(other)
-    assert journal(other) == {} and (other / "lung.txt").read_text() == "lung"
+    (other / "lung.txt").write_text("left by a killed run")
+    assert run_flow(other, server, "--remote", "shelf") == 0, flow_log(other)
+    assert journal(other) == {}
+    assert (other / "lung.txt").read_text() == "lung"

@@ -3,68 +3,47 @@
 import subprocess
 import sys
 from collections import Counter
+from pathlib import Path
 
 import pandas as pd
 
-from flows.sweep import best
 
-
-def swept(project, environment, *words):
+def run_sweep(
+    project: Path, environment: dict[str, str], *words: str
+) -> tuple[subprocess.CompletedProcess, Counter]:
+    """Run `python -m flows.sweep`; returns how it ended and how often each stage ran."""
     command = [sys.executable, "-m", "flows.sweep", *words]
     done = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True)
     journal = project.parent / "journal"
-    ran = (
-        Counter(line.split()[0] for line in journal.read_text().splitlines())
-        if journal.exists()
-        else Counter()
-    )
+    lines = journal.read_text().splitlines() if journal.exists() else []
     journal.unlink(missing_ok=True)
-    return done, ran
+    return done, Counter(line.split()[0] for line in lines)
+
+
+def output(project: Path, environment: dict[str, str], *command: str) -> str:
+    done = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True)
+    return done.stdout
 
 
 def test_a_sweep_on_dask_trains_what_its_points_share_once(evaluated, server):
-    done, ran = swept(evaluated, server, "-S", "lambda=0,0.1,0.3,1", "--dask")
+    done, ran = run_sweep(evaluated, server, "-S", "lambda=0,0.1,0.3,1", "--dask")
     assert done.returncode == 0, done.stdout + done.stderr
     assert ran == {"pretrain": 1, "finetune": 4}
     table = pd.read_csv(evaluated / "metrics/sweep.csv")
     assert list(table[table["model"] == "transfer"]["lambda"]) == [0, 0.1, 0.3, 1]
-    assert table[table["best"]][["lambda", "model"]].values.tolist() == [
-        [0.1, "transfer"]
-    ]  # scratch has the best test
+    best = table[table["best"]][["lambda", "model"]]
+    assert best.values.tolist() == [[0.1, "transfer"]]  # scratch is the best on the test part
     assert (evaluated / "metrics/sweep.png").read_bytes().startswith(b"\x89PNG")
-    listed = subprocess.run(
-        ["dvc", "exp", "list", "--name-only"],
-        cwd=evaluated,
-        env=server,
-        capture_output=True,
-        text=True,
-    )
-    assert (
-        set(listed.stdout.split()) == set(table["experiment"])
-        and len(set(table["experiment"])) == 4
-    )
-    status = subprocess.run(
-        ["git", "status", "--porcelain"], cwd=evaluated, env=server, capture_output=True, text=True
-    )
-    assert status.stdout == "" and not (evaluated / "pretrain.txt").exists()
+    experiments = output(evaluated, server, "dvc", "exp", "list", "--name-only").split()
+    assert set(experiments) == set(table["experiment"])
+    assert table["experiment"].nunique() == 4
+    assert output(evaluated, server, "git", "status", "--porcelain") == ""
+    assert not (evaluated / "pretrain.txt").exists()
 
-    # By threads, with a point that is known and one that fails: it is named, and the others finish.
-    done, ran = swept(evaluated, server, "-S", "lambda=0.1,unknown")
-    assert (
-        done.returncode == 1
-        and "\nerror: lambda unknown: dvc exp run ended with " in done.stdout + done.stderr
-    )
-    assert ran == {"finetune": 1} and set(
-        pd.read_csv(evaluated / "metrics/sweep.csv")["lambda"]
-    ) == {0.1}
-
-
-def test_the_best_point_is_the_first_with_the_lowest_validation_loss():
-    assert (
-        best(
-            pd.DataFrame(
-                {"validation_log_loss": [0.5, 0.4, 0.4], "test_auroc_value": [0.9, 0.6, 0.8]}
-            )
-        )
-        == 1
-    )
+    # On threads, with a point that is known and one that fails: it is named, the other finishes.
+    done, ran = run_sweep(evaluated, server, "-S", "lambda=0.1,unknown")
+    assert done.returncode == 1
+    told = done.stdout + done.stderr
+    assert "\nerror: lambda unknown: dvc exp run ended with " in told
+    assert ran == {"finetune": 1}
+    assert set(pd.read_csv(evaluated / "metrics/sweep.csv")["lambda"]) == {0.1}

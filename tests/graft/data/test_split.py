@@ -44,8 +44,12 @@ def test_each_class_is_divided_by_the_shares():
     index = make_index(benign=20, malignant=10, lesions=2)
     parts = divide(index)
     assert counts(index, parts) == {
-        **{("train", "benign"): 10, ("validation", "benign"): 4, ("test", "benign"): 6},
-        **{("train", "malignant"): 5, ("validation", "malignant"): 2, ("test", "malignant"): 3},
+        ("train", "benign"): 10,
+        ("validation", "benign"): 4,
+        ("test", "benign"): 6,
+        ("train", "malignant"): 5,
+        ("validation", "malignant"): 2,
+        ("test", "malignant"): 3,
     }
     assert (parts.groupby(index["patient"]).nunique() == 1).all()
 

@@ -29,7 +29,7 @@ def picture(seed: int, size: tuple[int, int] = (96, 96)) -> Image.Image:
 def make_domain(*images: np.ndarray) -> Domain:
     """A domain of planes or volumes in [0, 1], each of a patient of its own."""
     stack = np.stack(images).astype(np.float16)[:, None]
-    index = pd.DataFrame({name: "" for name in COLUMNS}, index=range(len(stack)))
+    index = pd.DataFrame(dict.fromkeys(COLUMNS, ""), index=range(len(stack)))
     rows = [f"row {number}" for number in range(len(stack))]
     index = index.assign(patient=rows, origin=rows, hash=fingerprints.hashes(stack))
     return Domain("liver", stack, index, ["benign", "malignant"], {})

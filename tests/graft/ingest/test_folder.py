@@ -150,8 +150,14 @@ def test_sixteen_bits_are_kept_in_grey_and_in_colour(folder, suffix, options):
 def test_a_picture_stands_as_its_exif_says(folder, suffix, options, turn):
     wide = np.kron(GREY[:4], np.ones((8, 8))).astype(np.uint8)  # 32 x 64, in blocks that JPEG keeps
     shown = {
-        **{1: wide, 2: wide[:, ::-1], 3: wide[::-1, ::-1], 4: wide[::-1]},
-        **{5: wide.T, 6: np.rot90(wide, -1), 7: np.rot90(wide, 2).T, 8: np.rot90(wide)},
+        1: wide,
+        2: wide[:, ::-1],
+        3: wide[::-1, ::-1],
+        4: wide[::-1],
+        5: wide.T,
+        6: np.rot90(wide, -1),
+        7: np.rot90(wide, 2).T,
+        8: np.rot90(wide),
     }[turn]
     options = (
         {**options, "tiffinfo": {274: turn}}

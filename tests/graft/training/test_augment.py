@@ -70,9 +70,9 @@ def test_draws_stay_within_their_limits():
     )
     drawn = draw(limits, 500, 3, generator(3))
     scale = torch.linalg.det(drawn.affine[:, :, :3]).abs() ** (1 / 3)
-    assert 0.9 <= scale.min() and scale.max() <= 1.1 and drawn.affine[:, :, 3].abs().max() <= 2
+    assert scale.min() >= 0.9 and scale.max() <= 1.1 and drawn.affine[:, :, 3].abs().max() <= 2
     assert (
-        0.8 <= drawn.contrast.min()
+        drawn.contrast.min() >= 0.8
         and drawn.brightness.abs().max() <= 0.1
         and drawn.noise.max() <= 0.03
     )

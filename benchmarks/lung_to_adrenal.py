@@ -1,0 +1,117 @@
+"""Real data as graft's raw domains: lung nodules (LIDC-IDRI) and adrenal glands (AdrenalMNIST3D).
+
+The folder of the data holds lung_lidc/volumes_1mm_32.npz, lung_lidc/nodules.csv and
+adrenal/adrenalmnist3d.npz.
+"""
+
+import os
+import shutil
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from ruamel.yaml import YAML
+
+from benchmarks.clone import ROOT
+from graft.common.files import InputError, whole_file
+
+VARIABLE = "GRAFT_SHARED_DATA"  # the environment variable that names the folder of the data
+DEFAULT_FOLDER = Path(os.environ.get(VARIABLE) or ROOT.parent / "shared/data")
+VOLUMES = Path("lung_lidc/volumes_1mm_32.npz")
+NODULES = Path("lung_lidc/nodules.csv")
+ADRENAL = Path("adrenal/adrenalmnist3d.npz")
+SOURCE = "lung"
+TARGET = "adrenal"
+CLASSES = {SOURCE: ["benign", "malignant"], TARGET: ["normal", "mass"]}
+
+
+def require_files(data: Path, *files: Path) -> None:
+    """Raise InputError if one of the files is missing in the folder of the data."""
+    for file in files:
+        if not (data / file).is_file():
+            hint = f"name the folder of the data by --data or {VARIABLE}"
+            raise InputError(f"{data / file}: is missing; {hint}")
+
+
+def write_raw_domains(data: Path, raw: Path) -> None:
+    """Write both domains as NumPy arrays and a MedMNIST file, as docs/data.md describes them.
+
+    Args:
+        data: the folder of the data.
+        raw: the folder of raw domains in a clone.
+
+    Raises:
+        InputError: if a file is missing or broken.
+    """
+    require_files(data, VOLUMES, NODULES, ADRENAL)
+    for name in (SOURCE, TARGET):
+        (raw / name).mkdir(parents=True, exist_ok=True)
+    try:
+        with np.load(data / VOLUMES, allow_pickle=False) as arrays:
+            volumes = arrays["volumes"]  # (N, 32, 32, 32)
+            malignant = arrays["malignant"]  # (N,)
+            rows = arrays["nodule_index"]  # (N,)
+        nodules = pd.read_csv(data / NODULES, index_col="nodule_index").loc[rows]
+        # An exam is of one patient, so it stands for a patient that is not named.
+        patients = nodules["lidc_patient_id"].fillna("exam " + nodules["exam_id"])
+        agrees = np.array_equal(nodules["malignant"], malignant)
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        folder = data / VOLUMES.parent
+        raise InputError(
+            f"{folder}: cannot be read as its README describes it ({error})"
+        ) from error
+    if not agrees:
+        raise InputError(
+            f"{data / NODULES}: column malignant differs from {VOLUMES.name}, "
+            "expected the same nodules"
+        )
+    np.save(raw / SOURCE / "data.npy", volumes)
+    np.save(raw / SOURCE / "labels.npy", malignant)
+    np.save(raw / SOURCE / "groups.npy", patients.to_numpy(str))
+    shutil.copyfile(data / ADRENAL, raw / TARGET / ADRENAL.name)
+
+
+def write_parameters(
+    path: Path, labelled: float, weight: float, learning_curve: dict | None = None
+) -> None:
+    """Point a params.yaml at the two domains; other parameters stay as they are.
+
+    Args:
+        path: the file to change.
+        labelled: the share of the target's labels to use.
+        weight: λ.
+        learning_curve: shares and draws of the learning curve; without them there is none.
+    """
+    yaml = YAML()
+    content = yaml.load(path)
+    former = content["domains"][content["source"]]["split"]
+    split = {"external": None, "test": former["test"], "validation": former["validation"]}
+    content["domains"] = {
+        SOURCE: _domain_section(SOURCE, {**split, "labelled": 1.0}),
+        TARGET: _domain_section(TARGET, {**split, "labelled": labelled}),
+    }
+    content["source"] = SOURCE
+    content["target"] = TARGET
+    content["lambda"] = weight
+    content["pretrain"]["source"] = SOURCE
+    content["preprocess"]["patch"] = [32, 32, 32]
+    if learning_curve:
+        content["learning_curve"] = learning_curve
+    else:
+        content["learning_curve"]["draws"] = 0
+    with whole_file(path) as partial:
+        yaml.dump(content, partial)
+
+
+def _domain_section(name: str, split: dict) -> dict:
+    return {
+        "path": f"data/raw/{name}",
+        "classes": CLASSES[name],
+        "window": [0, 255],
+        "intensity": "window",
+        "burned_in": "refuse",
+        "patient_pattern": None,
+        "covariates": {},
+        "split": split,
+    }

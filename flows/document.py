@@ -1,0 +1,99 @@
+"""The document that a run publishes: its metrics, and the code, data and machine behind them."""
+
+import platform
+import shutil
+import subprocess
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+import jsonschema
+from ruamel.yaml import YAML
+
+from flows import graph
+from graft.common.files import read_json
+
+METRICS = Path("metrics/metrics.json")
+SCHEMA = Path(__file__).with_name("published.schema.json")
+SCHEMA_VERSION = 1
+LIBRARIES = ("dvc", "monai", "numpy", "prefect", "scikit-learn", "torch")
+
+
+def assemble_document(root: Path, started: datetime) -> dict:
+    """Return the document of the run that ends now.
+
+    Raises:
+        jsonschema.ValidationError: if it does not match published.schema.json.
+    """
+    document = {
+        "schema_version": SCHEMA_VERSION,
+        "started": _format_time(started),
+        "ended": _format_time(datetime.now(UTC)),
+        "git": {
+            "revision": _git(root, "rev-parse", "HEAD"),
+            "dirty": bool(_git(root, "status", "--porcelain")),
+        },
+        "params": YAML(typ="safe").load(root / "params.yaml"),
+        "stages": _stage_hashes(root),
+        "versions": _versions(),
+        "device": _device(),
+        "metrics": read_json(root / METRICS),
+    }
+    validate_document(document)
+    return document
+
+
+def validate_document(document: dict) -> None:
+    """Raise jsonschema.ValidationError if a document does not match published.schema.json."""
+    jsonschema.Draft202012Validator(read_json(SCHEMA)).validate(document)
+
+
+def file_name(document: dict) -> str:
+    """Return the name of a run's own file: its start and its revision."""
+    started = document["started"].replace("-", "").replace(":", "")
+    return f"{started}-{document['git']['revision'][:12]}.json"
+
+
+def look_up_number(content: object, path: str) -> float | None:
+    """Return the number at a path such as `models.bagging.test.auroc.value`, or None."""
+    for key in path.split("."):
+        content = content.get(key) if isinstance(content, dict) else None
+    return content if isinstance(content, int | float) else None
+
+
+def _stage_hashes(root: Path) -> dict[str, dict]:
+    """Return what each stage read and wrote, by its name in DVC's lock files."""
+    found = {}
+    for name in graph.LOCKS:
+        if (root / name).is_file():
+            lock = YAML(typ="safe").load(root / name)
+            for stage, entry in lock["stages"].items():
+                found[stage] = {kind: _hashes(entry.get(kind, [])) for kind in ("deps", "outs")}
+    return found
+
+
+def _hashes(items: list[dict]) -> dict[str, str | None]:
+    return {item["path"]: item.get("md5") or item.get("hash") for item in items}
+
+
+def _versions() -> dict[str, str]:
+    libraries = {name: version(name) for name in LIBRARIES}
+    return {"python": platform.python_version(), **libraries}
+
+
+def _format_time(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _device() -> str:
+    names: list[str] = []
+    if shutil.which("nvidia-smi"):
+        query = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
+        names = subprocess.run(query, capture_output=True, text=True).stdout.splitlines()
+    return ", ".join(names) or f"CPU ({platform.machine()})"
+
+
+def _git(root: Path, *words: str) -> str:
+    command = ["git", *words]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True)
+    return done.stdout.strip()

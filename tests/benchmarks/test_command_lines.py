@@ -1,0 +1,36 @@
+"""Each benchmark has a command line that explains itself."""
+
+import importlib
+import inspect
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+BENCHMARKS = {
+    "augment": [],
+    "chain": [],
+    "draws": [],
+    "evidence": ["--data", "--workdir", "--out"],
+    "flow": [],
+    "members": [],
+    "real_data": ["--data", "--workdir", "--out"],
+    "resamples": [],
+    "same_bytes": ["--against", "--folders"],
+    "simulations": ["--cohorts", "--patients", "--out"],
+    "sonograms": ["--data", "--weights", "--side"],
+}
+
+
+@pytest.mark.parametrize("name", BENCHMARKS)
+def test_help_explains_the_benchmark_and_its_options(name):
+    main = importlib.import_module(f"benchmarks.{name}").main
+    app = typer.Typer(rich_markup_mode=None)
+    app.command()(main)
+    done = CliRunner().invoke(app, ["--help"])
+    assert done.exit_code == 0
+    summary = inspect.getdoc(main).splitlines()[0]
+    text = " ".join(done.output.split())
+    assert summary in text
+    for option in BENCHMARKS[name]:
+        assert option in text

@@ -1,0 +1,44 @@
+"""The document that a run publishes."""
+
+import json
+import os
+import subprocess
+from datetime import UTC, datetime
+
+import jsonschema
+import pytest
+
+from flows.document import assemble_document, file_name, look_up_number, validate_document
+from tests.flows.documents import document
+
+
+def test_the_document_of_a_small_project_matches_the_schema(project, surroundings):
+    (project / "metrics").mkdir()
+    (project / "metrics/metrics.json").write_text(json.dumps(document()["metrics"]))
+    subprocess.run(["dvc", "repro", "-q"], cwd=project, env=surroundings, check=True)
+    found = assemble_document(project, datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
+    assert found["started"] == "2026-01-02T03:04:05Z"
+    assert found["params"] == {"lambda": 0.01}
+    assert found["git"]["dirty"]
+    read = found["stages"]["both"]["deps"]
+    assert set(read) == {"stage.py", "first.txt", "second.txt"}
+    text = json.dumps(found)
+    assert str(project) not in text
+    assert os.uname().nodename not in text
+
+
+@pytest.mark.parametrize("change", [{"device": None}, {"started": "yesterday"}, {"more": 1}])
+def test_a_document_that_does_not_match_the_schema_is_an_error(change):
+    with pytest.raises(jsonschema.ValidationError):
+        validate_document(document() | change)
+
+
+def test_the_file_name_is_made_of_start_and_revision():
+    assert file_name(document()) == "20260102T030405Z-0123456789ab.json"
+
+
+@pytest.mark.parametrize(
+    ("path", "number"), [("a.b", 2), ("a", None), ("a.b.c", None), ("a.text", None), ("c", None)]
+)
+def test_only_a_number_is_looked_up(path, number):
+    assert look_up_number({"a": {"b": 2, "text": "2"}}, path) == number
