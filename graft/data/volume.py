@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -11,15 +11,13 @@ SAME_GRID_MM = 1e-2  # two grids are the same if their corners are at most this 
 
 
 class Voxels(Protocol):
-    """An array, or anything that reads as one when it is sliced or converted."""
+    """An array, or anything that NumPy reads as one when it is sliced or converted."""
 
     @property
     def shape(self) -> tuple[int, ...]:
         """The size along each axis."""
 
-    def __getitem__(self, where: tuple[slice, ...]) -> np.ndarray: ...
-
-    def __array__(self, dtype: np.dtype | None = None, copy: bool | None = None) -> np.ndarray: ...
+    def __getitem__(self, where: Any, /) -> Any: ...
 
 
 @dataclass(frozen=True)

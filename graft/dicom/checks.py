@@ -1,4 +1,4 @@
-"""Which DICOM images are read: CT in HU, MR, and PET in Bq/ml, in grey and without burned-in names."""
+"""Which DICOM images are read: CT in HU, MR and PET in Bq/ml, in grey, without burned-in names."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -134,6 +134,6 @@ def _given(name: str, value: str) -> str:
 
 
 def _words(value: object) -> set[str]:
-    is_single = isinstance(value, str) or not isinstance(value, Iterable)
-    parts = [value] if is_single else value
-    return {str(part).strip().upper() for part in parts}
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        return {str(value).strip().upper()}
+    return {str(part).strip().upper() for part in value}

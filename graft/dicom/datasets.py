@@ -1,4 +1,4 @@
-"""DICOM files: finds them in a folder, recognises them, and parses them without printing their data."""
+"""DICOM files: found in a folder, recognised, and parsed without printing their data."""
 
 import os
 import re

@@ -11,7 +11,7 @@ STEEPEST = np.cos(np.deg2rad(40))  # a gantry tilts by 30 degrees at most
 
 
 def sort_slices(slices: list[Slice]) -> list[Slice]:
-    """Sort by position along the normal, the cross product of the directions of rows and columns."""
+    """Sort by position along the normal, the cross product of the row and column directions."""
     normal = _normal(slices[0])
     return sorted(slices, key=lambda one: one.position @ normal)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -44,13 +44,13 @@ class RescaledVoxels:
         """The size along each axis."""
         return self.stored.shape
 
-    def __getitem__(self, where: tuple[slice, ...]) -> np.ndarray:
+    def __getitem__(self, where: Any, /) -> np.ndarray:
         slope = np.broadcast_to(self.slope, self.shape)[where]
         intercept = np.broadcast_to(self.intercept, self.shape)[where]
         return self.stored[where] * slope + intercept
 
     def __array__(self, dtype: np.dtype | None = None, copy: bool | None = None) -> np.ndarray:
-        return self[:, :, :].astype(dtype or self.dtype, copy=False)
+        return self[...].astype(dtype or self.dtype, copy=False)
 
 
 def decode_frames(dataset: "Dataset", wanted: list[Slice]) -> Iterator[np.ndarray]:

@@ -1,4 +1,4 @@
-"""Slices: one plane each, from a file of its own or a frame of an enhanced file, and its position."""
+"""Slices: planes with their position, from files of their own or frames of an enhanced file."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
@@ -101,8 +101,9 @@ def functional_groups(dataset: "Dataset", frame: int) -> tuple["Elements", "Elem
 def find_group(name: str, *places: "Elements") -> "Elements":
     """The functional group `name` of the first place that has it, empty if none has."""
     for place in places:
-        if place.get(name):
-            return place.get(name)[0]
+        found = place.get(name)
+        if found:
+            return found[0]
     return {}
 
 

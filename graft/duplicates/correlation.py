@@ -25,7 +25,7 @@ def image_correlation(
     Returns:
         From -1 to 1, or NaN if an image has only one value there.
     """
-    mirrored = np.flip(second, [1 + axis for axis in mirrored_axes])
+    mirrored = np.flip(second, tuple(1 + axis for axis in mirrored_axes))
     box = _enclose(boxes[0], _mirror_box(boxes[1], mirrored_axes, first.shape[1:]))
     region = (slice(None), *box)
     one = mean_channel(first[region]).ravel()

@@ -42,7 +42,7 @@ def mean_channel(image: np.ndarray) -> np.ndarray:
 
 
 def _digest(image: np.ndarray) -> str:
-    return hashlib.sha256(np.ascontiguousarray(image)).hexdigest()[:DIGITS]
+    return hashlib.sha256(image.tobytes()).hexdigest()[:DIGITS]
 
 
 def _perceptual_hashes(image: np.ndarray) -> str:

@@ -72,7 +72,7 @@ def _evidence(
     """How similar two volumes are whose spectra agree, "" if they differ after all."""
     kind, correlation, threshold = "coarse", coarse, MIN_COARSE
     if any(box != EVERYTHING for box in boxes):
-        axes = tuple(np.flatnonzero(MIRRORED_AXES[mirror]))
+        axes = tuple(np.flatnonzero(MIRRORED_AXES[mirror]).tolist())
         fine = image_correlation(first, second, axes, boxes)
         kind, correlation, threshold = "fine", fine, MIN_FINE
     if not abs(correlation) >= threshold:  # nor is NaN

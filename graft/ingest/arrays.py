@@ -64,6 +64,7 @@ def make_domain(
 
     Raises InputError if a sample has NaN, or only one value.
     """
+    import torch
     from monai.transforms.croppad.array import ResizeWithPadOrCrop
 
     images = samples.images
@@ -80,7 +81,7 @@ def make_domain(
         where = f"{path}: {samples.origins[row]}"
         windowed, window = _window_sample(image, grid, where)
         sizes[row] = (windowed > 0).any(0).sum()
-        patch = fit(windowed).numpy().astype(np.float16)
+        patch = fit(torch.from_numpy(windowed)).numpy().astype(np.float16)
         if patch.min() == patch.max():
             raise InputError(
                 f"{where} is {patch.max():g} everywhere after the crop and the window "
@@ -137,7 +138,7 @@ def _window_sample(
     except InputError as error:
         raise InputError(f"{where}: {error}") from error
     scale = ScaleIntensityRange(*window, 0.0, 1.0, clip=True)
-    return scale(image.astype(np.float32)), window
+    return np.asarray(scale(image.astype(np.float32))), window
 
 
 def _add_channels(data: np.ndarray, path: Path, dimensions: int) -> np.ndarray:

@@ -5,7 +5,7 @@ import os
 import re
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -43,7 +43,8 @@ def read_nifti(path: Path) -> tuple[np.ndarray, np.ndarray]:
         raise InputError(f"{path}: is cut short, has {len(content)} bytes, expected {end}")
     has_one_volume = set(image.shape[3:]) == {1}
     shape = image.shape[:3] if has_one_volume else image.shape
-    return image.dataobj.reshape(shape), image.affine
+    voxels: Any = image.dataobj  # read from the content when it is sliced
+    return voxels.reshape(shape), image.affine
 
 
 def read_itk(path: Path) -> tuple[np.ndarray, np.ndarray]:

@@ -27,11 +27,11 @@ VOLUMES_PER_TASK = 4
 
 @dataclass(frozen=True)
 class LesionPatch:
-    """A patch (1, *patch) float16, and the diameter in mm and the patch (*patch) uint8 of a mask."""
+    """What is cut of one lesion."""
 
-    image: np.ndarray
-    diameter: float | None
-    mask: np.ndarray | None
+    image: np.ndarray  # (1, *patch) float16
+    diameter: float | None  # mm, of its mask
+    mask: np.ndarray | None  # (*patch) uint8
 
 
 def read_manifest(
@@ -161,14 +161,15 @@ def _convert_window(grid: Grid, volume: Volume) -> Grid:
 def _cut_lesion(volume: Volume, lesion: LesionRow, grid: Grid) -> LesionPatch:
     from graft.ingest.patches import cut_mask, cut_patch
 
-    mask = diameter = centroid = None
-    if lesion.mask:
-        mask = volumes.read_mask(lesion.mask, volume, lesion.segment)
-        centroid, diameter = volumes.locate_lesion(mask, volume)
-    centre = centroid if lesion.position is None else _position_in_mm(volume, lesion)
+    if lesion.mask is None:
+        centre = _position_in_mm(volume, lesion)
+        return LesionPatch(cut_patch(volume, centre, grid).astype(np.float16), None, None)
+    mask = volumes.read_mask(lesion.mask, volume, lesion.segment)
+    centre, diameter = volumes.locate_lesion(mask, volume)
+    if lesion.position is not None:
+        centre = _position_in_mm(volume, lesion)
     patch = cut_patch(volume, centre, grid).astype(np.float16)
-    inside = None if mask is None else cut_mask(mask, centre, grid)
-    return LesionPatch(patch, diameter, inside)
+    return LesionPatch(patch, diameter, cut_mask(mask, centre, grid))
 
 
 def _position_in_mm(volume: Volume, lesion: LesionRow) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Raw data as one MedMNIST file: `train_images`, `train_labels`, and the same for `val` and `test`."""
+"""Raw data as one MedMNIST file: images and labels of `train`, `val` and `test`."""
 
 import zipfile
 import zlib

@@ -1,6 +1,7 @@
 """Patches: cut out of a volume at a lesion. Only what the patch covers is read and resampled."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -76,7 +77,7 @@ def cut_mask(mask: Volume, centre: np.ndarray, grid: Grid) -> np.ndarray:
     reach the patch.
     """
     target = _patch_grid(mask, centre, grid)
-    indices = np.stack(np.indices(target.size), axis=-1).reshape(-1, 3)
+    indices = np.indices(tuple(target.size)).reshape(3, -1).T
     middles = target.to_mm(indices)  # (voxels, 3)
     nearest = np.floor(mask.to_index(middles) + 0.5 + TIE).astype(int)
     is_within = ((nearest >= 0) & (nearest < mask.voxels.shape)).all(1)
@@ -134,11 +135,11 @@ def _resample(
 ) -> np.ndarray:
     """The crop on the target grid, windowed: (1, *size) float32 in [0, 1]."""
     voxels = torch.from_numpy(crop)[None]  # (1, I, J, K)
-    image = MetaTensor(voxels, affine=torch.from_numpy(affine))
-    image = ScaleIntensityRange(*window, 0.0, 1.0, clip=True)(image)
+    scan = MetaTensor(voxels, affine=torch.from_numpy(affine))
+    image: Any = ScaleIntensityRange(*window, 0.0, 1.0, clip=True)(scan)
     if target.sigma.any():
         image = GaussianSmooth(target.sigma.tolist())(image)
-    resample = SpatialResample(mode="bilinear", padding_mode="zeros", dtype=torch.float64)
+    resample = SpatialResample(mode="bilinear", padding_mode="zeros", dtype=np.float64)
     patch = resample(
         image, dst_affine=torch.from_numpy(target.affine), spatial_size=target.size.tolist()
     )

@@ -116,7 +116,7 @@ def _cut_picture(picture: NamedPicture, grid: Grid) -> PicturePatch:
         resized = Image.fromarray(windowed).resize(
             (columns, rows), Image.Resampling.BILINEAR, box=box
         )
-        patch[channel] = resized
+        patch[channel] = np.asarray(resized)
     lowest, highest = pixels.min(), pixels.max()
     if patch.min() == patch.max():
         raise InputError(

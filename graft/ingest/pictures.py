@@ -5,7 +5,7 @@ from io import BytesIO
 from pathlib import Path
 
 import numpy as np
-from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from graft.common.files import InputError
 
@@ -69,20 +69,20 @@ def _decode(path: Path) -> np.ndarray:
     Image.open(BytesIO(content), formats=FORMATS).verify()  # the checksums of a PNG
     # From memory: given a path, Pillow 13 maps an uncompressed TIFF that lies on its side with its
     # sides swapped.
-    image: Image.Image = Image.open(BytesIO(content), formats=FORMATS)
-    if image.width * image.height > _max_pixels():
+    opened = Image.open(BytesIO(content), formats=FORMATS)
+    if opened.width * opened.height > _max_pixels():
         raise _too_large(path)
-    count = getattr(image, "n_frames", 1)
+    count = getattr(opened, "n_frames", 1)
     if count > 1:
         raise InputError(
             f"{path}: contains {count} pictures, as an animation or pages, expected one"
         )
-    stored_as = _stored_as(image)
-    tags = getattr(image, "tag_v2", {})
-    is_upright = image.getexif().get(ExifTags.Base.Orientation, UPRIGHT) == UPRIGHT
+    stored_as = _stored_as(opened)
+    tags = getattr(opened, "tag_v2", {})
+    is_upright = opened.getexif().get(ExifTags.Base.Orientation, UPRIGHT) == UPRIGHT
     white_is_zero = tags.get(ExifTags.Base.PhotometricInterpretation) == WHITE_IS_ZERO
     has_16_bits = ";16" in stored_as or max(tags.get(ExifTags.Base.BitsPerSample, (8,))) > 8
-    image = ImageOps.exif_transpose(image)
+    image = ImageOps.exif_transpose(opened)
     _check_opaque(path, image)
     if image.mode.startswith(GREY_16):
         if white_is_zero:
@@ -103,9 +103,9 @@ def _decode(path: Path) -> np.ndarray:
     return pixels if pixels.ndim == 3 else pixels[..., None]
 
 
-def _stored_as(image: Image.Image) -> str:
+def _stored_as(image: ImageFile.ImageFile) -> str:
     """Pillow's name for the pixels as the file stores them."""
-    arguments = image.tile[0].args
+    _, _, _, arguments = image.tile[0]
     return arguments[0] if isinstance(arguments, tuple) else str(arguments)
 
 

@@ -172,7 +172,7 @@ def _one_of(name: str, cell: str, known: Sequence[str]) -> str:
 
 
 def _file_inside(folder: Path, name: str, cell: str) -> Path:
-    """The file that a cell names; raises InputError if it lies outside the folder, even by a link."""
+    """The file that a cell names; raises InputError if it, or what it links to, is outside."""
     path = folder / cell
     try:
         is_inside = path.resolve().is_relative_to(folder.resolve())

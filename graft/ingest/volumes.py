@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from graft.common.files import InputError
-from graft.data.volume import LPS_TO_RAS, SAME_GRID_MM, Volume, Voxels
+from graft.data.volume import LPS_TO_RAS, SAME_GRID_MM, Volume
 from graft.ingest.formats import READERS
 
 MAX_DIMENSIONS = 3

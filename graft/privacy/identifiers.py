@@ -11,7 +11,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Annotated
+from typing import Annotated, Protocol
 
 import numpy as np
 import typer
@@ -34,6 +34,14 @@ UNPACKING_ERRORS = (
     RuntimeError,
     NotImplementedError,
 )
+
+
+class ReadableBytes(Protocol):
+    """A file that is open for reading bytes."""
+
+    def read(self, size: int, /) -> bytes:
+        """At most `size` bytes, none at the end."""
+
 
 RawArgument = Annotated[
     Path, typer.Argument(help="The raw data of a domain, which the identifiers come from.")
@@ -90,7 +98,7 @@ def gather_identifiers(raw: Path) -> dict[str, str]:
 
 
 def search_file(root: Path, file: Path, search: TextSearch) -> list[str]:
-    """A line for each kind of identifier in a file of `root`, in what it unpacks to, or its name."""
+    """A line for each kind of identifier in the content or the name of a file of `root`."""
     name = file.name if file == root else str(file.relative_to(root))
     in_name = search.find_kinds(name.encode())
     in_content: set[str] = set()
@@ -174,7 +182,7 @@ def _read_contents(file: Path) -> Iterator[bytes]:
         ) from None
 
 
-def _read_pieces(file: IO[bytes]) -> Iterator[bytes]:
+def _read_pieces(file: ReadableBytes) -> Iterator[bytes]:
     overlap = b""
     while piece := file.read(READ_AT_ONCE):
         content = overlap + piece
