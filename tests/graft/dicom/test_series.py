@@ -16,7 +16,7 @@ from graft.common.files import InputError
 from graft.data.domain import Grid
 from graft.data.volume import LPS_TO_RAS, Volume
 from graft.ingest import volumes
-from graft.ingest.patches import cut
+from graft.ingest.patches import cut_patch
 
 SAMPLES = Path(pydicom.data.__file__).parent / "test_files"
 OBLIQUE = Rotation.from_euler("xyz", (20, -15, 30), degrees=True).as_matrix()
@@ -85,7 +85,7 @@ def test_a_tilted_gantry_is_a_sheared_grid_and_is_cut_right(tmp_path, write_seri
     )
     offsets = np.stack(np.indices((6, 7, 8)), -1) - (2.5, 3, 3.5)
     window = (float(centre @ slopes - 100), float(centre @ slopes + 100))
-    patch = cut(ramp, centre, Grid((6, 7, 8), (1.4, 1.5, 1.6), window))[0]
+    patch = cut_patch(ramp, centre, Grid((6, 7, 8), (1.4, 1.5, 1.6), window))[0]
     assert np.allclose(
         patch * 200 + window[0], (centre + offsets * (1.4, 1.5, 1.6)) @ slopes, atol=0.05
     )
@@ -203,7 +203,7 @@ FAULTS = [
     (put(2, ImagePositionPatient=[-29, -20, 105]), "shifted sideways"),
     (
         put(2, ImagePositionPatient=None),
-        r"file 4 of 6, in the order of their names, has no ImagePositionPatient",
+        r"file 4 of 6, sorted by name, has no ImagePositionPatient",
     ),
     (
         put(2, ImagePositionPatient=[1, 2]),
@@ -228,14 +228,14 @@ FAULTS = [
         "PhotometricInterpretation RGB",
     ),
     (put(ImageType=["ORIGINAL", "PRIMARY", "LOCALIZER"]), "is a localizer"),
-    (put(HighBit=11), "has 16 of 16 bits a pixel, the highest 11"),
+    (put(HighBit=11), "has 16 of 16 bits per pixel, the highest 11"),
     (put(ModalityLUTSequence=[]), "has a ModalityLUTSequence"),
     (put(2, Rows=60000, Columns=60000), "has 60000 x 60000 pixels, expected at most"),
     (
         put(Rows=4000, Columns=4000),
         r"has 240 bytes of PixelData, expected 32000000: it may be cut short",
     ),
-    (put(NumberOfFrames=100000), "has 100000 frames and does not say where each lies"),
+    (put(NumberOfFrames=100000), "has 100000 frames and no position for each"),
     (put(Modality="MR"), "is no CT, MR or PET image as scanners store them, its Modality is MR"),
     (put(Modality="Gertrude"), "its Modality is not a code word"),
     (put(SOPClassUID=uid.UltrasoundImageStorage, Modality="US"), "its Modality is US"),
@@ -253,7 +253,7 @@ def test_other_units_of_pet_and_a_single_slice_are_refused(tmp_path, write_serie
     write_series(tmp_path / "pet", "PT", change=put(Units="CNTS"))
     fails(tmp_path / "pet", "has the Units CNTS, expected BQML for PET")
     write_series(tmp_path / "one", count=1)
-    fails(tmp_path / "one", "has one slice, expected two at least")
+    fails(tmp_path / "one", "has one slice, expected at least two")
     fails(tmp_path / "one" / "slice-01.dcm", "has one slice")
 
 
@@ -291,7 +291,7 @@ def test_a_disc_needs_a_series_named(tmp_path, write_series):
     listed = "number 2, CT, 6 slices 2.5 mm apart; number 7, MR, 4 slices 2.5 mm apart"
     fails(
         tmp_path / "disc",
-        f"holds 2 series, expected the column series to name one of them: {listed}",
+        f"contains 2 series, expected the column series to name one of them: {listed}",
     )
     fails(tmp_path / "disc", f"names none of the series there, .*: {listed}", series="5")
     assert np.array_equal(np.asarray(volumes.read_volume(tmp_path / "disc", "2").voxels), chest)
@@ -303,19 +303,19 @@ def test_a_disc_needs_a_series_named(tmp_path, write_series):
 def test_files_that_were_dicom_links_out_and_folders_of_nothing_are_refused(tmp_path, write_series):
     write_series(tmp_path / "a")
     (tmp_path / "a" / "IM01").write_bytes(bytes(300))
-    fails(tmp_path / "a", "file 1 of 7, in the order of their names, does not begin as DICOM does")
+    fails(tmp_path / "a", "file 1 of 7, sorted by name, does not begin as DICOM does")
     (tmp_path / "a" / "IM01").unlink()
     (tmp_path / "a" / "slice-00.dcm").symlink_to(SAMPLES / "CT_small.dcm")
-    fails(tmp_path / "a", "holds a link that leaves it")
+    fails(tmp_path / "a", "contains a link that leaves it")
     (tmp_path / "a" / "slice-00.dcm").unlink()
     (tmp_path / "a" / "more").symlink_to(tmp_path / "a")
-    fails(tmp_path / "a", "holds a link to a folder")
+    fails(tmp_path / "a", "contains a link to a folder")
     (tmp_path / "b").mkdir()
-    fails(tmp_path / "b", "holds no files")
+    fails(tmp_path / "b", "contains no files")
     (tmp_path / "b" / "notes.txt").write_text("nothing")
-    fails(tmp_path / "b", "holds no DICOM images")
+    fails(tmp_path / "b", "contains no DICOM images")
     (tmp_path / "c.dcm").write_text("nothing")
-    fails(tmp_path / "c.dcm", "does not begin as DICOM does|holds no DICOM images")
+    fails(tmp_path / "c.dcm", "does not begin as DICOM does|contains no DICOM images")
 
 
 def test_a_series_and_a_segment_are_for_dicom_alone(tmp_path):
@@ -326,8 +326,8 @@ def test_a_series_and_a_segment_are_for_dicom_alone(tmp_path):
 def test_a_deflated_file_that_would_fill_the_memory_is_refused(tmp_path, write_series, monkeypatch):
     comment = put(ImageComments="x" * 9000)
     write_series(tmp_path, syntax=uid.DeflatedExplicitVRLittleEndian, size=(64, 64), change=comment)
-    monkeypatch.setattr("graft.dicom.datasets.LARGEST", 16000)
-    fails(tmp_path, "is deflated and holds more than 16000 bytes")
+    monkeypatch.setattr("graft.dicom.datasets.MAX_BYTES", 16000)
+    fails(tmp_path, "inflates to more than 16000 bytes")
 
 
 def test_compressed_pixels_that_claim_another_size_are_not_decoded(tmp_path, write_series):

@@ -8,7 +8,7 @@ from ruamel.yaml import YAML
 
 from graft.common.files import InputError
 from graft.privacy import identifiers
-from graft.privacy.search import Needles
+from graft.privacy.search import TextSearch
 from stages import preprocess, split
 
 ROOT = Path(__file__).parents[3]
@@ -79,7 +79,7 @@ def test_nothing_that_names_a_patient_passes_preprocessing_and_split(project, ca
         "raw: none of its " in said
         and "is in the 5 files of data/processed, data/splits, metrics" in said
     )
-    gathered = identifiers.gather(project / "raw")
+    gathered = identifiers.gather_identifiers(project / "raw")
     expected = {
         "HOSP-0003-XQ": "PatientID",
         "THUNDERCLAP3": "PatientName",
@@ -99,7 +99,7 @@ def test_errors_name_neither_files_of_a_series_nor_patients(project):
     next((project / "raw").rglob("slice-03.dcm")).write_bytes(b"")
     with pytest.raises(InputError) as caught:
         preprocess.main("lung")
-    assert "file 3 of 6, in the order of their names, does not begin as DICOM does" in str(
+    assert "file 3 of 6, sorted by name, does not begin as DICOM does" in str(
         caught.value
     )
     assert "slice-03" not in str(caught.value)
@@ -118,27 +118,27 @@ PLANTED = [
 def test_what_is_planted_is_found_and_not_repeated(project, capsys, path, content, kind):
     (project / path).parent.mkdir(parents=True, exist_ok=True)
     (project / path).write_bytes(content)
-    assert found(capsys) == [f"{path}: holds a {kind}"]
+    assert found(capsys) == [f"{path}: contains a {kind}"]
 
 
 def test_names_in_arrays_and_in_names_of_files_are_found(project, capsys):
     (project / "metrics").mkdir()
     np.save(project / "metrics" / "a.npy", np.array(["x", "Thunderclap5^Bartholomew"]))
-    assert "metrics/a.npy: holds a PatientName" in found(capsys)
+    assert "metrics/a.npy: contains a PatientName" in found(capsys)
     np.savez_compressed(project / "metrics" / "a.npy", np.zeros(9))
     (project / "metrics" / "a.npy").rename(project / "metrics" / "HOSP-0007-XQ.npy")
     assert "metrics: a file that cannot be named here: has a PatientID in its name" in found(capsys)
 
 
 def test_short_texts_count_as_words_only():
-    needles = Needles({"1234": "PatientID", "Anne": "PatientName", "Gertrude": "PatientName"})
-    assert needles.kinds(b"0.1234, 91234, 12345, AnneX, planAnne") == set()
-    assert needles.kinds(b"scan1234.png") == {"PatientID"} and needles.kinds(b"Anne_1") == {
+    search = TextSearch({"1234": "PatientID", "Anne": "PatientName", "Gertrude": "PatientName"})
+    assert search.find_kinds(b"0.1234, 91234, 12345, AnneX, planAnne") == set()
+    assert search.find_kinds(b"scan1234.png") == {"PatientID"} and search.find_kinds(b"Anne_1") == {
         "PatientName"
     }
     assert (
-        needles.kinds(b"xGertrudex") == {"PatientName"}
-        and needles.kinds(b"Ger") == needles.kinds(b"") == set()
+        search.find_kinds(b"xGertrudex") == {"PatientName"}
+        and search.find_kinds(b"Ger") == search.find_kinds(b"") == set()
     )
 
 
