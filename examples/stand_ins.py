@@ -8,7 +8,8 @@ from examples.workspace import call, clear
 from graft.common.files import whole_folder
 from graft.console import say
 from graft.data.domain import Grid
-from graft.ingest import arrays, manifest
+from graft.ingest.arrays import DATA_FILE, GROUPS_FILE, LABELS_FILE
+from graft.ingest.manifest import read_manifest
 
 ORGANS = {Path("data/raw/lung_arrays"): "lung", Path("data/raw/liver_arrays"): "liver"}
 CLASSES = ["benign", "malignant"]
@@ -27,9 +28,9 @@ def write(folder: Path, path: Path) -> None:
     say(f"{path}: is not there, so axial slices of the phantom's {organ} lesions stand in for it")
     call(folder, "dvc", "repro", "--quiet", f"data/phantom/dvc.yaml:phantom@{organ}")
     grid = Grid((32, 32), (1.0, 1.0), WINDOWS_HU[organ])
-    domain = manifest.read(folder / "data/phantom" / organ, organ, CLASSES, grid)
+    domain = read_manifest(folder / "data/phantom" / organ, organ, CLASSES, grid)
     clear(folder / path)
     with whole_folder(folder / path) as partial:
-        np.save(partial / arrays.DATA, domain.images[:, 0].astype(np.float32))  # (N, 32, 32)
-        np.save(partial / arrays.LABELS, domain.index["label"].map(CLASSES.index).to_numpy())
-        np.save(partial / arrays.GROUPS, domain.index["patient"].to_numpy(str))
+        np.save(partial / DATA_FILE, domain.images[:, 0].astype(np.float32))  # (N, 32, 32)
+        np.save(partial / LABELS_FILE, domain.index["label"].map(CLASSES.index).to_numpy())
+        np.save(partial / GROUPS_FILE, domain.index["patient"].to_numpy(str))

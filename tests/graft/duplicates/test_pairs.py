@@ -42,7 +42,8 @@ def plane(image: Image.Image) -> np.ndarray:
 
 def found(domain: Domain) -> set[tuple[int, int]]:
     return {
-        (pair.first, pair.second) for pair in pairs.find_pairs((domain, np.arange(len(domain.index))))
+        (pair.first, pair.second)
+        for pair in pairs.find_pairs((domain, np.arange(len(domain.index))))
     }
 
 

@@ -221,7 +221,8 @@ def test_a_row_that_cannot_be_used_is_named(cohort, change, message):
 )
 def test_a_diameter_that_is_none_is_named(cohort, cell, message):
     write_manifest(
-        cohort, [row | {"diameter_mm": cells} for row, cells in zip(ROWS, ("5", cell, "7"), strict=True)]
+        cohort,
+        [row | {"diameter_mm": cells} for row, cells in zip(ROWS, ("5", cell, "7"), strict=True)],
     )
     fails(cohort, f"manifest.csv:3: diameter_mm {message}")
 
@@ -251,7 +252,11 @@ def test_a_manifest_that_is_no_table_is_refused(cohort, content, message):
 
 def test_a_patient_in_two_given_splits_and_a_class_without_patients_are_refused(cohort):
     write_manifest(
-        cohort, [row | {"split": split} for row, split in zip(ROWS, ("train", "test", "test"), strict=True)]
+        cohort,
+        [
+            row | {"split": split}
+            for row, split in zip(ROWS, ("train", "test", "test"), strict=True)
+        ],
     )
     fails(
         cohort,
@@ -407,9 +412,13 @@ def test_the_key_may_lie_in_a_file_outside_and_the_environment_wins(
 ):
     def named(variable: str = "OUR_KEY", file: str | None = str(tmp_path / "key")) -> list[str]:
         return list(
-            read_domain(cohort, "lung", CLASSES, GRID, key=PseudonymKey(key_variable=variable, key_file=file)).index[
-                "patient"
-            ]
+            read_domain(
+                cohort,
+                "lung",
+                CLASSES,
+                GRID,
+                key=PseudonymKey(key_variable=variable, key_file=file),
+            ).index["patient"]
         )
 
     (tmp_path / "key").write_text("Jefe\n")

@@ -77,7 +77,10 @@ def test_lesions_of_one_patient_do_not_make_a_scanner_common(tmp_path):
     "text", ("2019-05-03", "SN 123456", "scanned on 3.5.2019", "a" * 41, "Müller", "see: note")
 )
 def test_dates_numbers_and_free_text_are_other(tmp_path, text):
-    assert read_subgroup_columns(lay_out(tmp_path, scanner=[text] * 5))["scanner"].tolist() == ["other"] * 5
+    assert (
+        read_subgroup_columns(lay_out(tmp_path, scanner=[text] * 5))["scanner"].tolist()
+        == ["other"] * 5
+    )
 
 
 def test_without_such_columns_there_are_no_groups(tmp_path):

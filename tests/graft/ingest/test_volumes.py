@@ -133,7 +133,9 @@ def test_a_mask_gives_centroid_and_diameter():
     voxels = np.zeros((10, 10, 10), np.uint8)
     voxels[2:4, 4:7, 5] = 1  # 6 voxels of 2 x 1 x 3 mm; their mean index is (2.5, 5, 5)
     affine = np.array([[-2.0, 0, 0, 9], [0, 1, 0, 0], [0, 0, 3, -1], [0, 0, 0, 1]])
-    centre, diameter = locate_lesion(Volume(Path("m"), voxels, affine), Volume(Path("i"), voxels, affine))
+    centre, diameter = locate_lesion(
+        Volume(Path("m"), voxels, affine), Volume(Path("i"), voxels, affine)
+    )
     assert np.allclose(centre, (-2 * 2.5 + 9, 5, 3 * 5 - 1))
     assert np.isclose(4 / 3 * np.pi * (diameter / 2) ** 3, 36)
 

@@ -99,9 +99,7 @@ def test_errors_name_neither_files_of_a_series_nor_patients(project):
     next((project / "raw").rglob("slice-03.dcm")).write_bytes(b"")
     with pytest.raises(InputError) as caught:
         preprocess.main("lung")
-    assert "file 3 of 6, sorted by name, does not begin as DICOM does" in str(
-        caught.value
-    )
+    assert "file 3 of 6, sorted by name, does not begin as DICOM does" in str(caught.value)
     assert "slice-03" not in str(caught.value)
 
 
