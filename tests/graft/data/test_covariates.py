@@ -290,7 +290,7 @@ def test_a_wrong_column_is_one_line(cohort, before, after, told):
 
 
 def test_a_category_with_a_value_a_lesion_is_refused(cohort, monkeypatch):
-    monkeypatch.setattr(covariates, "MAX_CATEGORIES", 1)
+    monkeypatch.setattr("graft.ingest.covariates.MAX_CATEGORIES", 1)
     with pytest.raises(
         InputError, match="the category sex has 2 different values, expected at most 1"
     ):

@@ -163,7 +163,7 @@ def test_images_of_two_domains_are_paired_and_those_of_one_are_not():
         make_domain(volume(2), volume(3), volume(1)[::-1]),
     )
     (pair,) = pairs.pairs_between(one, np.array([0, 1]), other, np.array([1, 2]))
-    assert (pair.first, pair.second) == (1, 2) and "mirrored" in pair.apart
+    assert (pair.first, pair.second) == (1, 2) and "mirrored" in pair.evidence
     assert pairs.pairs_between(one, np.array([0]), other, np.array([0, 1, 2])) == []
     assert (
         pairs.pairs_between(one, np.arange(3), make_domain(volume(1)[:20, :20, :20]), np.array([0]))

@@ -54,9 +54,16 @@ def project(tmp_path, monkeypatch, write_series) -> Path:
     return tmp_path
 
 
+def search() -> None:
+    """Search the usual outputs that exist, as a user would name them."""
+    usual = ("data/processed", "data/splits", "models", "metrics", ".graft", "dvc.lock")
+    outputs = [Path(name) for name in usual if Path(name).exists()]
+    identifiers.main(Path("raw"), outputs)
+
+
 def found(capsys) -> list[str]:
     with pytest.raises(SystemExit) as ended:
-        identifiers.main("raw")
+        search()
     assert ended.value.code == 1
     lines = capsys.readouterr().out.splitlines()
     assert not any(
@@ -73,7 +80,7 @@ def test_nothing_that_names_a_patient_passes_preprocessing_and_split(project, ca
     assert "lung: 12 lesions of 12 patients" in (out := "".join(capfd.readouterr()))
     (project / "metrics").mkdir()
     (project / "metrics" / "log.txt").write_text(out)
-    identifiers.main("raw")
+    search()
     said = capfd.readouterr().out
     assert (
         "raw: none of its " in said
@@ -141,10 +148,10 @@ def test_short_texts_count_as_words_only():
 
 
 def test_missing_folders_and_damaged_archives_are_one_line(project):
-    for words in (("gone",), ("raw", "gone")):
+    for raw, output in (("gone", "raw"), ("raw", "gone")):
         with pytest.raises(InputError, match="gone: is missing"):
-            identifiers.main(*words)
+            identifiers.main(Path(raw), [Path(output)])
     (project / "metrics").mkdir()
     (project / "metrics" / "a.gz").write_bytes(gzip.compress(b"0" * 99)[:-9])
     with pytest.raises(InputError, match="metrics/a.gz: cannot be unpacked"):
-        identifiers.main("raw")
+        search()
