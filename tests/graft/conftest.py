@@ -16,6 +16,8 @@ CLASSES = {
 }
 UNITS = {"CT": {"RescaleType": "HU"}, "MR": {}, "PT": {"Units": "BQML"}}
 STUDY, SERIES, FRAME = (generate_uid(entropy_srcs=[name]) for name in ("study", "series", "frame"))
+# The directions of rows, of columns, and the way up, as columns.
+AXIAL = np.eye(3)
 
 
 def header(modality: str, bits: int = 16, signed: bool = True) -> Dataset:
@@ -43,9 +45,7 @@ def write_series() -> Callable[..., np.ndarray]:
         count: int = 6,
         size: tuple[int, int] = (12, 10),
         spacing: tuple[float, float] = (0.7, 0.8),
-        turn: np.ndarray = np.eye(
-            3
-        ),  # its columns: the directions of rows, of columns, and the way up
+        turn: np.ndarray = AXIAL,
         step: np.ndarray
         | None = None,  # mm from a slice to the next, 2.5 along the normal if it is not given
         first: tuple[float, float, float] = (-30.0, -20.0, 100.0),

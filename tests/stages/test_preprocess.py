@@ -19,7 +19,7 @@ SHAPE = (16, 16, 16)
 
 @pytest.fixture
 def project(tmp_path, monkeypatch) -> Path:
-    """A folder with params.yaml and a raw domain of 24 patients, a third of each class at site-b."""
+    """A folder with params.yaml and raw data of 24 patients, a third of each class at site-b."""
     yaml = YAML()
     params = yaml.load(ROOT / "params.yaml")
     params["domains"]["lung"] |= {"path": "raw", "window": [0, 1]}

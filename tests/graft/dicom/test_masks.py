@@ -13,7 +13,7 @@ SAMPLES = Path(pydicom.data.__file__).parent / "test_files"
 
 
 def write_seg(folder: Path, path: Path, marked: np.ndarray, kind: str = "BINARY") -> None:
-    """A DICOM SEG by highdicom, of masks (K, rows, columns, segments) over the series in `folder`."""
+    """Write a DICOM SEG of masks (K, rows, columns, segments) over the series in `folder`."""
     from highdicom.content import AlgorithmIdentificationSequence
     from highdicom.seg import Segmentation, SegmentDescription
     from highdicom.uid import UID
@@ -52,7 +52,7 @@ def series(tmp_path, write_series) -> Path:
 
 
 def marked(segments: int = 1) -> np.ndarray:
-    """Boxes of 2 x 3 x 2 voxels (slices, rows, columns), one a segment, each two columns further."""
+    """One box of 2 x 3 x 2 voxels (slices, rows, columns) per segment, each two columns on."""
     mask = np.zeros((6, 12, 10, segments), np.uint8)
     for number in range(segments):
         mask[3:5, 2:5, 2 + 2 * number : 4 + 2 * number, number] = 1

@@ -68,7 +68,8 @@ def test_a_series_reads_as_itk_reads_it(tmp_path, write_series, turn, modality, 
 def test_slices_lie_where_their_positions_say(tmp_path, write_series):
     write_series(tmp_path, turn=OBLIQUE)
     volume = volumes.read_volume(tmp_path)
-    # column 3 and row 5, 2 steps of 2.5 mm up, in LPS+: first + 3 · 0.8 · row + 5 · 0.7 · column + 5 · normal
+    # Column 3, row 5 and 2 steps of 2.5 mm up, in LPS+:
+    # first + 3 · 0.8 · row + 5 · 0.7 · column + 5 · normal
     lps = np.array([-30, -20, 100]) + OBLIQUE @ (2.4, 3.5, 5.0)
     assert np.allclose(volume.to_mm(np.array([3, 5, 2])), lps * (-1, -1, 1), atol=1e-6)
 
@@ -119,7 +120,7 @@ def test_every_transfer_syntax_gives_the_same_values(tmp_path, write_series, syn
 
 @pytest.fixture
 def kept_locale() -> Iterator[None]:
-    """ITK's writer of JPEG leaves the locale at C, and with it files that Python opens are ASCII."""
+    """Restore the locale, which ITK's writer of JPEG sets to C: Python then reads ASCII."""
     kept = locale.setlocale(locale.LC_ALL)
     yield
     locale.setlocale(locale.LC_ALL, kept)
@@ -153,7 +154,7 @@ def test_lossless_compression_by_gdcm_is_read(tmp_path, write_series, kept_local
 
 
 def enhance(made: Dataset, positions: list[list[float]]) -> None:
-    """Turn one slice into an enhanced CT of several frames, each a tenth brighter in slope than the one before."""
+    """Turn one slice into an enhanced CT whose frames have slopes of 1, 1.1, 1.2 and so on."""
 
     def group(name: str, **elements: object) -> Dataset:
         holder, inner = Dataset(), Dataset()
@@ -433,7 +434,7 @@ def damage(whole: bytes, header: int, rng: np.random.Generator) -> bytes:
 
 
 def check_damaged(folder: Path, syntax: uid.UID, rounds: int, write_series, capfd) -> int:
-    """Damage one slice of a series again and again; the number of times that it was read, and read right."""
+    """Damage one slice of a series repeatedly; returns how often it was still read correctly."""
     values = write_series(folder, syntax=syntax, size=(32, 32))
     path = folder / "slice-02.dcm"  # the last but one along the normal
     whole = path.read_bytes()

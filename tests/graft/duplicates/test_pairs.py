@@ -30,7 +30,7 @@ def picture(seed: int, size: tuple[int, int] = (96, 96)) -> Image.Image:
 def make_domain(*images: np.ndarray) -> Domain:
     """A domain of planes or volumes in [0, 1], each of a patient of its own."""
     stack = np.stack(images).astype(np.float16)[:, None]
-    index = pd.DataFrame({name: "" for name in COLUMNS}, index=range(len(stack)))
+    index = pd.DataFrame(dict.fromkeys(COLUMNS, ""), index=range(len(stack)))
     rows = [f"row {number}" for number in range(len(stack))]
     index = index.assign(patient=rows, origin=rows, hash=fingerprints.fingerprint_images(stack))
     return Domain("liver", stack, index, ["benign", "malignant"], {})
@@ -184,8 +184,10 @@ def test_one_picture_in_two_parts_is_refused_and_in_one_part_counted():
             domain, pd.Series(["train", "test", "test", "external", "validation"])
         )
     assert str(caught.value) == (
-        "domains.liver: 2 pairs of images are the same picture in two parts of the split: row 0 (train) and row 3 (external), "
-        "identical; row 1 (test) and row 4 (validation), 0 of 64 bits apart, mirrored, correlation 1.000; expected each in "
+        "domains.liver: 2 pairs of images are the same picture in two parts of the split: "
+        "row 0 (train) and row 3 (external), "
+        "identical; row 1 (test) and row 4 (validation), "
+        "0 of 64 bits apart, mirrored, correlation 1.000; expected each in "
         "one part: give both images of a pair one patient, or remove one"
     )
 

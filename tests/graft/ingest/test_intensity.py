@@ -13,7 +13,8 @@ from graft.ingest.intensity import raw_window
 from graft.ingest.volumes import read_volume
 from tests.raw import read_domain
 
-# 27 voxels: a background of six, and a foreground of 1, 2, ... 21 with a mean of 11 and a variance of (21² - 1) / 12.
+# 27 voxels: a background of six, and a foreground of 1, 2, ... 21.
+# Its mean is 11, and its variance (21² - 1) / 12.
 SCAN = np.array([0.0] * 6 + [float(k) for k in range(1, 22)]).reshape(3, 3, 3)
 SPREAD = (110 / 3) ** 0.5
 WINDOWS = [("percentile", (5.0, 90.0)), ("zscore", (-2.0, 3.0))]

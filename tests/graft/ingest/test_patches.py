@@ -107,7 +107,8 @@ def test_two_dimensions_are_the_axial_plane_through_the_lesion():
 
 
 def test_blur_is_that_of_the_formula():
-    # k = 2, 1 and 5: sqrt(3) / 2.35482 = 0.73554, nothing, sqrt(24) / 2.35482 = 2.08041; k = 1.5 is not above 1.5
+    # k = 2, 1 and 5: sqrt(3) / 2.35482 = 0.73554, 0, and sqrt(24) / 2.35482 = 2.08041.
+    # k = 1.5 is not above 1.5.
     assert np.allclose(
         smoothing_sigma(np.diag([0.5, 1, 0.2, 1]), np.ones(3)), (0.73554, 0, 2.08041), atol=1e-5
     )
@@ -144,7 +145,7 @@ def test_only_the_crop_is_read():
 def test_a_lesion_outside_its_volume_is_refused(index):
     with pytest.raises(
         InputError,
-        match="scan.nii: the lesion at .* outside the scan, expected one of its .10, 10, 10. voxels",
+        match="scan.nii: the lesion at .* outside the scan, expected one of its .10, 10, 10. vox",
     ):
         cut_patch(scan(np.ones((10, 10, 10))), np.array(index), Grid((4, 4, 4), (1, 1, 1), UNIT))
 

@@ -10,12 +10,13 @@ from graft.common.files import InputError
 from graft.data.volume import Volume
 from graft.ingest.volumes import locate_lesion, read_volume
 
+IDENTITY = np.eye(4)
 SUFFIXES = (".nii", ".nii.gz", ".mha", ".mhd", ".nrrd", ".nhdr")
 
 
 @pytest.fixture
 def image() -> SimpleITK.Image:
-    """A scan of 12 x 10 x 8 voxels, turned by 30 degrees about the third axis; ITK keeps it in LPS."""
+    """A scan of 12 x 10 x 8 voxels in LPS, turned by 30 degrees about the third axis."""
     voxels = np.random.default_rng(0).integers(-1000, 400, (8, 10, 12)).astype(np.int16)
     image = SimpleITK.GetImageFromArray(voxels)
     image.SetSpacing((0.5, 0.75, 2.0))
@@ -25,7 +26,7 @@ def image() -> SimpleITK.Image:
     return image
 
 
-def write_nifti(path: Path, voxels: np.ndarray, affine: np.ndarray | None = np.eye(4)) -> Path:
+def write_nifti(path: Path, voxels: np.ndarray, affine: np.ndarray | None = IDENTITY) -> Path:
     nibabel.save(nibabel.Nifti1Image(voxels, affine), path)
     return path
 

@@ -17,7 +17,7 @@ PATIENTS = 12
 
 @pytest.fixture
 def project(tmp_path, monkeypatch, write_series) -> Path:
-    """A folder with params.yaml and a raw domain of 12 patients with loud names, a DICOM series each."""
+    """A folder with params.yaml and a raw domain of 12 patients, each with a DICOM series."""
     yaml = YAML()
     params = yaml.load(ROOT / "params.yaml")
     params["domains"]["lung"] |= {"path": "raw"}
