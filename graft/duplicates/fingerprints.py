@@ -56,5 +56,8 @@ def _perceptual_hashes(image: np.ndarray) -> str:
     from imagehash import phash
     from PIL import Image
 
-    mirror_images = [Image.fromarray(np.flip(grey, axes)) for axes in MIRRORS]
-    return "".join(str(phash(mirror_image)) for mirror_image in mirror_images)
+    hashes = ""
+    for axes in MIRRORS:
+        mirror_image = Image.fromarray(np.flip(grey, axes))
+        hashes += str(phash(mirror_image))
+    return hashes

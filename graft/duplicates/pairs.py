@@ -79,16 +79,22 @@ def find_pairs(*selections: tuple[Domain, np.ndarray]) -> Iterator[DuplicatePair
     images: list[tuple[np.ndarray, int]] = []  # a file's array and a row: read when compared
     for domain, rows in selections:
         fingerprints += domain.index["hash"].to_numpy()[rows].tolist()
-        images += [(domain.images, row) for row in rows]
+        for row in rows:
+            images.append((domain.images, row))
     first_with_digest: dict[str, int] = {}
     for number, fingerprint in enumerate(fingerprints):
         first = first_with_digest.setdefault(fingerprint[:DIGITS], number)
         if first != number:
             yield DuplicatePair(first, number, "identical")
     numbers = list(first_with_digest.values())
-    distinct = [images[number][0][images[number][1]] for number in numbers]  # memory-mapped views
+    distinct = []
+    distinct_fingerprints = []
+    for number in numbers:
+        file, row = images[number]
+        distinct.append(file[row])  # a view of a memory-mapped file
+        distinct_fingerprints.append(fingerprints[number])
     if distinct and distinct[0].ndim == 3:
-        similar = similar_planes([fingerprints[number] for number in numbers], distinct)
+        similar = similar_planes(distinct_fingerprints, distinct)
     else:
         similar = similar_volumes(distinct)
     for pair in similar:

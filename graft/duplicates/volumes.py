@@ -92,7 +92,10 @@ def _spectra(volumes: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     if not volumes:
         return np.zeros((0, 1)), np.ones((8, 1))
     lowest = (slice(FREQUENCIES),) * 3
-    transformed = [dctn(mean_channel(volume), norm="ortho")[lowest] for volume in volumes]
+    transformed = []
+    for volume in volumes:
+        spectrum = dctn(mean_channel(volume), norm="ortho")
+        transformed.append(spectrum[lowest])
     coefficients = np.stack(transformed)  # (N, F, F, F)
     frequencies = np.indices(coefficients.shape[1:]).reshape(3, -1)[:, 1:]  # (3, K)
     weights = (np.hypot.reduce(frequencies) ** EXPONENT).astype(np.float32)
