@@ -8,7 +8,8 @@ from examples.workspace import remove_data, run_command
 from graft.common.files import whole_folder
 from graft.console import say
 from graft.data.domain import Grid
-from graft.ingest import arrays, manifest
+from graft.ingest.arrays import DATA_FILE, GROUPS_FILE, LABELS_FILE
+from graft.ingest.manifest import read_manifest
 
 ORGANS = {
     Path("data/raw/lung_arrays"): "lung",
@@ -35,12 +36,12 @@ def write_arrays(folder: Path, path: Path) -> None:
     say(f"{path}: is missing, so axial slices of the phantom's {organ} lesions stand in for it")
     run_command(folder, "dvc", "repro", "--quiet", f"data/phantom/dvc.yaml:phantom@{organ}")
     grid = Grid((32, 32), (1.0, 1.0), WINDOWS_HU[organ])
-    domain = manifest.read(folder / "data/phantom" / organ, organ, CLASSES, grid)
+    domain = read_manifest(folder / "data/phantom" / organ, organ, CLASSES, grid)
     images = domain.images[:, 0].astype(np.float32)  # (N, 32, 32)
     labels = domain.index["label"].map(CLASSES.index).to_numpy()
     patients = domain.index["patient"].to_numpy(str)
     remove_data(folder / path)
     with whole_folder(folder / path) as partial:
-        np.save(partial / arrays.DATA, images)
-        np.save(partial / arrays.LABELS, labels)
-        np.save(partial / arrays.GROUPS, patients)
+        np.save(partial / DATA_FILE, images)
+        np.save(partial / LABELS_FILE, labels)
+        np.save(partial / GROUPS_FILE, patients)

@@ -1,14 +1,12 @@
 """Make images of one domain: read, orient, resample, window and crop its raw data."""
 
-from pathlib import Path
-
 import pandas as pd
 from pydantic import Field
 
 from graft.common.parameters import Section, read_parameters
 from graft.console import run, say
-from graft.data.domain import Domain, Grid, write_domain
-from graft.ingest.read import Privacy, read_raw_domain
+from graft.data.domain import Domain, write_domain
+from graft.ingest.read import read_raw_domain
 from graft.ingest.settings import Preprocess, PseudonymKey, RawDomain
 from stages import paths
 
@@ -24,18 +22,7 @@ class Parameters(Section):
 def main(name: str) -> None:
     """Write data/processed/<name>, and print what is in it."""
     parameters = read_parameters(Parameters, paths.PARAMETERS, name)
-    raw, shape, key = parameters.domain, parameters.preprocess, parameters.privacy
-    grid = Grid(tuple(shape.patch), tuple(shape.spacing), tuple(raw.window), raw.intensity)
-    privacy = Privacy(key.key_variable, key.key_file, raw.burned_in == "allow")
-    domain = read_raw_domain(
-        Path(raw.path),
-        name,
-        raw.classes,
-        grid,
-        patient_pattern=raw.patient_pattern,
-        covariates=raw.covariates,
-        privacy=privacy,
-    )
+    domain = read_raw_domain(name, parameters.domain, parameters.preprocess, parameters.privacy)
     write_domain(paths.processed(name), domain)
     report_counts(domain)
     report_covariates(domain)

@@ -9,7 +9,8 @@ from graft.console import run, say
 from graft.data.domain import Domain
 from graft.data.settings import SplitRules
 from graft.data.split import assign_parts, write_split
-from graft.duplicates.pairs import Pair, check_duplicates
+from graft.duplicates.fingerprints import DuplicatePair
+from graft.duplicates.pairs import check_duplicates
 from stages import paths
 
 
@@ -45,12 +46,12 @@ def report_parts(domain: Domain, parts: pd.Series) -> None:
         say(f"{line}{_count(rows):>28}")
 
 
-def report_duplicates(domain: Domain, pairs: list[Pair]) -> None:
+def report_duplicates(domain: Domain, pairs: list[DuplicatePair]) -> None:
     """Print how many pairs of images within a part show the same picture."""
     if not pairs:
         return
     patient = domain.index["patient"]
-    of_two = sum(patient[pair.one] != patient[pair.other] for pair in pairs)
+    of_two = sum(patient[pair.first] != patient[pair.second] for pair in pairs)
     say(
         f"{domain.name}: {len(pairs)} pairs of images are the same picture within a part, "
         f"{of_two} of them of two patients"

@@ -16,7 +16,7 @@ COLUMNS = ("sample", "patient", "label", "site", "split", "origin", "size", "has
 class Grid:
     """What an image shall be: voxels and mm a voxel along R, A, S (or R, A); the intensities that become 0 and 1.
 
-    `intensity` says what `window` counts in, as `graft.ingest.intensity.to_raw` reads it.
+    `intensity` says what `window` counts in, as `graft.ingest.intensity.raw_window` reads it.
     """
 
     patch: tuple[int, ...]

@@ -1,1 +1,1 @@
-"""DICOM: a folder of slices, or a file of many frames, read as one volume or refused, and never misread in silence."""
+"""Reads a DICOM series or segmentation as voxels, and refuses what it cannot read correctly."""

@@ -1,12 +1,15 @@
-"""Which DICOM images are read: CT in HU, MR, and PET in Bq/ml, with grey pixels that nobody wrote a name into."""
+"""Which DICOM images are read: CT in HU, MR and PET in Bq/ml, in grey, without burned-in names."""
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from graft.common.files import InputError
-from graft.dicom.datasets import numbers, whole, word
+from graft.dicom.elements import read_code, read_integer, read_numbers
 
 if TYPE_CHECKING:
     from pydicom import Dataset
+
+    from graft.dicom.elements import Elements
 
 STORAGE = "1.2.840.10008.5.1.4.1.1."  # what SOP classes of images start with (PS3.4, annex B.5)
 MODALITIES = {
@@ -25,43 +28,59 @@ SECONDARY_CAPTURES = (
     STORAGE + "7.3",
     STORAGE + "7.4",
 )
-SCREENS = {"SCREEN SAVE", "SCREENSHOT", "SCREEN SHOT", "SCREENSAVE"}  # of ImageType
-CONVERTED = {
-    "DV",
-    "DF",
-    "WSD",
-    "SD",
-    "SI",
-}  # of ConversionType: video, film, workstation, scanned papers and images
-SCOUTS = {"LOCALIZER", "SCOUT"}  # of ImageType
-LARGEST_PLANE = 4096 * 4096  # pixels of one frame
+# Values of ImageType.
+SCREENSHOTS = {"SCREEN SAVE", "SCREENSHOT", "SCREEN SHOT", "SCREENSAVE"}
+LOCALIZERS = {"LOCALIZER", "SCOUT"}
+# Values of ConversionType: video, film, workstation, scanned documents and scanned images.
+CONVERTED = {"DV", "DF", "WSD", "SD", "SI"}
+BITS_ALLOCATED = (8, 16, 32)
+MAX_PLANE = 4096 * 4096  # pixels of one frame
 
 
-def check(dataset: "Dataset", burned_in: bool) -> None:
-    """Raise InputError, with the reason, where an image is none of those that are read.
+def check_image(dataset: "Dataset", burned_in: bool) -> None:
+    """Raise InputError with the reason if graft cannot read an image correctly.
 
-    With `burned_in`, images that a name may be written into pass too.
+    `burned_in` also allows images that may show a name in their pixels.
     """
     if not burned_in:
-        _check_privacy(dataset)
+        _check_burned_in(dataset)
     _check_kind(dataset)
-    _check_pixels(dataset)
+    _check_pixel_format(dataset)
 
 
-def is_scout(image_type: object) -> bool:
-    """Whether an ImageType or FrameType says that the image is there to plan others on."""
-    return bool(SCOUTS & _words(image_type))
+def is_localizer(image_type: object) -> bool:
+    """Whether an ImageType or FrameType is that of an image for planning others."""
+    return bool(LOCALIZERS & _words(image_type))
 
 
-def _check_privacy(dataset: "Dataset") -> None:
-    made = (
-        str(dataset.get("SOPClassUID", "")) in SECONDARY_CAPTURES
-        or word(dataset, "ConversionType") in CONVERTED
-    )
-    if made or SCREENS & _words(dataset.get("ImageType")):
+def read_rescale(values: "Elements", modality: str) -> tuple[float, float]:
+    """Slope and intercept from stored values to HU or Bq/ml.
+
+    MR has no unit: without a rescale they are 1 and 0.
+
+    Raises InputError if they are missing or lead to another unit.
+    """
+    unit = read_code(values, "RescaleType")
+    if modality == "CT" and unit not in ("", "HU"):
+        raise InputError(f"has the RescaleType {unit}, expected HU for CT")
+    if modality == "MR" and "RescaleSlope" not in values and "RescaleIntercept" not in values:
+        return 1.0, 0.0
+    slope = float(read_numbers(values, "RescaleSlope", 1)[0])
+    intercept = float(read_numbers(values, "RescaleIntercept", 1)[0])
+    if slope == 0:
+        raise InputError("has a RescaleSlope of 0")
+    return slope, intercept
+
+
+def _check_burned_in(dataset: "Dataset") -> None:
+    is_capture = str(dataset.get("SOPClassUID", "")) in SECONDARY_CAPTURES
+    is_converted = read_code(dataset, "ConversionType") in CONVERTED
+    is_screenshot = bool(SCREENSHOTS & _words(dataset.get("ImageType")))
+    annotation = read_code(dataset, "BurnedInAnnotation")
+    if is_capture or is_converted or is_screenshot:
         found = "is a secondary capture or a screenshot"
-    elif word(dataset, "BurnedInAnnotation") not in ("", "NO"):
-        found = f"has the BurnedInAnnotation {word(dataset, 'BurnedInAnnotation')}"
+    elif annotation not in ("", "NO"):
+        found = f"has the BurnedInAnnotation {annotation}"
     else:
         return
     raise InputError(
@@ -70,63 +89,51 @@ def _check_privacy(dataset: "Dataset") -> None:
 
 
 def _check_kind(dataset: "Dataset") -> None:
-    kind, modality = str(dataset.get("SOPClassUID", "")), word(dataset, "Modality")
-    meant = MODALITIES.get(kind, modality if kind in SECONDARY_CAPTURES else None)
-    if meant != modality or meant not in MODALITIES.values():
+    sop_class = str(dataset.get("SOPClassUID", ""))
+    modality = read_code(dataset, "Modality")
+    if sop_class in SECONDARY_CAPTURES:
+        is_known = modality in MODALITIES.values()
+    else:
+        is_known = MODALITIES.get(sop_class) == modality
+    if not is_known:
         raise InputError(
-            f"is no CT, MR or PET image as scanners store them, its Modality is {modality or 'not there'}"
+            "is no CT, MR or PET image as scanners store them, "
+            f"its Modality is {modality or 'missing'}"
         )
-    if is_scout(dataset.get("ImageType")):
+    if is_localizer(dataset.get("ImageType")):
         raise InputError("is a localizer, expected slices of a volume")
-    if modality == "PT" and word(dataset, "Units") != "BQML":
-        raise InputError(
-            f"has the Units {word(dataset, 'Units') or 'of none'}, expected BQML for PET"
-        )
+    units = read_code(dataset, "Units")
+    if modality == "PT" and units != "BQML":
+        raise InputError(f"has {_given('Units', units)}, expected BQML for PET")
 
 
-def _check_pixels(dataset: "Dataset") -> None:
-    grey = word(dataset, "PhotometricInterpretation")
-    if grey != "MONOCHROME2" or whole(dataset, "SamplesPerPixel") != 1:
+def _check_pixel_format(dataset: "Dataset") -> None:
+    grey = read_code(dataset, "PhotometricInterpretation")
+    if grey != "MONOCHROME2" or read_integer(dataset, "SamplesPerPixel") != 1:
+        raise InputError(f"has {_given('PhotometricInterpretation', grey)}, expected MONOCHROME2")
+    allocated = read_integer(dataset, "BitsAllocated")
+    stored = read_integer(dataset, "BitsStored")
+    highest = read_integer(dataset, "HighBit")
+    if allocated not in BITS_ALLOCATED or not 1 <= stored <= allocated or highest != stored - 1:
         raise InputError(
-            f"has the PhotometricInterpretation {grey or 'of none'}, expected MONOCHROME2"
-        )
-    allocated, stored = whole(dataset, "BitsAllocated"), whole(dataset, "BitsStored")
-    if (
-        allocated not in (8, 16, 32)
-        or not 1 <= stored <= allocated
-        or whole(dataset, "HighBit") != stored - 1
-    ):
-        raise InputError(
-            f"has {stored} of {allocated} bits a pixel, the highest {whole(dataset, 'HighBit')}; "
+            f"has {stored} of {allocated} bits per pixel, the highest {highest}; "
             "expected the low ones of 8, 16 or 32"
         )
-    if whole(dataset, "PixelRepresentation") not in (0, 1):
+    if read_integer(dataset, "PixelRepresentation") not in (0, 1):
         raise InputError("has a PixelRepresentation that is neither 0 nor 1")
-    rows, columns = whole(dataset, "Rows"), whole(dataset, "Columns")
-    if rows < 1 or columns < 1 or rows * columns > LARGEST_PLANE:
-        raise InputError(f"has {rows} x {columns} pixels, expected at most {LARGEST_PLANE}")
+    rows = read_integer(dataset, "Rows")
+    columns = read_integer(dataset, "Columns")
+    if rows < 1 or columns < 1 or rows * columns > MAX_PLANE:
+        raise InputError(f"has {rows} x {columns} pixels, expected at most {MAX_PLANE}")
     if "ModalityLUTSequence" in dataset:
         raise InputError("has a ModalityLUTSequence, expected a RescaleSlope and RescaleIntercept")
 
 
-def rescale(dataset: "Dataset", modality: str) -> tuple[float, float]:
-    """Slope and intercept from stored values to HU or Bq/ml; for MR, which has no unit, 1 and 0 where they are missing.
-
-    Raises InputError where they are missing, or lead to another unit.
-    """
-    unit = word(dataset, "RescaleType")
-    if modality == "CT" and unit not in ("", "HU"):
-        raise InputError(f"has the RescaleType {unit}, expected HU for CT")
-    if modality == "MR" and "RescaleSlope" not in dataset and "RescaleIntercept" not in dataset:
-        return 1.0, 0.0
-    slope, intercept = (
-        float(numbers(dataset, f"Rescale{name}", 1)[0]) for name in ("Slope", "Intercept")
-    )
-    if slope == 0:
-        raise InputError("has a RescaleSlope of 0")
-    return slope, intercept
+def _given(name: str, value: str) -> str:
+    return f"the {name} {value}" if value else f"no {name}"
 
 
 def _words(value: object) -> set[str]:
-    parts = [value] if value is None or isinstance(value, str) else value
-    return {str(part).strip().upper() for part in parts}
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        return {str(value).strip().upper()}
+    return {str(part).strip().upper() for part in value}

@@ -1,9 +1,7 @@
-"""DICOM files: found in a folder, told from what else lies there, and parsed with nothing that they hold shown."""
+"""DICOM files: found in a folder, recognised, and parsed without printing their data."""
 
-import logging
 import os
 import re
-import warnings
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,37 +9,33 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from graft.common.files import InputError
-from graft.console import silence
+from graft.dicom.quiet import quiet_readers
 
 if TYPE_CHECKING:
     from pydicom import Dataset
 
-MAGIC_AT = 128  # bytes before the letters DICM
-HEADERLESS = (
-    b"\x08\x00",
-    b"\x02\x00",
-    b"\x00\x08",
-)  # the first group of a data set that was written without them
-LARGEST = 1 << 31  # bytes of one file, and of what a deflated one holds
+MAGIC_OFFSET = 128  # bytes before the letters DICM
+# The first group of a data set that was written without these letters: 0008 or 0002.
+HEADERLESS_STARTS = (b"\x08\x00", b"\x02\x00", b"\x00\x08")
+START_BYTES = 512  # read to recognise a file
+MAX_BYTES = 1 << 31  # of one file, and of the content of a deflated one
+INFLATED_AT_ONCE = 1 << 24  # bytes
 LOGGERS = ("pydicom", "pylibjpeg", "libjpeg", "openjpeg", "highdicom")
-DIRECTORY = "1.2.840.10008.1.3.10"  # the SOP class of a DICOMDIR
-NAMED_AS_DICOM = re.compile(r"(|\.dcm|\.dicom|\.ima|\.\d+)", re.IGNORECASE)  # suffixes
+DICOMDIR_UID = "1.2.840.10008.1.3.10"
+DICOM_SUFFIX = re.compile(r"(|\.dcm|\.dicom|\.ima|\.\d+)", re.IGNORECASE)
+CONTROL_CHARACTERS = re.compile(rb"[\x01-\x08\x0e-\x1f]")
 
 
 @contextmanager
-def reading(what: str) -> Iterator[None]:
-    """Whatever is raised within becomes an InputError that starts with `what` and quotes nothing of the data.
+def reading_dicom(what: str) -> Iterator[None]:
+    """Turn every exception of the block into an InputError that starts with `what`.
 
-    Readers put names and UIDs in their errors, warnings and lines on standard error: none of them passes.
+    Readers put names and UIDs into their exceptions, warnings and log records. None of them leaves
+    the block: an unexpected exception is reported by its type only.
     """
-    for name in LOGGERS:
-        logging.getLogger(name).propagate = False
     try:
-        with warnings.catch_warnings(), silence():
-            warnings.simplefilter("ignore")
+        with quiet_readers(*LOGGERS):
             yield
     except InputError as error:
         raise InputError(f"{what} {error}") from None
@@ -51,114 +45,87 @@ def reading(what: str) -> Iterator[None]:
         ) from None
 
 
-def find(path: Path) -> list[Path]:
-    """The file at `path`, or those in the folder and in its folders, in the order of their names.
+def find_files(path: Path) -> list[Path]:
+    """List the file at `path`, or the files in this folder and its subfolders, sorted by name.
 
-    Hidden files, directories of a disc (DICOMDIR) and all that is no regular file are left out.
+    Hidden files, the directory of a disc (DICOMDIR) and special files are left out.
 
-    Raises InputError where a link leads out of the folder or to another, or there is nothing.
+    Raises InputError if there are no files, if a link leaves the folder, or if a link is a folder.
     """
     if not path.is_dir():
         return [path]
     found = []
-    for folder, folders, names in os.walk(path):
-        if any(Path(folder, name).is_symlink() for name in folders):
-            raise InputError(f"{path}: holds a link to a folder, expected files and folders")
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        found += [
-            Path(folder, name)
-            for name in names
-            if not name.startswith(".") and name.upper() != "DICOMDIR"
-        ]
-    found = sorted(file for file in found if file.is_file())
+    for folder, subfolders, names in os.walk(path):
+        if any(Path(folder, name).is_symlink() for name in subfolders):
+            raise InputError(f"{path}: contains a link to a folder, expected files and folders")
+        subfolders[:] = [name for name in subfolders if not name.startswith(".")]
+        for name in names:
+            file = Path(folder, name)
+            if not name.startswith(".") and name.upper() != "DICOMDIR" and file.is_file():
+                found.append(file)
     inside = path.resolve()
-    if any(file.is_symlink() and not file.resolve().is_relative_to(inside) for file in found):
-        raise InputError(f"{path}: holds a link that leaves it, expected files inside the folder")
+    for file in found:
+        if file.is_symlink() and not file.resolve().is_relative_to(inside):
+            raise InputError(
+                f"{path}: contains a link that leaves it, expected files inside the folder"
+            )
     if not found:
-        raise InputError(f"{path}: holds no files, expected a DICOM series")
-    return found
+        raise InputError(f"{path}: contains no files, expected a DICOM series")
+    return sorted(found)
 
 
-def called(path: Path, number: int, count: int) -> str:
-    """How errors name a file of a folder, as its own name may be a person's."""
-    return f"{path}: file {number + 1} of {count}, in the order of their names,"
+def numbered_name(folder: Path, number: int, count: int) -> str:
+    """Name a file of a folder in errors by its number, because its own name may be a person's."""
+    return f"{folder}: file {number + 1} of {count}, sorted by name,"
 
 
 def begins_as_dicom(path: Path) -> bool:
-    """Whether a file holds DICOM, by its first bytes."""
-    start = _start(path)
-    return start[MAGIC_AT : MAGIC_AT + 4] == b"DICM" or start[:2] in HEADERLESS
+    """Whether the first bytes of a file are those of DICOM."""
+    start = _read_start(path)
+    has_magic = start[MAGIC_OFFSET : MAGIC_OFFSET + 4] == b"DICM"
+    return has_magic or start[:2] in HEADERLESS_STARTS
 
 
 def is_dicom(path: Path) -> bool:
-    """Whether a file holds DICOM, by its first bytes.
+    """Whether the first bytes of a file are those of DICOM.
 
-    Raises InputError where it is named as DICOM is, holds more than text, and yet does not begin as DICOM does.
+    Raises InputError if they are not, although the file is named like DICOM and is not text.
     """
     if begins_as_dicom(path):
         return True
-    start = _start(path)
-    if NAMED_AS_DICOM.fullmatch(path.suffix) and not _is_text(start):
+    if DICOM_SUFFIX.fullmatch(path.suffix) and not _is_text(_read_start(path)):
         raise InputError(
             "does not begin as DICOM does, it may be damaged; expected DICOM under such a name"
         )
     return False
 
 
-def parse(path: Path, pixels: bool) -> "Dataset":
-    """The data set of a file, with or without its pixels.
+def read_dataset(path: Path, pixels: bool) -> "Dataset":
+    """Parse the data set of a file, with or without its pixels; call it within `reading_dicom`.
 
-    Raises InputError where the file is larger than LARGEST, and anything where it is damaged: mind `reading`.
+    Raises InputError if the file has more than MAX_BYTES, and any exception if it is damaged.
     """
     from pydicom import dcmread
 
-    if path.stat().st_size > LARGEST:
-        raise InputError(f"holds {path.stat().st_size} bytes, expected at most {LARGEST}")
+    size = path.stat().st_size
+    if size > MAX_BYTES:
+        raise InputError(f"has {size} bytes, expected at most {MAX_BYTES}")
     content = path.read_bytes()
-    _check_deflated(content)
+    _check_deflated_size(content)
     return dcmread(BytesIO(content), force=True, stop_before_pixels=not pixels)
 
 
-def numbers(dataset: "Dataset", name: str, count: int) -> np.ndarray:
-    """The `count` numbers of an element; raises InputError where it is missing or holds other things."""
-    value = dataset.get(name)
-    if value is None or value == "":
-        raise InputError(f"has no {name}")
-    try:
-        found = np.atleast_1d(np.array(value, dtype=float))
-    except (TypeError, ValueError):
-        found = np.empty(0)
-    if found.shape != (count,) or not np.isfinite(found).all():
-        raise InputError(f"has a {name} that is not {count} finite number{'s' * (count > 1)}")
-    return found
-
-
-def whole(dataset: "Dataset", name: str) -> int:
-    """The whole number of an element; raises InputError where it is missing or another thing."""
-    number = numbers(dataset, name, 1)[0]
-    if number != int(number):
-        raise InputError(f"has a {name} that is not a whole number")
-    return int(number)
-
-
-def word(dataset: "Dataset", name: str) -> str:
-    """The code word of an element, '' where it is missing; what is no code word is not passed on."""
-    value = dataset.get(name)
-    text = "" if value is None else str(value).strip()
-    return text if re.fullmatch(r"[A-Z0-9_ ]{0,16}", text) else "not a code word"
-
-
-def _start(path: Path) -> bytes:
+def _read_start(path: Path) -> bytes:
     with path.open("rb") as file:
-        return file.read(512)
+        return file.read(START_BYTES)
 
 
 def _is_text(start: bytes) -> bool:
-    return bool(start) and b"\0" not in start and not re.search(rb"[\x01-\x08\x0e-\x1f]", start)
+    return bool(start) and b"\0" not in start and not CONTROL_CHARACTERS.search(start)
 
 
-def _check_deflated(content: bytes) -> None:
-    """Refuse a deflated data set that would fill the memory."""
+def _check_deflated_size(content: bytes) -> None:
+    """Raise InputError if a deflated data set would fill the memory."""
     from pydicom.filereader import _read_file_meta_info, read_preamble
     from pydicom.uid import DeflatedExplicitVRLittleEndian
 
@@ -169,11 +136,10 @@ def _check_deflated(content: bytes) -> None:
     if _read_file_meta_info(file).get("TransferSyntaxUID") != DeflatedExplicitVRLittleEndian:
         return
     inflate = zlib.decompressobj(-zlib.MAX_WBITS)
-    rest, length = file.read(), 0
+    rest = file.read()
+    length = 0
     while rest and not inflate.eof:
-        length += len(inflate.decompress(rest, 1 << 24))
+        length += len(inflate.decompress(rest, INFLATED_AT_ONCE))
         rest = inflate.unconsumed_tail
-        if length > LARGEST:
-            raise InputError(
-                f"is deflated and holds more than {LARGEST} bytes, expected at most these"
-            )
+        if length > MAX_BYTES:
+            raise InputError(f"inflates to more than {MAX_BYTES} bytes, expected at most these")

@@ -1,4 +1,4 @@
-"""A series: the files of a folder that make one volume, chosen, checked, put in order and read."""
+"""A series: the files of a folder that form one volume, selected, checked, sorted and read."""
 
 from collections import defaultdict
 from dataclasses import dataclass
@@ -8,136 +8,165 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from graft.common.files import InputError
-from graft.dicom import checks, datasets, geometry, pixels
-from graft.dicom.slices import Slice, check_alike, slices
+from graft.dicom import datasets
+from graft.dicom.checks import check_image
+from graft.dicom.elements import read_code, read_integer
+from graft.dicom.geometry import slice_distances, sort_slices, volume_affine
+from graft.dicom.pixels import RescaledVoxels, decode_frames, pixel_dtype
+from graft.dicom.slices import Slice, check_one_volume, read_slices
 
 if TYPE_CHECKING:
     from pydicom import Dataset
 
-MOST_VOXELS = 1 << 30  # of one volume
+MAX_VOXELS = 1 << 30  # of one volume
 
 
 @dataclass(frozen=True)
-class File:
-    """A DICOM file and its header without pixels. `called` names it in errors by the manifest's words and a count."""
+class DicomFile:
+    """A DICOM file, its name in errors, and its header without pixels."""
 
     path: Path
-    called: str
+    shown_as: str
     header: "Dataset"
 
 
-def read_series(path: Path, series: str, burned_in: bool) -> tuple[pixels.Rescaled, np.ndarray]:
-    """The voxels (column, row, slice) of a series and their affine (4, 4) to mm, LPS+.
+def read_series(path: Path, series: str, burned_in: bool) -> tuple[RescaledVoxels, np.ndarray]:
+    """Read the voxels (column, row, slice) of a series and their affine (4, 4) to mm, LPS+.
 
-    `path` is a folder, or one file of many frames; `series` a SeriesNumber or a SeriesInstanceUID, or '' where the
-    folder holds one series of images. With `burned_in`, images that a name may be written into are read too.
+    Args:
+        path: A folder, or one file with many frames.
+        series: A SeriesNumber or SeriesInstanceUID, or "" if the folder has one series of images.
+        burned_in: Whether images that may show a name in their pixels are read too.
 
-    Raises InputError for what docs/data.md lists; it names no file in the folder, as these names often hold others.
+    Raises:
+        InputError: If the series cannot be selected or read correctly. The message names no file
+            of the folder, because such names often contain those of patients.
     """
-    every = _files(path)
-    with datasets.reading(f"{path}:"):
-        files = _choose(every, series)
-    found: list[Slice] = []
+    all_files = _find_dicom_files(path)
+    with datasets.reading_dicom(f"{path}:"):
+        files = _select_series(all_files, series)
+    slices: list[Slice] = []
     for number, file in enumerate(files):
-        with datasets.reading(file.called):
-            checks.check(file.header, burned_in)
-            found += slices(file.header, number)
-    with datasets.reading(f"{path}:"):
-        check_alike(found)
-        ordered = geometry.order(found)
-        affine = geometry.affine(ordered)
-        if len(ordered) * np.prod(ordered[0].size) > MOST_VOXELS:
-            raise InputError(
-                f"has {len(ordered)} slices of {ordered[0].size}, expected {MOST_VOXELS} voxels at most"
-            )
-    stored = _read_pixels(files, ordered)
-    slope, intercept = (
-        np.array([getattr(one, name) for one in ordered]) for name in ("slope", "intercept")
-    )
-    return pixels.Rescaled(stored.T, slope, intercept), affine
+        with datasets.reading_dicom(file.shown_as):
+            check_image(file.header, burned_in)
+            slices += read_slices(file.header, number)
+    with datasets.reading_dicom(f"{path}:"):
+        check_one_volume(slices)
+        ordered = sort_slices(slices)
+        affine = volume_affine(ordered)
+        _check_size(ordered)
+    stored = _read_pixels(files, ordered)  # (slice, row, column)
+    slope = np.array([one.slope for one in ordered])
+    intercept = np.array([one.intercept for one in ordered])
+    return RescaledVoxels(stored.T, slope, intercept), affine
 
 
-def _files(path: Path) -> list[File]:
-    """Every DICOM file at `path`, but directories of discs."""
-    files = []
-    found = datasets.find(path)
-    for number, file in enumerate(found):
-        called = datasets.called(path, number, len(found)) if path.is_dir() else f"{path}:"
-        with datasets.reading(called):
+def _check_size(ordered: list[Slice]) -> None:
+    size = ordered[0].size
+    if len(ordered) * np.prod(size) > MAX_VOXELS:
+        raise InputError(
+            f"has {len(ordered)} slices of {size}, expected at most {MAX_VOXELS} voxels"
+        )
+
+
+def _find_dicom_files(path: Path) -> list[DicomFile]:
+    """Every DICOM file at `path`, except directories of discs."""
+    found = []
+    paths = datasets.find_files(path)
+    is_folder = path.is_dir()
+    for number, file in enumerate(paths):
+        shown_as = datasets.numbered_name(path, number, len(paths)) if is_folder else f"{path}:"
+        with datasets.reading_dicom(shown_as):
             if not datasets.is_dicom(file):
                 continue
-            header = datasets.parse(file, pixels=False)
-            if header.file_meta.get("MediaStorageSOPClassUID") != datasets.DIRECTORY:
+            header = datasets.read_dataset(file, pixels=False)
+            if header.file_meta.get("MediaStorageSOPClassUID") != datasets.DICOMDIR_UID:
                 _check_identified(header)
-                files.append(File(file, called, header))
-    return files
+                found.append(DicomFile(file, shown_as, header))
+    return found
 
 
 def _check_identified(header: "Dataset") -> None:
-    """Refuse a file that belongs to no series: it might be a slice that one of them lacks."""
+    """Raise InputError if a file belongs to no series: it may be a slice that a series lacks."""
     for name in ("SOPClassUID", "SeriesInstanceUID"):
         if not header.get(name):
             raise InputError(f"has no {name}, it may be cut short or damaged")
 
 
-def _choose(files: list[File], series: str) -> list[File]:
-    """The files of the series that is named, or of the only one that holds images."""
-    by_uid: dict[str, list[File]] = defaultdict(list)
+def _select_series(files: list[DicomFile], series: str) -> list[DicomFile]:
+    """The files of the series that is named, or of the only one that has images."""
+    by_uid: dict[str, list[DicomFile]] = defaultdict(list)
     for file in files:
         by_uid[str(file.header.SeriesInstanceUID)].append(file)
-    images = {
-        uid: group for uid, group in by_uid.items() if any("Rows" in file.header for file in group)
-    }
-    if not images:
-        raise InputError("holds no DICOM images")
-    chosen = [uid for uid, group in images.items() if series in ("", uid, _number(group[0].header))]
+    with_images = {}
+    for uid, group in by_uid.items():
+        if any("Rows" in file.header for file in group):
+            with_images[uid] = group
+    if not with_images:
+        raise InputError("contains no DICOM images")
+    chosen = []
+    for uid, group in with_images.items():
+        if series in ("", uid, _series_number(group[0].header)):
+            chosen.append(group)
     if len(chosen) == 1:
-        return images[chosen[0]]
-    listed = "; ".join(sorted(_describe(group) for group in images.values()))
+        return chosen[0]
+    listed = "; ".join(sorted(map(_describe_series, with_images.values())))
     if not series:
         raise InputError(
-            f"holds {len(images)} series, expected the column series to name one of them: {listed}"
+            f"contains {len(with_images)} series, "
+            f"expected the column series to name one of them: {listed}"
         )
     raise InputError(
-        f"the column series names {len(chosen) or 'none'} of the series there, expected one, by its number "
-        f"or its SeriesInstanceUID: {listed}"
+        f"the column series names {len(chosen) or 'none'} of the series there, expected one, "
+        f"by its number or its SeriesInstanceUID: {listed}"
     )
 
 
-def _describe(group: list[File]) -> str:
-    """A series without anything that identifies: number, modality, slices and slice distance."""
+def _describe_series(group: list[DicomFile]) -> str:
+    """A series in words that identify nobody: number, modality, slices and slice distance."""
     header = group[0].header
-    count, apart = len(group), ""
-    try:
-        steps = geometry.steps(
-            geometry.order([one for k, file in enumerate(group) for one in slices(file.header, k)])
-        )
-        if len(steps):
-            count, apart = len(steps) + 1, f" {np.median(steps):.4g} mm apart"
-    except Exception:  # it may be another than the series that is meant
-        pass
-    found = f"{count} slice{'s' * (count > 1)}{apart}"
-    return f"number {_number(header) or 'of none'}, {datasets.word(header, 'Modality') or 'no modality'}, {found}"
+    number = _series_number(header) or "of none"
+    modality = read_code(header, "Modality") or "no modality"
+    count = len(group)
+    spaced = ""
+    distances = _try_slice_distances(group)
+    if len(distances):
+        count = len(distances) + 1
+        spaced = f" {np.median(distances):.4g} mm apart"
+    slices = "1 slice" if count == 1 else f"{count} slices"
+    return f"number {number}, {modality}, {slices}{spaced}"
 
 
-def _number(header: "Dataset") -> str:
+def _try_slice_distances(group: list[DicomFile]) -> np.ndarray:
+    """The slice distances of a series, none if it cannot be read: it may not be the one meant."""
     try:
-        return str(datasets.whole(header, "SeriesNumber"))
-    except Exception:
+        slices: list[Slice] = []
+        for number, file in enumerate(group):
+            slices += read_slices(file.header, number)
+        return slice_distances(sort_slices(slices))
+    except Exception:  # damaged data makes its reader raise anything
+        return np.empty(0)
+
+
+def _series_number(header: "Dataset") -> str:
+    try:
+        return str(read_integer(header, "SeriesNumber"))
+    except Exception:  # damaged data makes its reader raise anything
         return ""
 
 
-def _read_pixels(files: list[File], ordered: list[Slice]) -> np.ndarray:
+def _read_pixels(files: list[DicomFile], ordered: list[Slice]) -> np.ndarray:
     """The stored integers (slice, row, column)."""
-    places: dict[int, list[int]] = defaultdict(list)
-    for place, one in enumerate(ordered):
-        places[one.number].append(place)
-    stored = np.empty((len(ordered), *ordered[0].size), pixels.dtype(ordered[0].bits))
-    for number, here in places.items():
-        with datasets.reading(files[number].called):
-            dataset = datasets.parse(files[number].path, pixels=True)
-            for place, plane in zip(
-                here, pixels.frames(dataset, [ordered[place] for place in here])
-            ):
-                stored[place] = plane
+    positions_of_file: dict[int, list[int]] = defaultdict(list)
+    for position, one in enumerate(ordered):
+        positions_of_file[one.file_number].append(position)
+    first = ordered[0]
+    stored = np.empty((len(ordered), *first.size), pixel_dtype(first.bits))
+    for number, positions in positions_of_file.items():
+        with datasets.reading_dicom(files[number].shown_as):
+            dataset = datasets.read_dataset(files[number].path, pixels=True)
+            wanted = [ordered[position] for position in positions]
+            planes = decode_frames(dataset, wanted)
+            for position, plane in zip(positions, planes, strict=True):
+                stored[position] = plane
     return stored

@@ -1,154 +1,171 @@
-"""Slices: one plane each, from a file of its own or from a frame of one that has many, and where it lies."""
+"""Slices: planes with their position, from files of their own or frames of an enhanced file."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from graft.common.files import InputError
-from graft.dicom.checks import is_scout, rescale
-from graft.dicom.datasets import numbers, whole, word
+from graft.dicom.checks import is_localizer, read_rescale
+from graft.dicom.elements import count_frames, read_code, read_integer, read_numbers
 
 if TYPE_CHECKING:
     from pydicom import Dataset
 
-    Said = Dataset | dict  # where elements are looked up; empty where nothing is said
+    from graft.dicom.elements import Elements
 
-Where = tuple[
-    np.ndarray, np.ndarray, np.ndarray
-]  # position (3,), orientation (6,) and pixel spacing (2,)
-
-UNIT = 1e-3  # how far a direction's length may be from 1, and the product of two from 0: they are rounded text
-SAME = 1e-4  # how far numbers of two slices may differ and be the same
-ALIKE = {  # what slices of one volume share, and how it is spoken of
+UNIT_TOLERANCE = 1e-3  # of the length of a direction and the product of two: they are rounded text
+SAME = 1e-4  # numbers of two slices are the same if they differ by at most this much
+# What the slices of one volume share, and its name in errors.
+SHARED = {
     "size": "their rows and columns",
     "bits": "the bits of their pixels",
     "modality": "their modality",
-    "frame": "their frame of reference",
+    "frame_of_reference": "their frame of reference",
     "orientation": "their orientation",
     "spacing": "their pixel spacing",
 }
 
 
+class PlaneGeometry(NamedTuple):
+    """A plane in space: the middle of its first pixel, its directions and its pixel spacing."""
+
+    position: np.ndarray  # (3,) mm, LPS+
+    orientation: np.ndarray  # (6,), the direction of rows, then that of columns
+    spacing: np.ndarray  # (2,) mm, between rows, then between columns
+
+
 @dataclass(frozen=True)
 class Slice:
-    """A plane: `position` (3,) of the middle of its first pixel in mm, LPS+; `orientation` (6,) of rows and columns.
+    """A plane without its pixels, whose values are slope · stored + intercept."""
 
-    `spacing` is (between rows, between columns) in mm, and a pixel's value is slope · stored + intercept.
-    """
-
-    number: int  # of its file among those of the series
-    index: int  # of its frame in the file
-    size: tuple[int, int]
-    bits: tuple[int, int]  # allocated, and 1 where they have a sign
+    file_number: int  # among the files of the series
+    frame_number: int  # in the file, from 0
+    size: tuple[int, int]  # rows and columns
+    bits: tuple[int, int]  # allocated, and 1 for signed values
     modality: str
-    frame: str  # of reference: a UID, not to be shown
-    position: np.ndarray
+    frame_of_reference: str  # a UID, which must not be shown
+    position: np.ndarray  # as in PlaneGeometry
     orientation: np.ndarray
     spacing: np.ndarray
     slope: float
     intercept: float
 
 
-def slices(dataset: "Dataset", number: int) -> list[Slice]:
-    """The slices of one file that `checks.check` let pass, without their pixels.
+def read_slices(dataset: "Dataset", file_number: int) -> list[Slice]:
+    """Read the slices of one file that passed `check_image`, without their pixels.
 
-    Raises InputError where one of them does not say where it lies, or what its values mean.
+    Raises InputError if a slice does not give its position or the unit of its values.
     """
-    frames = whole(dataset, "NumberOfFrames") if "NumberOfFrames" in dataset else 1
+    count = count_frames(dataset)
     if "PerFrameFunctionalGroupsSequence" not in dataset:
-        if frames != 1:
-            raise InputError(f"has {frames} frames and does not say where each lies")
-        return [_slice(dataset, number, 0, _position(dataset, dataset, dataset), dataset)]
-    if len(dataset.PerFrameFunctionalGroupsSequence) != frames:
-        raise InputError(
-            f"has {frames} frames and says where {len(dataset.PerFrameFunctionalGroupsSequence)} lie"
-        )
-    return [_frame(dataset, number, index) for index in range(frames)]
+        if count != 1:
+            raise InputError(f"has {count} frames and no position for each")
+        geometry = _read_geometry(dataset, dataset, dataset)
+        return [_make_slice(dataset, file_number, 0, geometry, dataset)]
+    described = len(dataset.PerFrameFunctionalGroupsSequence)
+    if described != count:
+        raise InputError(f"has {count} frames and positions of {described}")
+    return [_read_frame(dataset, file_number, frame) for frame in range(count)]
 
 
-def check_alike(found: list[Slice]) -> None:
-    """Raise InputError where two slices cannot be of one volume."""
-    for name, spoken in ALIKE.items():
-        first = getattr(found[0], name)
-        for other in found[1:]:
-            value = getattr(other, name)
-            same = (
-                np.allclose(value, first, rtol=0, atol=SAME)
-                if isinstance(first, np.ndarray)
-                else value == first
-            )
-            if not same:
+def check_one_volume(slices: list[Slice]) -> None:
+    """Raise InputError if two slices cannot belong to one volume."""
+    for name, spoken in SHARED.items():
+        expected = getattr(slices[0], name)
+        for other in slices[1:]:
+            if not _is_same(getattr(other, name), expected):
                 raise InputError(f"its slices differ in {spoken}, expected those of one volume")
 
 
-def plane(dataset: "Dataset", index: int) -> np.ndarray:
-    """The matrix (4, 4) from (column, row, 0) of a frame of an enhanced image to mm, LPS+; its third column is 0."""
-    position, orientation, (rows_apart, columns_apart) = _where(*places(dataset, index))
+def frame_affine(dataset: "Dataset", frame: int) -> np.ndarray:
+    """The matrix (4, 4) from (column, row, 0) of a frame of an enhanced image to mm, LPS+."""
+    geometry = _read_frame_geometry(*functional_groups(dataset, frame))
+    rows_apart, columns_apart = geometry.spacing
     matrix = np.diag([0.0, 0, 0, 1])
-    matrix[:3, 0], matrix[:3, 1] = orientation[:3] * columns_apart, orientation[3:] * rows_apart
-    matrix[:3, 3] = position
+    matrix[:3, 0] = geometry.orientation[:3] * columns_apart
+    matrix[:3, 1] = geometry.orientation[3:] * rows_apart
+    matrix[:3, 3] = geometry.position
     return matrix
 
 
-def places(dataset: "Dataset", index: int) -> tuple["Dataset", "Said"]:
-    """Where functional groups of a frame stand: its own, then those that all frames share (PS3.3, C.7.6.16)."""
-    return dataset.PerFrameFunctionalGroupsSequence[index], (
-        dataset.get("SharedFunctionalGroupsSequence") or [{}]
-    )[0]
+def functional_groups(dataset: "Dataset", frame: int) -> tuple["Elements", "Elements"]:
+    """The functional groups of a frame: its own, and those that all frames share.
+
+    See PS3.3, C.7.6.16.
+    """
+    shared = dataset.get("SharedFunctionalGroupsSequence") or [{}]
+    return dataset.PerFrameFunctionalGroupsSequence[frame], shared[0]
 
 
-def part(name: str, *places: "Said") -> "Said":
-    """A functional group from the first place that has it; empty where none has."""
-    return next((place.get(name)[0] for place in places if place.get(name)), {})
+def find_group(name: str, *places: "Elements") -> "Elements":
+    """The functional group `name` of the first place that has it, empty if none has."""
+    for place in places:
+        found = place.get(name)
+        if found:
+            return found[0]
+    return {}
 
 
-def _where(*places: "Said") -> Where:
-    return _position(
-        part("PlanePositionSequence", *places),
-        part("PlaneOrientationSequence", *places),
-        part("PixelMeasuresSequence", *places),
+def _is_same(value: object, expected: object) -> bool:
+    if isinstance(value, np.ndarray) and isinstance(expected, np.ndarray):
+        return np.allclose(value, expected, rtol=0, atol=SAME)
+    return value == expected
+
+
+def _read_frame_geometry(*places: "Elements") -> PlaneGeometry:
+    return _read_geometry(
+        find_group("PlanePositionSequence", *places),
+        find_group("PlaneOrientationSequence", *places),
+        find_group("PixelMeasuresSequence", *places),
     )
 
 
-def _position(place: "Said", turn: "Said", measures: "Said") -> Where:
-    """Position (3,), orientation (6,) and pixel spacing (2,), as numbers that can be right."""
-    orientation = numbers(turn, "ImageOrientationPatient", 6)
-    row, column = orientation[:3], orientation[3:]
-    if np.abs([row @ row - 1, column @ column - 1, row @ column]).max() > UNIT:
+def _read_geometry(
+    position: "Elements", orientation: "Elements", measures: "Elements"
+) -> PlaneGeometry:
+    """Read the geometry of a plane from the places that have its three parts."""
+    directions = read_numbers(orientation, "ImageOrientationPatient", 6)
+    row, column = directions[:3], directions[3:]
+    faults = np.abs([row @ row - 1, column @ column - 1, row @ column])
+    if faults.max() > UNIT_TOLERANCE:
         raise InputError(
             "has an ImageOrientationPatient that is not two directions at a right angle"
         )
-    spacing = numbers(measures, "PixelSpacing", 2)
+    spacing = read_numbers(measures, "PixelSpacing", 2)
     if (spacing <= 0).any():
         raise InputError("has a PixelSpacing that is not above 0")
-    return numbers(place, "ImagePositionPatient", 3), orientation, spacing
+    return PlaneGeometry(read_numbers(position, "ImagePositionPatient", 3), directions, spacing)
 
 
-def _frame(dataset: "Dataset", number: int, index: int) -> Slice:
-    said = places(dataset, index)
+def _read_frame(dataset: "Dataset", file_number: int, frame: int) -> Slice:
+    groups = functional_groups(dataset, frame)
     for name in ("CTImageFrameTypeSequence", "MRImageFrameTypeSequence"):
-        if is_scout(part(name, *said).get("FrameType")):
-            raise InputError(f"has a localizer as frame {index + 1}, expected slices of a volume")
-    return _slice(
-        dataset, number, index, _where(*said), part("PixelValueTransformationSequence", *said)
-    )
+        if is_localizer(find_group(name, *groups).get("FrameType")):
+            raise InputError(f"has a localizer as frame {frame + 1}, expected slices of a volume")
+    geometry = _read_frame_geometry(*groups)
+    values = find_group("PixelValueTransformationSequence", *groups)
+    return _make_slice(dataset, file_number, frame, geometry, values)
 
 
-def _slice(dataset: "Dataset", number: int, index: int, where: Where, values: "Said") -> Slice:
-    modality = word(dataset, "Modality")
-    position, orientation, spacing = where
-    slope, intercept = rescale(values, modality)
+def _make_slice(
+    dataset: "Dataset", file_number: int, frame: int, geometry: PlaneGeometry, values: "Elements"
+) -> Slice:
+    modality = read_code(dataset, "Modality")
+    slope, intercept = read_rescale(values, modality)
     return Slice(
-        number=number,
-        index=index,
-        size=(whole(dataset, "Rows"), whole(dataset, "Columns")),
-        bits=(whole(dataset, "BitsAllocated"), whole(dataset, "PixelRepresentation")),
+        file_number=file_number,
+        frame_number=frame,
+        size=(read_integer(dataset, "Rows"), read_integer(dataset, "Columns")),
+        bits=(
+            read_integer(dataset, "BitsAllocated"),
+            read_integer(dataset, "PixelRepresentation"),
+        ),
         modality=modality,
-        frame=str(dataset.get("FrameOfReferenceUID", "")),
-        position=position,
-        orientation=orientation,
-        spacing=spacing,
+        frame_of_reference=str(dataset.get("FrameOfReferenceUID", "")),
+        position=geometry.position,
+        orientation=geometry.orientation,
+        spacing=geometry.spacing,
         slope=slope,
         intercept=intercept,
     )

@@ -1,0 +1,1 @@
+"""Finds images that are the same picture, also after mirroring, recompression or rescaling."""

@@ -1,88 +1,101 @@
-"""One picture in two places: what a model learnt by heart must not test it."""
+"""Pairs of images that are the same picture, within a domain or across domains."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from graft.common.files import InputError
 from graft.data.domain import Domain
-from graft.duplicates.fingerprints import DIGITS, near_planes, near_volumes
+from graft.duplicates.fingerprints import DIGITS, DuplicatePair
+from graft.duplicates.planes import similar_planes
+from graft.duplicates.volumes import similar_volumes
 
-LISTED = 20  # pairs that the error names
-
-
-@dataclass(frozen=True)
-class Pair:
-    """Two rows of an index that hold one picture, and how far apart they are."""
-
-    one: int
-    other: int
-    apart: str
+MAX_LISTED = 20  # pairs that an error names
 
 
-def check_duplicates(domain: Domain, parts: pd.Series) -> list[Pair]:
-    """The pairs of one picture within a part of a split; raises InputError where one is in two parts.
+def check_duplicates(domain: Domain, parts: pd.Series) -> list[DuplicatePair]:
+    """Find the pairs within each part of a split; a model must not be tested on what it has seen.
 
     `parts` has the part of each sample, "" for those that no model sees.
+
+    Raises InputError if two images of a pair are in two parts.
     """
     rows = np.flatnonzero(parts != "")
-    part, origin = np.asarray(parts), np.asarray(domain.index["origin"])
-    pairs = list(find_pairs((domain, rows)))
-    pairs = [Pair(int(rows[pair.one]), int(rows[pair.other]), pair.apart) for pair in pairs]
-    across = [pair for pair in pairs if part[pair.one] != part[pair.other]]
+    part_of = np.asarray(parts)
+    pairs = []
+    for pair in find_pairs((domain, rows)):
+        first, second = int(rows[pair.first]), int(rows[pair.second])
+        pairs.append(DuplicatePair(first, second, pair.evidence))
+    across = [pair for pair in pairs if part_of[pair.first] != part_of[pair.second]]
     if across:
-        where = [f"{name} ({place})" for name, place in zip(origin, part)]
+        origins = domain.index["origin"]
+        names = [f"{origin} ({part})" for origin, part in zip(origins, part_of, strict=True)]
         raise InputError(
-            f"domains.{domain.name}: {len(across)} pairs of images are the same picture in two parts of the split: "
-            f"{describe_pairs(across, where, where)}; expected each in one part: give both images of a pair one "
-            "patient, or remove one"
+            f"domains.{domain.name}: {len(across)} pairs of images are the same picture in two "
+            f"parts of the split: {describe_pairs(across, names, names)}; expected each in one "
+            "part: give both images of a pair one patient, or remove one"
         )
     return pairs
 
 
-def describe_pairs(pairs: list[Pair], one: list[str], other: list[str]) -> str:
-    """The first pairs in words, by the names of the rows that `one` and `other` of a pair count in."""
-    told = [f"{one[pair.one]} and {other[pair.other]}, {pair.apart}" for pair in pairs[:LISTED]]
-    return "; ".join(told) + (f"; and {len(pairs) - LISTED} more" if len(pairs) > LISTED else "")
+def describe_pairs(
+    pairs: list[DuplicatePair], first_names: list[str], second_names: list[str]
+) -> str:
+    """The first MAX_LISTED pairs in words, with the names of their images."""
+    described = []
+    for pair in pairs[:MAX_LISTED]:
+        first, second = first_names[pair.first], second_names[pair.second]
+        described.append(f"{first} and {second}, {pair.evidence}")
+    if len(pairs) > MAX_LISTED:
+        described.append(f"and {len(pairs) - MAX_LISTED} more")
+    return "; ".join(described)
 
 
 def pairs_between(
-    domain: Domain, rows: np.ndarray, other: Domain, others: np.ndarray
-) -> list[Pair]:
-    """The pairs of one picture in some rows of a domain and in some of another; images of other sizes are no pair."""
+    domain: Domain, rows: np.ndarray, other: Domain, other_rows: np.ndarray
+) -> list[DuplicatePair]:
+    """Find the pairs of one image in some rows of a domain and one in some rows of another.
+
+    Their numbers are those rows. Images of different sizes are no pair.
+    """
     if domain.images.shape[2:] != other.images.shape[2:]:
         return []
-    pairs = find_pairs((domain, rows), (other, others))
-    return [
-        Pair(int(rows[pair.one]), int(others[pair.other - len(rows)]), pair.apart)
-        for pair in pairs
-        if pair.one < len(rows) <= pair.other
-    ]
+    count = len(rows)
+    pairs = []
+    for pair in find_pairs((domain, rows), (other, other_rows)):
+        if pair.first < count <= pair.second:
+            first, second = int(rows[pair.first]), int(other_rows[pair.second - count])
+            pairs.append(DuplicatePair(first, second, pair.evidence))
+    return pairs
 
 
-def find_pairs(*some: tuple[Domain, np.ndarray]) -> Iterator[Pair]:
-    """The pairs of one picture among some rows of one domain or several, numbered from 0 in their order.
+def find_pairs(*selections: tuple[Domain, np.ndarray]) -> Iterator[DuplicatePair]:
+    """Yield the pairs among some rows of one or several domains, numbered from 0 in their order.
 
-    Where several images have the same bytes, each is paired with the first of them.
+    If several images have the same bytes, each is paired with the first of them.
     """
-    codes = [code for domain, rows in some for code in domain.index["hash"].to_numpy()[rows]]
-    images = [(domain.images, row) for domain, rows in some for row in rows]
-    first: dict[str, int] = {}
-    for number, code in enumerate(codes):
-        before = first.setdefault(code[:DIGITS], number)
-        if before != number:
-            yield Pair(before, number, "identical")
-    numbers = list(first.values())
-    pictures = [
-        images[number][0][images[number][1]] for number in numbers
-    ]  # views of the memory-mapped file
-    planes = bool(pictures) and pictures[0].ndim == 3
-    near = (
-        near_planes([codes[number] for number in numbers], pictures)
-        if planes
-        else near_volumes(pictures)
-    )
-    for one, other, apart in near:
-        yield Pair(numbers[one], numbers[other], apart)
+    fingerprints: list[str] = []
+    images: list[tuple[np.ndarray, int]] = []  # a file's array and a row: read when compared
+    for domain, rows in selections:
+        fingerprints += domain.index["hash"].to_numpy()[rows].tolist()
+        for row in rows:
+            images.append((domain.images, row))
+    first_with_digest: dict[str, int] = {}
+    for number, fingerprint in enumerate(fingerprints):
+        first = first_with_digest.setdefault(fingerprint[:DIGITS], number)
+        if first != number:
+            yield DuplicatePair(first, number, "identical")
+    numbers = list(first_with_digest.values())
+    distinct = []
+    distinct_fingerprints = []
+    for number in numbers:
+        file, row = images[number]
+        distinct.append(file[row])  # a view of a memory-mapped file
+        distinct_fingerprints.append(fingerprints[number])
+    if distinct and distinct[0].ndim == 3:
+        similar = similar_planes(distinct_fingerprints, distinct)
+    else:
+        similar = similar_volumes(distinct)
+    for pair in similar:
+        yield DuplicatePair(numbers[pair.first], numbers[pair.second], pair.evidence)

@@ -1,26 +1,33 @@
-"""Windows for intensities that have no unit, as in MR and ultrasound: told by each scan's own foreground."""
+"""Windows for intensities without a unit, as in MR and ultrasound, by the foreground of a scan."""
 
 import math
 
 import numpy as np
 
 from graft.common.files import InputError
+from graft.data.volume import Voxels
 
-MOST_VOXELS = 1 << 22  # looked at in one scan
+MAX_VOXELS = 1 << 22  # of one scan that are looked at
 
 
-def to_raw(window: tuple[float, float], intensity: str, voxels: np.ndarray) -> tuple[float, float]:
-    """The raw intensities of a scan that become 0 and 1.
+def raw_window(window: tuple[float, float], intensity: str, voxels: Voxels) -> tuple[float, float]:
+    """Convert a window to the raw intensities of a scan that become 0 and 1.
 
-    `intensity` says what `window` counts in: `window` raw intensities, `percentile` percentiles of the scan's
-    foreground, `zscore` standard deviations from its mean. So a gain above 0 and an offset of the scan cancel out.
+    With percentiles or z-scores, a positive gain and an offset of the scan cancel out.
 
-    The foreground is the voxels above the scan's least: where the background was set to 0, those other than 0,
-    over which nnU-Net normalises MR (Isensee et al., Nature Methods 18, 2021). NaN and infinity count in neither.
-    Of large scans it takes every k-th voxel along the last two axes, no more than MOST_VOXELS in all.
+    The foreground is the voxels above the scan's minimum. If the background was set to 0, these
+    are the voxels over which nnU-Net normalises MR (Isensee et al., Nature Methods 18, 2021). NaN
+    and infinity are in neither. Of a large scan, every k-th voxel along the last two axes is used,
+    at most MAX_VOXELS in all.
 
-    `voxels` (..., rows, columns) may be anything that reads as an array when sliced. Raises InputError where the
-    foreground is flat, or the window's ends fall on one intensity.
+    Args:
+        window: Two ends in the unit that `intensity` names.
+        intensity: `window` for raw intensities, `percentile` for percentiles of the foreground,
+            `zscore` for standard deviations from its mean.
+        voxels: (..., rows, columns).
+
+    Raises:
+        InputError: If the foreground is flat, or both ends of the window are the same intensity.
     """
     if intensity == "window":
         return window
@@ -28,8 +35,8 @@ def to_raw(window: tuple[float, float], intensity: str, voxels: np.ndarray) -> t
     foreground = sample[sample > sample.min()] if sample.size else sample
     if not foreground.size or foreground.min() == foreground.max():
         raise InputError(
-            f"it has {np.unique(sample).size} intensities, expected at least 3 for {intensity}: a background and a "
-            "foreground that varies"
+            f"it has {np.unique(sample).size} intensities, expected at least 3 for {intensity}: "
+            "a background, and a foreground that varies"
         )
     if intensity == "percentile":
         low, high = np.percentile(foreground, window)
@@ -37,18 +44,22 @@ def to_raw(window: tuple[float, float], intensity: str, voxels: np.ndarray) -> t
         low, high = foreground.mean() + np.array(window) * foreground.std()
     if low == high or not np.isfinite([low, high]).all():
         raise InputError(
-            f"the {intensity} window {list(window)} of its foreground is {low:g} to {high:g}, expected ends that differ"
+            f"the {intensity} window {list(window)} of its foreground is {low:g} to {high:g}, "
+            "expected ends that differ"
         )
     return float(low), float(high)
 
 
-def _sample(voxels: np.ndarray) -> np.ndarray:
-    """Voxels (N,) float64 that are numbers, evenly spread over the scan."""
+def _sample(voxels: Voxels) -> np.ndarray:
+    """The finite voxels (N,) float64 of a scan, or an even selection of them."""
     *others, rows, columns = voxels.shape
+    planes = math.prod(others)
     step = 1
-    while math.prod(others) * -(-rows // step) * -(-columns // step) > MOST_VOXELS and step < max(
-        rows, columns
-    ):
+    while step < max(rows, columns):
+        kept_rows = math.ceil(rows / step)
+        kept_columns = math.ceil(columns / step)
+        if planes * kept_rows * kept_columns <= MAX_VOXELS:
+            break
         step += 1
     sample = np.asarray(voxels[..., ::step, ::step], dtype=np.float64)
     return sample[np.isfinite(sample)]

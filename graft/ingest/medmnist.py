@@ -1,4 +1,4 @@
-"""Raw data as one MedMNIST file: `train_images`, `train_labels`, and the same for `val` and `test`."""
+"""Raw data as one MedMNIST file: images and labels of `train`, `val` and `test`."""
 
 import zipfile
 import zlib
@@ -8,63 +8,73 @@ import numpy as np
 
 from graft.common.files import InputError
 from graft.data.domain import Domain, Grid
-from graft.ingest.arrays import label_names, to_domain
+from graft.ingest.arrays import ArraySamples, label_names, make_domain
 
 SPLITS = {"train": "train", "val": "validation", "test": "test"}
-RGB = 3
+RGB_CHANNELS = 3
 
 
-def files(path: Path) -> list[Path]:
+def list_npz_files(path: Path) -> list[Path]:
     """The .npz files at `path`: itself, or those in the folder."""
-    return sorted(path.glob("*.npz")) if path.is_dir() else [path] if path.suffix == ".npz" else []
+    if path.is_dir():
+        return sorted(path.glob("*.npz"))
+    return [path] if path.suffix == ".npz" else []
 
 
-def read(path: Path, name: str, classes: list[str], grid: Grid) -> Domain:
-    """Read the file's three parts as the given splits; each sample counts as a patient, as the file names none.
+def read_medmnist(path: Path, name: str, classes: list[str], grid: Grid) -> Domain:
+    """Read the file's three parts as the given splits.
 
-    Images are (N, *spatial) grey or (N, *spatial, 3) RGB, labels (N, 1) (Yang et al., MedMNIST v2, 2023).
+    Each sample counts as a patient, because the file names none. Images are (N, *spatial) in grey
+    or (N, *spatial, 3) in RGB, labels are (N, 1) (Yang et al., MedMNIST v2, 2023).
 
-    Raises InputError where there are several files, one is broken, or an array is missing or of another shape.
+    Raises InputError if there are several files, if one is damaged, or if an array is missing or
+    has another shape.
     """
-    found = files(path)
-    if len(found) != 1:
-        raise InputError(f"{path}: holds {len(found)} .npz files, expected one")
+    files = list_npz_files(path)
+    if len(files) != 1:
+        raise InputError(f"{path}: contains {len(files)} .npz files, expected one")
+    file = files[0]
     images, labels, splits, origins = [], [], [], []
     for part, split in SPLITS.items():
-        pictures, answers = _part(found[0], part, len(grid.patch))
-        images.append(pictures)
-        labels += label_names(answers, classes, f"{found[0]}: {part}_labels")
-        splits += [split] * len(pictures)
-        origins += [f"{part}:{row}" for row in range(len(pictures))]
-    if len({pictures.shape[1:] for pictures in images}) > 1:
-        raise InputError(
-            f"{found[0]}: its parts hold images of {[p.shape[1:] for p in images]}, expected one shape"
-        )
-    patients = [f"{name} {origin}" for origin in origins]
-    return to_domain(
-        name, found[0], np.concatenate(images), (patients, labels, splits, origins), classes, grid
+        part_images, part_labels = _read_part(file, part, len(grid.patch))
+        count = len(part_images)
+        images.append(part_images)
+        labels += label_names(part_labels, classes, f"{file}: {part}_labels")
+        splits += [split] * count
+        origins += [f"{part}:{row}" for row in range(count)]
+    shapes = [part_images.shape[1:] for part_images in images]
+    if len(set(shapes)) > 1:
+        raise InputError(f"{file}: its parts have images of {shapes}, expected one shape")
+    samples = ArraySamples(
+        images=np.concatenate(images),
+        patients=[f"{name} {origin}" for origin in origins],
+        labels=labels,
+        splits=splits,
+        origins=origins,
     )
+    return make_domain(name, file, samples, classes, grid)
 
 
-def _part(path: Path, part: str, spatial: int) -> tuple[np.ndarray, np.ndarray]:
+def _read_part(path: Path, part: str, dimensions: int) -> tuple[np.ndarray, np.ndarray]:
     """The images (N, C, *spatial) and labels of one part."""
     try:
         with np.load(path, allow_pickle=False) as arrays:
-            images, labels = arrays[f"{part}_images"], arrays[f"{part}_labels"]
+            images = arrays[f"{part}_images"]
+            labels = arrays[f"{part}_labels"]
     except KeyError as error:
         raise InputError(
             f"{path}: {error.args[0]}, expected the arrays of a MedMNIST file"
         ) from error
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise InputError(f"{path}: cannot be read as arrays without pickle ({error})") from error
-    colour = images.ndim > 3 and images.shape[-1] == RGB
-    if images.ndim - colour != spatial + 1:
+    is_colour = images.ndim > 3 and images.shape[-1] == RGB_CHANNELS
+    if images.ndim - is_colour != dimensions + 1:
         raise InputError(
-            f"{path}: {part}_images has the shape {images.shape}, expected {spatial} numbers after the first, "
-            "as preprocess.patch has, and 3 at the end for colour"
+            f"{path}: {part}_images has the shape {images.shape}, expected {dimensions} numbers "
+            "after the first, as preprocess.patch has, and 3 at the end for colour"
         )
     if len(images) != len(labels):
         raise InputError(
             f"{path}: {part} has {len(images)} images and {len(labels)} labels, expected as many"
         )
-    return (np.moveaxis(images, -1, 1) if colour else images[:, None]), labels
+    return np.moveaxis(images, -1, 1) if is_colour else images[:, None], labels

@@ -1,4 +1,7 @@
-"""Patches: cut out of a volume at a lesion, with nothing read or resampled that the patch does not cover."""
+"""Patches: cut out of a volume at a lesion. Only what the patch covers is read and resampled."""
+
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,125 +13,139 @@ from graft.common.files import InputError
 from graft.data.domain import Grid
 from graft.data.volume import Volume
 
-COARSER = 1.5  # times the source's spacing from which the source is smoothed before it is resampled
-FWHM = 2 * np.sqrt(
-    2 * np.log(2)
-)  # full width at half maximum of a Gaussian, in standard deviations
-REACH = 4  # standard deviations at which GaussianSmooth cuts its kernel off
-TIE = 1e-6  # voxels by which the middle between two is nearer to the next, whatever its last bit
-INTERPOLATION = 2  # voxels more on each side than the patch covers, for the interpolation
+COARSER = 1.5  # a patch this many times as coarse as its scan needs smoothing before resampling
+FWHM = 2 * np.sqrt(2 * np.log(2))  # full width at half maximum of a Gaussian, in deviations
+KERNEL_REACH = 4  # standard deviations at which GaussianSmooth truncates its kernel
+TIE = 1e-6  # voxels by which the middle between two voxels is nearer to the next
+INTERPOLATION_MARGIN = 2  # voxels on each side of the patch, for the interpolation
 
 
-def cut(volume: Volume, centre: np.ndarray, grid: Grid) -> np.ndarray:
-    """The patch around a point in mm, RAS+: (1, *patch) float32 in [0, 1], its axes towards R, A, S.
+@dataclass(frozen=True)
+class PatchGrid:
+    """The grid of one patch, always with three dimensions."""
 
-    0 is the window's floor, and what lies outside the scan. Of two dimensions, it is the axial plane through
-    the point. One linear interpolation does orientation, spacing and crop together. Along axes where the patch
-    is much coarser than the scan a Gaussian comes first, or noise and edges too fine for the patch would fold
-    back into it as texture.
+    affine: np.ndarray  # (4, 4) to mm, RAS+
+    size: np.ndarray  # (3,) voxels
+    sigma: np.ndarray  # (3,) of the smoothing before it, in voxels of the scan
 
-    Raises InputError where the point lies outside the scan, and where the patch has NaN or one value only.
+    def to_mm(self, indices: np.ndarray) -> np.ndarray:
+        """The positions of indices in mm, RAS+: (N, 3) to (N, 3)."""
+        return indices @ self.affine[:3, :3].T + self.affine[:3, 3]
+
+
+def cut_patch(volume: Volume, centre: np.ndarray, grid: Grid) -> np.ndarray:
+    """Cut the patch around a point in mm, RAS+: (1, *patch) float32 in [0, 1], axes to R, A, S.
+
+    0 is the window's floor, and what lies outside the scan. A patch of two dimensions is the axial
+    plane through the point. One linear interpolation does orientation, spacing and crop together.
+    Along axes where the patch is much coarser than the scan, a Gaussian comes first. Without it,
+    noise and edges too fine for the patch would alias into it as texture.
+
+    Raises InputError if the point lies outside the scan, or if the patch has NaN or only one value.
     """
+    shape = volume.voxels.shape
     index = volume.to_index(centre)
-    where = f"{volume.path.name}: the lesion at {_text(centre)} mm (RAS+)"
-    if (index < -0.5).any() or (index > np.array(volume.voxels.shape) - 0.5).any():
+    where = f"{volume.path.name}: the lesion at {_format(centre)} mm (RAS+)"
+    if (index < -0.5).any() or (index > np.array(shape) - 0.5).any():
         raise InputError(
-            f"{where}, voxel {_text(index)}, lies outside the scan, expected one of its {_text(volume.voxels.shape)} voxels"
+            f"{where}, voxel {_format(index)}, lies outside the scan, "
+            f"expected one of its {_format(np.array(shape))} voxels"
         )
-    target, size, sigma = _around(volume, centre, grid)
-    crop, affine = _crop(volume, target, size, sigma)
-    if not np.isfinite(crop).all():
+    target = _patch_grid(volume, centre, grid)
+    crop, affine = _read_crop(volume, target)
+    is_finite = np.isfinite(crop)
+    if not is_finite.all():
         raise InputError(
-            f"{where} has {(~np.isfinite(crop)).sum()} voxels around it that are NaN or infinite, expected numbers"
+            f"{where} has {(~is_finite).sum()} voxels around it that are NaN or infinite, "
+            "expected numbers"
         )
-    patch = _resample(crop, affine, target, size, sigma, grid.window)
+    patch = _resample(crop, affine, target, grid.window)
     if patch.min() == patch.max():
         raise InputError(
-            f"{where} has a patch that is {patch.min():g} everywhere after the window {list(grid.window)}, "
-            f"expected a picture (voxels there go from {crop.min():g} to {crop.max():g})"
+            f"{where} has a patch that is {patch.min():g} everywhere after the window "
+            f"{list(grid.window)}, expected a picture "
+            f"(its voxels are {crop.min():g} to {crop.max():g})"
         )
     return patch.reshape(1, *grid.patch)
 
 
 def cut_mask(mask: Volume, centre: np.ndarray, grid: Grid) -> np.ndarray:
-    """The patch of a mask that `cut` gives of its image: (*patch) uint8, 1 where the middle of a voxel is inside.
+    """Cut the patch of a mask that matches `cut_patch`: (*patch) uint8, 1 inside the lesion.
 
-    Voxels of the mask above 0 are inside, as for `graft.ingest.volumes.locate`, and the nearest one counts: a mean over
-    several would lose what is a voxel wide. All 0 where the mask misses the patch.
+    A voxel takes the value of the mask's voxel nearest to its middle: a mean of several would lose
+    structures one voxel wide. Voxels of the mask above 0 are inside. All are 0 if the mask does not
+    reach the patch.
     """
-    target, size, _ = _around(mask, centre, grid)
-    middles = np.stack(np.indices(size), axis=-1).reshape(-1, 3) @ target[:3, :3].T + target[:3, 3]
-    nearest = np.floor(mask.to_index(middles) + 0.5 + TIE).astype(int)  # (voxels, 3)
-    within = ((nearest >= 0) & (nearest < mask.voxels.shape)).all(1)
-    found = np.zeros(len(nearest), np.uint8)
-    found[within] = np.asarray(mask.voxels)[tuple(nearest[within].T)] > 0
-    return found.reshape(grid.patch)
+    target = _patch_grid(mask, centre, grid)
+    indices = np.indices(tuple(target.size)).reshape(3, -1).T
+    middles = target.to_mm(indices)  # (voxels, 3)
+    nearest = np.floor(mask.to_index(middles) + 0.5 + TIE).astype(int)
+    is_within = ((nearest >= 0) & (nearest < mask.voxels.shape)).all(1)
+    inside = np.zeros(len(nearest), np.uint8)
+    inside[is_within] = np.asarray(mask.voxels)[tuple(nearest[is_within].T)] > 0
+    return inside.reshape(grid.patch)
 
 
-def blur(affine: np.ndarray, spacing: np.ndarray) -> np.ndarray:
-    """The Gaussian (3,), as standard deviations in voxels, that gives a scan the point spread of a coarser grid.
+def smoothing_sigma(affine: np.ndarray, spacing: np.ndarray) -> np.ndarray:
+    """The Gaussian (3,) that gives a scan the point spread of a coarser grid, in voxels.
 
-    σ = √(k² − 1) / FWHM where the grid is k times as coarse as the scan (Cardoso et al., "Scale Factor Point
-    Spread Function Matching", MICCAI 2015, with both point spreads as wide as a voxel); 0 where k ≤ COARSER.
+    σ = √(k² - 1) / FWHM if the grid is k times as coarse as the scan (Cardoso et al., "Scale Factor
+    Point Spread Function Matching", MICCAI 2015, with both point spreads as wide as a voxel), and 0
+    if k ≤ COARSER.
     """
     k = 1 / np.linalg.norm(affine[:3, :3] / spacing[:, None], axis=0)
-    return np.where(k > COARSER, np.sqrt(np.maximum(k**2 - 1, 0)) / FWHM, 0.0)
+    sigma = np.sqrt(np.maximum(k**2 - 1, 0)) / FWHM
+    return np.where(k > COARSER, sigma, 0.0)
 
 
-def _around(
-    volume: Volume, centre: np.ndarray, grid: Grid
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The affine (4, 4) of the patch around a point in mm, its size (3,) in voxels, and the blur (3,) before it."""
-    size, spacing = np.array(grid.patch), np.array(grid.spacing)
+def _patch_grid(volume: Volume, centre: np.ndarray, grid: Grid) -> PatchGrid:
+    """The grid of the patch around a point in mm, RAS+."""
+    size = np.array(grid.patch)
+    spacing = np.array(grid.spacing)
     if len(size) == 2:
-        thickness = np.linalg.norm(
-            volume.affine[:3, :3], axis=0
-        ).min()  # as fine as the scan: a plane, not a mean
-        size, spacing = np.append(size, 1), np.append(spacing, thickness)
-    target = np.diag([*spacing, 1.0])
-    target[:3, 3] = centre - spacing * (size - 1) / 2
-    return target, size, blur(volume.affine, spacing)
+        # As thin as the scan's finest voxel side: a plane, not a mean.
+        thickness = np.linalg.norm(volume.affine[:3, :3], axis=0).min()
+        size = np.append(size, 1)
+        spacing = np.append(spacing, thickness)
+    affine = np.diag([*spacing, 1.0])
+    affine[:3, 3] = centre - spacing * (size - 1) / 2
+    return PatchGrid(affine, size, smoothing_sigma(volume.affine, spacing))
 
 
-def _crop(
-    volume: Volume, target: np.ndarray, size: np.ndarray, sigma: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def _read_crop(volume: Volume, target: PatchGrid) -> tuple[np.ndarray, np.ndarray]:
     """The voxels (I, J, K) float32 that the target grid needs, and their affine."""
-    ends = np.stack(np.meshgrid(*((0, n - 1) for n in size)), axis=-1).reshape(-1, 3)
-    corners = volume.to_index(ends @ target[:3, :3].T + target[:3, 3])  # (8, 3)
-    margin = INTERPOLATION + np.ceil(REACH * sigma)
+    ends = [(0, count - 1) for count in target.size]
+    corners = np.stack(np.meshgrid(*ends), axis=-1).reshape(-1, 3)
+    corners = volume.to_index(target.to_mm(corners))  # (8, 3)
+    margin = INTERPOLATION_MARGIN + np.ceil(KERNEL_REACH * target.sigma)
     start = np.maximum(np.floor(corners.min(0)) - margin, 0).astype(int)
-    stop = np.minimum(np.ceil(corners.max(0)) + margin + 1, volume.voxels.shape).astype(int)
-    with np.errstate(
-        over="ignore", invalid="ignore"
-    ):  # beyond float32 is infinity, which `cut` refuses
-        crop = np.asarray(volume.voxels[tuple(map(slice, start, stop))]).astype(np.float32)
+    stop = np.ceil(corners.max(0)) + margin + 1
+    stop = np.minimum(stop, volume.voxels.shape).astype(int)
+    box = tuple(slice(*ends) for ends in zip(start, stop, strict=True))
+    # Numbers beyond float32 become infinity, which `cut_patch` refuses.
+    with np.errstate(over="ignore", invalid="ignore"):
+        crop = np.asarray(volume.voxels[box]).astype(np.float32)
     affine = volume.affine.copy()
     affine[:3, 3] = volume.to_mm(start)
     return crop, affine
 
 
 def _resample(
-    crop: np.ndarray,
-    affine: np.ndarray,
-    target: np.ndarray,
-    size: np.ndarray,
-    sigma: np.ndarray,
-    window: tuple[float, float],
+    crop: np.ndarray, affine: np.ndarray, target: PatchGrid, window: tuple[float, float]
 ) -> np.ndarray:
     """The crop on the target grid, windowed: (1, *size) float32 in [0, 1]."""
-    image = MetaTensor(
-        torch.from_numpy(crop)[None], affine=torch.from_numpy(affine)
-    )  # (1, I, J, K)
-    image = ScaleIntensityRange(*window, 0.0, 1.0, clip=True)(image)
-    if sigma.any():
-        image = GaussianSmooth(sigma.tolist())(image)
-    resample = SpatialResample(mode="bilinear", padding_mode="zeros", dtype=torch.float64)
-    patch = resample(image, dst_affine=torch.from_numpy(target), spatial_size=size.tolist())
+    voxels = torch.from_numpy(crop)[None]  # (1, I, J, K)
+    scan = MetaTensor(voxels, affine=torch.from_numpy(affine))
+    image: Any = ScaleIntensityRange(*window, 0.0, 1.0, clip=True)(scan)
+    if target.sigma.any():
+        image = GaussianSmooth(target.sigma.tolist())(image)
+    resample = SpatialResample(mode="bilinear", padding_mode="zeros", dtype=np.float64)
+    patch = resample(
+        image, dst_affine=torch.from_numpy(target.affine), spatial_size=target.size.tolist()
+    )
     return patch.numpy().clip(0, 1).astype(np.float32)
 
 
-def _text(numbers: np.ndarray) -> str:
-    return (
-        "(" + ", ".join(f"{number:g}" for number in np.round(np.asarray(numbers, float), 1)) + ")"
-    )
+def _format(numbers: np.ndarray) -> str:
+    rounded = np.round(np.asarray(numbers, float), 1)
+    return "(" + ", ".join(f"{number:g}" for number in rounded) + ")"

@@ -1,153 +1,138 @@
-"""Raw data in any of its forms, read as a domain.
+"""Raw data in any of its forms, read as a domain."""
 
-A form is a module with `read(path, name, classes, grid) -> Domain`, whose patients are still those of the data
-and whose labels and splits are known words; that of folders of pictures takes a pattern for patients too. What
-marks a folder as being of a form stands in `_form`.
-"""
-
-import hashlib
-import hmac
-import os
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
 
 from graft.common.files import InputError
 from graft.console import say
 from graft.data.domain import Domain, Grid
-from graft.duplicates import fingerprints
-from graft.ingest import arrays, clinical, folder, groups, manifest, medmnist
-
-KEY_VARIABLE = "GRAFT_PATIENT_KEY"
-PUBLISHED_KEY = "graft: a published key, which hides nobody"
-
-
-@dataclass(frozen=True)
-class Privacy:
-    """Where the key of the pseudonyms is, and whether images that a name may be written into are read."""
-
-    key_variable: str = KEY_VARIABLE
-    key_file: str | None = None
-    burned_in: bool = False
+from graft.duplicates.fingerprints import fingerprint_images
+from graft.ingest.arrays import DATA_FILE, LABELS_FILE, read_arrays
+from graft.ingest.covariates import read_covariates
+from graft.ingest.folder import has_image_folders, read_image_folder
+from graft.ingest.manifest import read_manifest
+from graft.ingest.medmnist import list_npz_files, read_medmnist
+from graft.ingest.pseudonyms import PUBLISHED_KEY, find_key, pseudonym
+from graft.ingest.rows import MANIFEST
+from graft.ingest.settings import Preprocess, PseudonymKey, RawDomain
+from graft.ingest.subgroups import read_subgroup_columns
 
 
 def read_raw_domain(
-    path: Path,
     name: str,
-    classes: list[str],
-    grid: Grid,
-    *,
-    patient_pattern: str | None = None,
-    covariates: Mapping[str, str] | None = None,
-    privacy: Privacy = Privacy(),
+    settings: RawDomain,
+    preprocess: Preprocess,
+    key: PseudonymKey,
+    path: Path | None = None,
 ) -> Domain:
-    """Read the raw data at `path` as the domain `name`: one image of `grid` a lesion, patients as pseudonyms.
+    """Read raw data as a domain: one image per lesion, with pseudonyms in place of patients.
 
-    `patient_pattern` finds patients in the names of pictures, and no other form may have one. `covariates` are the
-    columns of a manifest to keep beside the images, each with its kind; they are kept by name. Its columns scanner,
-    sex and age are kept too where there are any, made coarse, as groups to judge models by.
+    Clinical covariates are sorted by name. The columns scanner, sex and age of a manifest are made
+    coarse and kept too, as groups in which models are evaluated.
 
-    Raises InputError where the data is not as docs/data.md says, a class has no patients, a patient is in two of
-    the given splits, or the file of the key cannot be used.
+    Args:
+        name: The name of the domain.
+        settings: What the raw data is. Only folders of pictures may have a `patient_pattern`, only
+            a manifest may have `covariates`.
+        preprocess: The patch and its spacing.
+        key: Where the key of the pseudonyms is found.
+        path: The raw data, by default the `path` of the settings.
+
+    Raises:
+        InputError: If the data does not match its form, a class has no patients, a patient is in
+            two of the given splits, or the file of the key cannot be used.
     """
-    key = _key(privacy)
-    form, kinds = _form(path), dict(sorted((covariates or {}).items()))
-    if patient_pattern is not None and form is not folder:
-        raise InputError(
-            f"params.yaml: domains.{name}.patient_pattern: got {patient_pattern!r}, expected null, as {path} holds no "
-            "folders of pictures by class"
-        )
-    if kinds and form is not manifest:
-        raise InputError(
-            f"params.yaml: domains.{name}.covariates: got {', '.join(kinds)}, expected {{}}, as {path} is no folder "
-            f"with a {manifest.FILE} and only that has columns"
-        )
-    table = clinical.read(path, kinds) if kinds else None  # before the volumes, which take minutes
-    coarse = groups.read(path) if form is manifest else None
-    more = {
-        manifest: {"burned_in": privacy.burned_in},
-        folder: {"patient_pattern": patient_pattern},
-    }.get(form, {})
-    domain = replace(
-        form.read(path, name, classes, grid, **more), kinds=kinds, covariates=table, groups=coarse
-    )
+    path = Path(settings.path) if path is None else path
+    secret = find_key(key)
+    form = _find_form(path)
+    _check_form(name, path, form, settings)
+    kinds = dict(sorted(settings.covariates.items()))
+    # Before the volumes, which take minutes.
+    covariates = read_covariates(path, kinds) if kinds else None
+    groups = read_subgroup_columns(path) if form == "manifest" else None
+    domain = _read_form(form, path, name, settings, _make_grid(settings, preprocess))
+    domain = replace(domain, kinds=kinds, covariates=covariates, groups=groups)
     _check_classes(path, domain)
-    _check_splits(path, domain)
-    if key == PUBLISHED_KEY:
-        say(
-            f"{name}: {privacy.key_variable} is not set, so pseudonyms are made with a key that everybody knows"
-        )
-    domain.index["patient"] = [pseudonym(patient, key) for patient in domain.index["patient"]]
-    domain.index["hash"] = fingerprints.hashes(domain.images)
+    _check_given_splits(path, domain)
+    if secret == PUBLISHED_KEY:
+        say(f"{name}: {key.key_variable} is not set, so the key of the pseudonyms is a public one")
+    patients = domain.index["patient"]
+    domain.index["patient"] = [pseudonym(patient, secret) for patient in patients]
+    domain.index["hash"] = fingerprint_images(domain.images)
     return domain
 
 
-def pseudonym(patient: str, key: str) -> str:
-    """16 hexadecimal digits of HMAC-SHA256 (RFC 2104): the same for a patient and a key, wherever they turn up."""
-    return hmac.new(key.encode(), patient.encode(), hashlib.sha256).hexdigest()[:16]
+def _make_grid(settings: RawDomain, preprocess: Preprocess) -> Grid:
+    low, high = settings.window
+    patch, spacing = tuple(preprocess.patch), tuple(preprocess.spacing)
+    return Grid(patch, spacing, (low, high), settings.intensity)
 
 
-def _key(privacy: Privacy) -> str:
-    """The key in the environment, else that in the file, else the published one."""
-    key = os.environ.get(privacy.key_variable)
-    if key or privacy.key_file is None:
-        return key or PUBLISHED_KEY
-    file = Path(privacy.key_file).expanduser()
-    if file.resolve().is_relative_to(Path.cwd().resolve()):
-        raise InputError(
-            f"privacy.key_file: {file} lies in this folder, expected one outside, where git cannot see it"
-        )
-    try:
-        key = file.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = (
-            error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        )  # never what it holds
-        raise InputError(
-            f"privacy.key_file: {file} cannot be read ({reason}), expected a line with the key"
-        ) from None
-    if not key:
-        raise InputError(f"privacy.key_file: {file} is empty, expected a line with the key")
-    return key
-
-
-def _form(path: Path) -> ModuleType:
-    """The module that reads what lies at `path`."""
+def _find_form(path: Path) -> str:
+    """The form of the raw data at `path`, by its content."""
     if not path.exists():
         raise InputError(f"{path}: is missing, expected a folder of raw data")
-    found = {
-        manifest: (path / manifest.FILE).is_file(),
-        arrays: any((path / file).is_file() for file in (arrays.DATA, arrays.LABELS)),
-        medmnist: bool(medmnist.files(path)),
-        folder: not (path / manifest.FILE).is_file() and folder.holds(path),
+    has_manifest = (path / MANIFEST).is_file()
+    forms = {
+        "manifest": has_manifest,
+        "arrays": (path / DATA_FILE).is_file() or (path / LABELS_FILE).is_file(),
+        "medmnist": bool(list_npz_files(path)),
+        "folder": not has_manifest and has_image_folders(path),
     }
-    forms = [form for form, there in found.items() if there]
-    if len(forms) != 1:
-        names = " and ".join(form.__name__.rpartition(".")[2] for form in forms) or "none of these"
+    found = [form for form, is_found in forms.items() if is_found]
+    if len(found) != 1:
         raise InputError(
-            f"{path}: holds {names}, expected one form of raw data: {manifest.FILE}, "
-            f"{arrays.DATA} with {arrays.LABELS}, one MedMNIST .npz, or folders of pictures by class (docs/data.md)"
+            f"{path}: contains {' and '.join(found) or 'none of these'}, expected one form of raw "
+            f"data: {MANIFEST}, {DATA_FILE} with {LABELS_FILE}, one MedMNIST .npz, or folders of "
+            "pictures by class"
         )
-    return forms[0]
+    return found[0]
+
+
+def _check_form(name: str, path: Path, form: str, settings: RawDomain) -> None:
+    """Raise InputError if the raw data cannot have what the settings name."""
+    if settings.patient_pattern is not None and form != "folder":
+        raise InputError(
+            f"domains.{name}.patient_pattern: got {settings.patient_pattern!r}, expected null, "
+            f"as {path} has no folders of pictures by class"
+        )
+    if settings.covariates and form != "manifest":
+        given = ", ".join(sorted(settings.covariates))
+        raise InputError(
+            f"domains.{name}.covariates: got {given}, expected {{}}, as {path} is no folder with a "
+            f"{MANIFEST} and only that has columns"
+        )
+
+
+def _read_form(form: str, path: Path, name: str, settings: RawDomain, grid: Grid) -> Domain:
+    classes = settings.classes
+    if form == "manifest":
+        return read_manifest(path, name, classes, grid, settings.burned_in == "allow")
+    if form == "arrays":
+        return read_arrays(path, name, classes, grid)
+    if form == "medmnist":
+        return read_medmnist(path, name, classes, grid)
+    return read_image_folder(path, name, classes, grid, settings.patient_pattern)
 
 
 def _check_classes(path: Path, domain: Domain) -> None:
+    found = set(domain.index["label"])
     for label in domain.classes:
-        if label not in set(domain.index["label"]):
+        if label not in found:
             raise InputError(
-                f"{path}: no patient has the label {label!r}, expected some of each of {domain.classes}"
+                f"{path}: no patient has the label {label!r}, "
+                f"expected some of each of {domain.classes}"
             )
 
 
-def _check_splits(path: Path, domain: Domain) -> None:
+def _check_given_splits(path: Path, domain: Domain) -> None:
+    """Raise InputError if a patient is in two of the given splits."""
     first: dict[str, tuple[str, str]] = {}
-    for patient, split, origin in zip(
-        domain.index["patient"], domain.index["split"], domain.index["origin"]
-    ):
-        other, where = first.setdefault(patient, (split, origin))
-        if other != split:
+    columns = [domain.index[name] for name in ("patient", "split", "origin")]
+    for patient, split, origin in zip(*columns, strict=True):
+        expected, place = first.setdefault(patient, (split, origin))
+        if split != expected:
             raise InputError(
-                f"{path}: one patient is in two given splits, {other or 'none'!r} at {where} and "
-                f"{split or 'none'!r} at {origin}, expected one split a patient"
+                f"{path}: one patient is in two given splits, {expected or 'none'!r} at {place} "
+                f"and {split or 'none'!r} at {origin}, expected one split per patient"
             )

@@ -1,8 +1,8 @@
-"""The rows of a `manifest.csv`, each checked by itself and against the others."""
+"""The rows of a `manifest.csv`: each one is checked by itself and against the others."""
 
 import csv
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,15 +10,19 @@ from graft.common.files import InputError
 from graft.common.vocabulary import PARTS
 from graft.ingest.pictures import is_picture
 
-FILE = "manifest.csv"
+MANIFEST = "manifest.csv"
 REQUIRED = ("patient", "image", "label")
 POSITION = ("x", "y", "z")
 FRAMES = ("ras", "lps", "voxel")
 
 
 @dataclass(frozen=True)
-class Lesion:
-    """A row: `position` in mm along the axes of `frame`, or as a voxel index (i, j, k) from 0; None in pictures."""
+class LesionRow:
+    """One lesion.
+
+    Its `position` is in mm along the axes of `frame`, or a voxel index (i, j, k) from 0. It is
+    None if the image is a picture or a mask gives the position.
+    """
 
     line: int
     patient: str
@@ -30,46 +34,52 @@ class Lesion:
     diameter_mm: float | None
     site: str
     split: str
-    series: str  # of DICOM: the number or the UID of the one that is meant
+    series: str  # of DICOM: the number or the UID of the series that is meant
     segment: int | None  # of a DICOM SEG
 
     @property
     def origin(self) -> str:
-        return f"{FILE}:{self.line}"
+        """The place of the row in errors and in index.csv."""
+        return f"{MANIFEST}:{self.line}"
 
 
-def read_rows(folder: Path, classes: list[str]) -> list[Lesion]:
-    """The lesions that the manifest in `folder` lists, in its order.
+def read_lesion_rows(folder: Path, classes: list[str]) -> list[LesionRow]:
+    """Read the lesions that the manifest in `folder` lists, in its order.
 
-    Raises InputError with the row and the column of what is missing, empty, unknown or said twice.
+    Raises InputError with the row and the column of what is missing, empty, unknown or repeated.
     """
-    path = folder / FILE
+    path = folder / MANIFEST
     lesions = []
-    for line, row in lines(path):
+    for line, cells in iterate_cells(path):
         try:
-            lesions.append(_lesion(folder, line, row, classes))
+            lesions.append(_read_lesion(folder, line, cells, classes))
         except InputError as error:
             raise InputError(f"{path}:{line}: {error}") from error
     if not lesions:
-        raise InputError(f"{path}: has no rows, expected one a lesion")
-    _check_together(path, lesions)
+        raise InputError(f"{path}: has no rows, expected one per lesion")
+    _check_owners(path, lesions)
+    _check_repeats(path, lesions)
     return lesions
 
 
-def lines(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
-    """Line numbers and cells without the blanks around them; raises InputError where a column is missing."""
+def iterate_cells(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
+    """Yield the line number and the cells of each row of a manifest, without surrounding blanks.
+
+    Raises InputError if the file is no table, a column is missing, or a row has too few cells.
+    """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             table = csv.reader(file)
             columns = [name.strip() for name in next(table, [])]
             _check_columns(path, columns)
-            for cells in table:
+            for row in table:
+                cells = [cell.strip() for cell in row]
                 if len(cells) not in (0, len(columns)):
                     raise InputError(
                         f"{path}:{table.line_num}: has {len(cells)} cells, expected {len(columns)}"
                     )
-                if any(cell.strip() for cell in cells):
-                    yield table.line_num, dict(zip(columns, (cell.strip() for cell in cells)))
+                if any(cells):
+                    yield table.line_num, dict(zip(columns, cells, strict=True))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(
             f"{path}: cannot be read as a table with commas, in UTF-8 ({error})"
@@ -77,132 +87,129 @@ def lines(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
 
 
 def _check_columns(path: Path, columns: list[str]) -> None:
-    missing = [name for name in REQUIRED if name not in columns]
+    expected = list(REQUIRED)
     if "mask" not in columns and any(name in columns for name in POSITION):
-        missing += [name for name in POSITION if name not in columns]
+        expected += POSITION
+    missing = [name for name in expected if name not in columns]
+    found = ", ".join(columns)
     if missing:
         raise InputError(
-            f"{path}: has no column {', '.join(missing)}, expected {', '.join(REQUIRED)} and, for volumes, x, y, z or mask "
-            f"(found {', '.join(columns) or 'none'})"
+            f"{path}: has no column {', '.join(missing)}, expected {', '.join(REQUIRED)} and, "
+            f"for volumes, x, y, z or mask (found {found or 'none'})"
         )
     if len(set(columns)) < len(columns):
-        raise InputError(
-            f"{path}: has a column twice, expected names that differ (found {', '.join(columns)})"
-        )
+        raise InputError(f"{path}: has a column twice, expected names that differ (found {found})")
 
 
-def _lesion(folder: Path, line: int, row: dict[str, str], classes: list[str]) -> Lesion:
+def _read_lesion(folder: Path, line: int, cells: dict[str, str], classes: list[str]) -> LesionRow:
     for name in REQUIRED:
-        if not row[name]:
+        if not cells[name]:
             raise InputError(f"{name} is empty, expected text")
-    mask = _inside(folder, "mask", row["mask"]) if row.get("mask") else None
-    position, image = _position(row), _inside(folder, "image", row["image"])
-    placed = mask is not None or position is not None
-    if placed and is_picture(image):
-        raise InputError("gives a place in a picture, expected x, y, z and mask to be empty")
-    if not placed and not is_picture(image):
-        raise InputError("gives no place, expected x, y and z, or mask")
-    return Lesion(
+    mask = _file_inside(folder, "mask", cells["mask"]) if cells.get("mask") else None
+    position = _read_position(cells)
+    image = _file_inside(folder, "image", cells["image"])
+    has_position = mask is not None or position is not None
+    if has_position and is_picture(image):
+        raise InputError("gives a position in a picture, expected x, y, z and mask to be empty")
+    if not has_position and not is_picture(image):
+        raise InputError("gives no position, expected x, y and z, or mask")
+    return LesionRow(
         line=line,
-        patient=row["patient"],
+        patient=cells["patient"],
         image=image,
-        label=_one_of("label", row["label"], classes),
+        label=_one_of("label", cells["label"], classes),
         position=position,
-        frame=_one_of("frame", row.get("frame", "").lower() or "ras", FRAMES),
+        frame=_one_of("frame", cells.get("frame", "").lower() or "ras", FRAMES),
         mask=mask,
-        diameter_mm=_diameter(row, mask),
-        site=row.get("site", ""),
-        split=_one_of("split", row.get("split", "").lower(), ("", *PARTS)),
-        series=row.get("series", ""),
-        segment=_segment(row.get("segment", "")),
+        diameter_mm=_read_diameter(cells, mask),
+        site=cells.get("site", ""),
+        split=_one_of("split", cells.get("split", "").lower(), ("", *PARTS)),
+        series=cells.get("series", ""),
+        segment=_read_segment_number(cells.get("segment", "")),
     )
 
 
-def _position(row: dict[str, str]) -> tuple[float, ...] | None:
-    cells = [row.get(name, "") for name in POSITION]
-    if not any(cells):
+def _read_position(cells: dict[str, str]) -> tuple[float, ...] | None:
+    given = {name: cells.get(name, "") for name in POSITION}
+    if not any(given.values()):
         return None
-    return tuple(_number(name, cell) for name, cell in zip(POSITION, cells))
+    return tuple(_read_number(name, cell) for name, cell in given.items())
 
 
-def _diameter(row: dict[str, str], mask: Path | None) -> float | None:
-    if "diameter_mm" not in row or (mask and not row["diameter_mm"]):
+def _read_diameter(cells: dict[str, str], mask: Path | None) -> float | None:
+    if "diameter_mm" not in cells or (mask and not cells["diameter_mm"]):
         return None
-    diameter = _number("diameter_mm", row["diameter_mm"])
+    diameter = _read_number("diameter_mm", cells["diameter_mm"])
     if diameter <= 0:
         raise InputError(f"diameter_mm is {diameter:g}, expected more than 0")
     return diameter
 
 
-def _segment(cell: str) -> int | None:
-    if cell and not cell.isdecimal():
+def _read_segment_number(cell: str) -> int | None:
+    if not cell:
+        return None
+    if not cell.isdecimal():
         raise InputError(f"segment is {cell!r}, expected the number of a segment")
-    return int(cell) if cell else None
+    return int(cell)
 
 
-def _number(name: str, cell: str) -> float:
+def _read_number(name: str, cell: str) -> float:
     try:
         number = float(cell)
     except ValueError:
         number = math.nan
     if not math.isfinite(number):
-        raise InputError(
-            f"{name} is {cell!r}, expected a number"
-            if cell
-            else f"{name} is empty, expected a number"
-        )
+        found = repr(cell) if cell else "empty"
+        raise InputError(f"{name} is {found}, expected a number")
     return number
 
 
-def _one_of(name: str, cell: str, known: list[str] | tuple[str, ...]) -> str:
+def _one_of(name: str, cell: str, known: Sequence[str]) -> str:
     if cell not in known:
-        raise InputError(f"{name} is {cell!r}, expected one of {', '.join(filter(None, known))}")
+        listed = ", ".join(filter(None, known))
+        raise InputError(f"{name} is {cell!r}, expected one of {listed}")
     return cell
 
 
-def _inside(folder: Path, name: str, cell: str) -> Path:
-    """The file that a cell names, which may not leave the folder, be it by a link."""
+def _file_inside(folder: Path, name: str, cell: str) -> Path:
+    """The file that a cell names; raises InputError if it, or what it links to, is outside."""
     path = folder / cell
     try:
-        leaves = Path(cell).is_absolute() or not path.resolve().is_relative_to(folder.resolve())
-    except (
-        OSError,
-        RuntimeError,
-        ValueError,
-    ) as error:  # links in a circle, a character no path has
+        is_inside = path.resolve().is_relative_to(folder.resolve())
+    except (OSError, RuntimeError, ValueError) as error:  # circular links, impossible characters
         raise InputError(f"{name} is {cell!r}, expected a file ({error})") from error
-    if leaves:
+    if Path(cell).is_absolute() or not is_inside:
         raise InputError(
             f"{name} is {cell!r}, which leaves the folder, expected a file inside {folder}"
         )
     return path
 
 
-def _check_together(path: Path, lesions: list[Lesion]) -> None:
-    owners: dict[Path, Lesion] = {}
+def _check_owners(path: Path, lesions: list[LesionRow]) -> None:
+    """Raise InputError if two patients share an image, or a folder around it."""
+    owners: dict[Path, LesionRow] = {}
     for lesion in lesions:
         owners.setdefault(lesion.image.resolve(), lesion)
-    places: dict[tuple, int] = {}
     for lesion in lesions:
         image = lesion.image.resolve()
-        for around in (
-            image,
-            *image.parents,
-        ):  # a series may lie in the folder that another row names
-            owner = owners.get(around, lesion)
+        for place in (image, *image.parents):  # a series may lie in the folder of another row
+            owner = owners.get(place, lesion)
             if owner.patient != lesion.patient:
+                first, second = sorted((lesion.line, owner.line))
                 raise InputError(
-                    f"{path}:{max(lesion.line, owner.line)}: {lesion.image.name} belongs to another patient on line "
-                    f"{min(lesion.line, owner.line)}, expected one patient an image"
+                    f"{path}:{second}: {lesion.image.name} belongs to another patient on line "
+                    f"{first}, expected one patient per image"
                 )
-        place = (
-            image,
-            lesion.series,
-            lesion.position or (lesion.mask, lesion.segment),
-            lesion.frame,
-        )
-        before = places.setdefault(place, lesion.line)
+
+
+def _check_repeats(path: Path, lesions: list[LesionRow]) -> None:
+    lines: dict[tuple, int] = {}
+    for lesion in lesions:
+        position = lesion.position or (lesion.mask, lesion.segment)
+        place = (lesion.image.resolve(), lesion.series, position, lesion.frame)
+        before = lines.setdefault(place, lesion.line)
         if before != lesion.line:
             raise InputError(
-                f"{path}:{lesion.line}: is the lesion of line {before} again, expected each lesion once"
+                f"{path}:{lesion.line}: repeats the lesion of line {before}, "
+                "expected each lesion once"
             )

@@ -1,0 +1,1 @@
+"""Searches what graft wrote for anything that identifies a patient."""

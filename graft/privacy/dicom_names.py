@@ -1,4 +1,4 @@
-"""What identifies a patient in a DICOM header, gathered so that it can be looked for elsewhere."""
+"""What identifies a patient in a DICOM header."""
 
 import re
 from collections.abc import Iterator
@@ -7,34 +7,58 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pydicom import Dataset
 
-PUBLIC_UIDS = "1.2.840.10008."  # of the standard itself, as SOP classes
-MAKERS = {"ImplementationClassUID", "DeviceUID"}
-FREE_TEXT = {"LT", "ST", "UT"}  # value representations
+STANDARD_UIDS = "1.2.840.10008."  # what UIDs of the standard itself start with, as SOP classes
+MANUFACTURER_UIDS = {"ImplementationClassUID", "DeviceUID"}
+# Value representations (PS3.5, 6.2).
+FREE_TEXT = {"LT", "ST", "UT"}
 DATES = {"DA", "DT"}
-TEXTS = re.compile(  # keywords of short texts that name somebody or some place, or say what nobody can foresee
-    r".*(PatientID|Address|Telephone|Institution|Department|StationName|AccessionNumber|StudyID|Description|Comment"
-    r"|Occupation|MilitaryRank|AdmissionID|ProcedureID|ProcedureStepID|SerialNumber|Insurance|Residence|Title).*"
+# Keywords of short texts that name a person or a place, or whose content nobody can foresee.
+IDENTIFYING_PARTS = (
+    "PatientID",
+    "Address",
+    "Telephone",
+    "Institution",
+    "Department",
+    "StationName",
+    "AccessionNumber",
+    "StudyID",
+    "Description",
+    "Comment",
+    "Occupation",
+    "MilitaryRank",
+    "AdmissionID",
+    "ProcedureID",
+    "ProcedureStepID",
+    "SerialNumber",
+    "Insurance",
+    "Residence",
+    "Title",
 )
+NAME_SEPARATORS = re.compile(r"[\^=,;\s]+")
 
 
-def identifiers(dataset: "Dataset") -> Iterator[tuple[str, str]]:
-    """Each text that identifies somebody, with the keyword of its element: names whole and in parts, IDs, dates, UIDs.
+def dicom_identifiers(dataset: "Dataset") -> Iterator[tuple[str, str]]:
+    """Yield each text that identifies a person, with the keyword of its element.
 
-    Elements in sequences count too, private ones do not, as nothing says what they are.
+    These are names as a whole and in parts, IDs, dates and UIDs. Elements in sequences count too.
+    Private elements do not, because nothing describes their content.
     """
     for element in dataset.iterall():
         if element.VR == "SQ" or not element.keyword or element.value is None:
             continue
-        for value in element.value if element.VM > 1 else [element.value]:
-            for text in _texts(element.VR, element.keyword, str(value)):
+        values = element.value if element.VM > 1 else [element.value]
+        for value in values:
+            for text in _identifying_texts(element.VR, element.keyword, str(value)):
                 yield text, element.keyword
 
 
-def _texts(kind: str, keyword: str, value: str) -> list[str]:
-    if kind == "PN":
-        return [value, *re.split(r"[\^=,;\s]+", value)]
-    if kind in DATES:
-        return [value[:8]]
-    if kind == "UI":
-        return [] if value.startswith(PUBLIC_UIDS) or keyword in MAKERS else [value]
-    return [value] if kind in FREE_TEXT or TEXTS.fullmatch(keyword) else []
+def _identifying_texts(representation: str, keyword: str, value: str) -> list[str]:
+    if representation == "PN":
+        return [value, *NAME_SEPARATORS.split(value)]
+    if representation in DATES:
+        return [value[: len("YYYYMMDD")]]
+    if representation == "UI":
+        is_public = value.startswith(STANDARD_UIDS) or keyword in MANUFACTURER_UIDS
+        return [] if is_public else [value]
+    is_identifying = any(part in keyword for part in IDENTIFYING_PARTS)
+    return [value] if is_identifying or representation in FREE_TEXT else []

@@ -1,6 +1,7 @@
-"""Does anything that graft wrote name a patient? `python -m graft.privacy.identifiers data/raw/lung [data/processed ...]`.
+"""Searches outputs for identifiers of patients: `python -m graft.privacy.identifiers --help`.
 
-Gathers what identifies patients in the raw data, and looks for it in every file of the outputs, as bytes.
+The identifiers come from the raw data. They are searched for as bytes, in every file of the
+outputs.
 """
 
 import csv
@@ -10,152 +11,183 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+from typing import Annotated, Protocol
 
 import numpy as np
+import typer
 
 from graft.common.files import InputError
 from graft.console import run, say
-from graft.ingest.arrays import GROUPS
-from graft.ingest.rows import FILE
-from graft.privacy.search import Needles
+from graft.dicom import datasets
+from graft.ingest.arrays import GROUPS_FILE
+from graft.ingest.rows import MANIFEST
+from graft.privacy.dicom_names import dicom_identifiers
+from graft.privacy.search import TextSearch
 
-OUTPUTS = ("data/processed", "data/splits", "models", "metrics", ".graft", "dvc.lock")
-SHORTEST = 4  # characters: shorter ones turn up by chance
-WINDOW = 1 << 24  # bytes read at once
+SHORTEST = 4  # characters: shorter texts turn up by chance
+READ_AT_ONCE = 1 << 24  # bytes
+UNPACKING_ERRORS = (
+    OSError,
+    EOFError,
+    zlib.error,
+    zipfile.BadZipFile,
+    RuntimeError,
+    NotImplementedError,
+)
 
 
-def main(raw: str, *outputs: str) -> None:
-    """Print a line for each file and kind of identifier that is found there, or one that says that there is none.
+class ReadableBytes(Protocol):
+    """A file that is open for reading bytes."""
 
-    Ends with status 1 where one is found. The identifiers themselves are never printed.
+    def read(self, size: int, /) -> bytes:
+        """At most `size` bytes, none at the end."""
+
+
+RawArgument = Annotated[
+    Path, typer.Argument(help="The raw data of a domain, which the identifiers come from.")
+]
+OutputsArgument = Annotated[
+    list[Path],
+    typer.Argument(
+        help="Files and folders to search, such as: "
+        "data/processed data/splits models metrics .graft dvc.lock"
+    ),
+]
+
+
+def main(raw: RawArgument, outputs: OutputsArgument) -> None:
+    """Search outputs for anything that identifies a patient of the raw data.
+
+    Prints a line for each file and kind of identifier found there, never the identifier itself,
+    and exits with status 1. Otherwise it prints one line with what it searched.
     """
-    needles = Needles(gather(Path(raw)))
-    missing = [output for output in outputs if not Path(output).exists()]
-    if missing:
-        raise InputError(f"{missing[0]}: is missing, expected a file or folder to look into")
-    roots = [Path(output) for output in outputs or OUTPUTS if Path(output).exists()]
-    files = [
-        (root, file)
-        for root in roots
-        for file in sorted((root, *root.rglob("*")))
-        if file.is_file()
-    ]
-    found = [line for root, file in files for line in findings(root, file, needles)]
-    for line in found:
-        say(line)
-    if found:
+    search = TextSearch(gather_identifiers(raw))
+    for output in outputs:
+        if not output.exists():
+            raise InputError(f"{output}: is missing, expected a file or folder to search")
+    findings = []
+    count = 0
+    for output in outputs:
+        for file in _list_files(output):
+            findings += search_file(output, file, search)
+            count += 1
+    for finding in findings:
+        say(finding)
+    if findings:
         sys.exit(1)
-    looked = ", ".join(map(str, roots)) or "no output"
-    say(f"{raw}: none of its {needles.count} identifiers is in the {len(files)} files of {looked}")
+    searched = ", ".join(map(str, outputs))
+    say(f"{raw}: none of its {search.count} identifiers is in the {count} files of {searched}")
 
 
-def gather(raw: Path) -> dict[str, str]:
-    """What identifies patients, with its kind: of the manifest or groups.npy, and of every DICOM file in the folder.
+def gather_identifiers(raw: Path) -> dict[str, str]:
+    """Collect what identifies patients in raw data, each text with its kind.
 
-    Raises InputError where the raw data is missing, or a table or a DICOM file cannot be read.
+    The sources are the patients of the manifest or of groups.npy, and every DICOM file.
+
+    Raises InputError if the raw data is missing, or a table or a DICOM file cannot be read.
     """
     if not raw.exists():
         raise InputError(f"{raw}: is missing, expected a folder of raw data")
     found: dict[str, str] = {}
-    for text, kind in (*_of_tables(raw), *_of_dicom(raw)):
-        for spelt in _spellings(text.strip(), kind):
-            if len(spelt) >= SHORTEST:
-                found.setdefault(spelt, kind)
+    for gather in (_manifest_patients, _array_patients, _dicom_texts):
+        for text, kind in gather(raw):
+            for spelling in _spellings(text.strip(), kind):
+                if len(spelling) >= SHORTEST:
+                    found.setdefault(spelling, kind)
     return found
 
 
-def findings(root: Path, file: Path, needles: Needles) -> Iterator[str]:
-    """A line for each kind of identifier in the bytes of a file of `root`, in what they unpack to, or in its name."""
+def search_file(root: Path, file: Path, search: TextSearch) -> list[str]:
+    """A line for each kind of identifier in the content or the name of a file of `root`."""
     name = file.name if file == root else str(file.relative_to(root))
-    named = needles.kinds(name.encode())
-    shown = f"{root}: a file that cannot be named here" if named else str(file)
-    held = set().union(*map(needles.kinds, _contents(file)))
-    yield from (f"{shown}: has a {kind} in its name" for kind in sorted(named))
-    yield from (f"{shown}: holds a {kind}" for kind in sorted(held))
+    in_name = search.find_kinds(name.encode())
+    in_content: set[str] = set()
+    for piece in _read_contents(file):
+        in_content |= search.find_kinds(piece)
+    shown = f"{root}: a file that cannot be named here" if in_name else str(file)
+    lines = [f"{shown}: has a {kind} in its name" for kind in sorted(in_name)]
+    return lines + [f"{shown}: contains a {kind}" for kind in sorted(in_content)]
 
 
-def _of_tables(raw: Path) -> Iterator[tuple[str, str]]:
-    table, groups = raw / FILE, raw / GROUPS
-    if table.is_file():
-        try:
-            with table.open(encoding="utf-8-sig", newline="") as file:
-                rows = [
-                    {name.strip(): cell for name, cell in row.items() if name}
-                    for row in csv.DictReader(file)
-                ]
-        except (OSError, UnicodeDecodeError, csv.Error) as error:
-            raise InputError(
-                f"{table}: cannot be read as a table in UTF-8 ({type(error).__name__})"
-            ) from None
-        yield from ((str(row.get("patient") or "").strip(), f"patient of {FILE}") for row in rows)
-    if groups.is_file():
-        try:
-            yield from (
-                (str(name), f"patient of {GROUPS}")
-                for name in np.load(groups, allow_pickle=False).ravel()
-            )
-        except (OSError, ValueError, EOFError) as error:
-            raise InputError(
-                f"{groups}: cannot be read as an array ({type(error).__name__})"
-            ) from None
+def _list_files(output: Path) -> list[Path]:
+    return [path for path in sorted((output, *output.rglob("*"))) if path.is_file()]
 
 
-def _of_dicom(raw: Path) -> Iterator[tuple[str, str]]:
-    if not raw.is_dir() or not any(raw.iterdir()):
+def _manifest_patients(raw: Path) -> Iterator[tuple[str, str]]:
+    table = raw / MANIFEST
+    if not table.is_file():
         return
-    from graft.dicom import datasets
-    from graft.privacy import dicom_names
-
-    files = datasets.find(raw)
-    for number, file in enumerate(files):
-        with datasets.reading(datasets.called(raw, number, len(files))):
-            if datasets.begins_as_dicom(file):
-                yield from dicom_names.identifiers(datasets.parse(file, pixels=False))
-
-
-def _spellings(text: str, kind: str) -> set[str]:
-    """A text as it may be written again: a name in other letters, a date with dashes."""
-    if len(text) == len("YYYYMMDD") and text.isdecimal():
-        return {text, f"{text[:4]}-{text[4:6]}-{text[6:]}"}
-    return (
-        {text, text.upper(), text.lower(), text.title()}
-        if "Name" in kind or "atient" in kind
-        else {text}
-    )
-
-
-def _contents(file: Path) -> Iterator[bytes]:
-    """The bytes of a file in pieces that overlap, then those that a .gz or .npz (or other .zip) unpacks to."""
-    with file.open("rb") as plain:
-        yield from _pieces(plain)
     try:
-        if file.suffix == ".gz":
-            with gzip.open(file) as unpacked:
-                yield from _pieces(unpacked)
-        elif zipfile.is_zipfile(file):
-            with zipfile.ZipFile(file) as packed:
-                for name in packed.namelist():
-                    with packed.open(name) as unpacked:
-                        yield from _pieces(unpacked)
-    except (
-        OSError,
-        EOFError,
-        zlib.error,
-        zipfile.BadZipFile,
-        RuntimeError,
-        NotImplementedError,
-    ) as error:
+        with table.open(encoding="utf-8-sig", newline="") as file:
+            for row in csv.DictReader(file):
+                for name, cell in row.items():
+                    if name and name.strip() == "patient":
+                        yield cell or "", f"patient of {MANIFEST}"
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(
-            f"{file}: cannot be unpacked to look into it ({type(error).__name__})"
+            f"{table}: cannot be read as a table in UTF-8 ({type(error).__name__})"
         ) from None
 
 
-def _pieces(file: IO[bytes]) -> Iterator[bytes]:
-    kept = b""
-    while piece := file.read(WINDOW):
-        yield kept + piece
-        kept = (kept + piece)[-Needles.LONGEST :]
+def _array_patients(raw: Path) -> Iterator[tuple[str, str]]:
+    groups = raw / GROUPS_FILE
+    if not groups.is_file():
+        return
+    try:
+        patients = np.load(groups, allow_pickle=False).ravel()
+    except (OSError, ValueError, EOFError) as error:
+        raise InputError(f"{groups}: cannot be read as an array ({type(error).__name__})") from None
+    for patient in patients:
+        yield str(patient), f"patient of {GROUPS_FILE}"
+
+
+def _dicom_texts(raw: Path) -> Iterator[tuple[str, str]]:
+    if not raw.is_dir() or not any(raw.iterdir()):
+        return
+    files = datasets.find_files(raw)
+    for number, file in enumerate(files):
+        with datasets.reading_dicom(datasets.numbered_name(raw, number, len(files))):
+            if datasets.begins_as_dicom(file):
+                texts = list(dicom_identifiers(datasets.read_dataset(file, pixels=False)))
+            else:
+                texts = []
+        yield from texts
+
+
+def _spellings(text: str, kind: str) -> set[str]:
+    """The ways a text may be written elsewhere: a name in other letters, a date with dashes."""
+    if len(text) == len("YYYYMMDD") and text.isdecimal():
+        return {text, f"{text[:4]}-{text[4:6]}-{text[6:]}"}
+    if "Name" in kind or "atient" in kind:
+        return {text, text.upper(), text.lower(), text.title()}
+    return {text}
+
+
+def _read_contents(file: Path) -> Iterator[bytes]:
+    """The bytes of a file in overlapping pieces, then those that a .gz or .zip unpacks to."""
+    with file.open("rb") as plain:
+        yield from _read_pieces(plain)
+    try:
+        if file.suffix == ".gz":
+            with gzip.open(file) as unpacked:
+                yield from _read_pieces(unpacked)
+        elif zipfile.is_zipfile(file):  # .npz too
+            with zipfile.ZipFile(file) as archive:
+                for name in archive.namelist():
+                    with archive.open(name) as member:
+                        yield from _read_pieces(member)
+    except UNPACKING_ERRORS as error:
+        raise InputError(
+            f"{file}: cannot be unpacked to search it ({type(error).__name__})"
+        ) from None
+
+
+def _read_pieces(file: ReadableBytes) -> Iterator[bytes]:
+    overlap = b""
+    while piece := file.read(READ_AT_ONCE):
+        content = overlap + piece
+        yield content
+        overlap = content[-TextSearch.MAX_BYTES :]
 
 
 if __name__ == "__main__":

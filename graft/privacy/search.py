@@ -1,85 +1,82 @@
-"""Many texts looked for at once in bytes of any kind."""
+"""Many texts searched for at once in bytes of any kind."""
 
-from collections import defaultdict
 from collections.abc import Mapping
+from dataclasses import dataclass
 
-import numpy as np
+import ahocorasick
 
-ENCODINGS = ("utf-8", "utf-16-le", "utf-16-be", "utf-32-le")  # the last is NumPy's own for text
-PREFIX = 4  # bytes that lead to the texts that begin with them
-SUBSTRING = 6  # characters from which a text counts within a longer word too
+ENCODINGS = ("utf-8", "utf-16-le", "utf-16-be", "utf-32-le")  # the last is that of NumPy
+LONG = 6  # characters from which a text counts inside a longer word or number too
 
 
-class Needles:
-    """Texts with their kinds, to be found in bytes as UTF-8, UTF-16 or UTF-32.
+@dataclass(frozen=True)
+class Pattern:
+    """An encoded text: its length in bytes, and its kind."""
 
-    One of less than SUBSTRING characters counts only where no letter goes on from its letters and no digit from its
-    digits, be it after a decimal point: numbers and words hold short texts by chance.
+    length: int
+    kind: str
+    is_short: bool  # counts only as a word or number of its own
+
+
+class TextSearch:
+    """Searches bytes for texts in UTF-8, UTF-16 and UTF-32, and reports the kinds of those found.
+
+    In UTF-8 a text of fewer than LONG characters counts only if no letter continues its letters
+    and no digit continues its digits, also across a decimal point: numbers and words contain
+    short texts by chance. Of a long text only the first MAX_BYTES are searched for.
     """
 
-    LONGEST = (
-        4096  # bytes of a text that is looked for; longer ones are looked for by their beginning
-    )
+    MAX_BYTES = 4096
 
     def __init__(self, kinds: Mapping[str, str]) -> None:
+        """Prepare the search; `kinds` maps each text to its kind."""
         self.count = len(kinds)
-        self._by_prefix: dict[bytes, dict[bytes, str]] = defaultdict(dict)
-        self._short = set()
+        self._automaton = ahocorasick.Automaton()  # of str, hence bytes as Latin-1
         for text, kind in kinds.items():
             for encoding in ENCODINGS:
-                coded = text.encode(
-                    encoding, "surrogateescape" if encoding == "utf-8" else "replace"
-                )[: self.LONGEST]
-                self._by_prefix[coded[:PREFIX]][coded] = kind
-                if encoding == "utf-8" and len(text) < SUBSTRING:
-                    self._short.add(coded)
-        self._lengths = {
-            prefix: sorted({len(coded) for coded in group})
-            for prefix, group in self._by_prefix.items()
-        }
-        self._starts = np.zeros(1 << 16, bool)  # of the first two bytes
-        self._words = np.array(
-            [int.from_bytes(prefix, "little") for prefix in self._by_prefix], np.uint32
-        )
-        self._starts[self._words & 0xFFFF] = True
+                coded = _encode(text, encoding)[: self.MAX_BYTES].decode("latin-1")
+                is_short = encoding == "utf-8" and len(text) < LONG
+                self._automaton.add_word(coded, Pattern(len(coded), kind, is_short))
+        self._automaton.make_automaton()
 
-    def kinds(self, content: bytes) -> set[str]:
-        """The kinds of the texts that are in `content`."""
-        found = set()
-        for place in self._candidates(content):
-            prefix = content[place : place + PREFIX]
-            group = self._by_prefix[prefix]
-            for length in self._lengths[prefix]:
-                coded = content[place : place + length]
-                if (
-                    coded in group
-                    and group[coded] not in found
-                    and not self._by_chance(coded, content, place)
-                ):
-                    found.add(group[coded])
+    def find_kinds(self, content: bytes) -> set[str]:
+        """The kinds of the texts that `content` contains."""
+        found: set[str] = set()
+        if not self.count:
+            return found
+        characters = content.decode("latin-1")
+        for end, pattern in self._automaton.iter(characters):
+            if pattern.kind in found:
+                continue
+            start = end - pattern.length + 1
+            if not (pattern.is_short and _is_by_chance(characters, start, end + 1)):
+                found.add(pattern.kind)
         return found
 
-    def _candidates(self, content: bytes) -> list[int]:
-        """Where one of the prefixes begins."""
-        letters = np.frombuffer(content, np.uint8).astype(np.uint16)
-        pairs = letters[:-1] | letters[1:] << 8  # the two bytes from each place on
-        places = np.flatnonzero(self._starts[pairs[: max(len(content) - PREFIX + 1, 0)]])
-        if not len(places):
-            return []
-        words = pairs[places].astype(np.uint32) | pairs[places + 2].astype(np.uint32) << 16
-        return places[np.isin(words, self._words)].tolist()
 
-    def _by_chance(self, coded: bytes, content: bytes, place: int) -> bool:
-        if coded not in self._short:
-            return False
-        before, after = (
-            content[max(place - 2, 0) : place],
-            content[place + len(coded) : place + len(coded) + 1],
-        )
-        if coded[:1].isdigit() and before[-1:] == b"." and before[:1].isdigit():
-            return True
-        return _goes_on(before[-1:], coded[:1]) or _goes_on(after, coded[-1:])
+def _encode(text: str, encoding: str) -> bytes:
+    errors = "surrogateescape" if encoding == "utf-8" else "replace"
+    return text.encode(encoding, errors)
 
 
-def _goes_on(beside: bytes, edge: bytes) -> bool:
-    return (beside.isalpha() and edge.isalpha()) or (beside.isdigit() and edge.isdigit())
+def _is_by_chance(characters: str, start: int, stop: int) -> bool:
+    """Whether what stands beside characters[start:stop] makes it a part of a word or number."""
+    before = characters[max(start - 2, 0) : start]
+    after = characters[stop : stop + 1]
+    first, last = characters[start], characters[stop - 1]
+    is_fraction = _is_digit(first) and before[1:] == "." and _is_digit(before[:1])
+    return is_fraction or _continues(before[-1:], first) or _continues(after, last)
+
+
+def _continues(beside: str, edge: str) -> bool:
+    both_letters = _is_letter(beside) and _is_letter(edge)
+    both_digits = _is_digit(beside) and _is_digit(edge)
+    return both_letters or both_digits
+
+
+def _is_letter(character: str) -> bool:
+    return character.isascii() and character.isalpha()
+
+
+def _is_digit(character: str) -> bool:
+    return character.isascii() and character.isdigit()

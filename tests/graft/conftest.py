@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from pydicom import Dataset, dcmwrite
 from pydicom.dataset import FileMetaDataset
-from pydicom.uid import ExplicitVRLittleEndian, generate_uid
+from pydicom.uid import UID, ExplicitVRLittleEndian, generate_uid
 
 CLASSES = {
     "CT": "1.2.840.10008.5.1.4.1.1.2",
@@ -16,6 +16,8 @@ CLASSES = {
 }
 UNITS = {"CT": {"RescaleType": "HU"}, "MR": {}, "PT": {"Units": "BQML"}}
 STUDY, SERIES, FRAME = (generate_uid(entropy_srcs=[name]) for name in ("study", "series", "frame"))
+# The directions of rows, of columns, and the way up, as columns.
+AXIAL = np.eye(3)
 
 
 def header(modality: str, bits: int = 16, signed: bool = True) -> Dataset:
@@ -43,16 +45,15 @@ def write_series() -> Callable[..., np.ndarray]:
         count: int = 6,
         size: tuple[int, int] = (12, 10),
         spacing: tuple[float, float] = (0.7, 0.8),
-        turn: np.ndarray = np.eye(
-            3
-        ),  # its columns: the directions of rows, of columns, and the way up
+        turn: np.ndarray = AXIAL,
         step: np.ndarray
         | None = None,  # mm from a slice to the next, 2.5 along the normal if it is not given
         first: tuple[float, float, float] = (-30.0, -20.0, 100.0),
         rescale: Callable[[int], tuple[float, float]] = lambda k: (1, -1024),
         change: Callable[[Dataset, int], object] = lambda made, k: None,
-        syntax: str = ExplicitVRLittleEndian,
+        syntax: UID = ExplicitVRLittleEndian,
         signed: bool = True,
+        is_compressed_already: bool = False,  # by `change`
     ) -> np.ndarray:
         folder.mkdir(parents=True, exist_ok=True)
         rng = np.random.default_rng(7)
@@ -75,16 +76,16 @@ def write_series() -> Callable[..., np.ndarray]:
             made.file_meta = FileMetaDataset()
             made.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
             change(made, k)
-            save(made, folder / f"slice-{count - k:02}.dcm", syntax)
+            save(made, folder / f"slice-{count - k:02}.dcm", syntax, is_compressed_already)
         lines = np.array([rescale(k) for k in range(count)], float)  # (count, 2)
         return (stored * lines[:, :1, None] + lines[:, 1:, None]).T
 
     return write
 
 
-def save(made: Dataset, path: Path, syntax: str = ExplicitVRLittleEndian) -> None:
-    """Write a data set in a transfer syntax, compressed where that is."""
-    if syntax.is_compressed and not syntax.is_deflated:
+def save(made: Dataset, path: Path, syntax: UID, is_compressed_already: bool) -> None:
+    """Write a data set in a transfer syntax, compressed if that is."""
+    if syntax.is_compressed and not syntax.is_deflated and not is_compressed_already:
         made.compress(syntax, generate_instance_uid=False)
     made.file_meta.TransferSyntaxUID = syntax
     if not syntax.is_little_endian:

@@ -40,7 +40,7 @@ def lay_out(name: str) -> None:
             "split": "",
             "origin": [f"manifest.csv:{i + 2}" for i in count],
             "size": 5.0,
-            "hash": fingerprints.hashes(images),
+            "hash": fingerprints.fingerprint_images(images),
         }
     )
     domain.write_domain(Path("data/processed") / name, Domain(name, images, index, CLASSES, ABOUT))
@@ -65,7 +65,7 @@ def put_image(name: str, row: int, image: np.ndarray) -> None:
     made = Domain.read(Path("data/processed") / name)
     images = np.array(made.images)
     images[row] = image
-    index = made.index.assign(hash=fingerprints.hashes(images))
+    index = made.index.assign(hash=fingerprints.fingerprint_images(images))
     domain.write_domain(Path("data/processed") / name, Domain(name, images, index, CLASSES, ABOUT))
 
 

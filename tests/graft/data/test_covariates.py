@@ -16,10 +16,10 @@ from graft.data import covariates
 from graft.data.covariates import WORD_BUCKETS, Encoding, bag_of_words, withheld
 from graft.data.domain import Domain, Grid, write_domain
 from graft.evaluation.baselines import covariates_only
-from graft.ingest.read import read_raw_domain
 from graft.networks import published, saved
 from graft.networks.build import HEADS, build_network
 from graft.transfer.carry import carry, same_covariates
+from tests.raw import read_domain
 
 KINDS = {"age": "number", "note": "text", "sex": "category"}
 TRAIN = pd.DataFrame(
@@ -235,7 +235,7 @@ def cohort(tmp_path) -> Path:
 
 
 def read(path: Path, kinds: dict[str, str]) -> Domain:
-    return read_raw_domain(
+    return read_domain(
         path,
         "liver",
         ["benign", "malignant"],
@@ -279,7 +279,7 @@ def test_a_domain_without_covariates_has_no_file_of_them(cohort, tmp_path):
     [
         ("71", "old", r"manifest.csv:2: age is 'old', expected a number, or nothing"),
         ("71", "inf", r"manifest.csv:2: age is 'inf', expected a number"),
-        (",age", ",years", "has no column age, expected the covariates that params.yaml names"),
+        (",age", ",years", "has no column age, expected the covariates of the parameters"),
     ],
 )
 def test_a_wrong_column_is_one_line(cohort, before, after, told):
@@ -290,7 +290,7 @@ def test_a_wrong_column_is_one_line(cohort, before, after, told):
 
 
 def test_a_category_with_a_value_a_lesion_is_refused(cohort, monkeypatch):
-    monkeypatch.setattr(read.clinical, "MOST_CATEGORIES", 1)
+    monkeypatch.setattr("graft.ingest.covariates.MAX_CATEGORIES", 1)
     with pytest.raises(
         InputError, match="the category sex has 2 different values, expected at most 1"
     ):

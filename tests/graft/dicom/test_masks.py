@@ -13,7 +13,7 @@ SAMPLES = Path(pydicom.data.__file__).parent / "test_files"
 
 
 def write_seg(folder: Path, path: Path, marked: np.ndarray, kind: str = "BINARY") -> None:
-    """A DICOM SEG by highdicom, of masks (K, rows, columns, segments) over the series in `folder`."""
+    """Write a DICOM SEG of masks (K, rows, columns, segments) over the series in `folder`."""
     from highdicom.content import AlgorithmIdentificationSequence
     from highdicom.seg import Segmentation, SegmentDescription
     from highdicom.uid import UID
@@ -52,7 +52,7 @@ def series(tmp_path, write_series) -> Path:
 
 
 def marked(segments: int = 1) -> np.ndarray:
-    """Boxes of 2 x 3 x 2 voxels (slices, rows, columns), one a segment, each two columns further."""
+    """One box of 2 x 3 x 2 voxels (slices, rows, columns) per segment, each two columns on."""
     mask = np.zeros((6, 12, 10, segments), np.uint8)
     for number in range(segments):
         mask[3:5, 2:5, 2 + 2 * number : 4 + 2 * number, number] = 1
@@ -64,7 +64,7 @@ def test_a_segment_lies_on_the_grid_of_its_image(tmp_path, series):
     image = volumes.read_volume(series)
     mask = volumes.read_mask(tmp_path / "seg.dcm", image)
     assert np.array_equal(mask.voxels, marked()[..., 0].T)
-    centre, diameter = volumes.locate(mask, image)
+    centre, diameter = volumes.locate_lesion(mask, image)
     assert np.allclose(centre, image.to_mm(np.array([2.5, 3, 3.5])))
     assert np.isclose(np.pi / 6 * diameter**3, 12 * 0.7 * 0.8 * 2.5)
 
@@ -76,7 +76,7 @@ def test_of_several_segments_one_must_be_named(tmp_path, series):
         volumes.read_mask(tmp_path / "seg.dcm", image, 2).voxels, marked(2)[..., 1].T
     )
     for segment, message in (
-        (None, "holds the segments 1, 2, expected the column segment"),
+        (None, "contains the segments 1, 2, expected the column segment"),
         (3, "1, 2 and not 3"),
     ):
         with pytest.raises(InputError, match=f"seg.dcm: .*{message}"):
@@ -94,7 +94,7 @@ def test_a_segment_in_one_slice_and_an_image_stored_upside_down(tmp_path, series
     )
     found = volumes.read_mask(tmp_path / "seg.dcm", stored)
     assert np.array_equal(found.voxels, mask[..., 0].T[::-1, :, ::-1].transpose(1, 0, 2))
-    assert np.allclose(volumes.locate(found, stored)[0], image.to_mm(np.array([2.5, 3, 3])))
+    assert np.allclose(volumes.locate_lesion(found, stored)[0], image.to_mm(np.array([2.5, 3, 3])))
 
 
 @pytest.mark.parametrize(
@@ -125,14 +125,14 @@ def test_shares_of_voxels_contours_and_images_are_no_masks(tmp_path, series):
     for path, message in (
         (
             tmp_path / "seg.dcm",
-            "holds shares of voxels or labels, expected the SegmentationType BINARY",
+            "contains shares of voxels or labels, expected the SegmentationType BINARY",
         ),
         (
             SAMPLES / "rtstruct.dcm",
             "is an RTSTRUCT, .* export the mask as DICOM SEG, NIfTI or NRRD",
         ),
         (series / "slice-01.dcm", "is no mask"),
-        (series, "holds 6 files, expected one DICOM SEG"),
+        (series, "contains 6 files, expected one DICOM SEG"),
         (SAMPLES / "liver_1frame.dcm", "has no NumberOfFrames"),
     ):
         with pytest.raises(InputError, match=message) as caught:

@@ -12,7 +12,8 @@ from scipy.ndimage import gaussian_filter
 
 from graft.common.files import InputError
 from graft.data.domain import COLUMNS, Domain
-from graft.duplicates import fingerprints, pairs
+from graft.duplicates import fingerprints, pairs, volumes
+from graft.duplicates.fingerprints import DuplicatePair
 from stages import finetune, preprocess, split
 
 ROOT = Path(__file__).parents[3]
@@ -31,7 +32,7 @@ def make_domain(*images: np.ndarray) -> Domain:
     stack = np.stack(images).astype(np.float16)[:, None]
     index = pd.DataFrame(dict.fromkeys(COLUMNS, ""), index=range(len(stack)))
     rows = [f"row {number}" for number in range(len(stack))]
-    index = index.assign(patient=rows, origin=rows, hash=fingerprints.hashes(stack))
+    index = index.assign(patient=rows, origin=rows, hash=fingerprints.fingerprint_images(stack))
     return Domain("liver", stack, index, ["benign", "malignant"], {})
 
 
@@ -41,7 +42,8 @@ def plane(image: Image.Image) -> np.ndarray:
 
 def found(domain: Domain) -> set[tuple[int, int]]:
     return {
-        (pair.one, pair.other) for pair in pairs.find_pairs((domain, np.arange(len(domain.index))))
+        (pair.first, pair.second)
+        for pair in pairs.find_pairs((domain, np.arange(len(domain.index))))
     }
 
 
@@ -75,7 +77,7 @@ def test_a_copy_is_found_and_other_pictures_are_not(tmp_path, change):
 
 
 def test_more_images_than_are_compared_at_once():
-    few = fingerprints.BLOCK + 2
+    few = volumes.BLOCK + 2
     planes = [plane(picture(seed)) for seed in range(few)]
     assert found(make_domain(*planes, planes[-1][::-1])) == {(few - 1, few)}
 
@@ -115,7 +117,7 @@ VOLUMES = {
 
 @pytest.mark.parametrize("change", VOLUMES)
 def test_a_copy_of_a_volume_is_found_and_other_volumes_are_not(change):
-    originals = [volume(seed) for seed in range(fingerprints.BLOCK + 4)]
+    originals = [volume(seed) for seed in range(volumes.BLOCK + 4)]
     copies = [np.clip(VOLUMES[change](image), 0, 1) for image in originals[:6]]
     assert found(make_domain(*originals, *copies)) == {
         (number, len(originals) + number) for number in range(6)
@@ -126,7 +128,7 @@ def test_a_mirrored_volume_is_said_to_be_one():
     (pair,) = pairs.find_pairs(
         (make_domain(volume(0), volume(1), volume(0)[:, ::-1]), np.arange(3))
     )
-    assert pair == pairs.Pair(0, 2, "coarse correlation 1.000, mirrored")
+    assert pair == DuplicatePair(0, 2, "coarse correlation 1.000, mirrored")
 
 
 def nodule(seed: int) -> np.ndarray:
@@ -161,7 +163,7 @@ def test_images_of_two_domains_are_paired_and_those_of_one_are_not():
         make_domain(volume(2), volume(3), volume(1)[::-1]),
     )
     (pair,) = pairs.pairs_between(one, np.array([0, 1]), other, np.array([1, 2]))
-    assert (pair.one, pair.other) == (1, 2) and "mirrored" in pair.apart
+    assert (pair.first, pair.second) == (1, 2) and "mirrored" in pair.evidence
     assert pairs.pairs_between(one, np.array([0]), other, np.array([0, 1, 2])) == []
     assert (
         pairs.pairs_between(one, np.arange(3), make_domain(volume(1)[:20, :20, :20]), np.array([0]))
@@ -173,7 +175,7 @@ def test_one_picture_in_two_parts_is_refused_and_in_one_part_counted():
     planes = [plane(picture(seed)) for seed in range(3)]
     domain = make_domain(*planes, planes[0], planes[1][:, ::-1])
     found = pairs.check_duplicates(domain, pd.Series(["train", "test", "test", "train", "test"]))
-    assert [(pair.one, pair.other) for pair in found] == [(0, 3), (1, 4)]
+    assert [(pair.first, pair.second) for pair in found] == [(0, 3), (1, 4)]
     assert not pairs.check_duplicates(
         domain, pd.Series(["train", "test", "test", "", ""])
     )  # labels unused: no model sees these
@@ -182,8 +184,10 @@ def test_one_picture_in_two_parts_is_refused_and_in_one_part_counted():
             domain, pd.Series(["train", "test", "test", "external", "validation"])
         )
     assert str(caught.value) == (
-        "domains.liver: 2 pairs of images are the same picture in two parts of the split: row 0 (train) and row 3 (external), "
-        "identical; row 1 (test) and row 4 (validation), 0 of 64 bits apart, mirrored, correlation 1.000; expected each in "
+        "domains.liver: 2 pairs of images are the same picture in two parts of the split: "
+        "row 0 (train) and row 3 (external), "
+        "identical; row 1 (test) and row 4 (validation), "
+        "0 of 64 bits apart, mirrored, correlation 1.000; expected each in "
         "one part: give both images of a pair one patient, or remove one"
     )
 

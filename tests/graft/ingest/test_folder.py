@@ -9,7 +9,7 @@ from PIL import Image
 
 from graft.common.files import InputError
 from graft.data.domain import Domain, Grid
-from graft.ingest.read import read_raw_domain
+from tests.raw import read_domain
 
 CLASSES = ["benign", "malignant"]
 GRID = Grid((8, 8), (1.0, 1.0), (0.0, 255.0))
@@ -38,7 +38,7 @@ def folder(tmp_path) -> Path:
 
 
 def read(path: Path, grid: Grid = GRID, pattern: str | None = None) -> Domain:
-    return read_raw_domain(path, "liver", CLASSES, grid, patient_pattern=pattern)
+    return read_domain(path, "liver", CLASSES, grid, patient_pattern=pattern)
 
 
 def fails(path: Path, message: str, grid: Grid = GRID, pattern: str | None = None) -> None:
@@ -54,7 +54,7 @@ def first(
     grid: Grid = GRID,
     **options: object,
 ) -> np.ndarray:
-    """The image (C, 8, 8) that graft makes of a file, alone in its class with a copy of it in the other."""
+    """The image (C, 8, 8) of a file that is alone in its class, with a copy in the other."""
     shutil.rmtree(folder)
     for label in CLASSES:
         save(folder / label / f"a{suffix}", pixels, **options)
@@ -80,7 +80,7 @@ def test_a_pattern_finds_the_patients_and_each_name_must_have_one(folder):
     save(folder / "malignant" / "nobody.png", GREY)
     fails(
         folder,
-        r"malignant/nobody.png: has a name in which patient_pattern '\^\(P\\\\d\+\)_' finds no patient",
+        r"malignant/nobody.png: has a name in which patient_pattern '.*' matches no patient",
         pattern=r"^(P\d+)_",
     )
     for other in ("data.npy", "labels.npy"):
@@ -232,12 +232,12 @@ PICTURE_FAULTS = [
     (lambda f: (f / "benign/P3.png").mkdir(), "benign/P3.png: is a folder, expected a picture"),
     (
         lambda f: (f / "README").write_text("x"),
-        "raw/README: is no folder of a class, expected benign, malignant",
+        "raw/README: is not the folder of a class, expected benign, malignant",
     ),
-    (lambda f: (f / "benign").rename(f / "Benign"), "raw/Benign: is no folder of a class"),
+    (lambda f: (f / "benign").rename(f / "Benign"), "raw/Benign: is not the folder of a class"),
     (
         lambda f: shutil.copytree(f / "benign", f / "train" / "benign"),
-        "raw/train: is no folder of a class",
+        "raw/train: is not the folder of a class",
     ),
     (lambda f: shutil.rmtree(f / "benign"), "no patient has the label 'benign'"),
     (
@@ -248,13 +248,13 @@ PICTURE_FAULTS = [
         lambda f: save(
             f / "benign/z.tif", GREY, save_all=True, append_images=[Image.fromarray(GREY)]
         ),
-        "z.tif: holds 2 pictures",
+        "z.tif: contains 2 pictures",
     ),
     (
         lambda f: save(
             f / "benign/z.png", GREY, save_all=True, append_images=[Image.fromarray(GREY.T)]
         ),
-        "z.png: holds 2 pictures",
+        "z.png: contains 2 pictures",
     ),
     (
         lambda f: save(f / "benign/z.jpg", Image.fromarray(COLOUR).convert("CMYK")),
@@ -280,7 +280,7 @@ PICTURE_FAULTS = [
     ),
     (
         lambda f: save(f / "benign/z.tif", GREY + np.uint16(1), tiffinfo={262: 0}),
-        "z.tif: counts 16 bits from white to black",
+        "z.tif: has 16 bits with white as 0",
     ),
     (
         lambda f: save(f / "benign/z.png", ALPHA),
@@ -354,7 +354,7 @@ def test_a_manifest_may_list_pictures(folder):
         ),
         (
             ("b", "benign/P2_benign.png", "benign", "1", "2", "3"),
-            "manifest.csv:3: gives a place in a picture",
+            "manifest.csv:3: gives a position in a picture",
         ),
         (
             ("b", "scan.nii", "benign", "1", "2", "3"),
@@ -362,7 +362,7 @@ def test_a_manifest_may_list_pictures(folder):
         ),
         (
             ("b", "scan.nii", "benign", "", "", ""),
-            "manifest.csv:3: gives no place, expected x, y and z, or mask",
+            "manifest.csv:3: gives no position, expected x, y and z, or mask",
         ),
         (
             ("b", "benign/P1_benign.png", "benign", "", "", ""),
@@ -370,7 +370,7 @@ def test_a_manifest_may_list_pictures(folder):
         ),
         (
             ("a", "benign/P1_benign.png", "benign", "", "", ""),
-            "manifest.csv:3: is the lesion of line 2 again",
+            "manifest.csv:3: repeats the lesion of line 2",
         ),
     ),
 )

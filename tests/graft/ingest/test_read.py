@@ -10,7 +10,9 @@ import SimpleITK
 
 from graft.common.files import InputError
 from graft.data.domain import Domain, Grid
-from graft.ingest.read import Privacy, pseudonym, read_raw_domain
+from graft.ingest.pseudonyms import pseudonym
+from graft.ingest.settings import PseudonymKey
+from tests.raw import read_domain
 
 SHARED = Path(os.environ.get("GRAFT_SHARED_DATA") or Path(__file__).parents[3] / "shared" / "data")
 CLASSES = ["benign", "malignant"]
@@ -68,7 +70,7 @@ def write_medmnist(path: Path, size: tuple[int, ...] = (8, 8, 8), **arrays: np.n
 
 
 def read(path: Path, grid: Grid = GRID) -> Domain:
-    return read_raw_domain(path, "lung", CLASSES, grid)
+    return read_domain(path, "lung", CLASSES, grid)
 
 
 def fails(path: Path, message: str, grid: Grid = GRID) -> None:
@@ -153,7 +155,7 @@ ROW_FAULTS = [
     ({"label": "unclear"}, "manifest.csv:3: label is 'unclear', expected one of benign, malignant"),
     ({"patient": " "}, "manifest.csv:3: patient is empty"),
     ({"z": ""}, "manifest.csv:3: z is empty, expected a number"),
-    ({"x": "", "y": "", "z": ""}, "manifest.csv:3: gives no place"),
+    ({"x": "", "y": "", "z": ""}, "manifest.csv:3: gives no position"),
     ({"y": "left"}, "manifest.csv:3: y is 'left', expected a number"),
     ({"y": "nan"}, "manifest.csv:3: y is 'nan', expected a number"),
     ({"frame": "world"}, "manifest.csv:3: frame is 'world', expected one of ras, lps, voxel"),
@@ -186,7 +188,7 @@ ROW_FAULTS = [
     ({"image": "ann.nii.gz"}, "manifest.csv:3: ann.nii.gz belongs to another patient on line 2"),
     (
         {"patient": "ann", **{key: ROWS[0][key] for key in ("image", "x", "y", "z")}},
-        "is the lesion of line 2 again",
+        "repeats the lesion of line 2",
     ),
 ]
 
@@ -219,7 +221,8 @@ def test_a_row_that_cannot_be_used_is_named(cohort, change, message):
 )
 def test_a_diameter_that_is_none_is_named(cohort, cell, message):
     write_manifest(
-        cohort, [row | {"diameter_mm": cells} for row, cells in zip(ROWS, ("5", cell, "7"))]
+        cohort,
+        [row | {"diameter_mm": cells} for row, cells in zip(ROWS, ("5", cell, "7"), strict=True)],
     )
     fails(cohort, f"manifest.csv:3: diameter_mm {message}")
 
@@ -249,11 +252,15 @@ def test_a_manifest_that_is_no_table_is_refused(cohort, content, message):
 
 def test_a_patient_in_two_given_splits_and_a_class_without_patients_are_refused(cohort):
     write_manifest(
-        cohort, [row | {"split": split} for row, split in zip(ROWS, ("train", "test", "test"))]
+        cohort,
+        [
+            row | {"split": split}
+            for row, split in zip(ROWS, ("train", "test", "test"), strict=True)
+        ],
     )
     fails(
         cohort,
-        "one patient is in two given splits, 'train' at manifest.csv:2 and 'test' at manifest.csv:4",
+        "one patient is in two given splits, 'train' at manifest.csv:2 and 'test' at manif",
     )
     write_manifest(cohort, ROWS[1:])
     fails(cohort, "no patient has the label 'benign'")
@@ -284,11 +291,11 @@ def test_arrays_may_have_channels_and_two_dimensions(tmp_path):
 ARRAY_FAULTS = [
     (
         {"data": np.array([{}, {}], object)},
-        r"data.npy: cannot be read as an array \(it holds pickled objects\), expected a whole .npy file",
+        r"data.npy: cannot be read as an array \(it contains pickled objects\), expected a whole",
     ),
     (
         {"labels": np.array([{}, {}], object)},
-        r"labels.npy: cannot be read as an array \(it holds pickled objects\)",
+        r"labels.npy: cannot be read as an array \(it contains pickled objects\)",
     ),
     (
         {"labels": np.array([0, 1, 0])},
@@ -303,15 +310,15 @@ ARRAY_FAULTS = [
         {"labels": np.array(["benign", "bad"] * 2)},
         "labels.npy: row 1 is bad, expected one of benign, malignant",
     ),
-    ({"labels": np.array([0.0, 1, 0, 1])}, "labels.npy: holds float64, expected whole numbers"),
+    ({"labels": np.array([0.0, 1, 0, 1])}, "labels.npy: has float64, expected whole numbers"),
     (
         {"labels": np.zeros((4, 2), int)},
-        r"labels.npy: has the shape \(4, 2\), expected one value a sample",
+        r"labels.npy: has the shape \(4, 2\), expected one value per sample",
     ),
     ({"labels": np.zeros(4, int)}, "no patient has the label 'malignant'"),
     ({"data": np.zeros((4, 8, 8))}, r"data.npy: has the shape \(4, 8, 8\), expected"),
     ({"data": np.zeros((4, 9, 8, 8, 8))}, "at most 4 channels"),
-    ({"data": np.zeros((4, 8, 8, 8), complex)}, "hold complex128, expected real numbers"),
+    ({"data": np.zeros((4, 8, 8, 8), complex)}, "have complex128, expected real numbers"),
     ({"data": np.full((4, 8, 8, 8), np.nan)}, "data.npy:0 has NaN"),
     ({"data": np.ones((4, 8, 8, 8))}, "data.npy:0 is 1 everywhere"),
 ]
@@ -361,7 +368,7 @@ MEDMNIST_FAULTS = [
         {"val_images": np.ones((2, 8, 8))},
         r"val_images has the shape \(2, 8, 8\), expected 3 numbers",
     ),
-    ({"val_images": np.ones((2, 8, 8, 7))}, "its parts hold images of"),
+    ({"val_images": np.ones((2, 8, 8, 7))}, "its parts have images of"),
 ]
 
 
@@ -382,9 +389,9 @@ def test_a_medmnist_file_cut_short_or_of_another_kind_is_refused(tmp_path):
 
 def test_a_folder_of_no_form_or_of_two_is_refused(tmp_path, cohort):
     fails(tmp_path / "gone", "is missing")
-    fails(tmp_path, "holds none of these, expected one form of raw data")
+    fails(tmp_path, "contains none of these, expected one form of raw data")
     write_arrays(cohort)
-    fails(cohort, "holds manifest and arrays, expected one form")
+    fails(cohort, "contains manifest and arrays, expected one form")
 
 
 def test_pseudonyms_are_keyed_and_the_key_is_asked_for(cohort, monkeypatch, capsys):
@@ -405,9 +412,13 @@ def test_the_key_may_lie_in_a_file_outside_and_the_environment_wins(
 ):
     def named(variable: str = "OUR_KEY", file: str | None = str(tmp_path / "key")) -> list[str]:
         return list(
-            read_raw_domain(cohort, "lung", CLASSES, GRID, privacy=Privacy(variable, file)).index[
-                "patient"
-            ]
+            read_domain(
+                cohort,
+                "lung",
+                CLASSES,
+                GRID,
+                key=PseudonymKey(key_variable=variable, key_file=file),
+            ).index["patient"]
         )
 
     (tmp_path / "key").write_text("Jefe\n")
@@ -437,12 +448,12 @@ def test_the_key_may_lie_in_a_file_outside_and_the_environment_wins(
 def test_a_file_without_a_key_is_refused(cohort, tmp_path, monkeypatch, content, message):
     if content is not None:
         (tmp_path / "key").write_bytes(content)
-    privacy = Privacy(key_file=str(tmp_path / "key"))
+    key = PseudonymKey(key_variable="GRAFT_PATIENT_KEY", key_file=str(tmp_path / "key"))
     with pytest.raises(InputError, match=f"privacy.key_file: .*key.*{message}"):
-        read_raw_domain(cohort, "lung", CLASSES, GRID, privacy=privacy)
+        read_domain(cohort, "lung", CLASSES, GRID, key=key)
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InputError, match="lies in this folder, expected one outside"):
-        read_raw_domain(cohort, "lung", CLASSES, GRID, privacy=privacy)
+        read_domain(cohort, "lung", CLASSES, GRID, key=key)
 
 
 def test_dicom_series_and_segments_are_named_by_columns(cohort, write_series):
@@ -470,7 +481,7 @@ def test_dicom_series_and_segments_are_named_by_columns(cohort, write_series):
     images = read(cohort, grid).images[:, 0].astype(float) * 4000
     assert np.allclose(images[0] - images[1], 60, atol=3)
     write_manifest(cohort, [row | {"series": ""} for row in rows[1:]])
-    fails(cohort, "manifest.csv:[23]: .*disc: holds 2 series, expected the column series", grid)
+    fails(cohort, "manifest.csv:[23]: .*disc: contains 2 series, expected the column series", grid)
     write_manifest(cohort, [rows[0], rows[1] | {"patient": "di", "image": "disc/5", "series": ""}])
     fails(cohort, "manifest.csv:3: 5 belongs to another patient on line 2", grid)
     write_manifest(cohort, [rows[0] | {"segment": "first"}, rows[1]])
@@ -487,10 +498,10 @@ def test_dicom_series_and_segments_are_named_by_columns(cohort, write_series):
 
 
 def test_a_reader_that_takes_its_process_with_it_is_one_line(cohort, monkeypatch):
-    monkeypatch.setattr("graft.ingest.volumes.read", lambda *_: os._exit(1))
+    monkeypatch.setattr("graft.ingest.volumes.read_volume", lambda *_: os._exit(1))
     fails(
         cohort,
-        "manifest.csv: a process that read volumes was ended, by a damaged one or for want of memory",
+        "manifest.csv: a process that read volumes ended: one is damaged, or memory ran out",
     )
 
 
@@ -498,7 +509,7 @@ def test_real_adrenal_shapes_are_read():
     path = SHARED / "adrenal" / "adrenalmnist3d.npz"
     if not path.is_file():
         pytest.skip(f"no real data at {path}: set GRAFT_SHARED_DATA to try it")
-    index = read_raw_domain(
+    index = read_domain(
         path, "adrenal", ["normal", "mass"], Grid((28, 28, 28), (1.0, 1.0, 1.0), (0.0, 255.0))
     ).index
     counts = index.groupby(["split", "label"]).size().to_dict()

@@ -8,14 +8,15 @@ import SimpleITK
 
 from graft.common.files import InputError
 from graft.data.volume import Volume
-from graft.ingest.volumes import locate
+from graft.ingest.volumes import locate_lesion, read_volume
 
+IDENTITY = np.eye(4)
 SUFFIXES = (".nii", ".nii.gz", ".mha", ".mhd", ".nrrd", ".nhdr")
 
 
 @pytest.fixture
 def image() -> SimpleITK.Image:
-    """A scan of 12 x 10 x 8 voxels, turned by 30 degrees about the third axis; ITK keeps it in LPS."""
+    """A scan of 12 x 10 x 8 voxels in LPS, turned by 30 degrees about the third axis."""
     voxels = np.random.default_rng(0).integers(-1000, 400, (8, 10, 12)).astype(np.int16)
     image = SimpleITK.GetImageFromArray(voxels)
     image.SetSpacing((0.5, 0.75, 2.0))
@@ -25,7 +26,7 @@ def image() -> SimpleITK.Image:
     return image
 
 
-def write_nifti(path: Path, voxels: np.ndarray, affine: np.ndarray | None = np.eye(4)) -> Path:
+def write_nifti(path: Path, voxels: np.ndarray, affine: np.ndarray | None = IDENTITY) -> Path:
     nibabel.save(nibabel.Nifti1Image(voxels, affine), path)
     return path
 
@@ -85,7 +86,7 @@ def test_a_missing_and_an_unknown_file_are_refused(tmp_path):
         read_volume(tmp_path / "a.nii")
     (tmp_path / "a.tif").touch()
     with pytest.raises(
-        InputError, match=r"a.tif: is no kind .* expected one of .nii, .nii.gz, .mha"
+        InputError, match=r"a.tif: is an unknown kind of volume, expected .nii, .nii.gz, .mha"
     ):
         read_volume(tmp_path / "a.tif")
 
@@ -113,7 +114,7 @@ def test_a_nifti_that_does_not_say_where_it_lies_is_refused(tmp_path):
     content[252:256] = b"\1\0\0\0"  # qform_code 1, sform_code 0
     content[80:84] = bytes(4)  # pixdim[1]
     (tmp_path / "flat.nii").write_bytes(content)
-    with pytest.raises(InputError, match=r"pixdim says \[0.0, 1.0, 1.0\]"):
+    with pytest.raises(InputError, match=r"pixdim gives \[0.0, 1.0, 1.0\]"):
         read_volume(tmp_path / "flat.nii")
 
 
@@ -133,7 +134,9 @@ def test_a_mask_gives_centroid_and_diameter():
     voxels = np.zeros((10, 10, 10), np.uint8)
     voxels[2:4, 4:7, 5] = 1  # 6 voxels of 2 x 1 x 3 mm; their mean index is (2.5, 5, 5)
     affine = np.array([[-2.0, 0, 0, 9], [0, 1, 0, 0], [0, 0, 3, -1], [0, 0, 0, 1]])
-    centre, diameter = locate(Volume(Path("m"), voxels, affine), Volume(Path("i"), voxels, affine))
+    centre, diameter = locate_lesion(
+        Volume(Path("m"), voxels, affine), Volume(Path("i"), voxels, affine)
+    )
     assert np.allclose(centre, (-2 * 2.5 + 9, 5, 3 * 5 - 1))
     assert np.isclose(4 / 3 * np.pi * (diameter / 2) ** 3, 36)
 
@@ -141,10 +144,10 @@ def test_a_mask_gives_centroid_and_diameter():
 def test_an_empty_mask_and_one_on_another_grid_are_refused():
     scan = Volume(Path("scan"), np.zeros((4, 4, 4)), np.eye(4))
     with pytest.raises(InputError, match="mask: is empty"):
-        locate(Volume(Path("mask"), np.zeros((4, 4, 4)), np.eye(4)), scan)
+        locate_lesion(Volume(Path("mask"), np.zeros((4, 4, 4)), np.eye(4)), scan)
     for voxels, affine in (
         (np.ones((4, 4, 5)), np.eye(4)),
         (np.ones((4, 4, 4)), np.diag([1, 1, 1.01, 1])),
     ):
         with pytest.raises(InputError, match="mask: lies on another grid than scan"):
-            locate(Volume(Path("mask"), voxels, affine), scan)
+            locate_lesion(Volume(Path("mask"), voxels, affine), scan)

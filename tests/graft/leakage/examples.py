@@ -46,7 +46,7 @@ def make(name: str, rules: SplitRules = RULES, given: bool = False) -> SplitDoma
             "split": parts if given else "",
             "origin": [f"manifest.csv:{i + 2}" for i in count],
             "size": 5.0,
-            "hash": fingerprints.hashes(images),
+            "hash": fingerprints.fingerprint_images(images),
         }
     )
     drawn = split.assign_parts(name, index, CLASSES, rules, SEED)
@@ -57,7 +57,7 @@ def with_image(domain: SplitDomain, row: int, image: np.ndarray) -> SplitDomain:
     """The same with another image at a row."""
     images = domain.domain.images.copy()
     images[row] = image
-    index = domain.domain.index.assign(hash=fingerprints.hashes(images))
+    index = domain.domain.index.assign(hash=fingerprints.fingerprint_images(images))
     return replace(domain, domain=replace(domain.domain, images=images, index=index))
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from graft.common.seeds import generator
-from graft.ingest.intensity import to_raw
+from graft.ingest.intensity import raw_window
 from graft.phantom import mr
 from graft.phantom.cohort import (
     Patient,
@@ -73,7 +73,7 @@ def test_a_window_in_percentiles_removes_the_gain(patient):
 def window_at_gain(patient: Patient, gain: float) -> np.ndarray:
     scan = replace(patient.scan, gain=gain)
     volume = render_patient(replace(patient, scan=scan), generator(SEED, "test"))
-    return np.array(to_raw((1.0, 99.0), "percentile", volume))
+    return np.array(raw_window((1.0, 99.0), "percentile", volume))
 
 
 def test_the_bias_field_is_a_gaussian_around_the_coil():

@@ -8,7 +8,7 @@ from ruamel.yaml import YAML
 
 from graft.common.files import InputError
 from graft.privacy import identifiers
-from graft.privacy.search import Needles
+from graft.privacy.search import TextSearch
 from stages import preprocess, split
 
 ROOT = Path(__file__).parents[3]
@@ -17,7 +17,7 @@ PATIENTS = 12
 
 @pytest.fixture
 def project(tmp_path, monkeypatch, write_series) -> Path:
-    """A folder with params.yaml and a raw domain of 12 patients with loud names, a DICOM series each."""
+    """A folder with params.yaml and a raw domain of 12 patients, each with a DICOM series."""
     yaml = YAML()
     params = yaml.load(ROOT / "params.yaml")
     params["domains"]["lung"] |= {"path": "raw"}
@@ -54,9 +54,16 @@ def project(tmp_path, monkeypatch, write_series) -> Path:
     return tmp_path
 
 
+def search() -> None:
+    """Search the usual outputs that exist, as a user would name them."""
+    usual = ("data/processed", "data/splits", "models", "metrics", ".graft", "dvc.lock")
+    outputs = [Path(name) for name in usual if Path(name).exists()]
+    identifiers.main(Path("raw"), outputs)
+
+
 def found(capsys) -> list[str]:
     with pytest.raises(SystemExit) as ended:
-        identifiers.main("raw")
+        search()
     assert ended.value.code == 1
     lines = capsys.readouterr().out.splitlines()
     assert not any(
@@ -73,13 +80,13 @@ def test_nothing_that_names_a_patient_passes_preprocessing_and_split(project, ca
     assert "lung: 12 lesions of 12 patients" in (out := "".join(capfd.readouterr()))
     (project / "metrics").mkdir()
     (project / "metrics" / "log.txt").write_text(out)
-    identifiers.main("raw")
+    search()
     said = capfd.readouterr().out
     assert (
         "raw: none of its " in said
         and "is in the 5 files of data/processed, data/splits, metrics" in said
     )
-    gathered = identifiers.gather(project / "raw")
+    gathered = identifiers.gather_identifiers(project / "raw")
     expected = {
         "HOSP-0003-XQ": "PatientID",
         "THUNDERCLAP3": "PatientName",
@@ -99,9 +106,7 @@ def test_errors_name_neither_files_of_a_series_nor_patients(project):
     next((project / "raw").rglob("slice-03.dcm")).write_bytes(b"")
     with pytest.raises(InputError) as caught:
         preprocess.main("lung")
-    assert "file 3 of 6, in the order of their names, does not begin as DICOM does" in str(
-        caught.value
-    )
+    assert "file 3 of 6, sorted by name, does not begin as DICOM does" in str(caught.value)
     assert "slice-03" not in str(caught.value)
 
 
@@ -118,35 +123,35 @@ PLANTED = [
 def test_what_is_planted_is_found_and_not_repeated(project, capsys, path, content, kind):
     (project / path).parent.mkdir(parents=True, exist_ok=True)
     (project / path).write_bytes(content)
-    assert found(capsys) == [f"{path}: holds a {kind}"]
+    assert found(capsys) == [f"{path}: contains a {kind}"]
 
 
 def test_names_in_arrays_and_in_names_of_files_are_found(project, capsys):
     (project / "metrics").mkdir()
     np.save(project / "metrics" / "a.npy", np.array(["x", "Thunderclap5^Bartholomew"]))
-    assert "metrics/a.npy: holds a PatientName" in found(capsys)
+    assert "metrics/a.npy: contains a PatientName" in found(capsys)
     np.savez_compressed(project / "metrics" / "a.npy", np.zeros(9))
     (project / "metrics" / "a.npy").rename(project / "metrics" / "HOSP-0007-XQ.npy")
     assert "metrics: a file that cannot be named here: has a PatientID in its name" in found(capsys)
 
 
 def test_short_texts_count_as_words_only():
-    needles = Needles({"1234": "PatientID", "Anne": "PatientName", "Gertrude": "PatientName"})
-    assert needles.kinds(b"0.1234, 91234, 12345, AnneX, planAnne") == set()
-    assert needles.kinds(b"scan1234.png") == {"PatientID"} and needles.kinds(b"Anne_1") == {
+    search = TextSearch({"1234": "PatientID", "Anne": "PatientName", "Gertrude": "PatientName"})
+    assert search.find_kinds(b"0.1234, 91234, 12345, AnneX, planAnne") == set()
+    assert search.find_kinds(b"scan1234.png") == {"PatientID"} and search.find_kinds(b"Anne_1") == {
         "PatientName"
     }
     assert (
-        needles.kinds(b"xGertrudex") == {"PatientName"}
-        and needles.kinds(b"Ger") == needles.kinds(b"") == set()
+        search.find_kinds(b"xGertrudex") == {"PatientName"}
+        and search.find_kinds(b"Ger") == search.find_kinds(b"") == set()
     )
 
 
 def test_missing_folders_and_damaged_archives_are_one_line(project):
-    for words in (("gone",), ("raw", "gone")):
+    for raw, output in (("gone", "raw"), ("raw", "gone")):
         with pytest.raises(InputError, match="gone: is missing"):
-            identifiers.main(*words)
+            identifiers.main(Path(raw), [Path(output)])
     (project / "metrics").mkdir()
     (project / "metrics" / "a.gz").write_bytes(gzip.compress(b"0" * 99)[:-9])
     with pytest.raises(InputError, match="metrics/a.gz: cannot be unpacked"):
-        identifiers.main("raw")
+        search()

@@ -1,0 +1,128 @@
+"""Similar volumes: compared by the lowest frequencies of their DCT, in all eight mirror images.
+
+The thresholds come from measurements:
+
+- Of 299,000 pairs of phantom lesions of two patients the nearest correlated by 0.746, of 218,000
+  pairs of patches of one chest CT, in three windows, by 0.863. Copies brighter by 10 %, blurred by
+  a voxel or resampled by way of 80 % of the size reached at least 0.978, and copies with noise of
+  0.03 of the window at least 0.938.
+- Shapes on an empty background, with or without noise, resemble each other: 37,600 of 280,000 pairs
+  of LIDC nodules, cut out on black. Their voxels in the box of the shapes correlated by at most
+  0.964. Those of copies that were brighter or in 8 bits correlated by 0.999, with noise of 0.02 of
+  the window by 0.991, blurred by half a voxel by 0.978. Most copies that were blurred by a voxel or
+  resampled by way of 80 % of the size fell below.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from graft.duplicates.correlation import EVERYTHING, Box, image_correlation
+from graft.duplicates.fingerprints import FILLED, DuplicatePair, mean_channel
+
+FREQUENCIES = 8  # of the DCT along each axis, the lowest
+EXPONENT = 1.5  # of the frequency, by which detail counts more than coarse brightness
+MIN_COARSE = 0.92  # absolute correlation of the roots of the coefficients
+MIN_FINE = 0.97  # absolute correlation of the voxels of two shapes
+SMOOTHING = 1.0  # voxels, the deviation of the Gaussian that removes noise from the background
+MIN_SHAPE = 64  # voxels: smaller shapes may agree by chance
+BACKGROUND_LEVELS = 5  # of 255, by which a voxel may differ from an empty background
+BLOCK = 32  # images compared with all others at once
+MIRRORED_AXES = np.indices((2, 2, 2)).reshape(3, -1).T  # (8, 3): 1 if a mirror image reverses it
+
+
+def similar_volumes(volumes: list[np.ndarray]) -> Iterator[DuplicatePair]:
+    """Yield the pairs of volumes (C, X, Y, Z) of one size that show the same picture.
+
+    A volume and its mirror image or negative show the same picture.
+    """
+    boxes = {}
+    for number, volume in enumerate(volumes):
+        box = _content_box(volume)
+        if box is not None:
+            boxes[number] = box
+    numbers = list(boxes)
+    spectra, signs = _spectra([volumes[number] for number in numbers])
+    for start in range(0, len(numbers), BLOCK):
+        block = spectra[start : start + BLOCK]
+        later = spectra[start:]
+        by_mirror = [(block * sign) @ later.T for sign in signs]
+        coarse = np.stack(by_mirror)  # (8, BLOCK, M)
+        for row, column in np.argwhere(np.abs(coarse).max(0) >= MIN_COARSE):
+            first, second = numbers[start + row], numbers[start + column]
+            if first >= second:
+                continue
+            correlations = coarse[:, row, column]  # (8,)
+            mirror = int(np.abs(correlations).argmax())
+            pair = (boxes[first], boxes[second])
+            evidence = _evidence(
+                volumes[first], volumes[second], pair, mirror, correlations[mirror]
+            )
+            if evidence:
+                yield DuplicatePair(first, second, evidence)
+
+
+def _evidence(
+    first: np.ndarray,
+    second: np.ndarray,
+    boxes: tuple[Box, Box],
+    mirror: int,
+    coarse: float,
+) -> str:
+    """How similar two volumes are whose spectra agree, "" if they differ after all."""
+    kind, correlation, threshold = "coarse", coarse, MIN_COARSE
+    if any(box != EVERYTHING for box in boxes):
+        axes = tuple(np.flatnonzero(MIRRORED_AXES[mirror]).tolist())
+        fine = image_correlation(first, second, axes, boxes)
+        kind, correlation, threshold = "fine", fine, MIN_FINE
+    if not abs(correlation) >= threshold:  # nor is NaN
+        return ""
+    mirrored = ", mirrored" if mirror else ""
+    return f"{kind} correlation {correlation:.3f}{mirrored}"
+
+
+def _spectra(volumes: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Coefficients (N, K) of length 1 without the mean, and their signs (8, K) per mirror image.
+
+    Reversing an axis changes the sign of the odd cosines along it (Ahmed et al., Discrete cosine
+    transform, 1974), so no volume is transformed twice.
+    """
+    from scipy.fft import dctn
+
+    if not volumes:
+        return np.zeros((0, 1)), np.ones((8, 1))
+    lowest = (slice(FREQUENCIES),) * 3
+    transformed = []
+    for volume in volumes:
+        spectrum = dctn(mean_channel(volume), norm="ortho")
+        transformed.append(spectrum[lowest])
+    coefficients = np.stack(transformed)  # (N, F, F, F)
+    frequencies = np.indices(coefficients.shape[1:]).reshape(3, -1)[:, 1:]  # (3, K)
+    weights = (np.hypot.reduce(frequencies) ** EXPONENT).astype(np.float32)
+    spectra = coefficients.reshape(len(volumes), -1)[:, 1:] * weights
+    # Without the root, few large coefficients, as of a flat wall, would make two volumes similar.
+    spectra = np.sign(spectra) * np.sqrt(np.abs(spectra))
+    spectra = spectra / np.linalg.norm(spectra, axis=1, keepdims=True)
+    signs = (-1.0) ** (MIRRORED_AXES @ frequencies)
+    return spectra, signs.astype(np.float32)
+
+
+def _content_box(volume: np.ndarray) -> Box | None:
+    """The box of a shape on an empty background.
+
+    Returns EVERYTHING if the volume is filled, and None if the shape is too small to compare.
+    """
+    from scipy.ndimage import gaussian_filter
+
+    smooth = gaussian_filter(mean_channel(volume), SMOOTHING)
+    grey = np.round(255 * smooth).astype(np.int16)
+    background = np.bincount(grey.ravel()).argmax()
+    is_shape = np.abs(grey - background) > BACKGROUND_LEVELS
+    if is_shape.mean() >= FILLED:
+        return EVERYTHING
+    if is_shape.sum() < MIN_SHAPE:
+        return None
+    spans = []
+    for places in np.nonzero(is_shape):
+        spans.append(slice(int(places.min()), int(places.max()) + 1))
+    return tuple(spans)
