@@ -49,7 +49,7 @@ def main(method: Literal["bagging", "boosting"]) -> None:
     scores = []
     with log_curves(paths.CURVES / plan.stage) as log:
 
-        def fit(k: int, weights: Tensor) -> nn.Module:
+        def fit(k: int, weights: Tensor) -> Classifier:
             (member,) = load_model(paths.REGULARIZED, device).networks
             mine = replace(plan, purpose=f"{plan.stage}/{k}")
             scores.append(train_network(member, task, mine, log, weights))
