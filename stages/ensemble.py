@@ -6,11 +6,12 @@ Bagging is the mean of its members. Boosting is the sum Σ αₖ fₖ.
 from dataclasses import replace
 from typing import Literal
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from graft.common.parameters import Section, read_parameters
 from graft.console import run
 from graft.data.task import read_task
+from graft.networks.classifier import Classifier
 from graft.networks.device import pick_device, use_deterministic_algorithms
 from graft.networks.saved import load_model
 from graft.training.ensemble import bag, boost

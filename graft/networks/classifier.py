@@ -96,7 +96,8 @@ class Classifier(nn.Module):
     @torch.no_grad()
     def add_to_head(self, weights: Tensor, bias: Tensor) -> None:
         """Add weights (classes, K) of the covariates and a bias (classes,) to those of the head."""
-        self.head.weight[:, -self.covariates :] += weights
+        features = self.head.in_features - self.covariates
+        self.head.weight[:, features:] += weights
         self.head.bias += bias
 
     def saved_name(self, name: str) -> str:

@@ -44,9 +44,7 @@ def build_medicalnet(depth: int, shape: NetworkShape) -> nn.Module:
     from monai.networks.nets.resnet import get_medicalnet_pretrained_resnet_args
 
     bias, shortcut = get_medicalnet_pretrained_resnet_args(depth)
-    network = _monai_resnet(
-        f"resnet{depth}", shape, bias_downsample=bias, shortcut_type=shortcut
-    )
+    network = _monai_resnet(f"resnet{depth}", shape, bias_downsample=bias, shortcut_type=shortcut)
     if shortcut == "A":
         for layer in (network.layer2, network.layer3, network.layer4):
             layer[0].downsample = PaddedShortcut(layer[0].conv1.out_channels)

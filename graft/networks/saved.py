@@ -119,9 +119,7 @@ def save_model(folder: Path, networks: Sequence[Classifier], card: Mapping[str, 
     weights = folder / "weights.safetensors"
     weights.write_bytes(as_bytes(tensors))
     shares = card.get("shares", [1.0])
-    write_json(
-        folder / "card.json", {**card, "shares": shares, "weights_sha256": sha256(weights)}
-    )
+    write_json(folder / "card.json", {**card, "shares": shares, "weights_sha256": sha256(weights)})
 
 
 def load_model(folder: Path, device: torch.device | str = "cpu") -> Model:

@@ -59,5 +59,4 @@ def rank_sources(
 
 def _compute_features(model: Model, samples: Samples) -> DomainFeatures:
     (network,) = model.networks
-    architecture = model.card["architecture"]["name"]
     return DomainFeatures(extract_features(network, samples.images), samples.patients)

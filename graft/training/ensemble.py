@@ -5,11 +5,12 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from graft.common.seeds import generator
 from graft.console import say
 from graft.data.task import Task
+from graft.networks.classifier import Classifier
 from graft.training.loop import class_weights, logits
 
 # (k, weights of the samples (N,), on average 1) -> the trained member k

@@ -48,7 +48,9 @@ def save_adopted(
     say(f"pretrain: wrote {folder}")
 
 
-def fit_tensors(tensors: Mapping[str, Tensor], network: Classifier) -> tuple[dict[str, Tensor], str]:
+def fit_tensors(
+    tensors: Mapping[str, Tensor], network: Classifier
+) -> tuple[dict[str, Tensor], str]:
     """The tensors with kernels as deep, and a stem of as many channels, as the network has; and what the stem became."""
     wanted = network.saved_tensors()
     fitted = {
