@@ -10,6 +10,7 @@ cost the same either way and are left out. Runs on the CPU, and on the GPU where
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from statistics import median
 
 import torch
@@ -20,13 +21,14 @@ from torch.nn import functional as F
 from graft.config.parameters import load_parameters
 from graft.console import run, say
 from graft.networks.build import build_network
-from graft.networks.saved import pick_device
+from graft.networks.device import pick_device, use_deterministic_algorithms
 
 STEPS = 10  # timed, after one that is not
 TOLERANCE = 1e-3  # of the largest gradient of a tensor; sums in another order differ by less
 
 
 def main() -> None:
+    use_deterministic_algorithms()
     for device in ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]:
         compare(pick_device(device))
 

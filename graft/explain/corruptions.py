@@ -75,7 +75,7 @@ def corrupt_images(
 
 
 # All maps of one image (C, *patch) to another.
-Transform = Callable[[Tensor], Tensor]
+Transform = Callable[[Tensor], Tensor | np.ndarray]
 
 
 def _noise(
@@ -84,7 +84,8 @@ def _noise(
     from monai.transforms.intensity.array import RandGaussianNoise
 
     noise = RandGaussianNoise(prob=1.0, std=amount, sample_std=False)
-    return noise.set_random_state(int(generator.integers(2**32)))
+    noise.set_random_state(int(generator.integers(2**32)))
+    return noise
 
 
 def _blur(

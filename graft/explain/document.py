@@ -43,22 +43,21 @@ def saliency_document(
     """
     regions = lesion_regions(domain, rows)
     if regions is None:
-        lesions, uniform_share = len(rows), None
-        methods = dict.fromkeys(METHODS)
-    else:
-        lesions = int(regions.reshape(len(rows), -1).any(1).sum())
-        uniform_share = _uniform_share(regions)
-        methods = _score_methods(model, domain, rows, regions, resamples, confidence, seed)
-    document = clean(
-        {
-            "model": name,
-            "region": region_kind(domain),
-            "lesions": lesions,
-            "uniform_share": uniform_share,
-            "methods": methods,
-            "cases": _describe_cases(cases),
+        scores: dict[str, object] = {
+            "lesions": len(rows),
+            "uniform_share": None,
+            "methods": dict.fromkeys(METHODS),
         }
-    )
+    else:
+        scores = {
+            "lesions": int(regions.reshape(len(rows), -1).any(1).sum()),
+            "uniform_share": _uniform_share(regions),
+            "methods": _score_methods(model, domain, rows, regions, resamples, confidence, seed),
+        }
+    region = region_kind(domain)
+    described = _describe_cases(cases)
+    content = {"model": name, "region": region, **scores, "cases": described}
+    document = {key: clean(value) for key, value in content.items()}
     check_schema(document, SCHEMA)
     return document
 

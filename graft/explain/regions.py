@@ -24,10 +24,9 @@ def lesion_regions(domain: Domain, rows: np.ndarray) -> np.ndarray | None:
     the lesion's diameter and lies in the middle of the patch, because patches are centred on their
     lesions. In two dimensions it is a disc.
     """
-    kind = region_kind(domain)
-    if kind == MASK:
+    if domain.masks is not None:
         return np.asarray(domain.masks[rows]) > 0
-    if kind == BALL:
+    if region_kind(domain) == BALL:
         distance = distance_from_centre(domain.images.shape[2:], domain.preprocessing["spacing"])
         radii = domain.index["size"].to_numpy(float)[rows] / 2  # (N,) mm
         return distance <= radii.reshape(-1, *[1] * distance.ndim)

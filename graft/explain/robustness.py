@@ -68,7 +68,8 @@ def measure_robustness(
             }
         )
     auroc = estimates(clean_scores, confidence)["auroc"]
-    document = clean({"model": name, "part": "test", "auroc": auroc, "rows": table})
+    content = {"model": name, "part": "test", "auroc": auroc, "rows": table}
+    document = {key: clean(value) for key, value in content.items()}
     check_schema(document, SCHEMA)
     return document
 

@@ -102,8 +102,8 @@ def grad_cam(
     maps = []
     for batch, known in model.batches(images, covariates, BATCH):
         terms = []
-        for share, network in zip(model.card["shares"], hooked, strict=True):
-            _, (features,), (gradients,) = network(batch, class_idx=0, covariates=known)
+        for share, explained in zip(model.card["shares"], hooked, strict=True):
+            _, (features,), (gradients,) = explained(batch, class_idx=0, covariates=known)
             spatial = tuple(range(2, gradients.ndim))
             weights = gradients.mean(spatial, keepdim=True)  # (B, F, 1, ...)
             weighted = (weights * features).sum(1, keepdim=True).detach()  # (B, 1, *features)

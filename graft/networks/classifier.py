@@ -97,8 +97,8 @@ class Classifier(nn.Module):
     def add_to_head(self, weights: Tensor, bias: Tensor) -> None:
         """Add weights (classes, K) of the covariates and a bias (classes,) to those of the head."""
         features = self.head.in_features - self.covariates
-        self.head.weight[:, features:] += weights
-        self.head.bias += bias
+        self.head.weight[:, features:].add_(weights)
+        self.head.bias.add_(bias)
 
     def saved_name(self, name: str) -> str:
         """The name on disk of the parameter or buffer that is called `name` in this module."""

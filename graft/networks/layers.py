@@ -139,7 +139,7 @@ def inflate_convolutions(module: nn.Module) -> nn.Module:
 def _replacement(layer: nn.Module, norm: Norm) -> nn.Module | None:
     """The layer to use instead of this one, or None if it may stay."""
     if isinstance(layer, nn.MaxPool2d | nn.MaxPool3d):
-        return MaxPool(layer.kernel_size, layer.padding)
+        return MaxPool(_one_number(layer.kernel_size), _one_number(layer.padding))
     if isinstance(layer, nn.AvgPool2d | nn.AvgPool3d):
         return HalfMean()
     if isinstance(layer, nn.AdaptiveAvgPool2d | nn.AdaptiveAvgPool3d):
@@ -149,6 +149,11 @@ def _replacement(layer: nn.Module, norm: Norm) -> nn.Module | None:
             return FrozenNorm(layer.num_features, layer.eps)
         return nn.GroupNorm(math.gcd(GROUPS, layer.num_features), layer.num_features)
     return None
+
+
+def _one_number(sides: int | tuple[int, ...]) -> int:
+    """The side of a window that is equally long along every axis."""
+    return sides if isinstance(sides, int) else sides[0]
 
 
 def _pool(

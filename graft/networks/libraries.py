@@ -46,8 +46,9 @@ def build_medicalnet(depth: int, shape: NetworkShape) -> nn.Module:
     bias, shortcut = get_medicalnet_pretrained_resnet_args(depth)
     network = _monai_resnet(f"resnet{depth}", shape, bias_downsample=bias, shortcut_type=shortcut)
     if shortcut == "A":
-        for layer in (network.layer2, network.layer3, network.layer4):
-            layer[0].downsample = PaddedShortcut(layer[0].conv1.out_channels)
+        for name in ("layer2", "layer3", "layer4"):
+            block = network.get_submodule(f"{name}.0")
+            block.downsample = PaddedShortcut(block.get_parameter("conv1.weight").shape[0])
     return make_reproducible(network, shape.norm)
 
 

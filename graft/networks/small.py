@@ -79,4 +79,4 @@ class ResidualBlock(nn.Module):
 
 
 def _convolution(dimensions: int) -> type[nn.Conv2d] | type[nn.Conv3d]:
-    return {2: nn.Conv2d, 3: nn.Conv3d}[dimensions]
+    return nn.Conv2d if dimensions == 2 else nn.Conv3d

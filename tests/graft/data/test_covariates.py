@@ -17,8 +17,9 @@ from graft.data.covariates import WORD_BUCKETS, Encoding, bag_of_words, withheld
 from graft.data.domain import Domain, Grid, write_domain
 from graft.evaluation.baselines import covariates_only
 from graft.ingest.read import read_raw_domain
-from graft.networks import published, saved
-from graft.networks.build import HEADS, build_network
+from graft.networks import saved
+from graft.networks.build import build_network
+from graft.networks.registry import NETWORKS
 from graft.transfer.carry import carry, same_covariates
 
 KINDS = {"age": "number", "note": "text", "sex": "category"}
@@ -137,9 +138,9 @@ def test_a_class_that_nobody_has_leaves_the_regression_silent():
     assert not weights.any() and not bias.any()
 
 
-@pytest.mark.parametrize("name", HEADS)
+@pytest.mark.parametrize("name", NETWORKS)
 def test_every_network_reads_covariates_beside_the_image(name):
-    patch = (32,) * published.DIMENSIONS.get(name, 2)
+    patch = (32,) * NETWORKS[name].dimensions[0]
     plain = build_network(name, **{**SHAPE, "patch": patch}, seed=1).eval()
     joint = build_network(name, **{**SHAPE, "patch": patch}, seed=1, covariates=3).eval()
     assert plain.state_dict().keys() == joint.state_dict().keys()
@@ -147,8 +148,7 @@ def test_every_network_reads_covariates_beside_the_image(name):
     assert torch.allclose(
         joint(images, known), plain(images), atol=1e-6
     )  # at first they say nothing
-    head = joint.get_submodule(HEADS[name].rstrip("."))
-    head.start(torch.tensor([[0.0, 0, 0], [1, 2, 3]]), torch.tensor([0.0, 4]))
+    joint.add_to_head(torch.tensor([[0.0, 0, 0], [1, 2, 3]]), torch.tensor([0.0, 4]))
     added = joint(images, known) - plain(images)
     assert torch.allclose(
         added, torch.stack([torch.zeros(2), known @ torch.tensor([1.0, 2, 3]) + 4], 1), atol=1e-5
@@ -171,8 +171,8 @@ def test_the_body_is_carried_between_domains_of_other_covariates():
         build_network("resnet", **SHAPE, seed=1, covariates=2),
         build_network("resnet", **SHAPE, seed=2, covariates=5),
     )
-    carried = carry(source.state_dict(), target, "resnet", head="new")
-    assert torch.equal(source.stem.weight, target.stem.weight) and carried.new == [
+    carried = carry(source.saved_tensors(), target, head="new")
+    assert torch.equal(source.body.stem.weight, target.body.stem.weight) and carried.new == [
         "head.bias",
         "head.weight",
     ]
