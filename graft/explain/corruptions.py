@@ -67,9 +67,10 @@ def corrupt_images(
     images = np.asarray(images, np.float32)
     if not corruption.amount:
         return images
-    mm = np.array(spacing or [1.0] * (images.ndim - 2))
+    patch = images.shape[2:]
+    mm = np.array(spacing or [1.0] * len(patch))
     make_transform = KINDS[corruption.name]
-    transform = make_transform(corruption.amount, mm, images.shape[2:], generator)
+    transform = make_transform(corruption.amount, mm, patch, generator)
     corrupted = [np.asarray(transform(torch.from_numpy(image))) for image in images]
     return np.stack(corrupted).clip(0, 1)
 
@@ -79,17 +80,27 @@ Transform = Callable[[Tensor], Tensor | np.ndarray]
 
 
 def _noise(
-    amount: float, mm: np.ndarray, patch: tuple[int, ...], generator: np.random.Generator
+    amount: float,
+    mm: np.ndarray,
+    patch: tuple[int, ...],
+    generator: np.random.Generator,
 ) -> Transform:
     from monai.transforms.intensity.array import RandGaussianNoise
 
-    noise = RandGaussianNoise(prob=1.0, std=amount, sample_std=False)
+    noise = RandGaussianNoise(
+        prob=1.0,
+        std=amount,
+        sample_std=False,
+    )
     noise.set_random_state(int(generator.integers(2**32)))
     return noise
 
 
 def _blur(
-    amount: float, mm: np.ndarray, patch: tuple[int, ...], generator: np.random.Generator
+    amount: float,
+    mm: np.ndarray,
+    patch: tuple[int, ...],
+    generator: np.random.Generator,
 ) -> Transform:
     from monai.transforms.intensity.array import GaussianSmooth
 
@@ -110,7 +121,10 @@ def _blur(
 
 
 def _thicker_slices(
-    amount: float, mm: np.ndarray, patch: tuple[int, ...], generator: np.random.Generator
+    amount: float,
+    mm: np.ndarray,
+    patch: tuple[int, ...],
+    generator: np.random.Generator,
 ) -> Transform:
     from monai.transforms import Compose
     from monai.transforms.spatial.array import Resize
@@ -124,7 +138,10 @@ def _thicker_slices(
 
 
 def _window_shift_up(
-    amount: float, mm: np.ndarray, patch: tuple[int, ...], generator: np.random.Generator
+    amount: float,
+    mm: np.ndarray,
+    patch: tuple[int, ...],
+    generator: np.random.Generator,
 ) -> Transform:
     from monai.transforms.intensity.array import ShiftIntensity
 
@@ -132,7 +149,10 @@ def _window_shift_up(
 
 
 def _window_shift_down(
-    amount: float, mm: np.ndarray, patch: tuple[int, ...], generator: np.random.Generator
+    amount: float,
+    mm: np.ndarray,
+    patch: tuple[int, ...],
+    generator: np.random.Generator,
 ) -> Transform:
     return _window_shift_up(-amount, mm, patch, generator)
 

@@ -1,4 +1,4 @@
-"""Where a model looked on the test parts, and how well that points at the lesions: saliency.json."""
+"""saliency.json: where a model looked on the test parts, and how well that points at lesions."""
 
 from pathlib import Path
 
@@ -52,7 +52,15 @@ def saliency_document(
         scores = {
             "lesions": int(regions.reshape(len(rows), -1).any(1).sum()),
             "uniform_share": _uniform_share(regions),
-            "methods": _score_methods(model, domain, rows, regions, resamples, confidence, seed),
+            "methods": _score_methods(
+                model,
+                domain,
+                rows,
+                regions,
+                resamples,
+                confidence,
+                seed,
+            ),
         }
     region = region_kind(domain)
     described = _describe_cases(cases)
@@ -106,7 +114,14 @@ def _score_methods(
         random_scores, _ = score_models(method, randomised, *lesions, both_sides=True)
         patients = domain.index["patient"].iloc[rows[sample]]
         draws = generator(seed, "bootstrap", domain.name, name)
-        summary = summarise_scores(scores, random_scores, patients, resamples, confidence, draws)
+        summary = summarise_scores(
+            scores,
+            random_scores,
+            patients,
+            resamples,
+            confidence,
+            draws,
+        )
         found[name] = {"tolerance": tolerance, "sampled": len(sample), **summary}
     return found
 

@@ -74,13 +74,23 @@ def draw_maps(
     planes = _middle_planes(image.shape[1:], spacing)
     grey = image.mean(0, dtype=np.float32)  # (*patch)
     size = PLANE_INCHES * (1 + len(maps)), PLANE_INCHES * len(planes) + 0.5
-    figure = Figure(figsize=size, dpi=DOTS_PER_INCH, layout="constrained")
+    figure = Figure(
+        figsize=size,
+        dpi=DOTS_PER_INCH,
+        layout="constrained",
+    )
     FigureCanvasAgg(figure)
     figure.suptitle(title, fontsize=9)
-    grid = figure.subplots(len(planes), 1 + len(maps), squeeze=False)
+    grid = figure.subplots(len(planes), columns, squeeze=False)
     for line, plane in enumerate(planes):
         for axes, shown in zip(grid[line], [None, *maps.values()], strict=True):
-            axes.imshow(plane.of(grey), cmap="gray", vmin=0, vmax=1, aspect=plane.aspect)
+            axes.imshow(
+                plane.of(grey),
+                cmap="gray",
+                vmin=0,
+                vmax=1,
+                aspect=plane.aspect,
+            )
             if shown is not None:
                 _draw_map(axes, plane, shown, row)
             if region is not None:
@@ -106,18 +116,36 @@ def _middle_planes(patch: tuple[int, ...], spacing: list[float] | None) -> list[
     ]
 
 
-def _draw_map(axes: "Axes", plane: Plane, maps: SaliencyMaps, row: int) -> None:
+def _draw_map(
+    axes: "Axes",
+    plane: Plane,
+    maps: SaliencyMaps,
+    row: int,
+) -> None:
     from matplotlib.colors import ListedColormap
 
     # The maximum is that of the whole patch, so that its planes can be compared.
     maximum = float(maps.values[row].max()) or 1.0
-    opacity = MOST_OPACITY * (plane.of(maps.values[row]) / maximum)
+    shown = plane.of(maps.values[row])
+    opacity = MOST_OPACITY * (shown / maximum)
     speaks_for = plane.of(maps.signed[row]) > 0
     colours = ListedColormap([AGAINST, FOR])
-    axes.imshow(speaks_for, cmap=colours, vmin=0, vmax=1, alpha=opacity, aspect=plane.aspect)
+    axes.imshow(
+        speaks_for,
+        cmap=colours,
+        vmin=0,
+        vmax=1,
+        alpha=opacity,
+        aspect=plane.aspect,
+    )
 
 
 def _draw_outline(axes: "Axes", inside: np.ndarray) -> None:
     """Draw the outline of a region in its plane (rows, columns), unless it fills none or all."""
     if inside.any() and not inside.all():
-        axes.contour(inside.astype(float), levels=[0.5], colors="white", linewidths=0.8)
+        axes.contour(
+            inside.astype(float),
+            levels=[0.5],
+            colors="white",
+            linewidths=0.8,
+        )

@@ -44,7 +44,10 @@ class ExplainedCases:
 
 
 def find_hardest_cases(
-    predictions: pd.DataFrame, model_name: str, classes: list[str], count: int
+    predictions: pd.DataFrame,
+    model_name: str,
+    classes: list[str],
+    count: int,
 ) -> pd.DataFrame:
     """The cases whose true class got the lowest probability, first of the test part.
 
@@ -73,13 +76,19 @@ def find_hardest_cases(
     mine = predictions[predictions["model"] == model_name]
     is_class = [mine["label"] == label for label in classes]
     probabilities = np.select(is_class, [mine[column] for column in of_classes])
-    losses = -np.log(np.maximum(probabilities, LEAST_PROBABILITY)).round(PROBABILITY_DECIMALS)
-    order = np.lexsort((mine["sample"], -losses, mine["part"].map(TESTS.index)))
+    probabilities = np.maximum(probabilities, LEAST_PROBABILITY)
+    losses = -np.log(probabilities).round(PROBABILITY_DECIMALS)
+    parts = mine["part"].map(TESTS.index)
+    order = np.lexsort((mine["sample"], -losses, parts))
     hardest = mine.iloc[order[:count]].reset_index(drop=True)
     return hardest.assign(p=hardest[of_classes[-1]])
 
 
-def explain_cases(model: Model, domain: Domain, cases: pd.DataFrame) -> ExplainedCases:
+def explain_cases(
+    model: Model,
+    domain: Domain,
+    cases: pd.DataFrame,
+) -> ExplainedCases:
     """Make the maps and regions of the cases that `find_hardest_cases` gives."""
     rows = cases["sample"].to_numpy()
     images, covariates = domain.images[rows], domain.clinical(rows)

@@ -41,12 +41,16 @@ def score_maps(maps: SaliencyMaps, regions: np.ndarray) -> PointingScores:
     window = [2 * voxels + 1 for voxels in hit_tolerance(maps.step)]
     widened = [maximum_filter(region, window, mode="constant") for region in regions]
     hits = np.stack(widened).reshape(count, -1)  # (N, voxels)
-    saliency = maps.values.reshape(count, -1).astype(np.float64)
+    saliency = maps.values.reshape(count, -1)
+    saliency = saliency.astype(np.float64)
     inside = regions.reshape(count, -1)
     has_region = inside.any(1)
-    is_defined = (saliency.max(1) > 0) & has_region
-    within = np.where(is_defined, (saliency * inside).sum(1), np.nan)
-    hit = hits[np.arange(count), saliency.argmax(1)]
+    has_map = saliency.max(1) > 0
+    is_defined = has_map & has_region
+    within = (saliency * inside).sum(1)
+    within = np.where(is_defined, within, np.nan)
+    maximum = saliency.argmax(1)
+    hit = hits[np.arange(count), maximum]
     return PointingScores(
         share=ratio(within, saliency.sum(1)),
         hit=np.where(is_defined, hit, np.nan),
@@ -83,7 +87,8 @@ def score_models(
     parts = []
     for start in range(0, len(rows), BATCH):  # maps are larger than images, so none is kept
         part = slice(start, start + BATCH)
-        images, covariates = domain.images[rows[part]], domain.clinical(rows[part])
+        images = domain.images[rows[part]]
+        covariates = domain.clinical(rows[part])
         scores = []
         for model in models:
             maps = method.make_maps(model, images, covariates)
@@ -129,12 +134,14 @@ def summarise_scores(
         defined = ~np.isnan(values)
 
         def weighted_mean(weights: np.ndarray) -> dict[str, np.ndarray]:
-            total = weights[:, defined] @ values[defined]
-            return {"mean": ratio(total, weights[:, defined].sum(1))}
+            weights = weights[:, defined]
+            total = weights @ values[defined]
+            return {"mean": ratio(total, weights.sum(1))}
 
         equal_weights = np.ones((1, len(values)))
         mean = float(weighted_mean(equal_weights)["mean"][0])
-        return mean, resample(weighted_mean, draws, patient_codes)["mean"]
+        resampled = resample(weighted_mean, draws, patient_codes)
+        return mean, resampled["mean"]
 
     def estimate(values: np.ndarray) -> dict[str, float]:
         mean, resampled = mean_and_resamples(values)
@@ -146,7 +153,7 @@ def summarise_scores(
     random_hit = np.where(has_map, randomised.hit, np.nan)
     difference = scores.share - random_share
     of_difference = estimate(difference)
-    p = p_value(mean_and_resamples(difference)[1])
+    _, differences = mean_and_resamples(difference)
     has_interval = not np.isnan(of_difference["low"])
     return {
         "lesions": int(has_map.sum()),
@@ -158,7 +165,7 @@ def summarise_scores(
             "value": of_difference["value"],
             "low": of_difference["low"],
             "high": of_difference["high"],
-            "p": p,
+            "p": p_value(differences),
             "left_out": of_difference["left_out"],
         },
         "keeps": bool(of_difference["low"] <= 0) if has_interval else None,

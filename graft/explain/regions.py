@@ -27,9 +27,12 @@ def lesion_regions(domain: Domain, rows: np.ndarray) -> np.ndarray | None:
     if domain.masks is not None:
         return np.asarray(domain.masks[rows]) > 0
     if region_kind(domain) == BALL:
-        distance = distance_from_centre(domain.images.shape[2:], domain.preprocessing["spacing"])
-        radii = domain.index["size"].to_numpy(float)[rows] / 2  # (N,) mm
-        return distance <= radii.reshape(-1, *[1] * distance.ndim)
+        patch = domain.images.shape[2:]
+        distance = distance_from_centre(patch, domain.preprocessing["spacing"])
+        diameters = domain.index["size"].to_numpy(float)[rows]  # (N,) mm
+        radii = diameters / 2
+        ones = [1] * distance.ndim
+        return distance <= radii.reshape(-1, *ones)
     return None
 
 
@@ -37,7 +40,8 @@ def distance_from_centre(patch: tuple[int, ...], spacing: list[float]) -> np.nda
     """The distance in mm of each voxel from the middle of a patch, (n - 1) / 2: (*patch)."""
     squares = np.zeros(())
     for axis, (side, mm) in enumerate(zip(patch, spacing, strict=True)):
-        offsets = (np.arange(side) - (side - 1) / 2) * mm  # (side,)
-        behind = len(patch) - axis - 1
-        squares = squares + offsets.reshape(-1, *[1] * behind) ** 2
+        centre = (side - 1) / 2
+        offsets = (np.arange(side) - centre) * mm  # (side,)
+        behind = [1] * (len(patch) - axis - 1)
+        squares = squares + offsets.reshape(-1, *behind) ** 2
     return np.sqrt(squares)

@@ -103,7 +103,11 @@ def summarise_robustness(document: dict) -> list[str]:
     ]
 
 
-def _curve_point(row: dict, amount: float, auroc: dict) -> dict:
+def _curve_point(
+    row: dict,
+    amount: float,
+    auroc: dict,
+) -> dict:
     return {
         "corruption": row["corruption"],
         "unit": row["unit"],

@@ -68,13 +68,16 @@ class LogOdds(nn.Module):
         terms = []
         for share, network in zip(self.shares, self.networks, strict=True):
             logits = network(images, covariates)  # (B, classes)
-            log_odds = logits[:, -1:] - logits[:, :-1].logsumexp(1, keepdim=True)
+            others = logits[:, :-1].logsumexp(1, keepdim=True)
+            log_odds = logits[:, -1:] - others  # (B, 1)
             terms.append(share * log_odds)
         return reduce(torch.add, terms)
 
 
 def grad_cam(
-    model: Model, images: np.ndarray, covariates: pd.DataFrame | None = None
+    model: Model,
+    images: np.ndarray,
+    covariates: pd.DataFrame | None = None,
 ) -> SaliencyMaps:
     """Σ_c w_c · A_c over the last features A, where w is the mean gradient of the log odds.
 
@@ -106,15 +109,18 @@ def grad_cam(
             _, (features,), (gradients,) = explained(batch, class_idx=0, covariates=known)
             spatial = tuple(range(2, gradients.ndim))
             weights = gradients.mean(spatial, keepdim=True)  # (B, F, 1, ...)
-            weighted = (weights * features).sum(1, keepdim=True).detach()  # (B, 1, *features)
-            terms.append(share * weighted)
-        signed, step = _interpolate_to_patch(kind, reduce(torch.add, terms), images.shape[2:])
+            weighted = (weights * features).sum(1, keepdim=True)  # (B, 1, *features)
+            terms.append(share * weighted.detach())
+        coarse = reduce(torch.add, terms)
+        signed, step = _interpolate_to_patch(kind, coarse, images.shape[2:])
         maps.append(signed.cpu().numpy())
     return SaliencyMaps(np.concatenate(maps), step, one_sided=True)
 
 
 def occlusion(
-    model: Model, images: np.ndarray, covariates: pd.DataFrame | None = None
+    model: Model,
+    images: np.ndarray,
+    covariates: pd.DataFrame | None = None,
 ) -> SaliencyMaps:
     """How much the log odds fall if the surroundings of a voxel become as grey as the median.
 
@@ -131,15 +137,19 @@ def occlusion(
         covariates: N rows as `Model.predict` takes them.
     """
     patch = images.shape[2:]
-    cubes = [_cube_slices(side, CUBES_PER_AXIS[len(patch)]) for side in patch]
+    count = CUBES_PER_AXIS[len(patch)]
+    cubes = [_cube_slices(side, count) for side in patch]
+    grid_shape = [len(slices) for slices in cubes]
     log_odds = LogOdds(model.networks, model.card["shares"]).eval()
     falls = np.zeros((len(images), *patch), np.float32)
     with torch.inference_mode():
         for row, (image, known) in enumerate(model.batches(images, covariates, 1)):
-            occluded = _occlude(image, cubes)  # (cubes, C, *patch)
-            chunks = [log_odds(chunk, known)[:, 0] for chunk in occluded.split(OCCLUSION_BATCH)]
-            fall = (log_odds(image, known)[0, 0] - torch.cat(chunks)).cpu().numpy()  # (cubes,)
-            grid = fall.reshape([len(slices) for slices in cubes])
+            clean = log_odds(image, known)[0, 0]  # ()
+            occluded = []
+            for chunk in _occlude(image, cubes).split(OCCLUSION_BATCH):
+                occluded.append(log_odds(chunk, known)[:, 0])
+            fall = clean - torch.cat(occluded)  # (cubes,)
+            grid = fall.cpu().numpy().reshape(grid_shape)
             falls[row] = _mean_over_cubes(grid, cubes, patch)
     step = tuple(slices[1].start - slices[0].start for slices in cubes)
     return SaliencyMaps(falls, step, one_sided=False)
@@ -188,23 +198,29 @@ def randomised_models(model: Model, seed: int) -> list[Model]:
 def _cube_slices(side: int, count: int) -> list[slice]:
     """Where the cubes are along one axis, from end to end; with an odd `count` one is central."""
     width = max(1, int(CUBE_SHARE * side))
-    starts = np.unique(np.linspace(0, side - width, count).round().astype(int))
-    return [slice(int(start), int(start) + width) for start in starts]
+    starts = np.linspace(0, side - width, count).round().astype(int)
+    starts = np.unique(starts).tolist()
+    return [slice(start, start + width) for start in starts]
 
 
 def _occlude(image: Tensor, cubes: list[list[slice]]) -> Tensor:
     """Copies of one image (1, C, *patch), in each of which one cube is grey: (cubes, C, *patch)."""
     # On the CPU, because CUDA's median along an axis is non-deterministic.
-    grey = image.flatten(2).cpu().median(2).values[0].to(image.device)  # (C,)
+    medians = image.flatten(2).cpu().median(2)
+    grey = medians.values[0].to(image.device)  # (C,)
+    ones = [1] * len(cubes)
+    grey = grey.view(-1, *ones)
     places = list(itertools.product(*cubes))
-    occluded = image.repeat(len(places), *[1] * (image.ndim - 1))
+    occluded = image.repeat(len(places), 1, *ones)
     for copied, place in zip(occluded, places, strict=True):
-        copied[(slice(None), *place)] = grey.view(-1, *[1] * len(cubes))
+        copied[(slice(None), *place)] = grey
     return occluded
 
 
 def _mean_over_cubes(
-    values: np.ndarray, cubes: list[list[slice]], patch: tuple[int, ...]
+    values: np.ndarray,
+    cubes: list[list[slice]],
+    patch: tuple[int, ...],
 ) -> np.ndarray:
     """For each voxel the mean over the cubes that cover it, from one value per cube: (*patch)."""
     for slices, side in zip(cubes, patch, strict=True):
@@ -217,7 +233,9 @@ def _mean_over_cubes(
 
 
 def _interpolate_to_patch(
-    kind: NetworkKind, coarse: Tensor, patch: tuple[int, ...]
+    kind: NetworkKind,
+    coarse: Tensor,
+    patch: tuple[int, ...],
 ) -> tuple[Tensor, tuple[int, ...]]:
     """Interpolate maps over the features of a network, (B, 1, *features), to the patch.
 
@@ -228,15 +246,18 @@ def _interpolate_to_patch(
         return _place_planes(coarse, patch)
     if kind.view == "frames":
         coarse = coarse.movedim(2, -1)  # from (B, 1, S, R, A)
-    mode = {2: "bilinear", 3: "trilinear"}[len(patch)]
-    cells = coarse.shape[2:]
-    step = tuple(math.ceil(side / count) for side, count in zip(patch, cells, strict=True))
-    return F.interpolate(coarse, patch, mode=mode)[:, 0], step
+    mode = "bilinear" if len(patch) == 2 else "trilinear"
+    fine = F.interpolate(coarse, patch, mode=mode)
+    step = []
+    for side, cells in zip(patch, coarse.shape[2:], strict=True):
+        step.append(math.ceil(side / cells))
+    return fine[:, 0], tuple(step)
 
 
 def _place_planes(coarse: Tensor, patch: tuple[int, ...]) -> tuple[Tensor, tuple[int, ...]]:
     """As `_interpolate_to_patch`, for maps of three planes (3·B, 1, h, w); other voxels are 0."""
-    fine = F.interpolate(coarse, patch[:2], mode="bilinear")[:, 0]  # (3·B, side, side)
+    fine = F.interpolate(coarse, patch[:2], mode="bilinear")
+    fine = fine[:, 0]  # (3·B, side, side)
     planes = fine.unflatten(0, (3, -1))  # in the order of InputStep
     volume = coarse.new_zeros(planes.shape[1], *patch)
     for axis, plane in zip((3, 2, 1), planes, strict=True):

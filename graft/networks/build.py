@@ -46,17 +46,27 @@ def build_network(
         KeyError: if there is no network of this name.
     """
     kind = NETWORKS[name]
-    shape = NetworkShape(tuple(patch), channels, classes, width, norm)
+    shape = NetworkShape(
+        tuple(patch),
+        channels,
+        classes,
+        width,
+        norm,
+    )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = kind.build(shape)
     return Classifier(kind, network, channels, covariates)
 
 
-def architecture_for(network: Network, domain: Domain, covariates: int = 0) -> dict:
-    """The architecture of a network that fits a domain: the arguments of `build_network`, less the seed.
+def architecture_for(
+    network: Network,
+    domain: Domain,
+    covariates: int = 0,
+) -> dict:
+    """The architecture of a network that fits a domain, which cards keep.
 
-    Cards keep it.
+    It contains the arguments of `build_network` except the seed.
 
     Raises:
         InputError: if the network cannot take the patches of this domain.
@@ -73,7 +83,11 @@ def architecture_for(network: Network, domain: Domain, covariates: int = 0) -> d
     return _with_covariates(architecture, covariates)
 
 
-def adapt_architecture(source: dict, domain: Domain, covariates: int = 0) -> dict:
+def adapt_architecture(
+    source: dict,
+    domain: Domain,
+    covariates: int = 0,
+) -> dict:
     """The architecture of a pretrained network with the classes and covariates of another domain.
 
     Raises:

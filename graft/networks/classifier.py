@@ -54,7 +54,11 @@ class Classifier(nn.Module):
     """
 
     def __init__(
-        self, kind: NetworkKind, network: nn.Module, channels: int, covariates: int = 0
+        self,
+        kind: NetworkKind,
+        network: nn.Module,
+        channels: int,
+        covariates: int = 0,
     ) -> None:
         super().__init__()
         head = network.get_submodule(kind.head)
@@ -115,7 +119,7 @@ class Classifier(nn.Module):
         return [name for name, _ in self.named_parameters() if self.saved_name(name) in wanted]
 
     def saved_tensors(self) -> dict[str, Tensor]:
-        """All tensors by their names on disk, in the order of the state dict. They are not copied."""
+        """All tensors by their names on disk, in the order of the state dict, without a copy."""
         return {self.saved_name(name): tensor for name, tensor in self.state_dict().items()}
 
     def load_saved_tensors(self, tensors: Mapping[str, Tensor]) -> None:

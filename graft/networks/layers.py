@@ -157,7 +157,10 @@ def _one_number(sides: int | tuple[int, ...]) -> int:
 
 
 def _pool(
-    x: Tensor, kernel: int, padding: int, combine: Callable[[Tensor, Tensor], Tensor]
+    x: Tensor,
+    kernel: int,
+    padding: int,
+    combine: Callable[[Tensor, Tensor], Tensor],
 ) -> Tensor:
     for axis in range(2, x.ndim):
         if padding:

@@ -1,4 +1,4 @@
-"""Networks of torchvision and MONAI, with reproducible layers in place of some of the libraries' own.
+"""Networks of torchvision and MONAI, with reproducible layers in place of some of their own.
 
 The libraries are imported late: each takes seconds, and the small networks do not need them.
 """
@@ -10,7 +10,11 @@ from graft.networks.layers import inflate_convolutions, make_reproducible
 from graft.networks.shape import NetworkShape
 
 
-def build_torchvision(library_name: str, shape: NetworkShape, inflated: bool = False) -> nn.Module:
+def build_torchvision(
+    library_name: str,
+    shape: NetworkShape,
+    inflated: bool = False,
+) -> nn.Module:
     """A network of torchvision under its `library_name`, such as `resnet18` or `r3d_18`.
 
     With `inflated` the kernels of a 2D network get a third axis, and it takes volumes.
@@ -53,9 +57,9 @@ def build_medicalnet(depth: int, shape: NetworkShape) -> nn.Module:
 
 
 class PaddedShortcut(nn.Module):
-    """Every second voxel, and planes of zeros: the shortcut A of He et al. (2016), without parameters.
+    """Every second voxel, and planes of zeros: the shortcut A of He et al. (2016).
 
-    MONAI's own shortcut gives the same values but stops the gradient.
+    It has no parameters. MONAI's own shortcut gives the same values but stops the gradient.
     """
 
     def __init__(self, planes: int) -> None:
@@ -83,12 +87,17 @@ def _monai_resnet(library_name: str, shape: NetworkShape, **form: object) -> nn.
 
 
 def _replace_stem(network: nn.Module, channels: int) -> None:
-    """Replace the first convolution, made for three channels, by one that is initialised alike."""
+    """Replace the first convolution, made for three channels,, with torchvision's initialisation."""
     is_video = hasattr(network, "stem")
     holder, name = (network.stem, "0") if is_video else (network, "conv1")
     old = getattr(holder, name)
     new = type(old)(
-        channels, old.out_channels, old.kernel_size, old.stride, old.padding, bias=False
+        channels,
+        old.out_channels,
+        old.kernel_size,
+        old.stride,
+        old.padding,
+        bias=False,
     )
     nn.init.kaiming_normal_(new.weight, mode="fan_out", nonlinearity="relu")
     setattr(holder, name, new)

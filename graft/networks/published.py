@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def published_weights(name: str) -> "WeightsEnum":
-    """torchvision's entry of the weights for a network: the address of the file and its transforms.
+    """The entry of torchvision for a network: the address of the weights and their transforms.
 
     Raises:
         KeyError: if torchvision publishes no weights for this network.

@@ -63,7 +63,12 @@ def _torchvision_kinds(depth: int) -> list[NetworkKind]:
         std=(0.229, 0.224, 0.225),
         weights=f"ResNet{depth}_Weights.IMAGENET1K_V1",
     )
-    planes = replace(flat, name=f"{flat.name}-planes", dimensions=(3,), view="planes")
+    planes = replace(
+        flat,
+        name=f"{flat.name}-planes",
+        dimensions=(3,),
+        view="planes",
+    )
     inflated = replace(
         flat,
         name=f"{flat.name}-inflated",
@@ -97,7 +102,13 @@ def _medicalnet_kind(depth: int) -> NetworkKind:
 
 
 _KINDS = [
-    NetworkKind("cnn", SimpleCNN, head="head", saliency_layer="conv2", smallest_side=4),
+    NetworkKind(
+        "cnn",
+        SimpleCNN,
+        head="head",
+        saliency_layer="conv2",
+        smallest_side=4,
+    ),
     NetworkKind("resnet", ResNet, head="head", saliency_layer="blocks"),
     NetworkKind("resnet10", partial(build_monai_resnet, "resnet10")),
     NetworkKind("resnet18", partial(build_monai_resnet, "resnet18")),

@@ -64,7 +64,10 @@ class Model:
         return torch.cat(chunks).numpy()
 
     def batches(
-        self, images: np.ndarray | Tensor, covariates: pd.DataFrame | None, size: int
+        self,
+        images: np.ndarray | Tensor,
+        covariates: pd.DataFrame | None,
+        size: int,
     ) -> Iterator[tuple[Tensor, Tensor | None]]:
         """Images (B, C, *patch) and covariates (B, K) or None, batch by batch, on the device.
 
@@ -102,7 +105,11 @@ class Model:
         return torch.from_numpy(encoding.encode(covariates))
 
 
-def save_model(folder: Path, networks: Sequence[Classifier], card: Mapping[str, object]) -> None:
+def save_model(
+    folder: Path,
+    networks: Sequence[Classifier],
+    card: Mapping[str, object],
+) -> None:
     """Write a model into an existing folder.
 
     Args:

@@ -15,8 +15,8 @@ class NetworkShape:
         channels: the number of channels of the images.
         classes: the number of classes.
         width: the number of planes of the first block of `resnet`; other networks ignore it.
-        norm: what replaces the BatchNorm of a library. `group` is GroupNorm. `frozen` is FrozenNorm,
-            for weights that come with statistics.
+        norm: what replaces the BatchNorm of a library. `group` is GroupNorm. `frozen` is
+            FrozenNorm, for weights that come with statistics.
     """
 
     patch: tuple[int, ...]

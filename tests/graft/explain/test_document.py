@@ -38,7 +38,7 @@ class Middle(nn.Module):
 
 
 def domain(**about) -> Domain:
-    """12 lesions of 6 mm in the middle of 12 mm, one in three much brighter than the rest of the patch."""
+    """12 lesions of 6 mm in the middle of 12 mm; one in three is much brighter than its patch."""
     images = np.random.default_rng(0).uniform(0, 0.3, (12, 1, 12, 12, 12))
     images[::3, :, 3:9, 3:9, 3:9] += 0.6
     labels = np.array(CLASSES)[(np.arange(12) % 3 == 0).astype(int)]

@@ -25,7 +25,7 @@ def test_the_same_bytes_and_nothing_beside_the_picture(tmp_path):
 
 
 def coloured(found: np.ndarray, violet: bool) -> np.ndarray:
-    """Where blue stands out over green and red (violet), or red over blue (orange): (rows, columns)."""
+    """Where blue exceeds green and red (violet), or red exceeds blue (orange): (rows, columns)."""
     red, green, blue = np.moveaxis(found, -1, 0)
     return (blue > green + 15) if violet else (red > blue + 15)
 

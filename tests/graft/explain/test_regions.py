@@ -27,7 +27,8 @@ def domain(
 
 def test_a_ball_has_the_diameter_and_lies_in_the_middle():
     found = lesion_regions(domain(patch=(4, 4, 4), diameters=(3.5, 1.8)), np.array([1, 0]))
-    # Voxels lie at 0.5 and 1.5 mm from the middle: the eight next to it are 0.87 mm away, their neighbours 1.66 mm.
+    # Voxels lie at 0.5 and 1.5 mm from the middle along each axis.
+    # The eight next to it are 0.87 mm away, their neighbours 1.66 mm.
     inner = np.zeros((4, 4, 4), bool)
     inner[1:3, 1:3, 1:3] = True
     assert np.array_equal(found[0], inner)

@@ -51,7 +51,10 @@ class Corner(nn.Module):
 
 
 def planted(patch: tuple[int, ...]) -> tuple[Model, np.ndarray]:
-    """The network of one corner, and images with a bright corner and a brighter middle, to which it is blind."""
+    """The network of one corner, and images with a bright corner and a brighter middle.
+
+    The network does not see the middle.
+    """
     shape = {"name": "resnet", "patch": list(patch), "channels": 1}
     card = {"architecture": shape, "classes": ["a", "b"], "shares": [1.0]}
     images = np.random.default_rng(0).random((3, 1, *patch)).astype(np.float32) / 4
@@ -74,11 +77,13 @@ def test_occlusion_finds_the_corner_that_the_network_answers_to(patch):
 
 
 def test_occlusion_by_hand():
-    # One cube over the corner takes away all of it: the log odds are 2 · mean ReLU(0.8 - 0.5) = 0.6, and then 0.
+    # One cube over the corner hides all of it.
+    # The log odds are 2 · mean ReLU(0.8 - 0.5) = 0.6, and then 0.
     network, images = planted((16, 16, 16))
     values = occlusion(network, images).signed[0]
     assert np.isclose(values[0, 0, 0], 0.6, atol=1e-5)
-    # The cubes begin at 0, 3, 6, 9, 12. One from 3 on hides a quarter of the corner; voxel 3 lies in both.
+    # The cubes begin at 0, 3, 6, 9, 12. The one at 3 hides a quarter of the corner.
+    # Voxel 3 lies in both.
     assert np.isclose(values[3, 0, 0], (0.6 + 0.6 / 4) / 2, atol=1e-5)
     assert np.isclose(values[4, 0, 0], 0.6 / 4, atol=1e-5)
 
@@ -127,7 +132,8 @@ def test_grad_cam_is_that_of_monai(patch):
 
 
 def test_grad_cam_follows_the_features_by_hand():
-    # Head weights w over mean features: the gradient of the log odds is (w1 - w0) / cells everywhere.
+    # The head has weights w over mean features.
+    # So the gradient of the log odds is (w1 - w0) / cells everywhere.
     network = model()
     images = np.random.default_rng(1).random((2, 1, 16, 16)).astype(np.float32)
     kept = {}

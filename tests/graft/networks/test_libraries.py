@@ -26,7 +26,7 @@ def one_thread():
 
 
 def shaken(network: nn.Module) -> nn.Module:
-    """A library's network in evaluation mode with statistics, scales and shifts that are not 0 and 1."""
+    """A library's network in evaluation mode, whose norms are not the identity."""
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d | nn.BatchNorm3d):
             for tensor, low, high in (
