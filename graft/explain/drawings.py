@@ -73,9 +73,11 @@ def draw_maps(
 
     planes = _middle_planes(image.shape[1:], spacing)
     grey = image.mean(0, dtype=np.float32)  # (*patch)
-    size = PLANE_INCHES * (1 + len(maps)), PLANE_INCHES * len(planes) + 0.5
+    columns = 1 + len(maps)
+    width = PLANE_INCHES * columns
+    height = PLANE_INCHES * len(planes) + 0.5  # and a line for the title
     figure = Figure(
-        figsize=size,
+        figsize=(width, height),
         dpi=DOTS_PER_INCH,
         layout="constrained",
     )

@@ -87,7 +87,7 @@ def _monai_resnet(library_name: str, shape: NetworkShape, **form: object) -> nn.
 
 
 def _replace_stem(network: nn.Module, channels: int) -> None:
-    """Replace the first convolution, made for three channels,, with torchvision's initialisation."""
+    """Replace the first convolution, which torchvision made for three channels."""
     is_video = hasattr(network, "stem")
     holder, name = (network.stem, "0") if is_video else (network, "conv1")
     old = getattr(holder, name)
