@@ -6,7 +6,6 @@ import pytest
 import torch
 from torch import nn
 
-from graft.common.files import InputError
 from graft.data.domain import Domain
 from graft.explain.document import saliency_document, summarise_saliency
 from graft.explain.hardest_cases import explain_cases, find_hardest_cases
@@ -67,32 +66,6 @@ TABLE = predictions(
 def told(model: Model, made: Domain, cases: int = 2) -> dict:
     shown = explain_cases(model, made, find_hardest_cases(TABLE, "bagging", CLASSES, cases))
     return saliency_document("bagging", model, made, np.arange(12), shown, 200, 0.95, 42)
-
-
-def test_the_hardest_cases_come_first_and_those_of_the_test_part_before_the_others():
-    others = TABLE.assign(model="scratch", p_malignant=0.5, p_benign=0.5)
-    found = find_hardest_cases(pd.concat([others, TABLE]), "bagging", CLASSES, 9)
-    assert found["sample"].tolist() == [
-        0,
-        5,
-        3,
-        1,
-        4,
-    ]  # 0 and 5 are as hard: 0.1 for the true class
-    assert found["p"].tolist() == [0.1, 0.9, 0.3, 0.1, 0.99]
-    assert find_hardest_cases(TABLE, "bagging", CLASSES, 0).empty
-
-
-@pytest.mark.parametrize(
-    "table, message",
-    (
-        (TABLE, "row of the model boosting"),
-        (TABLE.assign(model="boosting").drop(columns="p_benign"), "column p_benign"),
-    ),
-)
-def test_another_table_is_refused(table, message):
-    with pytest.raises(InputError, match=f"predictions.csv: has no {message}"):
-        find_hardest_cases(table, "boosting", CLASSES, 3)
 
 
 def test_a_network_that_looks_at_the_lesion_points_there_and_randomised_ones_do_not():
