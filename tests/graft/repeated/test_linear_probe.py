@@ -42,7 +42,7 @@ def start(covariates):
 def test_features_are_what_the_head_reads_and_the_covariates(domain):
     task = make_task(domain, np.arange(12), np.arange(12, 18), torch.device("cpu"))
     began = start(task.encoding.width)
-    found = linear_probe._features(began.network, task.train)
+    found = linear_probe._inputs(began.network, task.train)
     assert found.shape == (12, 32 + task.encoding.width)
     assert np.allclose(found[:, 32:], task.train.covariates)
     head = began.network.head
