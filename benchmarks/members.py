@@ -21,6 +21,7 @@ from benchmarks.timing import median_seconds
 from graft.config.parameters import Parameters, load_parameters
 from graft.console import run, say
 from graft.networks.build import build_network
+from graft.networks.device import use_deterministic_algorithms
 
 PARAMETERS = Path(__file__).parents[1] / "params.yaml"
 STEPS = 10
@@ -31,6 +32,7 @@ Tensors = dict[str, Tensor]  # parameters or gradients by the name of the parame
 
 def main() -> None:
     """Time a training step of all members in turn and together."""
+    use_deterministic_algorithms()
     compare_on_device(torch.device("cpu"))
     if torch.cuda.is_available():
         compare_on_device(torch.device("cuda"))

@@ -6,11 +6,12 @@ Bagging is the mean of its members. Boosting is the sum Σ αₖ fₖ.
 from dataclasses import replace
 from typing import Literal
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from graft.common.parameters import Section, read_parameters
 from graft.console import run
 from graft.data.task import read_task
+from graft.networks.classifier import Classifier
 from graft.networks.device import pick_device, use_deterministic_algorithms
 from graft.networks.saved import load_model
 from graft.training.ensemble import bag, boost
@@ -49,7 +50,7 @@ def main(method: Literal["bagging", "boosting"]) -> None:
     scores = []
     with log_curves(paths.CURVES / plan.stage) as log:
 
-        def fit(k: int, weights: Tensor) -> nn.Module:
+        def fit(k: int, weights: Tensor) -> Classifier:
             (member,) = load_model(paths.REGULARIZED, device).networks
             mine = replace(plan, purpose=f"{plan.stage}/{k}")
             scores.append(train_network(member, task, mine, log, weights))

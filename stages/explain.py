@@ -10,9 +10,15 @@ from graft.console import run, say
 from graft.data.domain import Domain
 from graft.data.predictions import read_predictions
 from graft.data.split import read_split
-from graft.explain.document import NAMES, describe_saliency, hardest, lines, show
-from graft.explain.drawings import draw
-from graft.explain.robustness import curves, robustness, weakest
+from graft.explain.document import saliency_document, summarise_saliency
+from graft.explain.drawings import draw_maps
+from graft.explain.hardest_cases import explain_cases, find_hardest_cases
+from graft.explain.robustness import (
+    measure_robustness,
+    robustness_curves,
+    summarise_robustness,
+)
+from graft.explain.saliency import METHODS
 from graft.explain.settings import Explain
 from graft.networks.device import pick_device, use_deterministic_algorithms
 from graft.networks.saved import load_model
@@ -47,22 +53,24 @@ def main() -> None:
         text=("label", "model", "predicted"),
     )
     drawn = (parameters.resamples, parameters.confidence, parameters.seed)
-    cases = hardest(predictions, name, domain.classes, parameters.explain.cases)
-    shown = show(model, domain, cases)
-    saliency = describe_saliency(name, model, domain, tested, shown, *drawn)
-    robust = robustness(name, model, domain, parts["test"], *drawn)
+    cases = find_hardest_cases(predictions, name, domain.classes, parameters.explain.cases)
+    shown = explain_cases(model, domain, cases)
+    saliency = saliency_document(name, model, domain, tested, shown, *drawn)
+    robust = measure_robustness(name, model, domain, parts["test"], *drawn)
     with whole_folder(paths.EXPLAIN) as folder:
         (folder / "maps").mkdir()
         for row, case in enumerate(saliency["cases"]):
             image = domain.images[case["sample"]]
             region = None if shown.regions is None else shown.regions[row]
-            maps = {NAMES[method]: found for method, found in shown.maps.items()}
+            maps = {METHODS[method].title: found for method, found in shown.maps.items()}
             spacing = domain.preprocessing.get("spacing")
-            draw(folder / case["picture"], shown.title(row), image, maps, row, region, spacing)
+            path, caption = folder / case["picture"], shown.caption(row)
+            draw_maps(path, caption, image, maps, row, region, spacing)
         write_json(folder / "saliency.json", saliency)
         write_json(folder / "robustness.json", robust)
-        curves(robust).to_csv(folder / "robustness.csv", index=False, lineterminator="\n")
-    for line in (*lines(saliency), *weakest(robust)):
+        curves = robustness_curves(robust)
+        curves.to_csv(folder / "robustness.csv", index=False, lineterminator="\n")
+    for line in (*summarise_saliency(saliency), *summarise_robustness(robust)):
         say(line)
 
 

@@ -31,13 +31,14 @@ class Samples:
     def sha256(self) -> str:
         """SHA-256, in hexadecimal, of the bytes of the images, the labels and the covariates: what was learnt from."""
         digest = hashlib.sha256()
-        for tensor in (self.images, self.labels, *self.known(slice(None))):
-            digest.update(tensor.cpu().numpy().tobytes())
+        for tensor in (self.images, self.labels, self.covariates):
+            if tensor is not None:
+                digest.update(tensor.cpu().numpy().tobytes())
         return digest.hexdigest()
 
-    def known(self, rows: Tensor | slice) -> tuple[Tensor, ...]:
-        """What a network takes beside the images of these rows: their covariates (B, K), or nothing."""
-        return () if self.covariates is None else (self.covariates[rows],)
+    def covariates_of(self, rows: Tensor | slice) -> Tensor | None:
+        """The covariates (B, K) of these rows, or None if the domain has none."""
+        return None if self.covariates is None else self.covariates[rows]
 
 
 @dataclass(frozen=True)

@@ -1,122 +1,166 @@
-"""What can go wrong with a picture on its way: noise, blur, thicker slices, a window that is shifted."""
+"""Image corruptions: noise, blur, thicker slices and a shifted intensity window."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch import Tensor
 
 OF_WINDOW = "of the window"
-EDGE = 4  # standard deviations of a blur by which a patch is continued with its edge
+BLUR_MARGIN = 4  # standard deviations by which a patch is extended before it is blurred
 
 
 @dataclass(frozen=True)
 class Corruption:
-    """One kind in one amount; `unit` is of the window, mm or, without a spacing, voxels."""
+    """One kind of corruption in one amount; `unit` is of the window, mm or voxels."""
 
     name: str
     amount: float
     unit: str
 
 
-def sweep(dimensions: int, spacing: list[float] | None) -> list[Corruption]:
-    """Every kind in three amounts, the mildest first; a picture of two dimensions has no slices."""
+def corruption_sweep(dimensions: int, spacing: list[float] | None) -> list[Corruption]:
+    """Every kind in three amounts, the mildest first; images of two dimensions have no slices."""
     length = "mm" if spacing else "voxels"
-    last = spacing[-1] if spacing else 1.0
-    kinds = [
-        ("noise", (0.05, 0.1, 0.2), OF_WINDOW),
-        ("blur", (0.5, 1.0, 2.0), length),
-        ("slice thickness", tuple(round(times * last, 6) for times in (2, 3, 5)), length),
-        ("window shift up", (0.05, 0.1, 0.2), OF_WINDOW),
-        ("window shift down", (0.05, 0.1, 0.2), OF_WINDOW),
+    slice_mm = spacing[-1] if spacing else 1.0
+    thicknesses = [round(times * slice_mm, 6) for times in (2, 3, 5)]
+    kinds: list[tuple[str, list[float], str]] = [
+        ("noise", [0.05, 0.1, 0.2], OF_WINDOW),
+        ("blur", [0.5, 1.0, 2.0], length),
+        ("slice thickness", thicknesses, length),
+        ("window shift up", [0.05, 0.1, 0.2], OF_WINDOW),
+        ("window shift down", [0.05, 0.1, 0.2], OF_WINDOW),
     ]
-    return [
-        Corruption(name, amount, unit)
-        for name, amounts, unit in kinds
-        if dimensions == 3 or name != "slice thickness"
-        for amount in amounts
-    ]
+    sweep = []
+    for name, amounts, unit in kinds:
+        if name == "slice thickness" and dimensions != 3:
+            continue
+        for amount in amounts:
+            sweep.append(Corruption(name, amount, unit))
+    return sweep
 
 
-def corrupt(
+def corrupt_images(
     corruption: Corruption,
     images: np.ndarray,
     spacing: list[float] | None,
     generator: np.random.Generator,
 ) -> np.ndarray:
-    """Images (N, C, *spatial) in [0, 1] after a corruption: float32 of the same shape, in [0, 1] again.
+    """Corrupt images (N, C, *patch) in [0, 1].
 
-    noise: white and Gaussian, `amount` its standard deviation. blur: Gaussian, `amount` its standard deviation along
-    every axis. slice thickness: means over slices of `amount` along the last axis, interpolated to the patch again.
-    window shift: every voxel lighter (up) or darker by `amount`. An amount of 0 changes nothing.
+    noise: white Gaussian noise with the standard deviation `amount`.
+    blur: a Gaussian with the standard deviation `amount` along every axis.
+    slice thickness: means over slices of `amount` along the last axis, interpolated to the patch.
+    window shift: every voxel becomes brighter (up) or darker (down) by `amount`.
 
-    Raises ValueError where the corruption is not known.
+    An amount of 0 changes nothing. Without a spacing, lengths are in voxels.
+
+    Returns:
+        float32 of the same shape, clipped to [0, 1].
+
+    Raises:
+        ValueError: if the corruption is unknown.
     """
     if corruption.name not in KINDS:
         raise ValueError(f"corruption: got {corruption.name!r}, expected one of {', '.join(KINDS)}")
     images = np.asarray(images, np.float32)
     if not corruption.amount:
         return images
-    mm = np.array(spacing or [1.0] * (images.ndim - 2))
-    apply = KINDS[corruption.name](corruption.amount, mm, images.shape[2:], generator)
-    return np.stack([np.asarray(apply(torch.from_numpy(image))) for image in images]).clip(0, 1)
+    patch = images.shape[2:]
+    mm = np.array(spacing or [1.0] * len(patch))
+    make_transform = KINDS[corruption.name]
+    transform = make_transform(corruption.amount, mm, patch, generator)
+    corrupted = [np.asarray(transform(torch.from_numpy(image))) for image in images]
+    return np.stack(corrupted).clip(0, 1)
 
 
-Apply = Callable[[torch.Tensor], torch.Tensor]
+# All maps of one image (C, *patch) to another.
+Transform = Callable[[Tensor], Tensor | np.ndarray]
 
 
 def _noise(
-    amount: float, mm: np.ndarray, patch: tuple[int, ...], generator: np.random.Generator
-) -> Apply:
+    amount: float,
+    mm: np.ndarray,
+    patch: tuple[int, ...],
+    generator: np.random.Generator,
+) -> Transform:
     from monai.transforms.intensity.array import RandGaussianNoise
 
-    add = RandGaussianNoise(prob=1.0, std=amount, sample_std=False)
-    return add.set_random_state(int(generator.integers(2**32)))
+    noise = RandGaussianNoise(
+        prob=1.0,
+        std=amount,
+        sample_std=False,
+    )
+    noise.set_random_state(int(generator.integers(2**32)))
+    return noise
 
 
 def _blur(
-    amount: float, mm: np.ndarray, patch: tuple[int, ...], generator: np.random.Generator
-) -> Apply:
+    amount: float,
+    mm: np.ndarray,
+    patch: tuple[int, ...],
+    generator: np.random.Generator,
+) -> Transform:
     from monai.transforms.intensity.array import GaussianSmooth
 
     sigma = amount / mm  # voxels
-    margin = np.ceil(EDGE * sigma).astype(int)
+    margins = np.ceil(BLUR_MARGIN * sigma).astype(int)
+    padding = [(0, 0), *((margin, margin) for margin in margins)]
     smooth = GaussianSmooth(sigma.tolist())
-    inner = (slice(None), *(slice(width, width + side) for width, side in zip(margin, patch)))
 
-    def apply(
-        image: torch.Tensor,
-    ) -> torch.Tensor:  # beyond the patch MONAI's filter sees 0, the window's floor
-        wide = np.pad(image.numpy(), [(0, 0), *((width, width) for width in margin)], mode="edge")
-        return smooth(torch.from_numpy(wide))[inner]
+    def blur(image: Tensor) -> Tensor:
+        # MONAI's filter assumes 0 beyond the patch, which is the lower end of the window.
+        padded = np.pad(image.numpy(), padding, mode="edge")
+        blurred = smooth(torch.from_numpy(padded))
+        for axis, (margin, side) in enumerate(zip(margins, patch, strict=True), start=1):
+            blurred = blurred.narrow(axis, int(margin), side)
+        return blurred
 
-    return apply
+    return blur
 
 
-def _thicker(
-    amount: float, mm: np.ndarray, patch: tuple[int, ...], generator: np.random.Generator
-) -> Apply:
+def _thicker_slices(
+    amount: float,
+    mm: np.ndarray,
+    patch: tuple[int, ...],
+    generator: np.random.Generator,
+) -> Transform:
     from monai.transforms import Compose
     from monai.transforms.spatial.array import Resize
 
     slices = max(1, round(patch[-1] * mm[-1] / amount))
-    if slices >= patch[-1]:  # no thicker than they are
+    if slices >= patch[-1]:  # they are as thick already
         return lambda image: image
-    return Compose([Resize((*patch[:-1], slices), mode="area"), Resize(patch, mode="trilinear")])
+    average = Resize((*patch[:-1], slices), mode="area")
+    interpolate = Resize(patch, mode="trilinear")
+    return Compose([average, interpolate])
 
 
-def _shift(
-    amount: float, mm: np.ndarray, patch: tuple[int, ...], generator: np.random.Generator
-) -> Apply:
+def _window_shift_up(
+    amount: float,
+    mm: np.ndarray,
+    patch: tuple[int, ...],
+    generator: np.random.Generator,
+) -> Transform:
     from monai.transforms.intensity.array import ShiftIntensity
 
     return ShiftIntensity(amount)
 
 
-KINDS: dict[str, Callable[..., Apply]] = {
+def _window_shift_down(
+    amount: float,
+    mm: np.ndarray,
+    patch: tuple[int, ...],
+    generator: np.random.Generator,
+) -> Transform:
+    return _window_shift_up(-amount, mm, patch, generator)
+
+
+KINDS: dict[str, Callable[..., Transform]] = {
     "noise": _noise,
     "blur": _blur,
-    "slice thickness": _thicker,
-    "window shift up": _shift,
-    "window shift down": lambda amount, *rest: _shift(-amount, *rest),
+    "slice thickness": _thicker_slices,
+    "window shift up": _window_shift_up,
+    "window shift down": _window_shift_down,
 }

@@ -1,182 +1,153 @@
-"""Where a model looked on the target's test parts, and how well that points at the lesions: saliency.json."""
+"""saliency.json: where a model looked on the test parts, and how well that points at lesions."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from graft.common.documents import check_schema, clean
-from graft.common.files import InputError
 from graft.common.seeds import generator
-from graft.common.vocabulary import TESTS
 from graft.data.domain import Domain
-from graft.explain import saliency
-from graft.explain.pointing import Pointing, describe, point, score
-from graft.explain.regions import kind, regions
-from graft.explain.saliency import Maps
+from graft.explain.hardest_cases import ExplainedCases
+from graft.explain.pointing import PointingScores, score_maps, score_models, summarise_scores
+from graft.explain.regions import lesion_regions, region_kind
+from graft.explain.saliency import METHODS, randomised_models
 from graft.networks.saved import Model
-from graft.statistics.scores import LEAST_PROBABILITY, PROBABILITY_DECIMALS
 
 SCHEMA = Path(__file__).with_name("saliency.schema.json")
-METHODS = {"grad_cam": saliency.grad_cam, "occlusion": saliency.occlusion}
-NAMES = {"grad_cam": "Grad-CAM", "occlusion": "occlusion"}
-AT_MOST = {"grad_cam": None, "occlusion": 24}  # lesions scored; each asks every network 126 times
 
 
-@dataclass(frozen=True)
-class Shown:
-    """The hardest cases, rows of predictions.csv, with their maps by method and their regions, or None."""
-
-    table: pd.DataFrame
-    maps: Mapping[str, Maps]
-    regions: np.ndarray | None
-    disease: str
-
-    def title(self, row: int) -> str:
-        """What was so and what was said of a case, and what the colours mean; nothing that tells who it is."""
-        case = self.table.iloc[row]
-        said = f"{case['label']}, called {case['predicted']}, p({self.disease}) = {case['p']:.2f}"
-        return f"sample {case['sample']}, {case['part']}: {said}\nviolet: for {self.disease}, orange: against"
-
-
-def hardest(predictions: pd.DataFrame, name: str, classes: list[str], count: int) -> pd.DataFrame:
-    """The rows of predictions.csv whose true class a model gave the least chance, the test part before the external.
-
-    Adds `p`, the probability of the disease. Of equally hard ones the first sample comes first.
-
-    Raises InputError where the table lacks the model or a column.
-    """
-    mine = predictions[predictions["model"] == name] if "model" in predictions else predictions[:0]
-    missing = [
-        column
-        for column in ("sample", "part", "label", "predicted", *_columns(classes))
-        if column not in mine
-    ]
-    if missing or mine.empty:
-        raise InputError(
-            f"predictions.csv: has no {'column ' + missing[0] if missing else 'row of the model ' + name}, expected "
-            "the table that evaluate writes"
-        )
-    of_true = np.select(
-        [mine["label"] == label for label in classes],
-        [mine[column] for column in _columns(classes)],
-    )
-    losses = -np.log(np.maximum(of_true, LEAST_PROBABILITY)).round(PROBABILITY_DECIMALS)
-    order = np.lexsort((mine["sample"], -losses, mine["part"].map(TESTS.index)))
-    found = mine.iloc[order[:count]].reset_index(drop=True)
-    return found.assign(p=found[_columns(classes)[-1]])
-
-
-def show(model: Model, domain: Domain, cases: pd.DataFrame) -> Shown:
-    """The maps and the regions of the cases that `hardest` gives."""
-    rows = cases["sample"].to_numpy()
-    images, known = domain.images[rows], domain.clinical(rows)
-    maps = (
-        {method: draw(model, images, known) for method, draw in METHODS.items()}
-        if len(rows)
-        else {}
-    )
-    return Shown(cases, maps, regions(domain, rows), domain.classes[-1])
-
-
-def describe_saliency(
+def saliency_document(
     name: str,
     model: Model,
     domain: Domain,
     rows: np.ndarray,
-    shown: Shown,
+    cases: ExplainedCases,
     resamples: int,
     confidence: float,
     seed: int,
 ) -> dict:
-    """saliency.json as plain JSON values, checked. `rows` are those of the test part and of the external site."""
-    where, methods = regions(domain, rows), dict.fromkeys(METHODS)
-    if where is not None:
-        random = saliency.randomised(model, seed)
-        for method, draw in METHODS.items():
-            some = _sample(len(rows), AT_MOST[method], generator(seed, "saliency", domain.name))
-            told = domain, rows[some], where[some]
-            found, beside = point(draw, [model], *told)
-            drawn, _ = point(draw, random, *told, both_sides=True)
-            patients, luck = (
-                domain.index["patient"].iloc[rows[some]],
-                generator(seed, "bootstrap", domain.name, method),
-            )
-            methods[method] = {
-                "tolerance": beside,
-                "sampled": len(some),
-                **describe(found, drawn, patients, resamples, confidence, luck),
-            }
-    told = clean(
-        {
-            "model": name,
-            "region": kind(domain),
-            "lesions": len(rows)
-            if where is None
-            else int(where.reshape(len(rows), -1).any(1).sum()),
-            "uniform_share": None if where is None else _uniform(where),
-            "methods": methods,
-            "cases": _cases(shown),
+    """saliency.json: the scores of each method, and the cases with their scores.
+
+    Args:
+        name: the name of the model.
+        model: the model.
+        domain: the target.
+        rows: the rows of its index that belong to the test part or to the external site.
+        cases: the cases that are drawn.
+        resamples: the number of bootstrap resamples.
+        confidence: the level of the intervals.
+        seed: decides the resamples, the sample of lesions and the randomised models.
+
+    Returns:
+        Plain JSON values that conform to the schema.
+    """
+    regions = lesion_regions(domain, rows)
+    if regions is None:
+        scores: dict[str, object] = {
+            "lesions": len(rows),
+            "uniform_share": None,
+            "methods": dict.fromkeys(METHODS),
         }
-    )
-    check_schema(told, SCHEMA)
-    return told
+    else:
+        scores = {
+            "lesions": int(regions.reshape(len(rows), -1).any(1).sum()),
+            "uniform_share": _uniform_share(regions),
+            "methods": _score_methods(
+                model,
+                domain,
+                rows,
+                regions,
+                resamples,
+                confidence,
+                seed,
+            ),
+        }
+    region = region_kind(domain)
+    described = _describe_cases(cases)
+    content = {"model": name, "region": region, **scores, "cases": described}
+    document = {key: clean(value) for key, value in content.items()}
+    check_schema(document, SCHEMA)
+    return document
 
 
-def lines(found: dict) -> list[str]:
-    """What saliency.json says, a line a method."""
-    if found["region"] is None:
+def summarise_saliency(document: dict) -> list[str]:
+    """saliency.json in words, one line per method."""
+    model = document["model"]
+    if document["region"] is None:
         return [
-            f"{found['model']}: where the lesions lie in their patches is not known, so no map is scored"
+            f"{model}: the lesions' positions in their patches are unknown, so no map is scored"
         ]
-    told = []
-    for method, score in found["methods"].items():
-        share, random = score["share"], score["randomised"]["share"]
-        if share["value"] is None:
-            told.append(f"{NAMES[method]} of {found['model']}: no lesion has a map and a region")
+    lines = []
+    for name, scores in document["methods"].items():
+        title = f"{METHODS[name].title} of {model}"
+        share, randomised = scores["share"]["value"], scores["randomised"]["share"]["value"]
+        if share is None:
+            lines.append(f"{title}: no lesion has both a map and a region")
             continue
-        told.append(
-            f"{NAMES[method]} of {found['model']}: {share['value']:.3f} of it lies within the lesion "
-            f"(an even map: {found['uniform_share']:.3f}, weights drawn anew: {random['value']:.3f})"
-            + (", so it does not show what was learnt" if score["keeps"] else "")
+        line = (
+            f"{title}: {share:.3f} of it lies within the lesion (a uniform map: "
+            f"{document['uniform_share']:.3f}, randomised weights: {randomised:.3f})"
         )
-    return told
+        if scores["keeps"]:
+            line += ", so it does not show what was learned"
+        lines.append(line)
+    return lines
 
 
-def _columns(classes: list[str]) -> list[str]:
-    return [f"p_{label}" for label in classes]
+def _score_methods(
+    model: Model,
+    domain: Domain,
+    rows: np.ndarray,
+    regions: np.ndarray,
+    resamples: int,
+    confidence: float,
+    seed: int,
+) -> dict[str, dict]:
+    """The scores by method, each on the lesions that it can afford."""
+    randomised = randomised_models(model, seed)
+    found = {}
+    for name, method in METHODS.items():
+        order = generator(seed, "saliency", domain.name).permutation(len(rows))
+        sample = np.sort(order[: method.most_lesions])
+        lesions = domain, rows[sample], regions[sample]
+        scores, tolerance = score_models(method, [model], *lesions)
+        random_scores, _ = score_models(method, randomised, *lesions, both_sides=True)
+        patients = domain.index["patient"].iloc[rows[sample]]
+        draws = generator(seed, "bootstrap", domain.name, name)
+        summary = summarise_scores(
+            scores,
+            random_scores,
+            patients,
+            resamples,
+            confidence,
+            draws,
+        )
+        found[name] = {"tolerance": tolerance, "sampled": len(sample), **summary}
+    return found
 
 
-def _sample(count: int, at_most: int | None, random: np.random.Generator) -> np.ndarray:
-    return np.sort(random.permutation(count)[:at_most])
-
-
-def _uniform(where: np.ndarray) -> float:
-    """The mean share of a patch that its region takes, over the lesions that have one."""
-    shares = where.reshape(len(where), -1).mean(1)
+def _uniform_share(regions: np.ndarray) -> float:
+    """The mean share of a patch that its region occupies, over the lesions that have a region."""
+    shares = regions.reshape(len(regions), -1).mean(1)
     return float(shares[shares > 0].mean()) if shares.any() else np.nan
 
 
-def _cases(shown: Shown) -> list[dict]:
-    columns = ("sample", "part", "label", "predicted", "p")
-    rows = [
-        {name: row[name] for name in columns}
-        for row in shown.table[list(columns)].to_dict("records")
-    ]
-    scores = (
-        {}
-        if shown.regions is None
-        else {name: score(maps, shown.regions) for name, maps in shown.maps.items()}
-    )
-    for k, row in enumerate(rows):
-        row["picture"] = f"maps/{row['sample']}.png"
-        row |= {method: _score(scores.get(method), k) for method in METHODS}
-    return rows
+def _describe_cases(cases: ExplainedCases) -> list[dict]:
+    scores = {}
+    if cases.regions is not None:
+        for name, maps in cases.maps.items():
+            scores[name] = score_maps(maps, cases.regions)
+    columns = ["sample", "part", "label", "predicted", "p"]
+    described = []
+    for row, case in enumerate(cases.table[columns].to_dict("records")):
+        case["picture"] = f"maps/{case['sample']}.png"
+        for name in METHODS:
+            case[name] = _describe_score(scores.get(name), row)
+        described.append(case)
+    return described
 
 
-def _score(found: Pointing | None, row: int) -> dict | None:
-    if found is None or np.isnan(found.share[row]):
+def _describe_score(scores: PointingScores | None, row: int) -> dict | None:
+    if scores is None or np.isnan(scores.share[row]):
         return None
-    return {"share": float(found.share[row]), "hit": bool(found.hit[row])}
+    return {"share": float(scores.share[row]), "hit": bool(scores.hit[row])}

@@ -1,102 +1,153 @@
-"""Pictures of where a model looked: the three planes through the middle of a patch, with its maps over them."""
+"""Pictures of where a model looked: planes through the middle of a patch with maps over them."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from graft.explain.saliency import Maps
+from graft.explain.saliency import SaliencyMaps
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-AGAINST, FOR = (
-    "#e08214",
-    "#8073ac",
-)  # the sides of PuOr, a colour scale that the colour-blind can read
-INCHES, DOTS = 2.2, 90  # of one plane, and dots an inch
-STRONGEST = 0.65  # opacity of a map where it is strongest
+# The two ends of PuOr, a colour scale that colour-blind people can read.
+AGAINST = "#e08214"
+FOR = "#8073ac"
+PLANE_INCHES = 2.2
+DOTS_PER_INCH = 90
+MOST_OPACITY = 0.65  # of a map at its maximum
+WHOLE = slice(None)
 
 
-def draw(
+@dataclass(frozen=True)
+class Plane:
+    """One plane through the middle of a patch.
+
+    Attributes:
+        name: what the picture calls it.
+        index: takes the plane out of an array (*patch).
+        aspect: the height of a voxel over its width.
+        turned: whether the axes point to R, A or S. Then the picture is turned as radiologists
+            look at it: the patient's right is left, and the front or the head is up.
+    """
+
+    name: str
+    index: tuple[int | slice, ...]
+    aspect: float
+    turned: bool
+
+    def of(self, array: np.ndarray) -> np.ndarray:
+        """The plane of an array (*patch), as rows from the top and columns from the left."""
+        plane = array[self.index]
+        return plane.T[::-1, ::-1] if self.turned else plane
+
+
+def draw_maps(
     path: Path,
     title: str,
     image: np.ndarray,
-    maps: Mapping[str, Maps],
+    maps: Mapping[str, SaliencyMaps],
     row: int,
     region: np.ndarray | None,
     spacing: list[float] | None,
 ) -> None:
-    """Write a PNG: a row for each plane, a column for the image and for each map, the outline of the region in all.
+    """Write a PNG with a row per plane, and a column for the image and for each map.
 
-    Where there is a spacing, the patient's right is left and the front, or the head, is up, as radiologists look at
-    it; anything else is drawn as the array lies. What speaks for the disease is violet, what speaks against it
-    orange, each map on a scale of its own. The same arguments give the same bytes.
+    With a spacing, planes are turned as radiologists look at them. Without one, they are drawn as
+    the array lies. What speaks for the disease is violet, what speaks against it is orange. Each
+    map has its own scale. The same arguments give the same bytes.
 
     Args:
+        path: the file.
+        title: the line above the picture.
         image: (C, *patch) in [0, 1]; the mean over the channels is shown.
         maps: name -> maps, of which `row` is shown.
-        region: (*patch) bool, or None.
-        spacing: mm a voxel, or None.
+        row: the row of the maps.
+        region: (*patch) bool, whose outline is drawn, or None.
+        spacing: mm per voxel, or None.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    planes = _planes(image.shape[1:], spacing)
+    planes = _middle_planes(image.shape[1:], spacing)
+    grey = image.mean(0, dtype=np.float32)  # (*patch)
+    columns = 1 + len(maps)
+    width = PLANE_INCHES * columns
+    height = PLANE_INCHES * len(planes) + 0.5  # and a line for the title
     figure = Figure(
-        figsize=(INCHES * (1 + len(maps)), INCHES * len(planes) + 0.5),
-        dpi=DOTS,
+        figsize=(width, height),
+        dpi=DOTS_PER_INCH,
         layout="constrained",
     )
     FigureCanvasAgg(figure)
     figure.suptitle(title, fontsize=9)
-    grid = figure.subplots(len(planes), 1 + len(maps), squeeze=False)
-    for line, (name, where, aspect) in enumerate(planes):
-        for axis, (label, shown) in zip(grid[line], [("image", None), *maps.items()]):
-            flat = _turn if spacing else np.asarray
-            axis.imshow(
-                flat(image.mean(0, dtype=np.float32)[where]),
+    grid = figure.subplots(len(planes), columns, squeeze=False)
+    for line, plane in enumerate(planes):
+        for axes, shown in zip(grid[line], [None, *maps.values()], strict=True):
+            axes.imshow(
+                plane.of(grey),
                 cmap="gray",
                 vmin=0,
                 vmax=1,
-                aspect=aspect,
+                aspect=plane.aspect,
             )
             if shown is not None:
-                _overlay(axis, flat(shown.signed[row][where]), shown, row, aspect)
-            if region is not None and 0 < region[where].sum() < region[where].size:
-                axis.contour(
-                    flat(region[where]).astype(float), levels=[0.5], colors="white", linewidths=0.8
-                )
-            axis.set(xticks=[], yticks=[])
-            if line == 0:
-                axis.set_title(label, fontsize=8)
-        grid[line, 0].set_ylabel(name, fontsize=8)
+                _draw_map(axes, plane, shown, row)
+            if region is not None:
+                _draw_outline(axes, plane.of(region))
+            axes.set(xticks=[], yticks=[])
+        grid[line, 0].set_ylabel(plane.name, fontsize=8)
+    for axes, label in zip(grid[0], ["image", *maps], strict=True):
+        axes.set_title(label, fontsize=8)
     figure.savefig(path, metadata={"Software": None})
 
 
-def _planes(patch: tuple[int, ...], spacing: list[float] | None) -> list[tuple[str, tuple, float]]:
-    """Name, index and height of a voxel over its width of each plane to show."""
-    mm, every = spacing or [1.0] * len(patch), slice(None)
+def _middle_planes(patch: tuple[int, ...], spacing: list[float] | None) -> list[Plane]:
+    mm = spacing or [1.0] * len(patch)
+    turned = spacing is not None
     if len(patch) == 2:
-        return [("", (every, every), mm[1] / mm[0])]
+        return [Plane("", (WHOLE, WHOLE), mm[1] / mm[0], turned)]
     i, j, k = (side // 2 for side in patch)
-    names = ("axial", "coronal", "sagittal") if spacing else ("", "", "")
-    where = (every, every, k), (every, j, every), (i, every, every)
-    return list(zip(names, where, (mm[1] / mm[0], mm[2] / mm[0], mm[2] / mm[1])))
+    axial, coronal, sagittal = ("axial", "coronal", "sagittal") if turned else ("", "", "")
+    return [
+        Plane(axial, (WHOLE, WHOLE, k), mm[1] / mm[0], turned),
+        Plane(coronal, (WHOLE, j, WHOLE), mm[2] / mm[0], turned),
+        Plane(sagittal, (i, WHOLE, WHOLE), mm[2] / mm[1], turned),
+    ]
 
 
-def _overlay(axis: "Axes", plane: np.ndarray, shown: Maps, row: int, aspect: float) -> None:
+def _draw_map(
+    axes: "Axes",
+    plane: Plane,
+    maps: SaliencyMaps,
+    row: int,
+) -> None:
     from matplotlib.colors import ListedColormap
 
-    strongest = (
-        float(shown.values[row].max()) or 1.0
-    )  # of the whole patch, so that its planes can be compared
-    opacity = (plane.clip(0) if shown.sided else np.abs(plane)) / strongest
+    # The maximum is that of the whole patch, so that its planes can be compared.
+    maximum = float(maps.values[row].max()) or 1.0
+    shown = plane.of(maps.values[row])
+    opacity = MOST_OPACITY * (shown / maximum)
+    speaks_for = plane.of(maps.signed[row]) > 0
     colours = ListedColormap([AGAINST, FOR])
-    axis.imshow(plane > 0, cmap=colours, vmin=0, vmax=1, alpha=STRONGEST * opacity, aspect=aspect)
+    axes.imshow(
+        speaks_for,
+        cmap=colours,
+        vmin=0,
+        vmax=1,
+        alpha=opacity,
+        aspect=plane.aspect,
+    )
 
 
-def _turn(plane: np.ndarray) -> np.ndarray:
-    """A plane of axes towards R, A or S, as rows from the top and columns from the left."""
-    return plane.T[::-1, ::-1]
+def _draw_outline(axes: "Axes", inside: np.ndarray) -> None:
+    """Draw the outline of a region in its plane (rows, columns), unless it fills none or all."""
+    if inside.any() and not inside.all():
+        axes.contour(
+            inside.astype(float),
+            levels=[0.5],
+            colors="white",
+            linewidths=0.8,
+        )

@@ -1,140 +1,178 @@
-"""How well saliency maps point at lesions, lesion by lesion and with intervals over patients."""
+"""How well saliency maps point at lesions, with intervals over patients."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from graft.data.domain import Domain
-from graft.explain.saliency import Maps
+from graft.explain.saliency import SaliencyMaps, SaliencyMethod
 from graft.networks.saved import BATCH, Model
 from graft.statistics.bootstrap import draw_patients, interval, p_value, resample
 from graft.statistics.scores import ratio
 
-Method = Callable[[Model, np.ndarray, pd.DataFrame], Maps]
-
 
 @dataclass(frozen=True)
-class Pointing:
-    """Of N lesions; NaN where the map is 0 everywhere, or the lesion has no region."""
+class PointingScores:
+    """Scores of N lesions. They are NaN if the map is 0 everywhere or the lesion has no region.
 
-    share: np.ndarray  # (N,) of the saliency that lies within the region
-    hit: np.ndarray  # (N,) 1 where the maximum lies within the region or nearly so, else 0
-    by_chance: np.ndarray  # (N,) share of the patch's voxels that would be hits
-
-
-def score(maps: Maps, regions: np.ndarray) -> Pointing:
-    """Score maps against regions (N, *patch) bool.
-
-    A maximum hits that lies no further than `tolerance` beside the region along each axis. Of equal maxima the first
-    counts. The pointing game is that of Zhang et al., "Top-down Neural Attention by Excitation Backprop", IJCV 2018.
+    Attributes:
+        share: (N,) of the saliency that lies within the region.
+        hit: (N,) 1 if the maximum lies within the region or close to it, else 0.
+        by_chance: (N,) the share of the patch's voxels that would be hits.
     """
-    from scipy.ndimage import maximum_filter
 
-    window = [2 * voxels + 1 for voxels in tolerance(maps.step)]
-    near = np.stack(
-        [maximum_filter(region, window, mode="constant") for region in regions]
-    ).reshape(len(regions), -1)
-    flat, inside = (
-        maps.values.reshape(len(regions), -1).astype(np.float64),
-        regions.reshape(len(regions), -1),
+    share: np.ndarray
+    hit: np.ndarray
+    by_chance: np.ndarray
+
+
+def score_maps(maps: SaliencyMaps, regions: np.ndarray) -> PointingScores:
+    """Score maps with regions (N, *patch) bool.
+
+    A maximum is a hit if it lies no further than `hit_tolerance` from the region along each axis.
+    Of several equal maxima the first counts. The pointing game is that of Zhang et al., "Top-down
+    Neural Attention by Excitation Backprop", IJCV 2018.
+    """
+    from scipy.ndimage import maximum_filter  # late: it takes a tenth of a second
+
+    count = len(regions)
+    window = [2 * voxels + 1 for voxels in hit_tolerance(maps.step)]
+    widened = [maximum_filter(region, window, mode="constant") for region in regions]
+    hits = np.stack(widened).reshape(count, -1)  # (N, voxels)
+    saliency = maps.values.reshape(count, -1)
+    saliency = saliency.astype(np.float64)
+    inside = regions.reshape(count, -1)
+    has_region = inside.any(1)
+    has_map = saliency.max(1) > 0
+    is_defined = has_map & has_region
+    within = (saliency * inside).sum(1)
+    within = np.where(is_defined, within, np.nan)
+    maximum = saliency.argmax(1)
+    hit = hits[np.arange(count), maximum]
+    return PointingScores(
+        share=ratio(within, saliency.sum(1)),
+        hit=np.where(is_defined, hit, np.nan),
+        by_chance=np.where(has_region, hits.mean(1), np.nan),
     )
-    there = (flat.max(1) > 0) & inside.any(1)
-    return Pointing(
-        ratio(np.where(there, (flat * inside).sum(1), np.nan), flat.sum(1)),
-        np.where(there, near[np.arange(len(flat)), flat.argmax(1)], np.nan),
-        np.where(inside.any(1), near.mean(1), np.nan),
-    )
 
 
-def tolerance(step: Sequence[int]) -> list[int]:
-    """Half the step of maps along each axis, in voxels: no finer can they tell where their maximum lies."""
+def hit_tolerance(step: Sequence[int]) -> list[int]:
+    """Half the step of maps along each axis, in voxels: they do not locate a maximum any better."""
     return [(voxels + 1) // 2 for voxels in step]
 
 
-def point(
-    method: Method,
+def score_models(
+    method: SaliencyMethod,
     models: Sequence[Model],
     domain: Domain,
     rows: np.ndarray,
     regions: np.ndarray,
     both_sides: bool = False,
-) -> tuple[Pointing, list[int]]:
-    """The mean of what models score on some rows of a domain, whose regions are (N, *patch), and the tolerance.
+) -> tuple[PointingScores, list[int]]:
+    """Score the maps of some models, on average over the models.
 
-    With `both_sides` what speaks against the disease is scored as well: a model that learnt nothing has no side.
+    Args:
+        method: makes the maps.
+        models: the models.
+        domain: the domain of the lesions.
+        rows: N rows of its index, at least one.
+        regions: (N, *patch) bool.
+        both_sides: also score what speaks against the disease. An untrained model has no side.
+
+    Returns:
+        The scores of the lesions, and the tolerance in voxels along each axis.
     """
     parts = []
-    for start in range(
-        0, len(rows), BATCH
-    ):  # no map outlives its batch, as they are larger than the images
+    for start in range(0, len(rows), BATCH):  # maps are larger than images, so none is kept
         part = slice(start, start + BATCH)
-        images, known = domain.images[rows[part]], domain.clinical(rows[part])
-        maps = [method(model, images, known) for model in models]
-        maps += [one.turned for one in maps] if both_sides else []
-        parts.append(mean_of([score(one, regions[part]) for one in maps]))
-    names = ("share", "hit", "by_chance")
-    joined = Pointing(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
-    return joined, tolerance(maps[0].step)
+        images = domain.images[rows[part]]
+        covariates = domain.clinical(rows[part])
+        scores = []
+        for model in models:
+            maps = method.make_maps(model, images, covariates)
+            scores.append(score_maps(maps, regions[part]))
+            if both_sides:
+                scores.append(score_maps(maps.inverted, regions[part]))
+        parts.append(mean_scores(scores))
+    joined = PointingScores(
+        share=np.concatenate([part.share for part in parts]),
+        hit=np.concatenate([part.hit for part in parts]),
+        by_chance=np.concatenate([part.by_chance for part in parts]),
+    )
+    return joined, hit_tolerance(maps.step)
 
 
-def mean_of(found: Sequence[Pointing]) -> Pointing:
-    """The mean over models on the same lesions, of those that have a map; NaN where none has."""
-    stacks = [
-        np.stack(values) for values in zip(*((one.share, one.hit, one.by_chance) for one in found))
-    ]
-    return Pointing(*(ratio(np.nansum(stack, 0), (~np.isnan(stack)).sum(0)) for stack in stacks))
+def mean_scores(scores: Sequence[PointingScores]) -> PointingScores:
+    """The mean of several scores of the same lesions, without those that are NaN."""
+    return PointingScores(
+        share=_mean_without_nan([each.share for each in scores]),
+        hit=_mean_without_nan([each.hit for each in scores]),
+        by_chance=_mean_without_nan([each.by_chance for each in scores]),
+    )
 
 
-def describe(
-    found: Pointing,
-    random: Pointing,
+def summarise_scores(
+    scores: PointingScores,
+    randomised: PointingScores,
     patients: pd.Series,
     resamples: int,
     confidence: float,
     generator: np.random.Generator,
 ) -> dict:
-    """Mean share and hits with intervals, those of models with weights drawn anew, and whether these keep up.
+    """Mean share and hits with intervals, beside those of models with fresh weights.
 
-    All are of the lesions of which the model has a map. `difference` is the share less that of the randomised models,
-    paired. `keeps` is True where its interval does not lie above 0: then the maps do not show what was learnt. It is
-    None where there is no interval.
+    All numbers are about the lesions that have a map of the model. `difference` is the share less
+    that of the randomised models, paired. `keeps` is True if its interval is not above 0. Then the
+    maps do not depend on training. `keeps` is None if there is no interval.
     """
-    codes, names = pd.factorize(patients)
+    patient_codes, names = pd.factorize(patients)
     draws = draw_patients(len(names), resamples, generator)
 
-    def mean(values: np.ndarray) -> tuple[float, np.ndarray]:
+    def mean_and_resamples(values: np.ndarray) -> tuple[float, np.ndarray]:
         defined = ~np.isnan(values)
 
-        def measure(weights: np.ndarray) -> dict[str, np.ndarray]:
-            return {
-                "mean": ratio(weights[:, defined] @ values[defined], weights[:, defined].sum(1))
-            }
+        def weighted_mean(weights: np.ndarray) -> dict[str, np.ndarray]:
+            weights = weights[:, defined]
+            total = weights @ values[defined]
+            return {"mean": ratio(total, weights.sum(1))}
 
-        return float(measure(np.ones((1, len(values))))["mean"][0]), resample(
-            measure, draws, codes
-        )["mean"]
+        equal_weights = np.ones((1, len(values)))
+        mean = float(weighted_mean(equal_weights)["mean"][0])
+        resampled = resample(weighted_mean, draws, patient_codes)
+        return mean, resampled["mean"]
 
     def estimate(values: np.ndarray) -> dict[str, float]:
-        value, resampled = mean(values)
-        return dict(
-            zip(("value", "low", "high", "left_out"), (value, *interval(resampled, confidence)))
-        )
+        mean, resampled = mean_and_resamples(values)
+        low, high, left_out = interval(resampled, confidence)
+        return {"value": mean, "low": low, "high": high, "left_out": left_out}
 
-    there = ~np.isnan(found.share)
-    random_share, random_hit = (
-        np.where(there, values, np.nan) for values in (random.share, random.hit)
-    )
-    difference = found.share - random_share
+    has_map = ~np.isnan(scores.share)
+    random_share = np.where(has_map, randomised.share, np.nan)
+    random_hit = np.where(has_map, randomised.hit, np.nan)
+    difference = scores.share - random_share
     of_difference = estimate(difference)
-    left_out, p = of_difference.pop("left_out"), p_value(mean(difference)[1])
+    _, differences = mean_and_resamples(difference)
+    has_interval = not np.isnan(of_difference["low"])
     return {
-        "lesions": int(there.sum()),
-        "share": estimate(found.share),
-        "pointing_game": estimate(found.hit),
-        "by_chance": mean(found.by_chance)[0],
+        "lesions": int(has_map.sum()),
+        "share": estimate(scores.share),
+        "pointing_game": estimate(scores.hit),
+        "by_chance": mean_and_resamples(scores.by_chance)[0],
         "randomised": {"share": estimate(random_share), "pointing_game": estimate(random_hit)},
-        "difference": {**of_difference, "p": p, "left_out": left_out},
-        "keeps": None if np.isnan(of_difference["low"]) else bool(of_difference["low"] <= 0),
+        "difference": {
+            "value": of_difference["value"],
+            "low": of_difference["low"],
+            "high": of_difference["high"],
+            "p": p_value(differences),
+            "left_out": of_difference["left_out"],
+        },
+        "keeps": bool(of_difference["low"] <= 0) if has_interval else None,
     }
+
+
+def _mean_without_nan(values: list[np.ndarray]) -> np.ndarray:
+    stacked = np.stack(values)  # (scores, N)
+    defined = (~np.isnan(stacked)).sum(0)
+    return ratio(np.nansum(stacked, 0), defined)

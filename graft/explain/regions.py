@@ -1,41 +1,47 @@
-"""Where in each patch the lesion lies, as far as a domain knows it."""
+"""Where lesions lie in their patches, if the domain has this information."""
 
 import numpy as np
 
 from graft.data.domain import Domain
 
-MASK, BALL = "mask", "ball of the diameter"
+MASK = "mask"
+BALL = "ball of the diameter"
 
 
-def kind(domain: Domain) -> str | None:
-    """MASK where the domain has masks, else BALL where it has diameters and a spacing in mm, else None."""
+def region_kind(domain: Domain) -> str | None:
+    """MASK if the domain has masks, BALL if it has diameters and a spacing in mm, else None."""
     if domain.masks is not None:
         return MASK
-    measured = domain.preprocessing.get("size") == "diameter in mm" and domain.preprocessing.get(
-        "spacing"
-    )
-    return BALL if measured else None
+    has_diameters = domain.preprocessing.get("size") == "diameter in mm"
+    has_spacing = bool(domain.preprocessing.get("spacing"))
+    return BALL if has_diameters and has_spacing else None
 
 
-def regions(domain: Domain, rows: np.ndarray) -> np.ndarray | None:
-    """What belongs to the lesions of these rows: (N, *spatial) bool, or None where nothing says it.
+def lesion_regions(domain: Domain, rows: np.ndarray) -> np.ndarray | None:
+    """The voxels that belong to the lesions of N rows: (N, *patch) bool, or None if unknown.
 
-    All False for a lesion without a mask in a domain that has some. A ball has the lesion's diameter and lies in
-    the middle of the patch, as patches are centred on their lesions; of two dimensions, it is a disc.
+    A lesion without a mask, in a domain that has masks, gets a region without voxels. A ball has
+    the lesion's diameter and lies in the middle of the patch, because patches are centred on their
+    lesions. In two dimensions it is a disc.
     """
-    found = kind(domain)
-    if found == MASK:
+    if domain.masks is not None:
         return np.asarray(domain.masks[rows]) > 0
-    if found == BALL:
-        distance = from_centre(domain.images.shape[2:], domain.preprocessing["spacing"])
-        radii = domain.index["size"].to_numpy(float)[rows] / 2
-        return distance <= radii.reshape(-1, *[1] * distance.ndim)
+    if region_kind(domain) == BALL:
+        patch = domain.images.shape[2:]
+        distance = distance_from_centre(patch, domain.preprocessing["spacing"])
+        diameters = domain.index["size"].to_numpy(float)[rows]  # (N,) mm
+        radii = diameters / 2
+        ones = [1] * distance.ndim
+        return distance <= radii.reshape(-1, *ones)
     return None
 
 
-def from_centre(patch: tuple[int, ...], spacing: list[float]) -> np.ndarray:
-    """The distance in mm of each voxel from the middle of a patch, which lies at (n - 1) / 2: (*patch)."""
-    axes = [
-        (np.arange(side) - (side - 1) / 2) * mm for side, mm in zip(patch, spacing, strict=True)
-    ]
-    return np.sqrt(sum(axis**2 for axis in np.meshgrid(*axes, indexing="ij")))
+def distance_from_centre(patch: tuple[int, ...], spacing: list[float]) -> np.ndarray:
+    """The distance in mm of each voxel from the middle of a patch, (n - 1) / 2: (*patch)."""
+    squares = np.zeros(())
+    for axis, (side, mm) in enumerate(zip(patch, spacing, strict=True)):
+        centre = (side - 1) / 2
+        offsets = (np.arange(side) - centre) * mm  # (side,)
+        behind = [1] * (len(patch) - axis - 1)
+        squares = squares + offsets.reshape(-1, *behind) ** 2
+    return np.sqrt(squares)

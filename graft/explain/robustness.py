@@ -1,4 +1,4 @@
-"""What remains of a model's AUROC when the images of the test part get worse."""
+"""How the AUROC of a model falls when the images of the test part get worse: robustness.json."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ import pandas as pd
 from graft.common.documents import check_schema, clean
 from graft.common.seeds import generator
 from graft.data.domain import Domain
-from graft.explain import corruptions
+from graft.explain.corruptions import corrupt_images, corruption_sweep
 from graft.networks.saved import Model
 from graft.statistics.cases import Cases, ResampledScores, estimates, gain, score_model
 from graft.statistics.formatting import format_estimate
@@ -17,7 +17,7 @@ from graft.statistics.scores import PROBABILITY_DECIMALS
 SCHEMA = Path(__file__).with_name("robustness.schema.json")
 
 
-def robustness(
+def measure_robustness(
     name: str,
     model: Model,
     domain: Domain,
@@ -26,76 +26,93 @@ def robustness(
     confidence: float,
     seed: int,
 ) -> dict:
-    """robustness.json as plain JSON values, checked: AUROC on the test part for each corruption and amount.
+    """robustness.json: the AUROC on the test part for each corruption and amount, with `drop`.
 
-    `drop` is the AUROC on the clean images less that on the corrupted ones, on the same resamples of the patients.
+    `drop` is the AUROC on the clean images less that on the corrupted ones, on the same resamples
+    of the patients.
+
+    Args:
+        name: the name of the model.
+        model: the model.
+        domain: the target.
+        rows: the rows of the test part in the domain's index.
+        resamples: the number of bootstrap resamples.
+        confidence: the level of the intervals.
+        seed: decides the resamples and the noise.
+
+    Returns:
+        Plain JSON values that conform to the schema.
     """
-    luck = generator(seed, "bootstrap", domain.name, "test")
-    cases = Cases.of(domain.index.iloc[rows], domain.classes, resamples, luck)
-    images, known, spacing = (
-        domain.images[rows],
-        domain.clinical(rows),
-        domain.preprocessing.get("spacing"),
-    )
+    draws = generator(seed, "bootstrap", domain.name, "test")
+    cases = Cases.of(domain.index.iloc[rows], domain.classes, resamples, draws)
+    covariates = domain.clinical(rows)
+    clean_images = domain.images[rows]
+    spacing = domain.preprocessing.get("spacing")
 
-    def judged(images: np.ndarray) -> ResampledScores:
-        return score_model(cases, model.predict(images, known).round(PROBABILITY_DECIMALS), None)
+    def scores_on(images: np.ndarray) -> ResampledScores:
+        probabilities = model.predict(images, covariates).round(PROBABILITY_DECIMALS)
+        return score_model(cases, probabilities, None)
 
-    unharmed, table = judged(images), []
-    for corruption in corruptions.sweep(images.ndim - 2, spacing):
-        random = generator(seed, "corrupt", corruption.name, str(corruption.amount))
-        harmed = judged(corruptions.corrupt(corruption, images, spacing, random))
+    clean_scores = scores_on(clean_images)
+    table = []
+    for corruption in corruption_sweep(clean_images.ndim - 2, spacing):
+        noise = generator(seed, "corrupt", corruption.name, str(corruption.amount))
+        scores = scores_on(corrupt_images(corruption, clean_images, spacing, noise))
         table.append(
             {
                 "corruption": corruption.name,
                 "amount": corruption.amount,
                 "unit": corruption.unit,
-                "auroc": estimates(harmed, confidence)["auroc"],
-                "drop": gain(unharmed, harmed, confidence),
+                "auroc": estimates(scores, confidence)["auroc"],
+                "drop": gain(clean_scores, scores, confidence),
             }
         )
-    told = clean(
-        {
-            "model": name,
-            "part": "test",
-            "auroc": estimates(unharmed, confidence)["auroc"],
-            "rows": table,
-        }
-    )
-    check_schema(told, SCHEMA)
-    return told
+    auroc = estimates(clean_scores, confidence)["auroc"]
+    content = {"model": name, "part": "test", "auroc": auroc, "rows": table}
+    document = {key: clean(value) for key, value in content.items()}
+    check_schema(document, SCHEMA)
+    return document
 
 
-def curves(told: dict) -> pd.DataFrame:
-    """robustness.json as a table for plots: corruption, unit, amount, auroc, low, high; each begins at the amount 0."""
-    rows = []
-    for row in told["rows"]:
-        if not rows or rows[-1]["corruption"] != row["corruption"]:
-            rows.append(_point(row, 0.0, told["auroc"]))
-        rows.append(_point(row, row["amount"], row["auroc"]))
-    return pd.DataFrame(rows)
+def robustness_curves(document: dict) -> pd.DataFrame:
+    """robustness.json as a table for plots; each curve starts at the amount 0.
+
+    The columns are corruption, unit, amount, auroc, low and high.
+    """
+    points = []
+    previous = None
+    for row in document["rows"]:
+        if row["corruption"] != previous:
+            points.append(_curve_point(row, 0.0, document["auroc"]))
+        points.append(_curve_point(row, row["amount"], row["auroc"]))
+        previous = row["corruption"]
+    return pd.DataFrame(points)
 
 
-def weakest(told: dict) -> list[str]:
-    """A line on the corruption that costs most; none where AUROC is not defined."""
-    known = [row for row in told["rows"] if row["drop"]["value"] is not None]
-    if not known:
+def summarise_robustness(document: dict) -> list[str]:
+    """One line about the corruption that costs most, or none if the AUROC is not defined."""
+    defined = [row for row in document["rows"] if row["drop"]["value"] is not None]
+    if not defined:
         return []
-    worst = max(known, key=lambda row: row["drop"]["value"])
-    drop = worst["drop"]
+    worst = max(defined, key=lambda row: row["drop"]["value"])
+    corruption = f"{worst['corruption']} of {worst['amount']:g} {worst['unit']}"
+    before, after = document["auroc"]["value"], worst["auroc"]["value"]
     return [
-        f"{told['model']}: of the corruptions {worst['corruption']} of {worst['amount']:g} {worst['unit']} costs most, "
-        f"AUROC {told['auroc']['value']:.3f} to {worst['auroc']['value']:.3f} "
-        f"({format_estimate(drop, '+')} less)"
+        f"{document['model']}: among the corruptions, {corruption} costs most: AUROC {before:.3f} "
+        f"falls to {after:.3f} (by {format_estimate(worst['drop'], '+')})"
     ]
 
 
-def _point(row: dict, amount: float, auroc: dict) -> dict:
-    bounds = {name: auroc[name] for name in ("low", "high")}
+def _curve_point(
+    row: dict,
+    amount: float,
+    auroc: dict,
+) -> dict:
     return {
         "corruption": row["corruption"],
         "unit": row["unit"],
         "amount": amount,
         "auroc": auroc["value"],
-        **bounds,
+        "low": auroc["low"],
+        "high": auroc["high"],
     }

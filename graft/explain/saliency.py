@@ -1,14 +1,15 @@
-"""Which voxels a model's answer hangs on: Grad-CAM and occlusion.
+"""Saliency maps: which voxels a model's answer depends on, by Grad-CAM and by occlusion.
 
-What is explained is the log odds of the disease, the last class. Of a model with several networks it is the mean by
-their shares of each network's log odds, and so are the maps.
+The maps explain the log odds of the disease, which is the last class. For a model with several
+networks this is the mean of the networks' log odds by their shares. So are the maps.
 """
 
 import copy
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
 
 import numpy as np
 import pandas as pd
@@ -18,177 +19,248 @@ from torch.nn import functional as F
 
 from graft.common.seeds import derive
 from graft.networks.build import build_network
-from graft.networks.published import DIMENSIONS
+from graft.networks.registry import NETWORKS, NetworkKind
 from graft.networks.saved import BATCH, Model
 
-# The last features that still have a place, by network; each comes after the last rectifier where it can.
-LAYERS = {
-    "cnn": "conv2",
-    "resnet": "blocks",
-    "densenet121": "class_layers.relu",
-    **dict.fromkeys(("resnet10", "resnet18", "resnet50", *DIMENSIONS), "layer4"),
-}
-CUBE = 1 / 4  # side of what is occluded at a time, of the side of the patch
-CUBES = {2: 13, 3: 5}  # along each axis, from end to end; more is smoother, and dearer
-AT_ONCE = 25  # occluded images, which so stay in a processor's cache
-LEAST_RANDOM = 5  # networks with weights drawn anew: one alone would be a matter of luck
+CUBE_SHARE = 1 / 4  # the side of an occluding cube as a share of the side of the patch
+CUBES_PER_AXIS = {2: 13, 3: 5}  # by dimensions; more are smoother and more expensive
+OCCLUSION_BATCH = 25  # occluded images at once, which fit into the cache of a processor
+LEAST_RANDOMISED = 5  # networks with fresh weights; the result of a single one would be chance
 
 
 @dataclass(frozen=True)
-class Maps:
-    """Maps of N patches, and the `step` in voxels along each axis that they can tell.
+class SaliencyMaps:
+    """Maps of N patches.
 
-    `signed` (N, *patch) float32 is above 0 where a voxel speaks for the disease, below where against. `sided` says
-    that what speaks against it is no part of the saliency.
+    Attributes:
+        signed: (N, *patch) float32, above 0 if a voxel speaks for the disease, below 0 if against.
+        step: the resolution of the maps along each axis, in voxels.
+        one_sided: whether only what speaks for the disease counts as salient.
     """
 
     signed: np.ndarray
     step: tuple[int, ...]
-    sided: bool
+    one_sided: bool
 
     @property
     def values(self) -> np.ndarray:
         """The saliency, 0 or more: (N, *patch)."""
-        return self.signed.clip(0) if self.sided else np.abs(self.signed)
+        return self.signed.clip(0) if self.one_sided else np.abs(self.signed)
 
     @property
-    def turned(self) -> "Maps":
-        """The maps of the model that says the opposite."""
+    def inverted(self) -> "SaliencyMaps":
+        """The maps of a model with the opposite answer."""
         return replace(self, signed=-self.signed)
 
 
 class LogOdds(nn.Module):
-    """ln p / (1 - p) of the last class, the mean of several networks: (B, C, *patch) to (B, 1)."""
+    """ln p / (1 - p) of the last class, the mean of several networks by their shares."""
 
     def __init__(self, networks: Sequence[nn.Module], shares: Sequence[float]) -> None:
         super().__init__()
-        self.networks, self.shares = nn.ModuleList(networks), shares
+        self.networks = nn.ModuleList(networks)
+        self.shares = shares
 
-    def forward(self, images: Tensor, known: Tensor | None = None) -> Tensor:
-        """`known` has the covariates, (B, K), or (1, K) for one lesion of which there are B images."""
-        beside = [] if known is None else [known.expand(len(images), -1)]
-        logits = [network(images, *beside) for network in self.networks]
-        odds = [found[:, -1:] - found[:, :-1].logsumexp(1, keepdim=True) for found in logits]
-        return sum(share * value for share, value in zip(self.shares, odds, strict=True))
+    def forward(self, images: Tensor, covariates: Tensor | None = None) -> Tensor:
+        """Maps images (B, C, *patch) and covariates (B, K), or (1, K) for all, to (B, 1)."""
+        if covariates is not None:
+            covariates = covariates.expand(len(images), -1)
+        terms = []
+        for share, network in zip(self.shares, self.networks, strict=True):
+            logits = network(images, covariates)  # (B, classes)
+            others = logits[:, :-1].logsumexp(1, keepdim=True)
+            log_odds = logits[:, -1:] - others  # (B, 1)
+            terms.append(share * log_odds)
+        return reduce(torch.add, terms)
 
 
-def grad_cam(model: Model, images: np.ndarray, covariates: pd.DataFrame | None = None) -> Maps:
-    """Σ_c w_c · A_c over the last features A, w the mean gradient of the log odds: (N, C, *patch) to Maps.
+def grad_cam(
+    model: Model,
+    images: np.ndarray,
+    covariates: pd.DataFrame | None = None,
+) -> SaliencyMaps:
+    """Σ_c w_c · A_c over the last features A, where w is the mean gradient of the log odds.
 
-    Linearly interpolated to the patch; the saliency is what is above 0. A network of three planes has values in these
-    alone. Selvaraju et al., "Grad-CAM: Visual Explanations from Deep Networks via Gradient-based Localization", ICCV
-    2017. The hooks are MONAI's; its `GradCAM` ends in a ReLU, so that the mean of several would be none of theirs.
+    The maps are interpolated linearly to the patch. The saliency is the part above 0. For a network
+    of three planes, only these planes have values. Selvaraju et al., "Grad-CAM: Visual Explanations
+    from Deep Networks via Gradient-based Localization", ICCV 2017.
+
+    The hooks are MONAI's. Its `GradCAM` ends in a ReLU, so that maps could not be averaged.
+
+    Args:
+        model: the model to explain.
+        images: (N, C, *patch) in [0, 1].
+        covariates: N rows as `Model.predict` takes them.
     """
     from monai.visualize.class_activation_maps import ModelWithHooks  # late: it takes seconds
 
-    name, patch = model.card["architecture"]["name"], images.shape[2:]
-    alone = [
-        LogOdds([copy.deepcopy(network)], [1.0]) for network in model.networks
-    ]  # hooks stay where they are put
-    hooked = [
-        ModelWithHooks(network, f"networks.0.{LAYERS[name]}", True, True) for network in alone
-    ]
+    kind = NETWORKS[model.card["architecture"]["name"]]
+    hooked = []
+    for network in model.networks:
+        log_odds = LogOdds([copy.deepcopy(network)], [1.0])  # a copy, because hooks stay
+        layer = f"networks.0.body.{kind.saliency_layer}"
+        hooked.append(
+            ModelWithHooks(log_odds, layer, register_forward=True, register_backward=True)
+        )
     maps = []
-    for _, batch, known in _batches(model, images, covariates, BATCH):
-        mean = 0
-        for share, network in zip(model.card["shares"], hooked, strict=True):
-            _, (features,), (gradients,) = network(batch, class_idx=0, **known)
-            weights = gradients.mean(
-                tuple(range(2, gradients.ndim)), keepdim=True
-            )  # (B, F, 1, ...)
-            mean = mean + share * (weights * features).sum(1, keepdim=True).detach()
-        signed, step = _on_patch(name, mean, patch)
+    for batch, known in model.batches(images, covariates, BATCH):
+        terms = []
+        for share, explained in zip(model.card["shares"], hooked, strict=True):
+            _, (features,), (gradients,) = explained(batch, class_idx=0, covariates=known)
+            spatial = tuple(range(2, gradients.ndim))
+            weights = gradients.mean(spatial, keepdim=True)  # (B, F, 1, ...)
+            weighted = (weights * features).sum(1, keepdim=True)  # (B, 1, *features)
+            terms.append(share * weighted.detach())
+        coarse = reduce(torch.add, terms)
+        signed, step = _interpolate_to_patch(kind, coarse, images.shape[2:])
         maps.append(signed.cpu().numpy())
-    return Maps(np.concatenate(maps), step, sided=True)
+    return SaliencyMaps(np.concatenate(maps), step, one_sided=True)
 
 
-def occlusion(model: Model, images: np.ndarray, covariates: pd.DataFrame | None = None) -> Maps:
-    """How far the log odds fall when a voxel's surroundings become as grey as the median: (N, C, *patch) to Maps.
+def occlusion(
+    model: Model,
+    images: np.ndarray,
+    covariates: pd.DataFrame | None = None,
+) -> SaliencyMaps:
+    """How much the log odds fall if the surroundings of a voxel become as grey as the median.
 
-    A cube of CUBE stands at each of CUBES places along every axis, and a voxel has the mean over the cubes that cover
-    it. Covariates stay as they are. The saliency is the fall or the rise: a benign lesion that is hidden may leave a
-    patch that looks worse. Zeiler and Fergus, "Visualizing and Understanding Convolutional Networks", ECCV 2014.
+    A cube of CUBE_SHARE is placed at each of CUBES_PER_AXIS places along every axis. A voxel gets
+    the mean over the cubes that cover it. Covariates stay as they are. The saliency is the size of
+    the change in either direction: hiding a benign lesion may make the patch look more suspicious.
+    Zeiler and Fergus, "Visualizing and Understanding Convolutional Networks", ECCV 2014.
+
     MONAI's `OcclusionSensitivity` indexes by lists, which newer versions of PyTorch read otherwise.
+
+    Args:
+        model: the model to explain.
+        images: (N, C, *patch) in [0, 1].
+        covariates: N rows as `Model.predict` takes them.
     """
     patch = images.shape[2:]
-    cubes = [_cubes(side, CUBES[len(patch)]) for side in patch]
-    explained = LogOdds(model.networks, model.card["shares"]).eval()
+    count = CUBES_PER_AXIS[len(patch)]
+    cubes = [_cube_slices(side, count) for side in patch]
+    grid_shape = [len(slices) for slices in cubes]
+    log_odds = LogOdds(model.networks, model.card["shares"]).eval()
     falls = np.zeros((len(images), *patch), np.float32)
     with torch.inference_mode():
-        for rows, image, known in _batches(model, images, covariates, 1):
-            # (C,), on the CPU: CUDA's median along an axis is non-deterministic
-            grey = image.flatten(2).cpu().median(2).values[0].to(image.device)
-            hidden = image.repeat(
-                math.prod(map(len, cubes)), *[1] * (image.ndim - 1)
-            )  # (cubes, C, *patch)
-            for one, where in zip(hidden, itertools.product(*cubes)):
-                one[(slice(None), *where)] = grey.view(-1, *[1] * len(patch))
-            odds = torch.cat([explained(batch, **known)[:, 0] for batch in hidden.split(AT_ONCE)])
-            found = (explained(image, **known)[0, 0] - odds).cpu().numpy()
-            falls[rows] = _spread(found.reshape([len(along) for along in cubes]), cubes, patch)
-    return Maps(falls, tuple(along[1].start - along[0].start for along in cubes), sided=False)
+        for row, (image, known) in enumerate(model.batches(images, covariates, 1)):
+            clean = log_odds(image, known)[0, 0]  # ()
+            occluded = []
+            for chunk in _occlude(image, cubes).split(OCCLUSION_BATCH):
+                occluded.append(log_odds(chunk, known)[:, 0])
+            fall = clean - torch.cat(occluded)  # (cubes,)
+            grid = fall.cpu().numpy().reshape(grid_shape)
+            falls[row] = _mean_over_cubes(grid, cubes, patch)
+    step = tuple(slices[1].start - slices[0].start for slices in cubes)
+    return SaliencyMaps(falls, step, one_sided=False)
 
 
-def randomised(model: Model, seed: int) -> list[Model]:
-    """Models of the same architecture with weights drawn anew, LEAST_RANDOM networks or more in all.
+@dataclass(frozen=True)
+class SaliencyMethod:
+    """A way to make maps.
 
-    What such a model points at comes from its architecture and the images, not from what was learnt. Adebayo et al.,
-    "Sanity Checks for Saliency Maps", NeurIPS 2018.
+    Attributes:
+        title: its name in prose.
+        make_maps: maps a model, images and covariates to the maps of the images.
+        most_lesions: how many lesions are scored at most; None scores all. Occlusion is limited,
+            because it evaluates every network 126 times per lesion.
     """
-    device, members = next(model.networks[0].parameters()).device, len(model.networks)
-    drawn = []
-    for draw in range(math.ceil(LEAST_RANDOM / members)):
-        seeds = [derive(seed, "randomised", draw, k) for k in range(members)]
-        networks = [
-            build_network(**model.card["architecture"], seed=number).to(device).eval()
-            for number in seeds
-        ]
-        drawn.append(replace(model, networks=networks))
-    return drawn
+
+    title: str
+    make_maps: Callable[[Model, np.ndarray, pd.DataFrame | None], SaliencyMaps]
+    most_lesions: int | None = None
 
 
-def _cubes(side: int, count: int) -> list[slice]:
-    """Where along one axis the cubes lie: from end to end, so that one is in the middle where `count` is odd."""
-    width = max(1, int(CUBE * side))
-    starts = np.unique(np.linspace(0, side - width, count).round().astype(int))
-    return [slice(int(start), int(start) + width) for start in starts]
+METHODS = {
+    "grad_cam": SaliencyMethod("Grad-CAM", grad_cam),
+    "occlusion": SaliencyMethod("occlusion", occlusion, most_lesions=24),
+}
 
 
-def _spread(values: np.ndarray, cubes: list[list[slice]], patch: tuple[int, ...]) -> np.ndarray:
-    """The value of each cube, (n, n, n), as means over the cubes that cover each voxel: (*patch)."""
-    for along, side in zip(cubes, patch):
-        covers = np.zeros((len(along), side))
-        for row, where in zip(covers, along):
-            row[where] = 1
-        values = np.tensordot(
-            values, covers / np.maximum(covers.sum(0), 1), (0, 0)
-        )  # its axis goes last
+def randomised_models(model: Model, seed: int) -> list[Model]:
+    """Models of the same architecture with fresh weights, with at least LEAST_RANDOMISED networks.
+
+    What such a model points at depends on its architecture and the images, but not on training.
+    Adebayo et al., "Sanity Checks for Saliency Maps", NeurIPS 2018.
+    """
+    members = len(model.networks)
+    models = []
+    for draw in range(math.ceil(LEAST_RANDOMISED / members)):
+        networks = []
+        for k in range(members):
+            member_seed = derive(seed, "randomised", draw, k)
+            network = build_network(**model.card["architecture"], seed=member_seed)
+            networks.append(network.to(model.device).eval())
+        models.append(replace(model, networks=networks))
+    return models
+
+
+def _cube_slices(side: int, count: int) -> list[slice]:
+    """Where the cubes are along one axis, from end to end; with an odd `count` one is central."""
+    width = max(1, int(CUBE_SHARE * side))
+    starts = np.linspace(0, side - width, count).round().astype(int)
+    starts = np.unique(starts).tolist()
+    return [slice(start, start + width) for start in starts]
+
+
+def _occlude(image: Tensor, cubes: list[list[slice]]) -> Tensor:
+    """Copies of one image (1, C, *patch), in each of which one cube is grey: (cubes, C, *patch)."""
+    # On the CPU, because CUDA's median along an axis is non-deterministic.
+    medians = image.flatten(2).cpu().median(2)
+    grey = medians.values[0].to(image.device)  # (C,)
+    ones = [1] * len(cubes)
+    grey = grey.view(-1, *ones)
+    places = list(itertools.product(*cubes))
+    occluded = image.repeat(len(places), 1, *ones)
+    for copied, place in zip(occluded, places, strict=True):
+        copied[(slice(None), *place)] = grey
+    return occluded
+
+
+def _mean_over_cubes(
+    values: np.ndarray,
+    cubes: list[list[slice]],
+    patch: tuple[int, ...],
+) -> np.ndarray:
+    """For each voxel the mean over the cubes that cover it, from one value per cube: (*patch)."""
+    for slices, side in zip(cubes, patch, strict=True):
+        covers = np.zeros((len(slices), side))
+        for row, place in zip(covers, slices, strict=True):
+            row[place] = 1
+        weights = covers / np.maximum(covers.sum(0), 1)
+        values = np.tensordot(values, weights, (0, 0))  # its first axis becomes the last
     return values
 
 
-def _batches(
-    model: Model, images: np.ndarray, covariates: pd.DataFrame | None, size: int
-) -> Iterator[tuple[slice, Tensor, dict[str, Tensor]]]:
-    """Rows, images and, as arguments, covariates of one batch after the other, on the model's device."""
-    device = next(model.networks[0].parameters()).device
-    encoded = [
-        torch.from_numpy(known).to(device) for known in model.encode(covariates, len(images))
-    ]
-    for start in range(0, len(images), size):
-        rows = slice(start, start + size)
-        batch = torch.as_tensor(np.ascontiguousarray(images[rows])).to(device, torch.float32)
-        yield rows, batch, {"known": known[rows] for known in encoded}
+def _interpolate_to_patch(
+    kind: NetworkKind,
+    coarse: Tensor,
+    patch: tuple[int, ...],
+) -> tuple[Tensor, tuple[int, ...]]:
+    """Interpolate maps over the features of a network, (B, 1, *features), to the patch.
+
+    Returns:
+        The maps (B, *patch), and the voxels of a step of the features along each axis.
+    """
+    if kind.view == "planes":
+        return _place_planes(coarse, patch)
+    if kind.view == "frames":
+        coarse = coarse.movedim(2, -1)  # from (B, 1, S, R, A)
+    mode = "bilinear" if len(patch) == 2 else "trilinear"
+    fine = F.interpolate(coarse, patch, mode=mode)
+    step = []
+    for side, cells in zip(patch, coarse.shape[2:], strict=True):
+        step.append(math.ceil(side / cells))
+    return fine[:, 0], tuple(step)
 
 
-def _on_patch(name: str, found: Tensor, patch: tuple[int, ...]) -> tuple[Tensor, tuple[int, ...]]:
-    """A map over the features of a network, (B, 1, *features), on its patch, (B, *patch), and the voxels of a step."""
-    if name.endswith("-planes"):  # (3·B, 1, h, w), in the order of graft.networks.published
-        planes = F.interpolate(found, patch[:2], mode="bilinear")[:, 0].unflatten(0, (3, -1))
-        values = found.new_zeros(planes.shape[1], *patch)
-        for axis, plane in zip((3, 2, 1), planes):
-            values.select(axis, patch[axis - 1] // 2).add_(plane)
-        return values, (math.ceil(patch[0] / found.shape[-1]),) * 3
-    if name.startswith("video"):
-        found = found.movedim(2, -1)  # from (B, 1, S, R, A), as frames come first there
-    step = tuple(math.ceil(side / cells) for side, cells in zip(patch, found.shape[2:]))
-    return F.interpolate(found, patch, mode={2: "bilinear", 3: "trilinear"}[len(patch)])[:, 0], step
+def _place_planes(coarse: Tensor, patch: tuple[int, ...]) -> tuple[Tensor, tuple[int, ...]]:
+    """As `_interpolate_to_patch`, for maps of three planes (3·B, 1, h, w); other voxels are 0."""
+    fine = F.interpolate(coarse, patch[:2], mode="bilinear")
+    fine = fine[:, 0]  # (3·B, side, side)
+    planes = fine.unflatten(0, (3, -1))  # in the order of InputStep
+    volume = coarse.new_zeros(planes.shape[1], *patch)
+    for axis, plane in zip((3, 2, 1), planes, strict=True):
+        volume.select(axis, patch[axis - 1] // 2).add_(plane)
+    step = math.ceil(patch[0] / coarse.shape[-1])
+    return volume, (step,) * 3

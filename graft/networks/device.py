@@ -1,4 +1,4 @@
-"""The device that networks run on, and what makes results on it reproducible."""
+"""The device that networks run on, and the switch that makes it give the same bytes every time."""
 
 import os
 
@@ -8,23 +8,28 @@ from graft.common.files import InputError
 
 
 def pick_device(name: str) -> torch.device:
-    """The device `auto`, `cpu` or `cuda`; `auto` is a GPU if there is one.
+    """The device `cpu` or `cuda`; `auto` is the GPU if PyTorch finds one.
 
-    Raises InputError if `cuda` is asked for and there is none.
+    Raises:
+        InputError: if `cuda` is asked for and PyTorch finds no GPU.
     """
-    if name == "cuda" and not torch.cuda.is_available():
+    has_gpu = torch.cuda.is_available()
+    if name == "cuda" and not has_gpu:
         raise InputError(
             "training.device: got 'cuda', but PyTorch finds no GPU here; expected 'auto' or 'cpu'"
         )
-    if name == "cpu" or not torch.cuda.is_available():
-        return torch.device("cpu")
-    return torch.device("cuda")
+    if name == "auto":
+        return torch.device("cuda" if has_gpu else "cpu")
+    return torch.device(name)
 
 
 def use_deterministic_algorithms() -> None:
-    """Let PyTorch use deterministic algorithms only, in the whole process."""
-    # cuBLAS is not deterministic without this variable.
+    """Let PyTorch run only algorithms that give the same bytes every time, for the whole process.
+
+    An operation that has no such algorithm raises an error from now on.
+    """
+    # cuBLAS is not deterministic without it.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    # The same as use_deterministic_algorithms(True), without 2 s for importing its compiler.
+    # This equals use_deterministic_algorithms(True), without 2 s to import PyTorch's compiler.
     torch.set_deterministic_debug_mode("error")
     torch.backends.cudnn.benchmark = False

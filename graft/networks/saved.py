@@ -1,7 +1,8 @@
 """A trained model as a folder: `weights.safetensors` and `card.json`, enough to predict with."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
 
 import numpy as np
@@ -10,99 +11,154 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from safetensors.torch import save as as_bytes
-from torch import Tensor, nn
+from torch import Tensor
 
 from graft.common.files import InputError, read_json, sha256, write_json
 from graft.data.covariates import Encoding
 from graft.networks.build import build_network
+from graft.networks.classifier import Classifier
 
-BATCH = 64  # samples at once when predicting; fixed, as other batches round otherwise
+BATCH = 64  # samples at once when predicting; fixed, because other sizes round differently
 
 
 @dataclass(frozen=True)
 class Model:
-    """f(x) = Σ share_k · softmax(network_k(x)); one network with the share 1 is a model like any other."""
+    """f(x) = Σ share_k · softmax(network_k(x)). A single network has the share 1."""
 
     card: dict
-    networks: Sequence[nn.Module]
+    networks: Sequence[Classifier]
 
     @property
     def encoding(self) -> Encoding:
-        """How the covariates that the model learnt with become numbers."""
+        """How the covariates that the model was trained with become numbers."""
         return Encoding(self.card.get("covariates", ()))
+
+    @property
+    def device(self) -> torch.device:
+        """The device that the networks are on."""
+        return next(self.networks[0].parameters()).device
 
     @torch.inference_mode()
     def predict(
         self, images: np.ndarray | Tensor, covariates: pd.DataFrame | None = None
     ) -> np.ndarray:
-        """Class probabilities (N, classes) float64 of images (N, C, *spatial) in [0, 1].
+        """Class probabilities (N, classes) float64 of images (N, C, *patch) in [0, 1].
 
-        A model that learnt with covariates needs theirs, N rows as `covariates.csv` of a processed domain has them,
-        empty where a value is not known. Other columns are ignored.
+        Args:
+            images: of the shape that the model was trained on.
+            covariates: N rows as in `covariates.csv` of a processed domain, empty if a value is
+                unknown. Only a model that was trained with covariates needs them. Other columns
+                are ignored.
 
-        Raises InputError where the images have another shape, or the covariates are not there.
+        Raises:
+            InputError: if the images have another shape, or covariates are missing.
         """
-        if list(images.shape[1:]) != [
-            self.card["architecture"]["channels"],
-            *self.card["architecture"]["patch"],
-        ]:
-            raise InputError(
-                f"images: got the shape {tuple(images.shape[1:])}, expected {self.card['architecture']['channels']} "
-                f"channels of {self.card['architecture']['patch']}, as the model learnt on"
-            )
-        device = next(self.networks[0].parameters()).device
-        encoded = self.encode(covariates, len(images))
+        self._check_images(images)
         chunks = [torch.zeros(0, len(self.card["classes"]), dtype=torch.float64)]
-        for start in range(0, len(images), BATCH):
-            batch = [torch.as_tensor(images[start : start + BATCH]).to(device, torch.float32)]
-            batch += [
-                torch.from_numpy(known[start : start + BATCH]).to(device) for known in encoded
-            ]
-            shares = zip(self.card["shares"], self.networks, strict=True)
-            chunks.append(
-                sum(share * network(*batch).double().softmax(1).cpu() for share, network in shares)
-            )
+        for batch, known in self.batches(images, covariates, BATCH):
+            terms = []
+            for share, network in zip(self.card["shares"], self.networks, strict=True):
+                probabilities = network(batch, known).double().softmax(1)  # (B, classes)
+                terms.append(share * probabilities.cpu())
+            chunks.append(reduce(torch.add, terms))
         return torch.cat(chunks).numpy()
 
-    def encode(self, covariates: pd.DataFrame | None, count: int) -> list[np.ndarray]:
-        """The covariates (N, K) as the network takes them: one array, or none for a model of images alone.
+    def batches(
+        self,
+        images: np.ndarray | Tensor,
+        covariates: pd.DataFrame | None,
+        size: int,
+    ) -> Iterator[tuple[Tensor, Tensor | None]]:
+        """Images (B, C, *patch) and covariates (B, K) or None, batch by batch, on the device.
 
-        Raises InputError where they are not there.
+        Raises:
+            InputError: if covariates are missing.
         """
-        if not self.encoding.width:
-            return []
+        encoded = self._encode(covariates, len(images))
+        for start in range(0, len(images), size):
+            rows = slice(start, start + size)
+            batch = torch.as_tensor(images[rows]).to(self.device, torch.float32)
+            known = None if encoded is None else encoded[rows].to(self.device)
+            yield batch, known
+
+    def _check_images(self, images: np.ndarray | Tensor) -> None:
+        found = list(images.shape[1:])
+        channels = self.card["architecture"]["channels"]
+        patch = self.card["architecture"]["patch"]
+        if found != [channels, *patch]:
+            raise InputError(
+                f"images: got the shape {tuple(found)}, expected {channels} channels of {patch}, "
+                "on which the model was trained"
+            )
+
+    def _encode(self, covariates: pd.DataFrame | None, count: int) -> Tensor | None:
+        """The covariates (N, K) float32, or None for a model of images alone."""
+        encoding = self.encoding
+        if not encoding.width:
+            return None
         if covariates is None or len(covariates) != count:
             found = "none" if covariates is None else f"{len(covariates)} rows"
             raise InputError(
-                f"covariates: got {found}, expected {', '.join(self.encoding.names)} of {count} images, as the model "
-                "learnt with them"
+                f"covariates: got {found}, expected {', '.join(encoding.names)} of {count} images, "
+                "with which the model was trained"
             )
-        return [self.encoding.encode(covariates)]
+        return torch.from_numpy(encoding.encode(covariates))
 
 
-def save_model(folder: Path, networks: Sequence[nn.Module], card: Mapping[str, object]) -> None:
+def save_model(
+    folder: Path,
+    networks: Sequence[Classifier],
+    card: Mapping[str, object],
+) -> None:
     """Write a model into an existing folder.
 
-    `card` has at least `architecture` (the arguments of `graft.networks.build`), `classes` (names) and,
-    for more than one network, `shares` (K numbers that sum to 1).
+    Args:
+        folder: gets `weights.safetensors` and `card.json`.
+        networks: the K members of the model.
+        card: has at least `architecture` (the arguments of `build_network`), `classes` (names) and,
+            if K is more than 1, `shares` (K numbers that sum to 1).
     """
-    shares = list(card.get("shares", [1.0]))
-    tensors = {
-        _prefix(k, len(networks)) + name: tensor.detach().cpu().contiguous()
-        for k, network in enumerate(networks)
-        for name, tensor in network.state_dict().items()
-    }
-    (folder / "weights.safetensors").write_bytes(as_bytes(tensors))
-    digest = sha256(folder / "weights.safetensors")
-    write_json(folder / "card.json", {**card, "shares": shares, "weights_sha256": digest})
+    tensors = {}
+    for k, network in enumerate(networks):
+        prefix = _member_prefix(k, len(networks))
+        for name, tensor in network.saved_tensors().items():
+            tensors[prefix + name] = tensor.detach().cpu().contiguous()
+    weights = folder / "weights.safetensors"
+    weights.write_bytes(as_bytes(tensors))
+    shares = card.get("shares", [1.0])
+    write_json(folder / "card.json", {**card, "shares": shares, "weights_sha256": sha256(weights)})
 
 
 def load_model(folder: Path, device: torch.device | str = "cpu") -> Model:
     """Read a model folder.
 
-    Raises InputError where a file is missing, cut short, or not the one that the card describes.
+    Raises:
+        InputError: if a file is missing, cut short, or not the one that the card describes.
     """
     card = read_json(folder / "card.json")
+    tensors = _read_weights(folder, card)
+    count = len(card["shares"])
+    networks = []
+    for k in range(count):
+        prefix = _member_prefix(k, count)
+        member = {
+            name.removeprefix(prefix): tensor
+            for name, tensor in tensors.items()
+            if name.startswith(prefix)
+        }
+        try:
+            network = build_network(**card["architecture"], seed=0)
+            network.load_saved_tensors(member)
+        except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
+            reason = " ".join(str(error).split())
+            raise InputError(
+                f"{folder / 'card.json'}: does not describe a network of these weights ({reason})"
+            ) from error
+        networks.append(network.to(device).eval())
+    return Model(card, networks)
+
+
+def _read_weights(folder: Path, card: dict) -> dict[str, Tensor]:
     path = folder / "weights.safetensors"
     try:
         tensors = load_file(path)
@@ -114,26 +170,9 @@ def load_model(folder: Path, device: torch.device | str = "cpu") -> Model:
         raise InputError(
             f"{path}: is not the file that {folder / 'card.json'} describes; their SHA-256 differ"
         )
-    count = len(card["shares"])
-    networks = []
-    for k in range(count):
-        prefix = _prefix(k, count)
-        mine = {
-            name.removeprefix(prefix): tensor
-            for name, tensor in tensors.items()
-            if name.startswith(prefix)
-        }
-        try:
-            network = build_network(**card["architecture"], seed=0)
-            network.load_state_dict(mine)
-        except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
-            reason = " ".join(str(error).split())
-            raise InputError(
-                f"{folder / 'card.json'}: does not describe a network of these weights ({reason})"
-            ) from error
-        networks.append(network.to(device).eval())
-    return Model(card, networks)
+    return tensors
 
 
-def _prefix(k: int, count: int) -> str:
+def _member_prefix(k: int, count: int) -> str:
+    """What the names of member k begin with in a file of several networks."""
     return f"{k}." if count > 1 else ""

@@ -6,12 +6,11 @@ from pathlib import Path
 from graft.common.vocabulary import RANDOM
 from graft.data.task import Samples, Task
 from graft.networks.build import adapt_architecture
-from graft.networks.features import features
+from graft.networks.features import extract_features
 from graft.networks.saved import Model
 from graft.ranking.distances import DomainFeatures, compare_domains
 from graft.ranking.transferability import h_score, log_me
 
-SCHEMA = Path(__file__).with_name("sources.schema.json")
 SCHEMA = Path(__file__).with_name("sources.schema.json")
 UNKNOWN = dict.fromkeys(("lesions", "frechet", "mmd", "mmd_p", "proxy_a"))
 
@@ -60,5 +59,4 @@ def rank_sources(
 
 def _compute_features(model: Model, samples: Samples) -> DomainFeatures:
     (network,) = model.networks
-    architecture = model.card["architecture"]["name"]
-    return DomainFeatures(features(network, architecture, samples.images), samples.patients)
+    return DomainFeatures(extract_features(network, samples.images), samples.patients)

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from torch import nn
 
 from graft.data.domain import Domain
 from graft.data.task import Samples, Task, take_samples
-from graft.networks.features import features
+from graft.networks.classifier import Classifier
+from graft.networks.features import extract_features
 from graft.transfer.start import Start
 
 if TYPE_CHECKING:
@@ -31,27 +31,27 @@ def predict_by_linear_probe(
     STRENGTHS with the lowest log loss on the validation part. Of equal ones it is the strongest
     penalty. Nothing is drawn at random.
     """
-    network, name = start.network.eval(), start.architecture["name"]
+    network = start.network.eval()
     classes = len(domain.classes)
-    regression = _best_regression(network, name, task, classes, class_weights)
+    regression = _best_regression(network, task, classes, class_weights)
     device = task.train.labels.device
     predictions = []
     for rows in wanted:
         samples = take_samples(domain, rows, task.encoding, device)
-        inputs = _inputs(network, name, samples)
+        inputs = _inputs(network, samples)
         predictions.append(_all_classes(regression, inputs, classes))
     return predictions
 
 
 def _best_regression(
-    network: nn.Module, name: str, task: Task, classes: int, class_weights: str
+    network: Classifier, task: Task, classes: int, class_weights: str
 ) -> "Pipeline":
     from sklearn.linear_model import LogisticRegression  # late: it takes a second
     from sklearn.metrics import log_loss
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    train, validation = _inputs(network, name, task.train), _inputs(network, name, task.validation)
+    train, validation = _inputs(network, task.train), _inputs(network, task.validation)
     labels = task.train.labels.cpu().numpy()
     validation_labels = task.validation.labels.cpu().numpy()
     weights = "balanced" if class_weights == "balanced" else None
@@ -64,10 +64,12 @@ def _best_regression(
     return fits[int(np.argmin(np.round(losses, LOSS_DECIMALS)))]
 
 
-def _inputs(network: nn.Module, name: str, samples: Samples) -> np.ndarray:
+def _inputs(network: Classifier, samples: Samples) -> np.ndarray:
     """What the last layer of a network reads, with the covariates last: (N, F) float64."""
-    known = [covariates.double().cpu().numpy() for covariates in samples.known(slice(None))]
-    return np.concatenate([features(network, name, samples.images), *known], axis=1)
+    features = extract_features(network, samples.images)
+    if samples.covariates is None:
+        return features
+    return np.concatenate([features, samples.covariates.double().cpu().numpy()], axis=1)
 
 
 def _all_classes(regression: "Pipeline", inputs: np.ndarray, classes: int) -> np.ndarray:

@@ -5,18 +5,19 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from graft.common.seeds import generator
 from graft.console import say
 from graft.data.task import Task
+from graft.networks.classifier import Classifier
 from graft.training.loop import class_weights, logits
 
 # (k, weights of the samples (N,), on average 1) -> the trained member k
-Fit = Callable[[int, Tensor], nn.Module]
+Fit = Callable[[int, Tensor], Classifier]
 
 
-def bag(fit: Fit, task: Task, members: int, seed: int) -> tuple[list[nn.Module], list[float]]:
+def bag(fit: Fit, task: Task, members: int, seed: int) -> tuple[list[Classifier], list[float]]:
     """Bagging: f(x) = (1/K) Σ f_k(x), each member on its own resample of the patients.
 
     Returns:
@@ -31,7 +32,7 @@ def bag(fit: Fit, task: Task, members: int, seed: int) -> tuple[list[nn.Module],
     return networks, [1 / members] * members
 
 
-def boost(fit: Fit, task: Task, members: int, balance: str) -> tuple[list[nn.Module], list[float]]:
+def boost(fit: Fit, task: Task, members: int, balance: str) -> tuple[list[Classifier], list[float]]:
     """Boosting: f(x) = Σ αₖ f_k(x), each member with more weight on its predecessors' errors.
 
     The error that decides α weights the classes as the training loss does, by `balance`. After a

@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from itertools import product
 from pathlib import Path
 
 import torch
@@ -13,7 +12,7 @@ from graft.common.files import sha256, whole_folder, write_json
 from graft.console import progress, say
 from graft.data.covariates import regress
 from graft.data.task import Task
-from graft.networks.build import JointHead
+from graft.networks.classifier import Classifier
 from graft.networks.saved import save_model
 from graft.training.checkpoint import Checkpoint, clear_checkpoints
 from graft.training.loop import Log, Plan, Row, fit_network
@@ -63,22 +62,22 @@ def train_network(
         return fit_network(network, task, plan, checkpoint, show_and_log, weights)
 
 
-def start_head(network: nn.Module, task: Task, plan: Plan) -> None:
+def start_head(network: Classifier, task: Task, plan: Plan) -> None:
     """Start a new head with the logistic regression of the covariates alone.
 
     Images separate a few training lesions within some steps. A head that starts at 0 would then
     have nothing left to explain by the covariates, and would ignore them. Without covariates the
     head does not change.
     """
-    heads = [module for module in network.modules() if isinstance(module, JointHead)]
+    covariates = task.train.covariates
+    if covariates is None:
+        return
     labels = task.train.labels.cpu().numpy()
     balanced = plan.training.class_weights == "balanced"
-    for head, known in product(heads, task.train.known(slice(None))):
-        numbers = known.cpu().numpy()
-        weights, bias = regress(numbers, labels, len(task.domain.classes), balanced)
-        head.start(
-            torch.from_numpy(weights).to(head.weight), torch.from_numpy(bias).to(head.weight)
-        )
+    numbers = covariates.cpu().numpy()
+    weights, bias = regress(numbers, labels, len(task.domain.classes), balanced)
+    head = network.head.weight
+    network.add_to_head(torch.from_numpy(weights).to(head), torch.from_numpy(bias).to(head))
 
 
 @contextmanager
@@ -109,7 +108,7 @@ def write_empty_curves(folder: Path) -> None:
 
 def save_trained(
     folder: Path,
-    members: Sequence[nn.Module],
+    members: Sequence[Classifier],
     architecture: dict,
     task: Task,
     plan: Plan,
@@ -133,7 +132,7 @@ def save_trained(
 
 def write_trained(
     folder: Path,
-    members: Sequence[nn.Module],
+    members: Sequence[Classifier],
     architecture: dict,
     task: Task,
     plan: Plan,

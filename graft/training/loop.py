@@ -143,7 +143,7 @@ def logits(network: nn.Module, samples: Samples) -> Tensor:
     chunks = []
     for start in range(0, len(samples), PREDICTED_AT_ONCE):
         rows = slice(start, start + PREDICTED_AT_ONCE)
-        chunks.append(network(samples.images[rows].float(), *samples.known(rows)))
+        chunks.append(network(samples.images[rows].float(), samples.covariates_of(rows)))
     return torch.cat(chunks)
 
 
@@ -186,8 +186,10 @@ def _sample_losses(
 
     def losses(images: Tensor) -> Tensor:
         copies = len(images) // len(rows)
-        known = [covariates.repeat(copies, 1) for covariates in train.known(rows)]  # (B, K) or none
-        outputs = network(images, *known)
+        covariates = train.covariates_of(rows)  # (B, K) or None
+        if covariates is not None:
+            covariates = covariates.repeat(copies, 1)
+        outputs = network(images, covariates)
         labels = train.labels[rows].repeat(copies)
         each = F.cross_entropy(outputs, labels, reduction="none")
         return each * weights[rows].repeat(copies)

@@ -3,12 +3,13 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from graft.common.files import InputError, whole_folder
 from graft.console import say
 from graft.data.domain import Domain
 from graft.networks.build import build_network
+from graft.networks.classifier import Classifier
 from graft.networks.saved import save_model
 from graft.transfer.carry import carry
 from graft.transfer.weights import Weights
@@ -28,7 +29,7 @@ def save_adopted(
     network = build_network(**architecture, seed=seed)
     tensors, stem = fit_tensors(weights.tensors, network)
     try:
-        carried = carry(tensors, network, architecture["name"], head="new")
+        carried = carry(tensors, network, head="new")
     except InputError as error:
         raise InputError(f"{weights.about['file']}: {error}") from error
     with whole_folder(folder) as partial:
@@ -47,9 +48,11 @@ def save_adopted(
     say(f"pretrain: wrote {folder}")
 
 
-def fit_tensors(tensors: Mapping[str, Tensor], network: nn.Module) -> tuple[dict[str, Tensor], str]:
+def fit_tensors(
+    tensors: Mapping[str, Tensor], network: Classifier
+) -> tuple[dict[str, Tensor], str]:
     """The tensors with kernels as deep, and a stem of as many channels, as the network has; and what the stem became."""
-    wanted = network.state_dict()
+    wanted = network.saved_tensors()
     fitted = {
         name: _as_deep(tensor, wanted[name]) if name in wanted else tensor
         for name, tensor in tensors.items()

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from graft.common.files import InputError
 from graft.data.covariates import Encoding
-from graft.networks.build import is_head
+from graft.networks.classifier import Classifier
 
 
 @dataclass(frozen=True)
@@ -29,15 +29,15 @@ class Carried:
         )
 
 
-def carry(source: Mapping[str, Tensor], network: nn.Module, name: str, *, head: str) -> Carried:
-    """Copy the tensors of `source` into `network`, of the architecture `name`; the head only if `head` is "pretrained".
+def carry(source: Mapping[str, Tensor], network: Classifier, *, head: str) -> Carried:
+    """Copy the tensors of `source`, by their names on disk, into `network`; the head only if `head` is "pretrained".
 
     Raises InputError where a tensor below the head is missing, left over or of another shape: such a
     network would train from scratch, in part or whole, and nobody would notice.
     """
-    target = network.state_dict()
-    wanted = {tensor for tensor in target if head == "pretrained" or not is_head(name, tensor)}
-    offered = {tensor for tensor in source if head == "pretrained" or not is_head(name, tensor)}
+    target = network.saved_tensors()
+    wanted = {tensor for tensor in target if head == "pretrained" or not network.is_head(tensor)}
+    offered = {tensor for tensor in source if head == "pretrained" or not network.is_head(tensor)}
     unfit = sorted(
         tensor
         for tensor in wanted | offered

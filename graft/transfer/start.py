@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 
 import torch
-from torch import nn
 
 from graft.common.seeds import derive
 from graft.data.task import Task
 from graft.networks.build import adapt_architecture, architecture_for, build_network
+from graft.networks.classifier import Classifier
 from graft.networks.saved import Model
 from graft.networks.settings import Network
 from graft.training.fitting import start_head, train_network
@@ -25,7 +25,7 @@ class Start:
     weights. `carried` lists the tensors that come from there.
     """
 
-    network: nn.Module
+    network: Classifier
     architecture: dict
     pull: Pull | None = None
     carried: Carried | None = None
@@ -53,9 +53,9 @@ def start_from_source(
         same_covariates(source.encoding, task.encoding)
     architecture = adapt_architecture(source.card["architecture"], task.domain, task.encoding.width)
     network = build_network(**architecture, seed=derive(seed, "network"))
-    weights = source.networks[0].state_dict()
-    carried = carry(weights, network, architecture["name"], head=recipe.head)
-    pull = pull_towards(network.to(device), carried.loaded, weight, recipe.penalty)
+    carried = carry(source.networks[0].saved_tensors(), network, head=recipe.head)
+    shared = network.parameters_saved_as(carried.loaded)
+    pull = pull_towards(network.to(device), shared, weight, recipe.penalty)
     return Start(network, architecture, pull, carried, recipe.head == "new")
 
 

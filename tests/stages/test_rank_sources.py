@@ -15,7 +15,7 @@ from graft.leakage.across import check_across
 from graft.leakage.split_domain import SplitDomain
 from graft.networks import saved
 from graft.networks.build import build_network
-from graft.networks.features import features
+from graft.networks.features import extract_features
 from graft.ranking import transferability
 from stages import paths, pretrain, rank_sources
 
@@ -100,7 +100,7 @@ def test_the_scores_are_those_of_the_targets_training_features(project):
     split = pd.read_csv("data/splits/liver.csv")
     train = split["sample"][split["part"] == "train"].to_numpy()
     model = saved.load_model(paths.PRETRAINED)
-    seen = features(model.networks[0], "resnet", images[train])
+    seen = extract_features(model.networks[0], images[train])
     (row,) = [row for row in ranking()["ranking"] if row["source"] == "lung"]
     assert row["logme"] == pytest.approx(transferability.log_me(seen, train % 2), abs=1e-5)
     assert row["h_score"] == pytest.approx(transferability.h_score(seen, train % 2), abs=1e-5)

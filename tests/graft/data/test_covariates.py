@@ -16,10 +16,11 @@ from graft.data import covariates
 from graft.data.covariates import WORD_BUCKETS, Encoding, bag_of_words, withheld
 from graft.data.domain import Domain, Grid, write_domain
 from graft.evaluation.baselines import covariates_only
-from graft.networks import published, saved
-from graft.networks.build import HEADS, build_network
+from graft.ingest.read import read_raw_domain
+from graft.networks import saved
+from graft.networks.build import build_network
+from graft.networks.registry import NETWORKS
 from graft.transfer.carry import carry, same_covariates
-from tests.raw import read_domain
 
 KINDS = {"age": "number", "note": "text", "sex": "category"}
 TRAIN = pd.DataFrame(
@@ -137,9 +138,9 @@ def test_a_class_that_nobody_has_leaves_the_regression_silent():
     assert not weights.any() and not bias.any()
 
 
-@pytest.mark.parametrize("name", HEADS)
+@pytest.mark.parametrize("name", NETWORKS)
 def test_every_network_reads_covariates_beside_the_image(name):
-    patch = (32,) * published.DIMENSIONS.get(name, 2)
+    patch = (32,) * NETWORKS[name].dimensions[0]
     plain = build_network(name, **{**SHAPE, "patch": patch}, seed=1).eval()
     joint = build_network(name, **{**SHAPE, "patch": patch}, seed=1, covariates=3).eval()
     assert plain.state_dict().keys() == joint.state_dict().keys()
@@ -147,8 +148,7 @@ def test_every_network_reads_covariates_beside_the_image(name):
     assert torch.allclose(
         joint(images, known), plain(images), atol=1e-6
     )  # at first they say nothing
-    head = joint.get_submodule(HEADS[name].rstrip("."))
-    head.start(torch.tensor([[0.0, 0, 0], [1, 2, 3]]), torch.tensor([0.0, 4]))
+    joint.add_to_head(torch.tensor([[0.0, 0, 0], [1, 2, 3]]), torch.tensor([0.0, 4]))
     added = joint(images, known) - plain(images)
     assert torch.allclose(
         added, torch.stack([torch.zeros(2), known @ torch.tensor([1.0, 2, 3]) + 4], 1), atol=1e-5
@@ -171,8 +171,8 @@ def test_the_body_is_carried_between_domains_of_other_covariates():
         build_network("resnet", **SHAPE, seed=1, covariates=2),
         build_network("resnet", **SHAPE, seed=2, covariates=5),
     )
-    carried = carry(source.state_dict(), target, "resnet", head="new")
-    assert torch.equal(source.stem.weight, target.stem.weight) and carried.new == [
+    carried = carry(source.saved_tensors(), target, head="new")
+    assert torch.equal(source.body.stem.weight, target.body.stem.weight) and carried.new == [
         "head.bias",
         "head.weight",
     ]
@@ -235,7 +235,7 @@ def cohort(tmp_path) -> Path:
 
 
 def read(path: Path, kinds: dict[str, str]) -> Domain:
-    return read_domain(
+    return read_raw_domain(
         path,
         "liver",
         ["benign", "malignant"],
@@ -279,7 +279,7 @@ def test_a_domain_without_covariates_has_no_file_of_them(cohort, tmp_path):
     [
         ("71", "old", r"manifest.csv:2: age is 'old', expected a number, or nothing"),
         ("71", "inf", r"manifest.csv:2: age is 'inf', expected a number"),
-        (",age", ",years", "has no column age, expected the covariates of the parameters"),
+        (",age", ",years", "has no column age, expected the covariates that params.yaml names"),
     ],
 )
 def test_a_wrong_column_is_one_line(cohort, before, after, told):
@@ -290,7 +290,7 @@ def test_a_wrong_column_is_one_line(cohort, before, after, told):
 
 
 def test_a_category_with_a_value_a_lesion_is_refused(cohort, monkeypatch):
-    monkeypatch.setattr("graft.ingest.covariates.MAX_CATEGORIES", 1)
+    monkeypatch.setattr(read.clinical, "MOST_CATEGORIES", 1)
     with pytest.raises(
         InputError, match="the category sex has 2 different values, expected at most 1"
     ):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from graft.common.seeds import generator
-from graft.explain.corruptions import KINDS, Corruption, corrupt, sweep
+from graft.explain.corruptions import KINDS, Corruption, corrupt_images, corruption_sweep
 
 IMAGES = np.random.default_rng(0).uniform(0.2, 0.8, (3, 2, 12, 10, 8)).astype(np.float16)
 
@@ -10,7 +10,7 @@ IMAGES = np.random.default_rng(0).uniform(0.2, 0.8, (3, 2, 12, 10, 8)).astype(np
 def worn(
     name: str, amount: float, images: np.ndarray = IMAGES, spacing: list[float] | None = None
 ) -> np.ndarray:
-    return corrupt(Corruption(name, amount, ""), images, spacing, generator(0, "test"))
+    return corrupt_images(Corruption(name, amount, ""), images, spacing, generator(0, "test"))
 
 
 @pytest.mark.parametrize("name", KINDS)
@@ -64,14 +64,14 @@ def test_the_window_shifts_up_and_down_and_ends_at_its_ends():
 
 
 def test_the_sweep_has_three_amounts_of_each_kind_in_the_units_of_the_domain():
-    found = sweep(3, [1.0, 1.0, 2.5])
+    found = corruption_sweep(3, [1.0, 1.0, 2.5])
     assert {one.name for one in found} == set(KINDS) and len(found) == 3 * len(KINDS)
     slices = [(one.amount, one.unit) for one in found if one.name == "slice thickness"]
     assert slices == [(5, "mm"), (7.5, "mm"), (12.5, "mm")]
-    assert {one.unit for one in sweep(3, None) if one.name in ("blur", "slice thickness")} == {
-        "voxels"
-    }
-    assert "slice thickness" not in {one.name for one in sweep(2, None)}
+    assert {
+        one.unit for one in corruption_sweep(3, None) if one.name in ("blur", "slice thickness")
+    } == {"voxels"}
+    assert "slice thickness" not in {one.name for one in corruption_sweep(2, None)}
 
 
 def test_an_unknown_corruption_is_refused():

@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import nn
 
-from graft.common.files import InputError
 from graft.data.domain import Domain
-from graft.explain.document import describe_saliency, hardest, lines, show
+from graft.explain.document import saliency_document, summarise_saliency
+from graft.explain.hardest_cases import explain_cases, find_hardest_cases
 from graft.networks.build import build_network
 from graft.networks.saved import Model
 
@@ -22,21 +22,22 @@ class Middle(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.blocks = nn.Conv3d(1, 1, 1)
-        nn.init.ones_(self.blocks.weight), nn.init.zeros_(self.blocks.bias)
+        self.body = nn.ModuleDict({"blocks": nn.Conv3d(1, 1, 1)})
+        nn.init.ones_(self.body["blocks"].weight)
+        nn.init.zeros_(self.body["blocks"].bias)
         self.gain = nn.Parameter(
             torch.ones(())
         )  # so that a gradient passes through the convolution
 
-    def forward(self, x):
+    def forward(self, x, covariates=None):
         inside = torch.zeros(12, 12, 12)
         inside[4:8, 4:8, 4:8] = 1
-        said = 4 * (self.blocks(x * self.gain)[:, 0] * inside).flatten(1).sum(1) / 64 - 2
+        said = 4 * (self.body["blocks"](x * self.gain)[:, 0] * inside).flatten(1).sum(1) / 64 - 2
         return torch.stack([-said, said], 1)
 
 
 def domain(**about) -> Domain:
-    """12 lesions of 6 mm in the middle of 12 mm, one in three much brighter than the rest of the patch."""
+    """12 lesions of 6 mm in the middle of 12 mm; one in three is much brighter than its patch."""
     images = np.random.default_rng(0).uniform(0, 0.3, (12, 1, 12, 12, 12))
     images[::3, :, 3:9, 3:9, 3:9] += 0.6
     labels = np.array(CLASSES)[(np.arange(12) % 3 == 0).astype(int)]
@@ -63,34 +64,8 @@ TABLE = predictions(
 
 
 def told(model: Model, made: Domain, cases: int = 2) -> dict:
-    shown = show(model, made, hardest(TABLE, "bagging", CLASSES, cases))
-    return describe_saliency("bagging", model, made, np.arange(12), shown, 200, 0.95, 42)
-
-
-def test_the_hardest_cases_come_first_and_those_of_the_test_part_before_the_others():
-    others = TABLE.assign(model="scratch", p_malignant=0.5, p_benign=0.5)
-    found = hardest(pd.concat([others, TABLE]), "bagging", CLASSES, 9)
-    assert found["sample"].tolist() == [
-        0,
-        5,
-        3,
-        1,
-        4,
-    ]  # 0 and 5 are as hard: 0.1 for the true class
-    assert found["p"].tolist() == [0.1, 0.9, 0.3, 0.1, 0.99]
-    assert hardest(TABLE, "bagging", CLASSES, 0).empty
-
-
-@pytest.mark.parametrize(
-    "table, message",
-    (
-        (TABLE, "row of the model boosting"),
-        (TABLE.assign(model="boosting").drop(columns="p_benign"), "column p_benign"),
-    ),
-)
-def test_another_table_is_refused(table, message):
-    with pytest.raises(InputError, match=f"predictions.csv: has no {message}"):
-        hardest(table, "boosting", CLASSES, 3)
+    shown = explain_cases(model, made, find_hardest_cases(TABLE, "bagging", CLASSES, cases))
+    return saliency_document("bagging", model, made, np.arange(12), shown, 200, 0.95, 42)
 
 
 def test_a_network_that_looks_at_the_lesion_points_there_and_randomised_ones_do_not():
@@ -111,16 +86,16 @@ def test_a_network_that_looks_at_the_lesion_points_there_and_randomised_ones_do_
     assert [case["sample"] for case in found["cases"]] == [0, 5] and found["cases"][0]["occlusion"][
         "hit"
     ]
-    assert lines(found)[1].startswith("occlusion of bagging: 0.") and "not show" not in "".join(
-        lines(found)
-    )
+    assert summarise_saliency(found)[1].startswith(
+        "occlusion of bagging: 0."
+    ) and "not show" not in "".join(summarise_saliency(found))
 
 
 def test_a_network_that_learnt_nothing_is_caught():
     nothing = Model(CARD, [build_network(**SHAPE, seed=3).eval()])
     found = told(nothing, domain())
     assert found["methods"]["occlusion"]["keeps"] is True
-    assert lines(found)[1].endswith("so it does not show what was learnt")
+    assert summarise_saliency(found)[1].endswith("so it does not show what was learned")
 
 
 def test_without_a_region_no_map_is_scored_and_the_cases_are_there():
@@ -128,7 +103,7 @@ def test_without_a_region_no_map_is_scored_and_the_cases_are_there():
     assert found["region"] is None and found["uniform_share"] is None and found["lesions"] == 12
     assert found["methods"] == {"grad_cam": None, "occlusion": None}
     assert found["cases"][0]["picture"] == "maps/0.png" and found["cases"][0]["grad_cam"] is None
-    assert "is not known, so no map is scored" in lines(found)[0]
+    assert "are unknown, so no map is scored" in summarise_saliency(found)[0]
 
 
 def test_lesions_without_a_mask_are_left_out():

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from graft.explain.drawings import draw
-from graft.explain.saliency import Maps
+from graft.explain.drawings import draw_maps
+from graft.explain.saliency import SaliencyMaps
 
 
 def picture(
@@ -11,8 +11,8 @@ def picture(
 ) -> np.ndarray:
     image = np.full((1, *patch), 0.5, np.float16)
     signed = np.zeros((2, *patch), np.float32) if signed is None else signed
-    maps = {"occlusion": Maps(signed, (1,) * len(patch), sided)}
-    draw(path, "a case", image, maps, 1, region, spacing and list(spacing))
+    maps = {"occlusion": SaliencyMaps(signed, (1,) * len(patch), sided)}
+    draw_maps(path, "a case", image, maps, 1, region, spacing and list(spacing))
     return np.asarray(Image.open(path).convert("RGB")).astype(int)
 
 
@@ -25,7 +25,7 @@ def test_the_same_bytes_and_nothing_beside_the_picture(tmp_path):
 
 
 def coloured(found: np.ndarray, violet: bool) -> np.ndarray:
-    """Where blue stands out over green and red (violet), or red over blue (orange): (rows, columns)."""
+    """Where blue exceeds green and red (violet), or red exceeds blue (orange): (rows, columns)."""
     red, green, blue = np.moveaxis(found, -1, 0)
     return (blue > green + 15) if violet else (red > blue + 15)
 

@@ -5,63 +5,72 @@ import pytest
 from graft.common.seeds import generator
 from graft.data.domain import Domain
 from graft.explain import pointing
-from graft.explain.pointing import Pointing, describe, mean_of, point, score, tolerance
-from graft.explain.saliency import Maps, occlusion
+from graft.explain.pointing import (
+    PointingScores,
+    hit_tolerance,
+    mean_scores,
+    score_maps,
+    score_models,
+    summarise_scores,
+)
+from graft.explain.saliency import METHODS, SaliencyMaps
 from graft.networks.build import build_network
 from graft.networks.saved import Model
 
 
-def maps(*values: list, step: int = 1) -> Maps:
+def maps(*values: list, step: int = 1) -> SaliencyMaps:
     signed = np.array(values, np.float32)
-    return Maps(signed, (step,) * (signed.ndim - 1), sided=True)
+    return SaliencyMaps(signed, (step,) * (signed.ndim - 1), one_sided=True)
 
 
 REGION = np.array([[[1, 1, 0, 0], [0, 0, 0, 0]]], bool)
 
 
 def test_share_and_pointing_game_by_hand():
-    found = score(maps([[3, 1, 2, 0], [0, -5, 0, 2]]), REGION)
+    found = score_maps(maps([[3, 1, 2, 0], [0, -5, 0, 2]]), REGION)
     assert found.share.tolist() == [0.5] and found.hit.tolist() == [
         1
     ]  # 4 of 8: what is below 0 is no saliency
     assert found.by_chance.tolist() == [6 / 8]  # half a step of 1 is a voxel: columns 0 to 2
-    far = score(maps([[3, 1, 2, 0], [0, 0, 0, 4]]), REGION)
+    far = score_maps(maps([[3, 1, 2, 0], [0, 0, 0, 4]]), REGION)
     assert far.share.tolist() == [0.4] and far.hit.tolist() == [0]
 
 
 def test_a_maximum_may_lie_half_a_step_beside_the_region():
     beside = [[0, 0, 0, 4], [0, 0, 0, 0]]
-    assert tolerance((1, 3, 8)) == [1, 2, 4]
-    assert score(maps(beside, step=2), REGION).hit.tolist() == [0]
-    assert score(maps(beside, step=3), REGION).hit.tolist() == [1]
-    assert score(maps(beside, step=3), REGION).by_chance.tolist() == [1]
+    assert hit_tolerance((1, 3, 8)) == [1, 2, 4]
+    assert score_maps(maps(beside, step=2), REGION).hit.tolist() == [0]
+    assert score_maps(maps(beside, step=3), REGION).hit.tolist() == [1]
+    assert score_maps(maps(beside, step=3), REGION).by_chance.tolist() == [1]
 
 
 def test_an_even_map_has_the_share_of_the_region():
-    assert score(maps(np.ones((2, 4))), REGION).share.tolist() == [REGION.mean()]
+    assert score_maps(maps(np.ones((2, 4))), REGION).share.tolist() == [REGION.mean()]
 
 
 def test_a_map_of_nothing_and_a_lesion_without_a_region_have_no_score():
-    found = score(maps(np.zeros((2, 4)), np.ones((2, 4))), np.concatenate([REGION, REGION & False]))
+    found = score_maps(
+        maps(np.zeros((2, 4)), np.ones((2, 4))), np.concatenate([REGION, REGION & False])
+    )
     assert np.isnan(found.share).all() and np.isnan(found.hit).all()
     assert found.by_chance[0] == 6 / 8 and np.isnan(found.by_chance[1])
 
 
 def test_the_mean_is_over_the_models_that_have_a_map():
-    one = Pointing(np.array([0.2, np.nan]), np.array([1.0, np.nan]), np.array([0.5, 0.5]))
-    other = Pointing(np.array([0.4, np.nan]), np.array([0.0, np.nan]), np.array([0.5, 0.5]))
-    found = mean_of([one, other])
+    one = PointingScores(np.array([0.2, np.nan]), np.array([1.0, np.nan]), np.array([0.5, 0.5]))
+    other = PointingScores(np.array([0.4, np.nan]), np.array([0.0, np.nan]), np.array([0.5, 0.5]))
+    found = mean_scores([one, other])
     assert np.allclose(found.share, [0.3, np.nan], equal_nan=True) and found.hit[0] == 0.5
-    assert mean_of([one, Pointing(*(np.full(2, np.nan),) * 3)]).share[0] == 0.2
+    assert mean_scores([one, PointingScores(*(np.full(2, np.nan),) * 3)]).share[0] == 0.2
 
 
 def told(found: np.ndarray, random: np.ndarray, lesions: int = 1) -> dict:
     patients = pd.Series([f"p{i // lesions}" for i in range(len(found))])
     made = [
-        Pointing(share, (share > 0.4).astype(float), np.full(len(share), 0.3))
+        PointingScores(share, (share > 0.4).astype(float), np.full(len(share), 0.3))
         for share in (found, random)
     ]
-    return describe(*made, patients, 500, 0.95, generator(0, "test"))
+    return summarise_scores(*made, patients, 500, 0.95, generator(0, "test"))
 
 
 def test_a_model_that_points_better_than_chance_weights_does_not_keep():
@@ -105,9 +114,13 @@ def test_batches_change_nothing(monkeypatch):
     domain = Domain("liver", images, pd.DataFrame({"sample": range(5)}), ["a", "b"], {})
     regions = np.zeros((5, 16, 16), bool)
     regions[:, 5:9, 5:9] = True
-    whole, beside = point(occlusion, models, domain, np.arange(5), regions, both_sides=True)
+    whole, beside = score_models(
+        METHODS["occlusion"], models, domain, np.arange(5), regions, both_sides=True
+    )
     monkeypatch.setattr(pointing, "BATCH", 2)
-    parts, _ = point(occlusion, models, domain, np.arange(5), regions, both_sides=True)
+    parts, _ = score_models(
+        METHODS["occlusion"], models, domain, np.arange(5), regions, both_sides=True
+    )
     assert (
         np.allclose(whole.share, parts.share)
         and np.array_equal(whole.hit, parts.hit)

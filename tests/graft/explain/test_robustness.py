@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from graft.data.domain import Domain
-from graft.explain.robustness import curves, robustness, weakest
+from graft.explain.robustness import measure_robustness, robustness_curves, summarise_robustness
 
 CLASSES = ["benign", "malignant"]
 
@@ -30,7 +30,7 @@ def domain(lesions: int = 80) -> Domain:
 
 @pytest.fixture(scope="module")
 def told() -> dict:
-    return robustness("planted", Brightness(), domain(), np.arange(80), 200, 0.95, 42)
+    return measure_robustness("planted", Brightness(), domain(), np.arange(80), 200, 0.95, 42)
 
 
 def test_noise_lowers_a_planted_score_and_a_shift_leaves_the_order(told):
@@ -41,29 +41,31 @@ def test_noise_lowers_a_planted_score_and_a_shift_leaves_the_order(told):
     assert noisy["drop"]["value"] == pytest.approx(told["auroc"]["value"] - noisy["auroc"]["value"])
     assert shifted["drop"] == {"value": 0, "low": 0, "high": 0, "p": 1, "left_out": 0}
     assert {row["unit"] for row in told["rows"]} == {"of the window", "voxels"}
-    said = "planted: of the corruptions noise of 0.2 of the window costs most, AUROC 1.000 to 0."
-    assert weakest(told)[0].startswith(said)
+    said = (
+        "planted: among the corruptions, noise of 0.2 of the window costs most: AUROC 1.000 falls"
+    )
+    assert summarise_robustness(told)[0].startswith(said)
 
 
 def test_the_same_seed_gives_the_same_numbers_and_another_other_noise(told):
     again = [
-        robustness("planted", Brightness(), domain(), np.arange(80), 200, 0.95, seed)
+        measure_robustness("planted", Brightness(), domain(), np.arange(80), 200, 0.95, seed)
         for seed in (42, 43)
     ]
     assert again[0] == told != again[1]
 
 
 def test_each_curve_begins_with_the_clean_images(told):
-    table = curves(told)
+    table = robustness_curves(told)
     assert list(table.columns) == ["corruption", "unit", "amount", "auroc", "low", "high"]
     assert len(table) == 16 and (table.groupby("corruption")["amount"].first() == 0).all()
     assert (table[table["amount"] == 0]["auroc"] == told["auroc"]["value"]).all()
 
 
 def test_a_part_of_one_class_has_no_auroc_and_no_line():
-    told = robustness("planted", Brightness(), domain(), np.arange(0, 80, 2), 200, 0.95, 42)
+    told = measure_robustness("planted", Brightness(), domain(), np.arange(0, 80, 2), 200, 0.95, 42)
     assert (
         told["auroc"]["value"] is None
         and told["rows"][0]["drop"]["p"] is None
-        and weakest(told) == []
+        and summarise_robustness(told) == []
     )

@@ -7,8 +7,7 @@ import torch
 from torch import nn
 
 from graft.data.covariates import fit_encoding
-from graft.explain import saliency
-from graft.explain.saliency import LogOdds, grad_cam, occlusion, randomised
+from graft.explain.saliency import LogOdds, SaliencyMaps, grad_cam, occlusion, randomised_models
 from graft.networks.build import build_network
 from graft.networks.saved import Model
 
@@ -45,14 +44,17 @@ class Corner(nn.Module):
         self.blocks = {2: nn.Conv2d, 3: nn.Conv3d}[dimensions](1, 1, 1)
         nn.init.ones_(self.blocks.weight), nn.init.constant_(self.blocks.bias, -0.5)
 
-    def forward(self, x):
+    def forward(self, x, covariates=None):
         corner = (slice(None), 0, *[slice(side // 4) for side in x.shape[2:]])
         said = self.blocks(x).relu()[corner].flatten(1).mean(1)
         return torch.stack([-said, said], 1)
 
 
 def planted(patch: tuple[int, ...]) -> tuple[Model, np.ndarray]:
-    """The network of one corner, and images with a bright corner and a brighter middle, to which it is blind."""
+    """The network of one corner, and images with a bright corner and a brighter middle.
+
+    The network does not see the middle.
+    """
     shape = {"name": "resnet", "patch": list(patch), "channels": 1}
     card = {"architecture": shape, "classes": ["a", "b"], "shares": [1.0]}
     images = np.random.default_rng(0).random((3, 1, *patch)).astype(np.float32) / 4
@@ -75,11 +77,13 @@ def test_occlusion_finds_the_corner_that_the_network_answers_to(patch):
 
 
 def test_occlusion_by_hand():
-    # One cube over the corner takes away all of it: the log odds are 2 · mean ReLU(0.8 - 0.5) = 0.6, and then 0.
+    # One cube over the corner hides all of it.
+    # The log odds are 2 · mean ReLU(0.8 - 0.5) = 0.6, and then 0.
     network, images = planted((16, 16, 16))
     values = occlusion(network, images).signed[0]
     assert np.isclose(values[0, 0, 0], 0.6, atol=1e-5)
-    # The cubes begin at 0, 3, 6, 9, 12. One from 3 on hides a quarter of the corner; voxel 3 lies in both.
+    # The cubes begin at 0, 3, 6, 9, 12. The one at 3 hides a quarter of the corner.
+    # Voxel 3 lies in both.
     assert np.isclose(values[3, 0, 0], (0.6 + 0.6 / 4) / 2, atol=1e-5)
     assert np.isclose(values[4, 0, 0], 0.6 / 4, atol=1e-5)
 
@@ -93,8 +97,8 @@ def test_what_speaks_against_is_below_0_and_counts_in_occlusion_alone():
     assert np.allclose(
         occlusion(turned, images).values, occlusion(network, images).values, atol=1e-6
     )
-    assert not saliency.Maps(-np.ones((1, 2, 2)), (1, 1), sided=True).values.any()
-    assert saliency.Maps(-np.ones((1, 2, 2)), (1, 1), sided=True).turned.values.all()
+    assert not SaliencyMaps(-np.ones((1, 2, 2)), (1, 1), one_sided=True).values.any()
+    assert SaliencyMaps(-np.ones((1, 2, 2)), (1, 1), one_sided=True).inverted.values.all()
 
 
 class Flipped(nn.Module):
@@ -102,7 +106,7 @@ class Flipped(nn.Module):
         super().__init__()
         self.network = network
 
-    def forward(self, x):
+    def forward(self, x, covariates=None):
         return self.network(x).flip(1)
 
 
@@ -116,7 +120,7 @@ def test_grad_cam_is_that_of_monai(patch):
     )
     cam = GradCAM(
         LogOdds(model(patch=patch).networks, [1.0]),
-        "networks.0.blocks",
+        "networks.0.body.blocks",
         postprocessing=lambda found: found,
     )
     coarse = cam.compute_map(torch.from_numpy(images), class_idx=0).detach().numpy()[:, 0]
@@ -128,11 +132,12 @@ def test_grad_cam_is_that_of_monai(patch):
 
 
 def test_grad_cam_follows_the_features_by_hand():
-    # Head weights w over mean features: the gradient of the log odds is (w1 - w0) / cells everywhere.
+    # The head has weights w over mean features.
+    # So the gradient of the log odds is (w1 - w0) / cells everywhere.
     network = model()
     images = np.random.default_rng(1).random((2, 1, 16, 16)).astype(np.float32)
     kept = {}
-    network.networks[0].blocks.register_forward_hook(
+    network.networks[0].body.blocks.register_forward_hook(
         lambda _, __, out: kept.update(features=out.detach())
     )
     found = grad_cam(network, images).signed[:, [0, 0, -1, -1], [0, -1, 0, -1]]
@@ -187,9 +192,9 @@ def test_covariates_stay_as_they_are_while_the_image_is_hidden():
         network.networks[0].head.weight[1, -encoding.width :] = 3.0
     images = np.random.default_rng(0).random((4, 1, 16, 16)).astype(np.float32)
     blind = model()
-    blind.networks[0].load_state_dict(
+    blind.networks[0].load_saved_tensors(
         {
-            **network.networks[0].state_dict(),
+            **network.networks[0].saved_tensors(),
             "head.weight": network.networks[0].head.weight[:, : -encoding.width],
         }
     )
@@ -200,9 +205,13 @@ def test_covariates_stay_as_they_are_while_the_image_is_hidden():
 
 
 def test_randomised_models_are_drawn_anew_and_the_same_for_a_seed():
-    one, again, other = randomised(model(), 1), randomised(model(), 1), randomised(model(), 2)
-    first = [drawn.networks[0].stem.weight for drawn in one]
+    one, again, other = (
+        randomised_models(model(), 1),
+        randomised_models(model(), 1),
+        randomised_models(model(), 2),
+    )
+    first = [drawn.networks[0].body.stem.weight for drawn in one]
     assert len(one) == 5 and len({weight.detach().sum().item() for weight in first}) == 5
-    assert torch.equal(first[0], again[0].networks[0].stem.weight)
-    assert not torch.equal(first[0], other[0].networks[0].stem.weight)
-    assert [len(drawn.networks) for drawn in randomised(model(members=3), 1)] == [3, 3]
+    assert torch.equal(first[0], again[0].networks[0].body.stem.weight)
+    assert not torch.equal(first[0], other[0].networks[0].body.stem.weight)
+    assert [len(drawn.networks) for drawn in randomised_models(model(members=3), 1)] == [3, 3]

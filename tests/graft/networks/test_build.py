@@ -6,30 +6,30 @@ from torch import nn
 
 from graft.common.files import InputError
 from graft.data.domain import Domain
-from graft.networks import published
-from graft.networks.build import HEADS, adapt_architecture, architecture_for, build_network, is_head
+from graft.networks.build import adapt_architecture, architecture_for, build_network
+from graft.networks.classifier import Classifier
 from graft.networks.layers import GlobalMean, HalfMean, MaxPool
+from graft.networks.registry import NETWORKS
 from graft.networks.settings import Network
 
-OWN = [
-    name for name in HEADS if name not in published.DIMENSIONS
-]  # those of the libraries: test_borrowed.py
+# Networks without published weights; test_libraries.py tests the others.
+PLAIN = [name for name, kind in NETWORKS.items() if kind.weights is None]
 
 
-def make(name: str, patch=(32, 32), classes: int = 3, seed: int = 0) -> nn.Module:
+def make(name: str, patch=(32, 32), classes: int = 3, seed: int = 0) -> Classifier:
     return build_network(name, patch=patch, channels=1, classes=classes, width=8, seed=seed)
 
 
-@pytest.mark.parametrize("name", OWN)
+@pytest.mark.parametrize("name", PLAIN)
 @pytest.mark.parametrize("patch", [(32, 32), (32, 40, 32)])
 def test_maps_patches_to_logits_in_two_and_three_dimensions(name, patch):
     network = make(name, patch).eval()
     assert network(torch.rand(2, 1, *patch)).shape == (2, 3)
-    heads = [tensor for tensor in network.state_dict() if is_head(name, tensor)]
-    assert [network.state_dict()[head].shape[0] for head in heads] == [3, 3]
+    heads = [tensor for name, tensor in network.saved_tensors().items() if network.is_head(name)]
+    assert [len(tensor) for tensor in heads] == [3, 3]
 
 
-@pytest.mark.parametrize("name", OWN)
+@pytest.mark.parametrize("name", PLAIN)
 def test_nothing_in_it_is_nondeterministic_on_a_gpu_or_depends_on_the_batch(name):
     forbidden = (
         "MaxPool1d",
@@ -50,7 +50,8 @@ def test_the_simple_cnn_has_exactly_the_layers_of_its_description():
 
 
 def test_the_simple_cnn_computes_what_pytorchs_own_layers_do():
-    cnn, x = make("cnn", classes=2), torch.rand(4, 1, 32, 32)
+    network, x = make("cnn", classes=2), torch.rand(4, 1, 32, 32)
+    cnn = network.body
     layers = [
         cnn.conv1,
         nn.ReLU(),
@@ -61,7 +62,7 @@ def test_the_simple_cnn_computes_what_pytorchs_own_layers_do():
         nn.Flatten(),
     ]
     assert torch.equal(
-        cnn(x), nn.Sequential(*layers, cnn.hidden, nn.ReLU(), cnn.head)((x - 0.5) * 4)
+        network(x), nn.Sequential(*layers, cnn.hidden, nn.ReLU(), network.head)((x - 0.5) * 4)
     )
 
 
@@ -83,7 +84,7 @@ def test_weights_come_from_the_seed_and_leave_global_randomness_alone():
     torch.manual_seed(7)
     before = torch.rand(1)
     torch.manual_seed(7)
-    first, again, other = (make("resnet", seed=seed).stem.weight for seed in (1, 1, 2))
+    first, again, other = (make("resnet", seed=seed).body.stem.weight for seed in (1, 1, 2))
     assert (
         torch.equal(first, again)
         and not torch.equal(first, other)

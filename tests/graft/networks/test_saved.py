@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from graft.common.files import InputError, read_json, write_json
 from graft.networks import saved
@@ -78,12 +79,6 @@ def test_a_missing_model_names_its_folder(tmp_path):
         saved.load_model(tmp_path / "nowhere")
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
-def test_cuda_without_a_gpu_names_the_parameter():
-    with pytest.raises(InputError, match=r"training\.device"):
-        saved.pick_device("cuda")
-
-
 @pytest.mark.parametrize("change", [{"width": 16}, {"name": "nonet"}, {"depth": 3}])
 def test_a_card_of_another_network_is_one_line(tmp_path, change):
     saved.save_model(tmp_path, networks(1), CARD)
@@ -94,3 +89,11 @@ def test_a_card_of_another_network_is_one_line(tmp_path, change):
     ) as caught:
         saved.load_model(tmp_path)
     assert "\n" not in str(caught.value)
+
+
+def test_tensors_have_the_names_of_the_library_on_disk(tmp_path):
+    saved.save_model(tmp_path, networks(1), CARD)
+    names = list(load_file(tmp_path / "weights.safetensors"))
+    assert "stem.weight" in names and "blocks.0.conv1.weight" in names
+    assert {"head.weight", "head.bias"} <= set(names)
+    assert not [name for name in names if name.startswith("body.")]

@@ -42,18 +42,17 @@ def start(covariates):
 def test_features_are_what_the_head_reads_and_the_covariates(domain):
     task = make_task(domain, np.arange(12), np.arange(12, 18), torch.device("cpu"))
     began = start(task.encoding.width)
-    found = linear_probe._features(began.network, "resnet", task.train)
+    found = linear_probe._inputs(began.network, task.train)
     assert found.shape == (12, 32 + task.encoding.width)
     assert np.allclose(found[:, 32:], task.train.covariates)
     head = began.network.head
     with torch.no_grad():
-        logits = began.network.eval()(task.train.images.float(), *task.train.known(slice(None)))
+        logits = began.network.eval()(task.train.images.float(), task.train.covariates)
     assert np.allclose(
         found @ head.weight.detach().double().numpy().T + head.bias.detach().numpy(),
         logits,
         atol=1e-5,
     )
-    assert not head._forward_pre_hooks
 
 
 def test_the_same_probabilities_twice_and_they_find_what_the_features_show(domain):

@@ -89,8 +89,8 @@ def test_the_same_plan_gives_the_same_weights_and_another_seed_does_not():
     (one, _), (two, _), (three, _) = (
         trained(replace(PLAN, seed=s), f"run{k}") for k, s in enumerate((1, 1, 2))
     )
-    assert torch.equal(one.stem.weight, two.stem.weight) and not torch.equal(
-        one.stem.weight, three.stem.weight
+    assert torch.equal(one.body.stem.weight, two.body.stem.weight) and not torch.equal(
+        one.body.stem.weight, three.body.stem.weight
     )
 
 
@@ -123,7 +123,7 @@ def test_a_finished_run_is_not_trained_again(monkeypatch):
     module, history = trained()
     monkeypatch.setattr("graft.training.loop._train_epoch", None)  # calling it would raise
     again, rows = trained()
-    assert rows == history and torch.equal(module.stem.weight, again.stem.weight)
+    assert rows == history and torch.equal(module.body.stem.weight, again.body.stem.weight)
 
 
 HASTY = replace(
@@ -134,7 +134,7 @@ HASTY = replace(
 def test_a_network_that_solves_the_task_may_stay_as_it_came():
     module, history = trained(replace(HASTY, keep_start=True))
     assert best_row(history)["epoch"] == 0 and torch.equal(
-        module.stem.weight, network().stem.weight
+        module.body.stem.weight, network().body.stem.weight
     )
 
 
@@ -142,7 +142,7 @@ def test_otherwise_the_best_epoch_of_training_is_kept():
     module, history = trained(HASTY)
     losses = [row["validation_loss"] for row in history]
     assert losses[0] < min(losses[1:]) and not torch.equal(
-        module.stem.weight, network().stem.weight
+        module.body.stem.weight, network().body.stem.weight
     )
     outputs = logits(module, task().validation)
     weights = class_weights(task(), "balanced")

@@ -10,6 +10,7 @@ from torchvision.models import get_model
 from graft.common.files import InputError
 from graft.data.domain import Domain
 from graft.networks import build, saved
+from graft.networks.classifier import Classifier
 from graft.networks.settings import Network
 from graft.transfer import adopt, weights
 from graft.transfer.carry import carry
@@ -22,7 +23,9 @@ def domain(*shape: int, classes: tuple[str, ...] = ("benign", "malignant")) -> D
 
 
 def weights_of(folder, network: nn.Module) -> weights.Weights:
-    torch.save(network.state_dict(), folder / "theirs.pth")
+    is_ours = isinstance(network, Classifier)
+    tensors = network.saved_tensors() if is_ours else network.state_dict()
+    torch.save(tensors, folder / "theirs.pth")
     return weights.find_weights(str(folder / "theirs.pth"), "any")
 
 
@@ -84,10 +87,10 @@ def test_the_body_of_a_library_is_carried_into_a_network_for_other_classes(
         pretrained.card["architecture"], domain(*shape, classes=("a", "b", "c"))
     )
     target = build.build_network(**architecture, seed=2)
-    carried = carry(pretrained.networks[0].state_dict(), target, name, head="new")
+    carried = carry(pretrained.networks[0].saved_tensors(), target, head="new")
     assert torch.equal(
-        target.bn1.running_mean, theirs.bn1.running_mean
-    ) and target.fc.weight.shape == (3, 512)
+        target.body.bn1.running_mean, theirs.bn1.running_mean
+    ) and target.head.weight.shape == (3, 512)
     assert carried.new == ["fc.bias", "fc.weight"] and len(carried.loaded) == 100
 
 
@@ -116,7 +119,7 @@ def test_every_tensor_below_the_head_is_loaded_from_networks_for_volumes(
         **build.adapt_architecture(card["architecture"], domain(1, 16, 16, 16)), seed=2
     )
     carried = carry(
-        saved.load_model(tmp_path / "pretrained").networks[0].state_dict(), target, name, head="new"
+        saved.load_model(tmp_path / "pretrained").networks[0].saved_tensors(), target, head="new"
     )
     assert card["weights"]["carried"]["left"] == left and card["weights"]["stem"] == stem
     assert card["weights"]["carried"]["loaded"] == carried.loaded and carried.new == [
@@ -129,7 +132,7 @@ def test_weights_without_statistics_keep_group_norm(tmp_path):
     ours = build.build_network("resnet", patch=(8, 8), channels=1, classes=4, width=8, seed=3)
     pretrained = saved(tmp_path, "resnet", weights_of(tmp_path, ours), domain(1, 8, 8))
     assert pretrained.card["architecture"]["norm"] == "group"
-    assert torch.equal(pretrained.networks[0].stem.weight, ours.stem.weight)
+    assert torch.equal(pretrained.networks[0].body.stem.weight, ours.body.stem.weight)
 
 
 @pytest.mark.parametrize(

@@ -14,27 +14,27 @@ def test_the_body_is_carried_and_a_new_head_is_left_as_drawn():
         build_network("resnet", **SHAPE, classes=3, seed=2),
     )
     head = target.head.weight.clone()
-    carried = carry(source.state_dict(), target, "resnet", head="new")
-    assert torch.equal(source.stem.weight, target.stem.weight) and torch.equal(
+    carried = carry(source.saved_tensors(), target, head="new")
+    assert torch.equal(source.body.stem.weight, target.body.stem.weight) and torch.equal(
         target.head.weight, head
     )
     assert carried.new == carried.left == ["head.bias", "head.weight"]
-    assert set(carried.loaded) | set(carried.new) == set(target.state_dict())
+    assert set(carried.loaded) | set(carried.new) == set(target.saved_tensors())
     assert "17 tensors loaded, 2 new (head.bias, head.weight), 2 left" in str(carried)
 
 
 def test_the_head_comes_along_when_asked_for():
     source, target = (build_network("resnet", **SHAPE, classes=2, seed=seed) for seed in (1, 2))
-    assert carry(source.state_dict(), target, "resnet", head="pretrained").new == []
+    assert carry(source.saved_tensors(), target, head="pretrained").new == []
     assert torch.equal(source.head.weight, target.head.weight)
 
 
 def test_changing_the_target_leaves_the_source_alone():
     source, target = (build_network("resnet", **SHAPE, classes=2, seed=seed) for seed in (1, 2))
-    carry(source.state_dict(), target, "resnet", head="new")
+    carry(source.saved_tensors(), target, head="new")
     with torch.no_grad():
-        target.stem.weight.zero_()
-    assert source.stem.weight.abs().sum() > 0
+        target.body.stem.weight.zero_()
+    assert source.body.stem.weight.abs().sum() > 0
 
 
 @pytest.mark.parametrize(
@@ -52,10 +52,10 @@ def test_changing_the_target_leaves_the_source_alone():
     ],
 )
 def test_a_mismatch_that_would_train_from_scratch_is_an_error(change, told):
-    state = build_network("resnet", **SHAPE, classes=2, seed=1).state_dict()
+    state = build_network("resnet", **SHAPE, classes=2, seed=1).saved_tensors()
     change(state)
     with pytest.raises(InputError) as caught:
-        carry(state, build_network("resnet", **SHAPE, classes=2, seed=2), "resnet", head="new")
+        carry(state, build_network("resnet", **SHAPE, classes=2, seed=2), head="new")
     assert told in str(caught.value) and "\n" not in str(caught.value)
 
 
@@ -65,4 +65,4 @@ def test_a_pretrained_head_for_other_classes_says_what_to_change():
         build_network("resnet", **SHAPE, classes=3, seed=2),
     )
     with pytest.raises(InputError, match="finetune.head: new"):
-        carry(source.state_dict(), target, "resnet", head="pretrained")
+        carry(source.saved_tensors(), target, head="pretrained")
