@@ -1,4 +1,4 @@
-"""What a stage leaves as JSON: rounded, and checked against the schema that stands beside the code."""
+"""JSON documents: rounded, and checked against the schema beside the code that writes them."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,30 +12,33 @@ from graft.common.files import read_json
 DECIMALS = 6  # the last bits of a sum depend on the number of threads
 
 
-def clean(value: object) -> Any:
-    """The same as plain JSON values: rounded to DECIMALS, NaN as None."""
+def clean(value: Any) -> Any:
+    """A value as plain JSON values: numbers are rounded to DECIMALS, and NaN becomes None."""
     if isinstance(value, Mapping):
         return {str(key): clean(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [clean(item) for item in value]
-    if isinstance(value, float | np.floating):
-        return (
-            None if np.isnan(value) else round(float(value), DECIMALS) + 0.0
-        )  # + 0.0 turns -0.0 into 0.0
-    return int(value) if isinstance(value, np.integer) else value
+    if isinstance(value, np.integer):
+        return int(value)
+    if not isinstance(value, float | np.floating):
+        return value
+    if np.isnan(value):
+        return None
+    return round(float(value), DECIMALS) + 0.0  # + 0.0 turns -0.0 into 0.0
 
 
 def check_schema(content: dict, schema: Path) -> None:
     """Compare a document with a JSON schema, which may refer to others by relative paths.
 
-    Raises jsonschema.ValidationError, which is a fault in graft.
+    Raises jsonschema.ValidationError if they differ, which is a fault in graft.
     """
     import jsonschema  # late: it takes a tenth of a second
     from referencing import Registry, Resource
 
     def retrieve(uri: str) -> Resource:
-        return Resource.from_contents(read_json(Path(unquote(urlparse(uri).path))))
+        path = Path(unquote(urlparse(uri).path))
+        return Resource.from_contents(read_json(path))
 
-    registry = Registry(retrieve=retrieve)
+    registry: Registry = Registry(retrieve=retrieve)
     reference = {"$ref": schema.resolve().as_uri()}
     jsonschema.Draft202012Validator(reference, registry=registry).validate(content)

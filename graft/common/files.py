@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, and the one error that people are shown."""
+"""Files that appear completely or not at all, and the one error that people are shown."""
 
 import hashlib
 import json
@@ -10,24 +10,22 @@ from pathlib import Path
 
 
 class InputError(ValueError):
-    """What was handed to graft cannot be used.
+    """An input of graft that cannot be used.
 
-    The message is one line that names the file or the parameter, what was found there and what
-    was expected. Stages print it and exit with 1; anything else that is raised is a fault in graft.
+    The message is one line. It names the file or the parameter, what was found there and what was
+    expected. Stages print it and exit with 1. Any other exception is a fault in graft.
     """
 
 
 @contextmanager
 def whole_folder(path: Path) -> Iterator[Path]:
-    """Yield an empty folder beside `path` that takes its place when the block ends well.
+    """Yield an empty folder beside `path` that replaces `path` if the block does not raise.
 
-    When the block raises, `path` stays as it was. What a killed run left beside it is cleared away.
-    An OSError that names no file, as on a full disk, is given the name of `path`.
+    If the block raises, `path` stays as it was. Leftovers of a killed run beside it are deleted.
+    An OSError without a file name, as on a full disk, gets the name of `path`.
     """
-    partial, former = (
-        path.with_name(f".{path.name}.partial"),
-        path.with_name(f".{path.name}.former"),
-    )
+    partial = path.with_name(f".{path.name}.partial")
+    former = path.with_name(f".{path.name}.former")
     for leftover in (partial, former):
         shutil.rmtree(leftover, ignore_errors=True)
     partial.mkdir(parents=True)
@@ -44,9 +42,9 @@ def whole_folder(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """Yield a path beside `path` to write to; it takes the place of `path` when the block ends well.
+    """Yield a path beside `path` for a file that replaces `path` if the block does not raise.
 
-    An OSError that names no file, as on a full disk, is given the name of `path`.
+    An OSError without a file name, as on a full disk, gets the name of `path`.
     """
     partial = path.with_name(f".{path.name}.partial")
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -60,6 +58,7 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def _named(path: Path) -> Iterator[None]:
+    """Give the name of `path` to an OSError without a file name."""
     try:
         yield
     except OSError as error:
@@ -68,21 +67,25 @@ def _named(path: Path) -> Iterator[None]:
 
 
 def write_json(path: Path, content: object) -> None:
-    """Write `content` as indented JSON, keys in their given order; NaN is an error, as JSON has none."""
-    path.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    """Write `content` as indented JSON, with its keys in their order.
+
+    Raises ValueError if a number is NaN or infinite, which JSON does not have.
+    """
+    text = json.dumps(content, indent=2, allow_nan=False)
+    path.write_text(text + "\n", encoding="utf-8")
 
 
 def read_json(path: Path) -> dict:
     """Read a JSON object.
 
-    Raises InputError where the file is missing, cut short or holds something else.
+    Raises InputError if the file is missing, cut short or has something else in it.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: cannot be read as JSON ({error})") from error
     if not isinstance(content, dict):
-        raise InputError(f"{path}: holds a {type(content).__name__}, expected a JSON object")
+        raise InputError(f"{path}: contains a {type(content).__name__}, expected a JSON object")
     return content
 
 

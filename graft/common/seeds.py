@@ -1,4 +1,4 @@
-"""Every random draw comes from a generator made from (seed, what it is for)."""
+"""Seeds: every random draw comes from a generator made from a seed and the purpose of the draw."""
 
 import hashlib
 
@@ -6,7 +6,7 @@ import numpy as np
 
 
 def derive(seed: int, *purpose: str | int) -> int:
-    """A 63-bit seed for one purpose; other purposes, or an order of calls, do not touch it."""
+    """A 63-bit seed for one purpose, which depends neither on other purposes nor on earlier calls."""
     digest = hashlib.sha256(repr((seed, *purpose)).encode()).digest()
     return int.from_bytes(digest[:8], "big") >> 1
 

@@ -1,7 +1,7 @@
-"""Clinical covariates: the columns of a manifest beside the image, as numbers for the head of a network.
+"""Clinical covariates: manifest columns beside the image, as numbers for the head of a network.
 
-A table of covariates has a row a lesion and holds text: a number, a category as it was given, or of free text its
-hashed bag of words. An empty cell is a value that is not known.
+A table of covariates has a row per lesion and contains text: a number, a category as it was given,
+or the hashed bag of words of a free text. The value of an empty cell is unknown.
 """
 
 import math
@@ -13,77 +13,82 @@ import pandas as pd
 
 from graft.common.files import InputError
 
-ITERATIONS = 1000  # of a regression at most
+ITERATIONS = 1000  # of a regression, at most
 WORD_BUCKETS = 64  # that the words of a text are hashed into
 
 
 @dataclass(frozen=True)
 class Encoding:
-    """How the covariates of a lesion become K numbers, as a training part taught it.
+    """How the covariates of a lesion become K numbers, fitted on a training part.
 
-    `columns` are plain JSON values, as a model's card keeps them: each has `name`, `kind` and, for a number, the
-    `mean` and `std` of the training part, for a category the `categories` seen there.
+    `columns` are plain JSON values, as a model's card has them. Each has `name`, `kind`, the `mean`
+    and `std` of the training part if it is a number, and the `categories` seen there if it is a
+    category.
     """
 
     columns: Sequence[Mapping] = ()
 
     @property
     def names(self) -> list[str]:
+        """The names of the covariates."""
         return [column["name"] for column in self.columns]
 
     @property
     def width(self) -> int:
-        """K, how many numbers `encode` gives a lesion."""
+        """K, how many numbers a lesion has."""
         return sum(_width(column) for column in self.columns)
 
     @property
     def layout(self) -> list[tuple]:
-        """What the K numbers stand for, whatever the means and spreads of a training part."""
-        return [
-            (column["name"], column["kind"], *column.get("categories", ()))
-            for column in self.columns
-        ]
+        """What each of the K numbers means, without the means and deviations of a training part."""
+        found = []
+        for column in self.columns:
+            found.append((column["name"], column["kind"], *column.get("categories", ())))
+        return found
 
     def encode(self, table: pd.DataFrame) -> np.ndarray:
-        """(N, K) float32 of a table with N rows, in which columns that the encoding does not know are ignored.
+        """The numbers (N, K) float32 of a table with N rows. Other columns are ignored.
 
-        A number is standardised, (x − mean) / std. A category is a 1 in its own column. Of a text, the counts of the
-        words in each bucket are divided by √Σcount². After each of these comes a column that is 1 where the
-        value is missing, or a category was never seen in training; all the columns before it are 0 then.
+        A number is standardised: (x − mean) / std. A category is a 1 in its own column. A text is
+        the counts of the words in each bucket, divided by √Σcount². Each covariate has one more
+        column. It is 1, and the covariate's other columns are 0, if the value is missing or if the
+        category did not occur in training.
 
-        Raises InputError where a column is missing, or a number is none.
+        Raises InputError if a column is missing or a number cannot be read.
         """
-        if absent := [name for name in self.names if name not in table]:
+        absent = [name for name in self.names if name not in table]
+        if absent:
             raise InputError(
-                f"covariates: no column {', '.join(absent)}, expected {', '.join(self.names)}, as the model learnt"
+                f"covariates: no column {', '.join(absent)}, expected {', '.join(self.names)}, "
+                "which the model trained with"
             )
-        blocks = [
-            np.zeros((len(table), 0)),
-            *(_encode(table[column["name"]], column) for column in self.columns),
-        ]
+        blocks = [np.zeros((len(table), 0))]
+        for column in self.columns:
+            blocks.append(_encode_column(table[column["name"]], column))
         return np.concatenate(blocks, axis=1).astype(np.float32)
 
 
 def fit_encoding(table: pd.DataFrame, kinds: Mapping[str, str], domain: str) -> Encoding:
-    """Learn the encoding from a training part; `kinds` has number, category or text for each column of `table`.
+    """Fit the encoding to a training part.
 
-    Raises InputError, which names the domain, for a column that has no value there.
+    Args:
+        table: the covariates of the training part.
+        kinds: number, category or text for each column of `table`.
+        domain: the name of the domain, for messages.
+
+    Raises InputError if a column has no value.
     """
     columns = []
     for name, kind in kinds.items():
-        known = table[name][_known(table[name])]
+        known = table[name][_is_known(table[name])]
         if known.empty:
             raise InputError(
-                f"domains.{domain}: the covariate {name!r} is empty in all {len(table)} lesions of the training part, "
-                "expected a value in one of them at least"
+                f"domains.{domain}: the covariate {name!r} is empty in all {len(table)} lesions "
+                "of the training part, expected at least one value"
             )
-        column = {"name": name, "kind": kind}
+        column: dict[str, object] = {"name": name, "kind": kind}
         if kind == "number":
-            numbers = _numbers(known)
-            spread = (
-                float(numbers.std()) if numbers.min() < numbers.max() else 1.0
-            )  # of equal numbers: rounding, not 0
-            column |= {"mean": float(numbers.mean()), "std": spread}
+            column |= _mean_and_deviation(_numbers(known))
         elif kind == "category":
             column["categories"] = sorted(set(known.astype(str)))
         columns.append(column)
@@ -93,49 +98,65 @@ def fit_encoding(table: pd.DataFrame, kinds: Mapping[str, str], domain: str) -> 
 def regress(
     encoded: np.ndarray, labels: np.ndarray, classes: int, balanced: bool
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Weights (C, K) and bias (C,) of the logits that the covariates alone give: a logistic regression.
+    """Logistic regression on the covariates alone.
+
+    The regression has scikit-learn's L2 penalty, ½|w|², so a number that is always 0 has the
+    weight 0.
 
     Args:
         encoded: (N, K) of a training part.
-        labels: (N,) class codes; where one of the C classes has no case, all weights are 0.
+        labels: (N,) class codes.
         classes: C.
-        balanced: whether classes count alike whatever their numbers.
+        balanced: whether all classes have the same total weight, whatever their numbers.
 
-    The regression has scikit-learn's L2 penalty, ½|w|², so a number that is always 0 has the weight 0.
+    Returns:
+        Weights (C, K) and bias (C,) of the logits. All are 0 if one of the classes has no case.
     """
     from sklearn.linear_model import LogisticRegression  # late: it takes a second
 
     if len(np.unique(labels)) < classes:
         return np.zeros((classes, encoded.shape[1])), np.zeros(classes)
-    model = LogisticRegression(
-        class_weight="balanced" if balanced else None, max_iter=ITERATIONS
-    ).fit(encoded, labels)
-    if classes == 2:  # one logit z for the two: −z/2 and z/2 have the same softmax
+    class_weight = "balanced" if balanced else None
+    model = LogisticRegression(class_weight=class_weight, max_iter=ITERATIONS)
+    model.fit(encoded, labels)
+    if classes == 2:  # one logit z for both classes: −z/2 and z/2 have the same softmax
         halves = np.array([[-0.5], [0.5]])
         return halves * model.coef_, halves[:, 0] * model.intercept_
     return model.coef_, model.intercept_
 
 
 def withheld(table: pd.DataFrame) -> pd.DataFrame:
-    """The table of the same lesions with no value known."""
+    """The same table with all values unknown."""
     return pd.DataFrame("", index=table.index, columns=table.columns)
 
 
 def bag_of_words(texts: Sequence[str]) -> list[str]:
-    """Each text as its hashed bag of words, `bucket:count` for each bucket that has a word; "" where there are none.
+    """Each text as its hashed bag of words: `bucket:count` for each bucket that is not empty.
 
-    Words are two letters or digits or more, in lower case; MurmurHash3 says in which of WORD_BUCKETS one falls. The
-    words cannot be read back, though one who guesses a whole text can compare.
+    A word has two or more letters or digits, in lower case. MurmurHash3 assigns it to one of
+    WORD_BUCKETS. The words cannot be read back, but somebody who guesses a whole text can compare.
+    A text without words is "".
     """
     from sklearn.feature_extraction.text import HashingVectorizer  # late: it takes a second
 
     hashing = HashingVectorizer(n_features=WORD_BUCKETS, norm=None, alternate_sign=False)
     counts = hashing.transform(texts)  # (N, WORD_BUCKETS), sparse
     counts.sort_indices()
-    rows = zip(
-        np.split(counts.indices, counts.indptr[1:-1]), np.split(counts.data, counts.indptr[1:-1])
-    )
-    return [" ".join(f"{bucket}:{count:.0f}" for bucket, count in zip(*row)) for row in rows]
+    bags = []
+    for start, end in zip(counts.indptr[:-1], counts.indptr[1:], strict=True):
+        pairs = []
+        for bucket, count in zip(counts.indices[start:end], counts.data[start:end], strict=True):
+            pairs.append(f"{bucket}:{count:.0f}")
+        bags.append(" ".join(pairs))
+    return bags
+
+
+def to_number(cell: str | float) -> float:
+    """The number in a cell, or NaN if there is none."""
+    try:
+        return float(cell)
+    except (TypeError, ValueError):
+        return math.nan
 
 
 def _width(column: Mapping) -> int:
@@ -143,26 +164,30 @@ def _width(column: Mapping) -> int:
     return values[column["kind"]] + 1
 
 
-def _encode(cells: pd.Series, column: Mapping) -> np.ndarray:
-    """The columns (N, _width) of one covariate, the last of which says that nothing is known."""
+def _mean_and_deviation(numbers: np.ndarray) -> dict[str, float]:
+    equal = numbers.min() == numbers.max()  # then the computed deviation may be rounding, not 0
+    return {"mean": float(numbers.mean()), "std": 1.0 if equal else float(numbers.std())}
+
+
+def _encode_column(cells: pd.Series, column: Mapping) -> np.ndarray:
+    """The columns (N, _width) of one covariate. The last one marks unknown values."""
     encoded = np.zeros((len(cells), _width(column)))
-    known = _known(cells)
+    known = _is_known(cells)
     if column["kind"] == "number":
         encoded[known, 0] = (_numbers(cells[known]) - column["mean"]) / column["std"]
     elif column["kind"] == "category":
-        encoded[:, :-1] = cells.astype(str).to_numpy()[:, None] == np.array(
-            column["categories"], dtype=str
-        )
-        known = encoded.any(1)
+        categories = np.array(column["categories"], dtype=str)
+        encoded[:, :-1] = cells.astype(str).to_numpy()[:, None] == categories
+        known = encoded.any(axis=1)
     else:
         for row in np.flatnonzero(known):
-            encoded[row, :-1] = _counts(cells.iloc[row], column["name"])
+            encoded[row, :-1] = _word_counts(cells.iloc[row], column["name"])
     encoded[~known, -1] = 1
     return encoded
 
 
-def _counts(cell: str, name: str) -> np.ndarray:
-    """What `bag` wrote, as (WORD_BUCKETS,) of length 1."""
+def _word_counts(cell: str, name: str) -> np.ndarray:
+    """What `bag_of_words` wrote, as a vector (WORD_BUCKETS,) of length 1."""
     counts = np.zeros(WORD_BUCKETS)
     try:
         for pair in cell.split():
@@ -170,29 +195,24 @@ def _counts(cell: str, name: str) -> np.ndarray:
             counts[int(bucket)] = int(count)
     except (AttributeError, ValueError, IndexError) as error:
         raise InputError(
-            f"covariates: {name} is {cell!r}, expected what graft.data.covariates.bag makes of a text"
+            f"covariates: {name} is {cell!r}, expected what "
+            "graft.data.covariates.bag_of_words makes of a text"
         ) from error
     return counts / np.linalg.norm(counts)
 
 
-def _known(cells: pd.Series) -> np.ndarray:
-    """Where a cell (N,) holds something."""
-    return (cells.notna() & (cells.astype(str).str.strip() != "")).to_numpy(bool)
-
-
-def to_number(cell: str | float) -> float:
-    """The number in a cell; NaN where there is none."""
-    try:
-        return float(cell)
-    except (TypeError, ValueError):
-        return math.nan
+def _is_known(cells: pd.Series) -> np.ndarray:
+    """Whether each cell has a value: (N,) of bool."""
+    filled = cells.astype(str).str.strip() != ""
+    return (cells.notna() & filled).to_numpy(bool)
 
 
 def _numbers(cells: pd.Series) -> np.ndarray:
     numbers = np.array([to_number(cell) for cell in cells])
-    if not np.isfinite(numbers).all():
-        wrong = cells[~np.isfinite(numbers)].iloc[0]
+    finite = np.isfinite(numbers)
+    if not finite.all():
         raise InputError(
-            f"covariates: {cells.name} is {wrong!r}, expected a number, or nothing where it is not known"
+            f"covariates: {cells.name} is {cells[~finite].iloc[0]!r}, "
+            "expected a number, or an empty cell if it is unknown"
         )
     return numbers

@@ -1,4 +1,4 @@
-"""A processed domain: one image a lesion, and what is known of it."""
+"""A processed domain: one image per lesion, and what is known about the lesion."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,9 +14,11 @@ COLUMNS = ("sample", "patient", "label", "site", "split", "origin", "size", "has
 
 @dataclass(frozen=True)
 class Grid:
-    """What an image shall be: voxels and mm a voxel along R, A, S (or R, A); the intensities that become 0 and 1.
+    """The voxel grid and the intensity window of every image of a domain.
 
-    `intensity` says what `window` counts in, as `graft.ingest.intensity.raw_window` reads it.
+    `patch` is in voxels and `spacing` in mm per voxel, both along R, A, S (or R, A). `window` has
+    the intensities that become 0 and 1. `intensity` is the unit of the window:
+    `graft.ingest.intensity.raw_window` lists the units.
     """
 
     patch: tuple[int, ...]
@@ -25,7 +27,12 @@ class Grid:
     intensity: str = "window"
 
     def about(self, size: str, spaced: bool) -> dict:
-        """How a domain's images were made: `size` says what its index measures, `spaced` whether there are mm."""
+        """How the images of a domain were made.
+
+        Args:
+            size: what the column `size` of the index measures.
+            spaced: whether the raw data has a spacing in mm.
+        """
         return {
             "patch": list(self.patch),
             "spacing": list(self.spacing) if spaced else None,
@@ -39,13 +46,19 @@ class Grid:
 class Domain:
     """N lesions of one organ.
 
-    `images` (N, C, *spatial) float16 in [0, 1] are memory-mapped when they come from a file; `index` has a row
-    for each, with COLUMNS; `preprocessing` has the patch in voxels, the spacing in mm a voxel (None where the
-    raw data has none), the window, the intensity that it counts in and what the column `size` measures. `kinds` has
-    number, category or text for each clinical covariate, and `covariates` their columns as text, a row a lesion;
-    without any it is None. So is `groups`, the columns `scanner`, `sex` and `age` where there are any: models are
-    judged by them and never learn from them. `masks` (N, *spatial) uint8 are 1 inside each lesion, all 0 for one
-    without a mask, and None where no lesion has one; nothing is ever learnt from them either.
+    Attributes:
+        name: of the domain.
+        images: (N, C, *spatial) float16 in [0, 1], memory-mapped if they come from a file.
+        index: a row per lesion, with COLUMNS.
+        classes: the labels, in order.
+        preprocessing: the patch in voxels, the spacing in mm per voxel (None if the raw data has
+            none), the window, its unit, and what the column `size` measures.
+        kinds: number, category or text for each clinical covariate.
+        covariates: the clinical covariates as text, a row per lesion; None without any.
+        groups: those of the columns `scanner`, `sex` and `age` that are known; None without any.
+            Models are evaluated by group. No model trains on these columns.
+        masks: (N, *spatial) uint8, 1 inside the lesion and 0 for a lesion without a mask; None if
+            no lesion has a mask. No model trains on masks.
     """
 
     name: str
@@ -60,43 +73,45 @@ class Domain:
 
     @classmethod
     def read(cls, folder: Path) -> "Domain":
-        """Read what `write` wrote; raises InputError where a file is missing, broken or at odds with the others."""
+        """Read what `write_domain` wrote.
+
+        Raises InputError if a file is missing, broken or contradicts another one.
+        """
         about = read_json(folder / "domain.json")
         try:
             name, classes = about.pop("name"), about.pop("classes")
         except KeyError as error:
             raise InputError(f"{folder / 'domain.json'}: has no key {error}") from error
-        images = _load(folder / "images.npy")
+        images = _load_array(folder / "images.npy")
         index = read_index(folder / "index.csv")
-        if len(images) != len(index):
-            raise InputError(
-                f"{folder}: images.npy has {len(images)} rows, index.csv {len(index)}, expected as many"
-            )
-        if unknown := set(index["label"]) - set(classes):
-            raise InputError(
-                f"{folder / 'index.csv'}: has the label {min(unknown)!r}, expected one of {classes}"
-            )
+        _check_index(folder, index, classes, len(images))
         kinds = about.pop("covariates", {})
-        covariates = (
-            _read_table(folder / "covariates.csv", list(kinds), len(index)) if kinds else None
+        groups = about.pop("groups", [])
+        return cls(
+            name=name,
+            images=images,
+            index=index,
+            classes=classes,
+            preprocessing=about,
+            kinds=kinds,
+            covariates=_read_table(folder / "covariates.csv", list(kinds), len(index)),
+            groups=_read_table(folder / "groups.csv", groups, len(index)),
+            masks=_load_masks(folder / "masks.npy", images),
         )
-        columns = about.pop("groups", [])
-        groups = _read_table(folder / "groups.csv", columns, len(index)) if columns else None
-        masks = _load(folder / "masks.npy") if (folder / "masks.npy").exists() else None
-        expected = (len(images), *images.shape[2:])
-        if masks is not None and masks.shape != expected:
-            raise InputError(
-                f"{folder / 'masks.npy'}: has the shape {masks.shape}, expected {expected}"
-            )
-        return cls(name, images, index, classes, about, kinds, covariates, groups, masks)
 
     def clinical(self, rows: np.ndarray) -> pd.DataFrame:
-        """The covariates of these rows; a table without columns where the domain has none."""
-        return pd.DataFrame(index=rows) if self.covariates is None else self.covariates.iloc[rows]
+        """The covariates of some rows; a table without columns if the domain has none."""
+        if self.covariates is None:
+            return pd.DataFrame(index=rows)
+        return self.covariates.iloc[rows]
 
 
 def read_index(path: Path) -> pd.DataFrame:
-    """Read index.csv; raises InputError where it is missing, broken, lacks a column or numbers its rows otherwise."""
+    """Read index.csv.
+
+    Raises InputError if it is missing or broken, lacks a column, or does not number its rows
+    from 0.
+    """
     try:
         index = pd.read_csv(path, dtype=str, keep_default_na=False)
         index = index[list(COLUMNS)].astype({"sample": "int64", "size": "float64"})
@@ -106,38 +121,16 @@ def read_index(path: Path) -> pd.DataFrame:
         ) from error
     if not np.array_equal(index["sample"], np.arange(len(index))):
         raise InputError(
-            f"{path}: expected `sample` to count 0, 1, 2 and on, as the rows of images.npy"
+            f"{path}: `sample` does not number the rows, expected 0, 1, 2, ..., as in images.npy"
         )
     return index
 
 
-def _load(path: Path) -> np.ndarray:
-    try:
-        return np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise InputError(f"{path}: cannot be read ({error})") from error
-
-
-def _read_table(path: Path, columns: list[str], count: int) -> pd.DataFrame:
-    try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False)
-        samples, table = table["sample"].astype("int64"), table[columns]
-    except (OSError, ValueError, KeyError) as error:
-        names = ", ".join(("sample", *columns))
-        raise InputError(
-            f"{path}: cannot be read, expected the columns {names} ({error})"
-        ) from error
-    if not np.array_equal(samples, np.arange(count)):
-        raise InputError(
-            f"{path}: expected `sample` to count from 0 to {count - 1}, as in index.csv"
-        )
-    return table
-
-
 def write_domain(folder: Path, domain: Domain) -> None:
-    """Write images.npy, index.csv, domain.json and, where there are any, covariates.csv, groups.csv and masks.npy.
+    """Write a processed domain, completely or not at all.
 
-    All of them or none.
+    The files are images.npy, index.csv and domain.json, and covariates.csv, groups.csv and
+    masks.npy if the domain has any.
     """
     about = {"name": domain.name, "classes": list(domain.classes), **domain.preprocessing}
     if domain.kinds:
@@ -145,21 +138,72 @@ def write_domain(folder: Path, domain: Domain) -> None:
     if domain.groups is not None:
         about["groups"] = list(domain.groups)
     with whole_folder(folder) as partial:
-        np.save(
-            partial / "images.npy", np.asarray(domain.images, dtype=np.float16), allow_pickle=False
-        )
+        _save_array(partial / "images.npy", domain.images, np.float16)
         domain.index.to_csv(
             partial / "index.csv", columns=list(COLUMNS), index=False, lineterminator="\n"
         )
         if domain.covariates is not None:
-            table = domain.covariates.rename_axis("sample")
-            table.to_csv(
-                partial / "covariates.csv", columns=list(domain.kinds), lineterminator="\n"
-            )
+            _write_table(partial / "covariates.csv", domain.covariates[list(domain.kinds)])
         if domain.groups is not None:
-            domain.groups.rename_axis("sample").to_csv(partial / "groups.csv", lineterminator="\n")
+            _write_table(partial / "groups.csv", domain.groups)
         if domain.masks is not None:
-            np.save(
-                partial / "masks.npy", np.asarray(domain.masks, dtype=np.uint8), allow_pickle=False
-            )
+            _save_array(partial / "masks.npy", domain.masks, np.uint8)
         write_json(partial / "domain.json", about)
+
+
+def _check_index(folder: Path, index: pd.DataFrame, classes: list[str], images: int) -> None:
+    if images != len(index):
+        raise InputError(
+            f"{folder}: images.npy has {images} rows and index.csv {len(index)}, "
+            "expected the same number"
+        )
+    unknown = set(index["label"]) - set(classes)
+    if unknown:
+        raise InputError(
+            f"{folder / 'index.csv'}: has the label {min(unknown)!r}, expected one of {classes}"
+        )
+
+
+def _load_array(path: Path) -> np.ndarray:
+    try:
+        return np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise InputError(f"{path}: cannot be read ({error})") from error
+
+
+def _load_masks(path: Path, images: np.ndarray) -> np.ndarray | None:
+    if not path.exists():
+        return None
+    masks = _load_array(path)
+    expected = (len(images), *images.shape[2:])
+    if masks.shape != expected:
+        raise InputError(f"{path}: has the shape {masks.shape}, expected {expected}")
+    return masks
+
+
+def _save_array(path: Path, array: np.ndarray, kind: type) -> None:
+    np.save(path, np.asarray(array, dtype=kind), allow_pickle=False)
+
+
+def _read_table(path: Path, columns: list[str], count: int) -> pd.DataFrame | None:
+    """Some columns of a table with a row per lesion; None if no column is wanted."""
+    if not columns:
+        return None
+    try:
+        table = pd.read_csv(path, dtype=str, keep_default_na=False)
+        samples = table["sample"].astype("int64")
+        table = table[columns]
+    except (OSError, ValueError, KeyError) as error:
+        names = ", ".join(("sample", *columns))
+        raise InputError(
+            f"{path}: cannot be read, expected the columns {names} ({error})"
+        ) from error
+    if not np.array_equal(samples, np.arange(count)):
+        raise InputError(
+            f"{path}: `sample` does not number the rows, expected 0 to {count - 1}, as in index.csv"
+        )
+    return table
+
+
+def _write_table(path: Path, table: pd.DataFrame) -> None:
+    table.rename_axis("sample").to_csv(path, lineterminator="\n")

@@ -1,4 +1,4 @@
-"""Which patients a model learns from, and which it never sees."""
+"""The parts of a domain: which patients a model trains on, and which are kept for tests."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,40 +17,49 @@ LEAST = 3  # patients of a class: one to train on, one to validate on, one to te
 def assign_parts(
     name: str, index: pd.DataFrame, classes: list[str], rules: SplitRules, seed: int
 ) -> pd.Series:
-    """The part of each sample of a domain's index, or "" where its label is not to be used.
+    """The part of each sample of a domain's index, or "" if its label is not used.
 
-    The site `rules.external` becomes that part whole, whatever its rows say. The other rows keep their given splits
-    if all of them have one; if none has, patients are drawn by the shares of `rules` within each class. Of the patients who
-    are in no test part, the share `labelled` keeps its labels within each class and part; a lower share keeps some of
-    those that a higher one keeps. A patient's class is the last, in order, of their lesions.
+    The site `rules.external` becomes the external part, whatever its rows say. The other rows keep
+    their given splits if all of them have one. If none has, patients are drawn by the shares of
+    `rules` within each class. A patient's class is the last, in order, of their lesions.
 
-    Raises InputError where the site is unknown, only some rows have a split, a patient would be in two parts,
-    or a class lacks patients.
+    Outside the test parts, the share `rules.labelled` of the patients keeps its labels, within
+    each class and part. The patients of a lower share are a subset of those of a higher one.
+
+    Raises InputError if the site is unknown, only some rows have a split, a patient would be in
+    two parts, or a class lacks patients.
     """
-    parts = _given(name, index, rules.external)
+    parts = _given_parts(name, index, rules.external)
     check_patients(f"domains.{name}", index, parts)
-    worst = index["label"].map(classes.index).groupby(index["patient"], sort=False).max()
-    patients = pd.DataFrame(
-        {"part": parts.groupby(index["patient"], sort=False).first(), "label": worst}
-    )
-    rng = generator(seed, "split", name)
+    by_patient = index["patient"]
+    worst = index["label"].map(classes.index).groupby(by_patient, sort=False).max()
+    part_of = parts.groupby(by_patient, sort=False).first()
+    patients = pd.DataFrame({"part": part_of, "label": worst})
+    random = generator(seed, "split", name)
     for label, group in patients[patients["part"] == ""].groupby("label"):
-        patients.loc[group.index, "part"] = _draw(name, classes[label], len(group), rules, rng)
-    rng = generator(seed, "labelled", name)
+        drawn = _draw_parts(name, classes[label], len(group), rules, random)
+        patients.loc[group.index, "part"] = drawn
+    random = generator(seed, "labelled", name)
     for (part, _), group in patients.groupby(["part", "label"]):
-        if part not in TESTS:
-            keep = max(1, round(rules.labelled * len(group)))
-            patients.loc[rng.permutation(group.index)[keep:], "part"] = ""
+        if part in TESTS:
+            continue
+        kept = max(1, round(rules.labelled * len(group)))
+        without_label = random.permutation(group.index)[kept:]
+        patients.loc[without_label, "part"] = ""
     assigned = index["patient"].map(patients["part"])
     check_classes(name, index, assigned, classes)
     return assigned
 
 
 def read_split(path: Path, index: pd.DataFrame) -> dict[str, np.ndarray]:
-    """The samples of each part that `path` (`sample, part`) has, as rows of the domain's index, in their order.
+    """The rows of a domain's index by part, in rising order, for each part that is not empty.
 
-    Raises InputError where the file is missing or broken, a patient is in two parts, or nobody is in train,
-    validation or test.
+    Args:
+        path: a table with the columns `sample` and `part`.
+        index: of the domain.
+
+    Raises InputError if the file is missing or broken, a patient is in two parts, or train,
+    validation or test is empty.
     """
     try:
         table = pd.read_csv(path, dtype={"sample": "int64", "part": str}, keep_default_na=False)
@@ -59,101 +68,125 @@ def read_split(path: Path, index: pd.DataFrame) -> dict[str, np.ndarray]:
         raise InputError(
             f"{path}: cannot be read, expected the columns sample, part ({error})"
         ) from error
-    if unknown := set(parts) - set(PARTS):
-        raise InputError(
-            f"{path}: has the part {min(unknown)!r}, expected one of {', '.join(PARTS)}"
-        )
+    unknown = set(parts) - set(PARTS)
+    if unknown:
+        allowed = ", ".join(PARTS)
+        raise InputError(f"{path}: has the part {min(unknown)!r}, expected one of {allowed}")
     if not samples.is_unique or not samples.isin(index["sample"]).all():
-        raise InputError(f"{path}: expected samples from 0 to {len(index) - 1}, each once at most")
+        raise InputError(
+            f"{path}: has a sample twice or one that is not in the domain, "
+            f"expected samples from 0 to {len(index) - 1}, each at most once"
+        )
     check_patients(str(path), index.iloc[samples], parts)
-    for part in PARTS[:3]:
-        if not (parts == part).any():
+    rows = {}
+    for part in PARTS:
+        here = samples[parts == part].to_numpy()
+        if len(here):
+            rows[part] = np.sort(here)
+        elif part != "external":
             raise InputError(f"{path}: no sample is in the part {part!r}, expected at least one")
-    return {
-        part: np.sort(samples[parts == part].to_numpy()) for part in PARTS if (parts == part).any()
-    }
+    return rows
 
 
 def pool_for_cross_validation(
     parts: Mapping[str, np.ndarray], index: pd.DataFrame
 ) -> tuple[np.ndarray, float]:
-    """The rows to divide anew by cross-validation, and which share of the patients who are not tested validates.
+    """The rows that cross-validation divides anew, and the share of patients that validates.
 
-    The external site stays out, and so does a test part that the raw data gave. The share is that of the split.
+    The external site is left out, and so is a test part that the raw data gave. The share is that
+    of the split: validation patients among those of train and validation.
     """
+    pool = [parts["train"], parts["validation"]]
     given = (index["split"].iloc[parts["test"]] != "").any()
-    pool = [parts["train"], parts["validation"]] + ([] if given else [parts["test"]])
-    patients = {
-        part: index["patient"].iloc[parts[part]].nunique() for part in ("train", "validation")
-    }
-    return np.sort(np.concatenate(pool)), patients["validation"] / sum(patients.values())
+    if not given:
+        pool.append(parts["test"])
+    training = index["patient"].iloc[parts["train"]].nunique()
+    validating = index["patient"].iloc[parts["validation"]].nunique()
+    return np.sort(np.concatenate(pool)), validating / (training + validating)
 
 
 def write_split(path: Path, parts: pd.Series) -> None:
-    """Write the samples that have a part to `path` (`sample, part`)."""
+    """Write the samples that have a part, as a table with the columns `sample` and `part`."""
     table = parts[parts != ""].rename_axis("sample").rename("part")
     with whole_file(path) as partial:
         table.to_csv(partial, lineterminator="\n")
 
 
 def check_patients(where: str, index: pd.DataFrame, parts: pd.Series) -> None:
-    """Refuse a patient who is in two parts; `parts` (N,) are those of the N rows of the index."""
+    """Raise InputError if a patient is in two parts.
+
+    Args:
+        where: the file or the key that the message names.
+        index: N rows of a domain's index.
+        parts: (N,), the part of each row.
+    """
     rows = index[["patient", "origin"]].assign(part=np.asarray(parts))
-    several = rows.groupby("patient")["part"].agg(["min", "max"])
-    for patient, (one, other) in several[several["min"] != several["max"]].iterrows():
+    by_patient = rows.groupby("patient")["part"].agg(["min", "max"])
+    several = by_patient[by_patient["min"] != by_patient["max"]]
+    for patient, (one, other) in several.iterrows():
         mine = rows[rows["patient"] == patient]
-        origin = [mine["origin"][mine["part"] == part].iloc[0] for part in (one, other)]
+        origin_of = mine.groupby("part")["origin"].first()
         raise InputError(
-            f"{where}: the patient {patient} is in {one or 'another site'} ({origin[0]}) and in {other} ({origin[1]}), "
-            "expected one part"
+            f"{where}: the patient {patient} is in {one or 'another site'} ({origin_of[one]}) "
+            f"and in {other} ({origin_of[other]}), expected one part"
         )
 
 
 def check_classes(name: str, index: pd.DataFrame, parts: pd.Series, classes: list[str]) -> None:
-    """Refuse a part in which a class has no patient."""
+    """Raise InputError if a class has no patient in a part; the external part may be empty."""
     for part in PARTS:
         if part == "external" and not (parts == part).any():
             continue
         for label in classes:
-            here = index["patient"][(parts == part) & (index["label"] == label)].nunique()
-            if not here:
-                everywhere = index["patient"][index["label"] == label].nunique()
+            of_class = index["label"] == label
+            if not (of_class & (parts == part)).any():
+                patients = index["patient"][of_class].nunique()
                 raise InputError(
-                    f"domains.{name}: the part {part} has none of the {everywhere} patients with the class {label!r}, "
-                    "expected at least 1"
+                    f"domains.{name}: the part {part} has none of the {patients} patients with "
+                    f"the class {label!r}, expected at least 1"
                 )
 
 
-def _given(name: str, index: pd.DataFrame, external: str | None) -> pd.Series:
-    """The part that the raw data gives each sample, "" where it gives none to any outside the external site."""
+def _given_parts(name: str, index: pd.DataFrame, external: str | None) -> pd.Series:
+    """The part that the raw data gives each sample; "" if it gives none outside the external site.
+
+    Raises InputError if the site is unknown, or only some of the other samples have a part.
+    """
     parts = index["split"].copy()
     if external is not None:
         sites = sorted(set(index["site"]) - {""})
         if external not in sites:
-            known = ", ".join(sites) or "of which the data names none"
+            known = (
+                f"one of the sites {', '.join(sites)}"
+                if sites
+                else "a site, but the data names none"
+            )
             raise InputError(
-                f"params.yaml: domains.{name}.split.external: got {external!r}, expected null or one of the sites {known}"
+                f"domains.{name}.split.external: got {external!r}, expected null or {known}"
             )
         parts[index["site"] == external] = "external"
     others = parts[index["site"] != external]
-    if 0 < (others == "").sum() < len(others):
+    without = others[others == ""]
+    if 0 < len(without) < len(others):
+        first = index.loc[without.index[0], "origin"]
         raise InputError(
-            f"domains.{name}: {(others == '').sum()} of {len(others)} lesions have no given split (the first is "
-            f"{index.loc[others.index[others == ''][0], 'origin']}), expected a split for all of them or for none"
+            f"domains.{name}: {len(without)} of {len(others)} lesions have no given split "
+            f"(the first is {first}), expected a split for all of them or for none"
         )
     return parts
 
 
-def _draw(
-    name: str, label: str, patients: int, shares: SplitRules, rng: np.random.Generator
+def _draw_parts(
+    name: str, label: str, patients: int, shares: SplitRules, random: np.random.Generator
 ) -> np.ndarray:
     """Parts, in a random order, for the patients of one class: at least one patient each."""
     if patients < LEAST:
         raise InputError(
-            f"domains.{name}: the class {label!r} has {patients} patients to split, expected at least {LEAST}: "
-            "one each to train, validate and test on"
+            f"domains.{name}: the class {label!r} has {patients} patients to split, expected at "
+            f"least {LEAST}: one each to train, validate and test on"
         )
     test = min(max(1, round(shares.test * patients)), patients - 2)
     validation = min(max(1, round(shares.validation * patients)), patients - 1 - test)
-    counts = (patients - test - validation, validation, test)
-    return rng.permutation(np.repeat(["train", "validation", "test"], counts))
+    train = patients - test - validation
+    parts = np.repeat(["train", "validation", "test"], [train, validation, test])
+    return random.permutation(parts)

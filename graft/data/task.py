@@ -1,4 +1,7 @@
-"""What a network learns from and validates on, on the device. No other part of the domain is read here."""
+"""What a network trains on and is validated on, on the device.
+
+No other part of the domain is copied there.
+"""
 
 import hashlib
 from dataclasses import dataclass
@@ -15,9 +18,10 @@ from graft.data.split import read_split
 
 @dataclass(frozen=True)
 class Samples:
-    """N lesions: images (N, C, *spatial) float16 in [0, 1], labels (N,) int64, patients (N,).
+    """N lesions.
 
-    `covariates` (N, K) float32 are those of the lesions as numbers, or None where the domain has none.
+    `images` are (N, C, *spatial) float16 in [0, 1], `labels` (N,) int64 and `patients` (N,).
+    `covariates` are (N, K) float32, or None if the domain has none.
     """
 
     images: Tensor
@@ -29,7 +33,7 @@ class Samples:
         return len(self.labels)
 
     def sha256(self) -> str:
-        """SHA-256, in hexadecimal, of the bytes of the images, the labels and the covariates: what was learnt from."""
+        """SHA-256, in hexadecimal, of the bytes of the images, the labels and the covariates."""
         digest = hashlib.sha256()
         for tensor in (self.images, self.labels, self.covariates):
             if tensor is not None:
@@ -43,7 +47,7 @@ class Samples:
 
 @dataclass(frozen=True)
 class Task:
-    """What a network can learn from one domain, and how its covariates were made into numbers."""
+    """The training and validation parts of a domain, and the encoding of its covariates."""
 
     domain: Domain
     train: Samples
@@ -51,20 +55,25 @@ class Task:
     encoding: Encoding = Encoding()
 
     def sha256(self) -> dict[str, str]:
-        """What a card says of the data that a model learnt from and was validated on."""
-        hashes = {
-            f"{part}_sha256": getattr(self, part).sha256() for part in ("train", "validation")
+        """The entry of a card about the data that a model trained on and was validated on."""
+        return {
+            "domain": self.domain.name,
+            "train_sha256": self.train.sha256(),
+            "validation_sha256": self.validation.sha256(),
         }
-        return {"domain": self.domain.name, **hashes}
 
 
 def read_task(
     domain_folder: Path, split_file: Path, device: torch.device, encoding: Encoding | None = None
 ) -> Task:
-    """The training and validation parts; a domain's patches fit in memory, so they go to the device once.
+    """Read the training and validation parts of a domain, and copy them to the device once.
 
-    `encoding` is that of the network which learns on, if it has learnt here before; without it, the training part
-    teaches one.
+    Args:
+        domain_folder: a processed domain.
+        split_file: its parts.
+        device: where the samples go.
+        encoding: that of a network which has already trained on the domain. Without it, an
+            encoding is fitted to the training part.
     """
     domain = Domain.read(domain_folder)
     parts = read_split(split_file, domain.index)
@@ -78,26 +87,28 @@ def make_task(
     device: torch.device,
     encoding: Encoding | None = None,
 ) -> Task:
-    """The task of these rows of a domain's index; `encoding` as for `read`."""
+    """The task of some rows of a domain's index; `encoding` as in `read_task`."""
     encoding = encoding or fit_encoding(domain.clinical(train), domain.kinds, domain.name)
     return Task(
-        domain,
-        *(take_samples(domain, rows, encoding, device) for rows in (train, validation)),
-        encoding,
+        domain=domain,
+        train=take_samples(domain, train, encoding, device),
+        validation=take_samples(domain, validation, encoding, device),
+        encoding=encoding,
     )
 
 
 def take_samples(
     domain: Domain, rows: np.ndarray, encoding: Encoding, device: torch.device
 ) -> Samples:
-    """Some lesions of a domain, by the rows of its index, whose covariates become numbers by an encoding."""
+    """Some rows of a domain as samples on a device."""
     index = domain.index.iloc[rows]
     labels = [domain.classes.index(label) for label in index["label"]]
+    covariates = None
+    if encoding.width:
+        covariates = torch.from_numpy(encoding.encode(domain.clinical(rows))).to(device)
     return Samples(
-        torch.from_numpy(np.ascontiguousarray(domain.images[rows])).to(device),
-        torch.tensor(labels, dtype=torch.int64, device=device),
-        index["patient"].to_numpy(),
-        torch.from_numpy(encoding.encode(domain.clinical(rows))).to(device)
-        if encoding.width
-        else None,
+        images=torch.from_numpy(np.ascontiguousarray(domain.images[rows])).to(device),
+        labels=torch.tensor(labels, dtype=torch.int64, device=device),
+        patients=index["patient"].to_numpy(),
+        covariates=covariates,
     )

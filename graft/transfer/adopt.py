@@ -1,4 +1,4 @@
-"""A pretrained model made from weights that somebody else has learnt: the body is theirs, the head is new."""
+"""A pretrained model with weights that were trained elsewhere and a new head."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,11 +18,19 @@ from graft.transfer.weights import Weights
 def save_adopted(
     folder: Path, weights: Weights, architecture: dict, domain: Domain, seed: int
 ) -> None:
-    """Write a model folder as `graft.training.fitting.save` does, of a network that holds these weights.
+    """Write a model folder, as `graft.training.fitting.save_trained` does, with these weights.
 
-    Its card has no classes, as nobody has taught it any of ours. Norms are frozen where the weights have statistics.
+    Its card has no classes, because the head is untrained. Norms are frozen if the weights have
+    statistics.
 
-    Raises InputError where a tensor below the head is missing, left over or of another shape.
+    Args:
+        folder: where the model goes.
+        weights: of the body.
+        architecture: the arguments that build the network.
+        domain: the source, whose preprocessing the card names.
+        seed: of the new head.
+
+    Raises InputError if a tensor below the head is missing, left over or of another shape.
     """
     frozen = any(name.endswith("running_mean") for name in weights.tensors)
     architecture = {**architecture, "norm": "frozen" if frozen else "group"}
@@ -51,12 +59,17 @@ def save_adopted(
 def fit_tensors(
     tensors: Mapping[str, Tensor], network: Classifier
 ) -> tuple[dict[str, Tensor], str]:
-    """The tensors with kernels as deep, and a stem of as many channels, as the network has; and what the stem became."""
+    """Adapt the tensors of a 2D network, or of one for other channels, to a network.
+
+    Returns:
+        The tensors, with kernels as deep and as many channels of the stem as the network has, and
+        a description of what happened to the stem.
+    """
     wanted = network.saved_tensors()
-    fitted = {
-        name: _as_deep(tensor, wanted[name]) if name in wanted else tensor
-        for name, tensor in tensors.items()
-    }
+    fitted = dict(tensors)
+    for name, tensor in tensors.items():
+        if name in wanted and (tensor.ndim, wanted[name].ndim) == (4, 5):
+            fitted[name] = inflate(tensor)
     stem = next(name for name, tensor in wanted.items() if tensor.ndim > 3)  # the first convolution
     how = "as it is"
     if stem in fitted:
@@ -65,7 +78,9 @@ def fit_tensors(
 
 
 def inflate(kernel: Tensor) -> Tensor:
-    """A 2D kernel (out, in, k, k) repeated along a third axis and divided by its length: (out, in, k, k, k).
+    """A 2D kernel (out, in, k, k) as a 3D kernel (out, in, k, k, k).
+
+    It is repeated along the third axis and divided by the length of that axis.
 
     Source: Carreira and Zisserman, "Quo Vadis, Action Recognition?", CVPR 2017.
     """
@@ -74,10 +89,14 @@ def inflate(kernel: Tensor) -> Tensor:
 
 
 def recolour(kernel: Tensor, channels: int) -> tuple[Tensor, str]:
-    """A stem's kernel (out, in, *k) for images of other channels, and what was done, in words.
+    """Adapt the kernel (out, in, *k) of a stem to images with another number of channels.
 
-    Summed for grey images, it says of a grey image what it said of that image in three equal colours; a grey stem
-    repeated and divided by the count says of three equal colours what it said of the grey image.
+    A stem for colours is summed over its channels. Its output for a grey image is then its former
+    output for that image in three equal channels. A grey stem is repeated and divided by the
+    number of channels. Its output for equal channels is then its former output for one of them.
+
+    Returns:
+        The kernel, and a description of what happened.
     """
     count = kernel.shape[1]
     if channels == 1 and count > 1:
@@ -86,7 +105,3 @@ def recolour(kernel: Tensor, channels: int) -> tuple[Tensor, str]:
         repeated = kernel.expand(-1, channels, *kernel.shape[2:])
         return repeated / channels, f"repeated over {channels} channels, divided by {channels}"
     return kernel, "as it is"
-
-
-def _as_deep(tensor: Tensor, wanted: Tensor) -> Tensor:
-    return inflate(tensor) if (tensor.ndim, wanted.ndim) == (4, 5) else tensor

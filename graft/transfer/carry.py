@@ -10,51 +10,49 @@ from graft.common.files import InputError
 from graft.data.covariates import Encoding
 from graft.networks.classifier import Classifier
 
+SHOWN = 3  # tensors in a message
+
 
 @dataclass(frozen=True)
 class Carried:
-    """Names of the tensors: loaded from the source, new in the target, left behind in the source."""
+    """Names of the tensors: loaded from the source, new in the target, or left in the source."""
 
     loaded: list[str]
     new: list[str]
     left: list[str]
 
     def __str__(self) -> str:
-        def names(tensors: list[str]) -> str:
-            return f" ({', '.join(tensors)})" if tensors else ""
-
-        return (
-            f"{len(self.loaded)} tensors loaded, {len(self.new)} new{names(self.new)}, "
-            f"{len(self.left)} left{names(self.left)}"
-        )
+        new = f"{len(self.new)} new{_in_brackets(self.new)}"
+        left = f"{len(self.left)} left{_in_brackets(self.left)}"
+        return f"{len(self.loaded)} tensors loaded, {new}, {left}"
 
 
 def carry(source: Mapping[str, Tensor], network: Classifier, *, head: str) -> Carried:
-    """Copy the tensors of `source`, by their names on disk, into `network`; the head only if `head` is "pretrained".
+    """Copy the tensors of `source` into `network`.
 
-    Raises InputError where a tensor below the head is missing, left over or of another shape: such a
-    network would train from scratch, in part or whole, and nobody would notice.
+    Args:
+        source: tensors by their names on disk.
+        network: of the target.
+        head: "pretrained" if the head is copied too, else "new".
+
+    Raises InputError if a tensor below the head is missing, left over or of another shape. Such a
+    network would train from scratch, in part or completely, and nobody would notice.
     """
     target = network.saved_tensors()
     wanted = {tensor for tensor in target if head == "pretrained" or not network.is_head(tensor)}
     offered = {tensor for tensor in source if head == "pretrained" or not network.is_head(tensor)}
-    unfit = sorted(
-        tensor
-        for tensor in wanted | offered
-        if tensor not in source
-        or tensor not in target
-        or source[tensor].shape != target[tensor].shape
-    )
+    unfit = []
+    for tensor in sorted(wanted | offered):
+        if _shape(source, tensor) != _shape(target, tensor):
+            unfit.append(f"{tensor} {_shape(source, tensor)} for {_shape(target, tensor)}")
     if unfit:
-        what = ", ".join(f"{t} {_shape(source, t)} for {_shape(target, t)}" for t in unfit[:3])
+        shown = ", ".join(unfit[:SHOWN]) + (", ..." if len(unfit) > SHOWN else "")
+        expected = "the same architecture"
+        if head == "pretrained":
+            expected += " and classes; finetune.head: new does not load the head"
         raise InputError(
-            f"pretrained weights: {len(unfit)} of {len(wanted)} tensors do not fit the target network "
-            f"({what}{', ...' if len(unfit) > 3 else ''}); expected the same architecture"
-            + (
-                " and classes; finetune.head: new leaves the head behind"
-                if head == "pretrained"
-                else ""
-            )
+            f"pretrained weights: {len(unfit)} of {len(wanted)} tensors do not fit the target "
+            f"network ({shown}); expected {expected}"
         )
     with torch.no_grad():
         for tensor in wanted:
@@ -63,14 +61,19 @@ def carry(source: Mapping[str, Tensor], network: Classifier, *, head: str) -> Ca
 
 
 def same_covariates(source: Encoding, target: Encoding) -> None:
-    """Raise InputError where a head that learnt with the covariates of `source` cannot read those of `target`."""
+    """Raise InputError if a head that trained with covariates cannot read those of the target."""
     if source.layout != target.layout:
-        found, wanted = (", ".join(encoding.names) or "none" for encoding in (source, target))
+        found = ", ".join(source.names) or "none"
+        wanted = ", ".join(target.names) or "none"
         also = " with the same categories" if found == wanted else ""
         raise InputError(
-            f"finetune.head: got 'pretrained', a head that learnt with the covariates {found}, but the target has "
-            f"{wanted}; expected the same ones{also}, or head: new"
+            f"finetune.head: got 'pretrained', a head that trained with the covariates {found}, "
+            f"but the target has {wanted}; expected the same ones{also}, or head: new"
         )
+
+
+def _in_brackets(names: list[str]) -> str:
+    return f" ({', '.join(names)})" if names else ""
 
 
 def _shape(tensors: Mapping[str, Tensor], name: str) -> str:

@@ -1,4 +1,4 @@
-"""Weights that somebody else has learnt: where their file lies, that it is whole, and what is in it."""
+"""Weights that were trained elsewhere: finding their file, checking it and reading its tensors."""
 
 import re
 from collections.abc import Mapping
@@ -14,31 +14,35 @@ from torch import Tensor
 from graft.common.files import InputError, sha256
 from graft.networks.published import published_weights
 
-OF_TORCH = re.compile(
-    r"-([a-f0-9]{8,})\.\w+$"
-)  # torch.hub: a file's name ends in the first digits of its SHA-256
-OF_HUB = re.compile(
-    r"[a-f0-9]{64}"
-)  # Hugging Face: a large file in the cache is called by its SHA-256
+# torch.hub: a file's name ends in the first digits of its SHA-256.
+TORCH_HUB_DIGEST = re.compile(r"-([a-f0-9]{8,})\.\w+$")
+# Hugging Face: the name of a large file in the cache is its SHA-256.
+HUGGING_FACE_DIGEST = re.compile(r"[a-f0-9]{64}")
+DIGITS_SHOWN = 12  # of a SHA-256 in a message
 
 
 @dataclass(frozen=True)
 class Weights:
-    """A whole file of weights: its tensors by name, and what a card says of it."""
+    """A complete file of weights: its tensors by name, and what a card says about it."""
 
     tensors: dict[str, Tensor]
     about: dict[str, str]
 
     @property
     def title(self) -> str:
-        """What a message calls them."""
+        """The name in messages."""
         return self.about.get("weights") or self.about["file"]
 
 
 def find_weights(source: str, network: str) -> Weights:
-    """The weights that `pretrain.source` names, for `network.name`; published ones are downloaded, once.
+    """The weights that `pretrain.source` names. Published ones are downloaded once.
 
-    Raises InputError where the file is missing and cannot be downloaded, is damaged, or holds something else.
+    Args:
+        source: imagenet, kinetics, medicalnet or a file.
+        network: the name of the network that the weights are for.
+
+    Raises InputError if the file is missing and cannot be downloaded, is damaged, or contains
+    something else.
     """
     if source == "medicalnet":
         path, weights = from_hugging_face(network)
@@ -53,29 +57,39 @@ def find_weights(source: str, network: str) -> Weights:
 
 
 def from_torch_hub(url: str) -> Path:
-    """The file of a published address in the cache of `torch.hub`, whole.
+    """The file of a published address in the cache of `torch.hub`, complete.
 
-    Raises InputError where it is missing and cannot be downloaded, and where its SHA-256 is not that of its name.
+    Raises InputError if it is missing and cannot be downloaded, or if its SHA-256 is not that of
+    its name.
     """
     path = Path(torch.hub.get_dir()) / "checkpoints" / Path(urlparse(url).path).name
-    expected = OF_TORCH.search(path.name)[1]
+    named = TORCH_HUB_DIGEST.search(path.name)
+    if named is None:
+        raise InputError(
+            f"{path.name}: has no SHA-256 in its name, expected one, as torch.hub names files"
+        )
+    expected = named[1]
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             torch.hub.download_url_to_file(url, str(path), expected, progress=False)
-        except (OSError, RuntimeError) as error:  # RuntimeError: what came has another SHA-256
+        except (OSError, RuntimeError) as error:  # RuntimeError: the file has another SHA-256
             raise InputError(
-                f"{path.name}: is not in {_short(path.parent)} and cannot be downloaded from {url} ({_line(error)}); "
-                "fetch it on another machine and put it there"
+                f"{path.name}: is not in {_short(path.parent)} and cannot be downloaded from "
+                f"{url} ({_line(error)}); fetch it on another machine and put it there"
             ) from error
     check_digest(path, expected)
     return path
 
 
 def from_hugging_face(network: str) -> tuple[Path, str]:
-    """The file of MedicalNet for `medicalnet-resnet18` in the cache of Hugging Face, whole, and its full name.
+    """The file of MedicalNet in the cache of Hugging Face, complete, and its full name.
 
-    Raises InputError where it is missing and cannot be downloaded, and where its SHA-256 is not that of its name.
+    Args:
+        network: such as `medicalnet-resnet18`.
+
+    Raises InputError if it is missing and cannot be downloaded, or if its SHA-256 is not that of
+    its name.
     """
     import huggingface_hub
     from monai.networks.nets import resnet as monai
@@ -85,84 +99,105 @@ def from_hugging_face(network: str) -> tuple[Path, str]:
     name = f"{monai.MEDICALNET_HUGGINGFACE_FILES_BASENAME}{depth}_23dataset.pth"
     cached = huggingface_hub.try_to_load_from_cache(repository, name)
     try:
-        path = Path(
-            cached if isinstance(cached, str) else huggingface_hub.hf_hub_download(repository, name)
-        )
+        if not isinstance(cached, str):
+            cached = huggingface_hub.hf_hub_download(repository, name)
     except (OSError, huggingface_hub.errors.EntryNotFoundError) as error:
-        folder = Path(huggingface_hub.constants.HF_HUB_CACHE)
+        cache = Path(huggingface_hub.constants.HF_HUB_CACHE)
+        folder = cache / f"models--{repository.replace('/', '--')}"
         raise InputError(
-            f"{name}: is not in {_short(folder / f'models--{repository}'.replace('/', '--'))} and cannot be downloaded "
-            f"from huggingface.co/{repository} ({_line(error)}); fetch it on another machine and name the file itself "
-            "as pretrain.source, or copy that folder"
+            f"{name}: is not in {_short(folder)} and cannot be downloaded from "
+            f"huggingface.co/{repository} ({_line(error)}); fetch it on another machine and set "
+            "pretrain.source to the file, or copy that folder"
         ) from error
-    if OF_HUB.fullmatch(path.resolve().name):
-        check_digest(path, path.resolve().name)
+    path = Path(cached)
+    blob = path.resolve().name
+    if HUGGING_FACE_DIGEST.fullmatch(blob):
+        check_digest(path, blob)
     return path, f"{repository}/{name}"
 
 
 def check_digest(path: Path, expected: str) -> None:
-    """Raise InputError where the SHA-256 of a file does not begin with the digits `expected`."""
-    if not (found := sha256(path)).startswith(expected):
+    """Raise InputError if the SHA-256 of a file does not begin with the digits `expected`."""
+    found = sha256(path)
+    if not found.startswith(expected):
+        shown = min(len(expected), DIGITS_SHOWN)
         raise InputError(
-            f"{_short(path)}: is damaged or another file, its SHA-256 begins with {found[: min(len(expected), 12)]}, "
-            f"expected {expected[:12]}; delete it, and it is fetched anew"
+            f"{_short(path)}: is damaged or another file, its SHA-256 begins with "
+            f"{found[:shown]}, expected {expected[:shown]}; delete it to have it downloaded again"
         )
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
-    """The tensors of a `.safetensors` file, or of a `.pt` or `.pth` that holds a state dict and nothing that can run.
+    """The tensors of a file of weights, as float32.
 
-    A state dict under the key `state_dict` is taken out of there; the prefix `module.` that training on several
-    GPUs leaves, and the counters of BatchNorm, are dropped.
+    A `.safetensors` file contains tensors only. A `.pt` or `.pth` file has to contain a state
+    dict, alone or under the key `state_dict`, and nothing that could run. The prefix `module.`,
+    which training on several GPUs leaves, and the counters of BatchNorm are dropped.
 
-    Raises InputError where the file is missing or damaged, or holds something else or numbers that are not finite.
+    Raises InputError if the file is missing or damaged, or if it contains something else or
+    numbers that are not finite.
     """
     if not path.is_file():
+        found = "a folder" if path.is_dir() else "missing"
+        raise InputError(f"{path}: is {found}, expected a file of weights")
+    tensors = {}
+    for name, tensor in _state_dict(path).items():
+        if name.endswith("num_batches_tracked"):
+            continue
+        if not tensor.isfinite().all():
+            raise InputError(
+                f"{path.name}: {name} has NaN or infinite numbers, expected finite ones"
+            )
+        tensors[name] = tensor.float()
+    return tensors
+
+
+def _state_dict(path: Path) -> dict[str, Tensor]:
+    """The tensors of a file under their names in the network."""
+    content = _read_content(path)
+    if isinstance(content, Mapping):
+        content = content.get("state_dict", content)
+    if not _is_state_dict(content):
         raise InputError(
-            f"{path}: is {'a folder' if path.is_dir() else 'missing'}, expected a file of weights"
+            f"{path.name}: contains a {type(content).__name__}, "
+            "expected a state dict: names and tensors"
         )
+    if all(name.startswith("module.") for name in content):
+        return {name.removeprefix("module."): tensor for name, tensor in content.items()}
+    return dict(content)
+
+
+def _read_content(path: Path) -> object:
     try:
-        content = (
-            load_file(path)
-            if path.suffix == ".safetensors"
-            else torch.load(path, "cpu", weights_only=True)
-        )
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        return torch.load(path, "cpu", weights_only=True)
     except (OSError, SafetensorError) as error:
         raise InputError(
             f"{path.name}: cannot be read, it may be cut short ({_line(error)})"
         ) from error
-    except Exception as error:  # whatever a damaged file makes of the unpickler
+    except Exception as error:  # a damaged file can raise anything in the unpickler
         raise InputError(
-            f"{path.name}: holds no state dict that can be read with weights_only ({_line(error)}); expected what "
-            "torch.save(network.state_dict(), path) writes, whole"
+            f"{path.name}: contains no state dict that can be read with weights_only "
+            f"({_line(error)}); expected a complete file that "
+            "torch.save(network.state_dict(), path) wrote"
         ) from error
-    content = content.get("state_dict", content) if isinstance(content, Mapping) else content
-    if not (
-        isinstance(content, Mapping)
-        and content
-        and all(isinstance(t, Tensor) for t in content.values())
-    ):
-        raise InputError(
-            f"{path.name}: holds a {type(content).__name__}, expected a state dict: names and tensors"
-        )
-    if all(name.startswith("module.") for name in content):
-        content = {name.removeprefix("module."): tensor for name, tensor in content.items()}
-    tensors = {
-        name: tensor.float()
-        for name, tensor in content.items()
-        if not name.endswith("num_batches_tracked")
-    }
-    if spoilt := [name for name, tensor in tensors.items() if not tensor.isfinite().all()]:
-        raise InputError(
-            f"{path.name}: {spoilt[0]} has NaN or infinite numbers, expected finite ones"
-        )
-    return tensors
+
+
+def _is_state_dict(content: object) -> bool:
+    if not isinstance(content, Mapping) or not content:
+        return False
+    return all(isinstance(tensor, Tensor) for tensor in content.values())
 
 
 def _short(path: Path) -> str:
     """A path without the name of the user."""
-    return f"~/{path.relative_to(Path.home())}" if path.is_relative_to(Path.home()) else str(path)
+    if path.is_relative_to(Path.home()):
+        return f"~/{path.relative_to(Path.home())}"
+    return str(path)
 
 
 def _line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(". ")
+    """The first line of an error."""
+    text = str(error).strip() or type(error).__name__
+    return text.splitlines()[0].rstrip(". ")
