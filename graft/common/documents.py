@@ -39,6 +39,6 @@ def check_schema(content: dict, schema: Path) -> None:
         path = Path(unquote(urlparse(uri).path))
         return Resource.from_contents(read_json(path))
 
-    registry: Registry = Registry(retrieve=retrieve)
+    registry: Registry = Registry(retrieve=retrieve)  # type: ignore[call-arg]  # mypy misses the alias
     reference = {"$ref": schema.resolve().as_uri()}
     jsonschema.Draft202012Validator(reference, registry=registry).validate(content)

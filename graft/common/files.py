@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -51,7 +50,7 @@ def whole_file(path: Path) -> Iterator[Path]:
     try:
         with _named(path):
             yield partial
-            os.replace(partial, path)
+            partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
 

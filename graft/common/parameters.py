@@ -1,12 +1,12 @@
 """Parameters: the base class of every section of a parameter file, and how a section is read.
 
-The schema of a section stands in the package that uses it. A caller describes what it reads as
-one class of sections, so that it neither sees nor depends on any other key of the file.
+The schema of a section is in the package that uses it. A caller describes what it reads as one
+class of sections, so that it neither sees nor depends on any other key of the file.
 """
 
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, get_args, get_origin
 
@@ -34,10 +34,10 @@ AnySection = TypeVar("AnySection", bound=Section)
 def read_parameters(model: type[AnySection], path: Path, key: str = "") -> AnySection:
     """Read the parameters that the fields of `model` name, and no others.
 
-    The alias of a field is the place of its value in the file as DVC writes it, such as
-    `training.device`, `domains.${key}` or `domains.${source}.split`: `${key}` stands for the
-    argument `key`, and any other name for the value that the file has at that name. Keys that
-    `model` does not declare are left to whoever checks the complete file.
+    The alias of a field is the place of its value in the file, as DVC writes it: `training.device`,
+    `domains.${key}` or `domains.${source}.split`. The argument `key` replaces `${key}`, and the
+    value at the key `source` of the file replaces `${source}`. Keys that `model` does not declare
+    are ignored. Only a check of the complete file finds an unknown one.
 
     Raises InputError with the file, the key, its value and what is allowed.
     """
@@ -46,7 +46,7 @@ def read_parameters(model: type[AnySection], path: Path, key: str = "") -> AnySe
     found = {}
     for name, field in model.model_fields.items():
         place = field.alias or name
-        value = _value_at(content, _interpolated(place, names), path)
+        value = _value_at(content, [_interpolated(part, names) for part in place.split(".")], path)
         found[place] = _declared(value, field.annotation)
     return check_parameters(model, found, path, names)
 
@@ -56,7 +56,7 @@ def check_parameters(
 ) -> AnySection:
     """Check parameters that were read from `path`.
 
-    `names` has the values that stand for `${name}` in an alias, for messages.
+    `names` has the values that replace `${name}` in the aliases that messages name.
 
     Raises InputError with the file, the key, its value and what is allowed.
     """
@@ -78,26 +78,32 @@ def read_yaml(path: Path) -> Mapping[str, Any]:
     except YAMLError as error:
         raise InputError(f"{path}: is not YAML ({' '.join(str(error).split())})") from error
     if not isinstance(content, Mapping):
-        raise InputError(f"{path}: holds {type(content).__name__}, expected keys and values")
+        raise InputError(f"{path}: contains a {type(content).__name__}, expected keys and values")
     return content
 
 
 def _interpolated(text: str, names: Mapping[str, Any]) -> str:
-    return re.sub(r"\$\{(\w+)\}", lambda match: str(names.get(match[1], match[0])), text)
+    """A text with the values of the known names in place of `${name}`."""
+
+    def replacement(match: re.Match) -> str:
+        return str(names.get(match[1], match[0]))
+
+    return re.sub(r"\$\{(\w+)\}", replacement, text)
 
 
-def _value_at(content: Mapping[str, Any], place: str, path: Path) -> Any:
+def _value_at(content: Mapping[str, Any], place: Sequence[str], path: Path) -> Any:
+    """The value at a place, which is a list of keys from the root of the file."""
     value: Any = content
-    for name in place.split("."):
+    for name in place:
         if not isinstance(value, Mapping) or name not in value:
-            known = ", ".join(value) if isinstance(value, Mapping) else "no keys"
-            raise InputError(f"{path}: {place}: {name!r} is missing, found {known}")
+            known = ", ".join(map(str, value)) if isinstance(value, Mapping) else "no keys"
+            raise InputError(f"{path}: {'.'.join(place)}: {name!r} is missing, found {known}")
         value = value[name]
     return value
 
 
 def _declared(value: Any, kind: Any) -> Any:
-    """A value without the keys that the section which describes it does not declare."""
+    """A value without the keys that its section does not declare."""
     if not isinstance(value, Mapping):
         return value
     if get_origin(kind) is dict:
@@ -117,15 +123,18 @@ def _explain(detail: ErrorDetails, model: type[BaseModel]) -> str:
     where = ".".join(str(part) for part in detail["loc"])
     if detail["type"] == "extra_forbidden":
         close = difflib.get_close_matches(str(detail["loc"][-1]), _known_names(model), n=1)
-        return f"{where}: unknown key" + (f", did you mean {close[0]!r}?" if close else "")
+        suggestion = f", did you mean {close[0]!r}?" if close else ""
+        return f"{where}: unknown key{suggestion}"
     if detail["type"] == "missing":
         return f"{where}: missing"
     if detail["type"] == "value_error":  # raised by a validator, whose message names the key
-        return ".".join(part for part in (where, str(detail["ctx"]["error"])) if part)
+        message = str(detail["ctx"]["error"])
+        return f"{where}.{message}" if where else message
     return f"{where}: got {detail['input']!r}; {detail['msg']}"
 
 
 def _known_names(section: type[BaseModel]) -> list[str]:
+    """The keys of a section and of the sections inside it."""
     names = []
     for name, field in section.model_fields.items():
         names.append(field.alias or name)

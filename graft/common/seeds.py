@@ -6,7 +6,7 @@ import numpy as np
 
 
 def derive(seed: int, *purpose: str | int) -> int:
-    """A 63-bit seed for one purpose, which depends neither on other purposes nor on earlier calls."""
+    """A 63-bit seed for one purpose. It does not depend on other purposes or on earlier calls."""
     digest = hashlib.sha256(repr((seed, *purpose)).encode()).digest()
     return int.from_bytes(digest[:8], "big") >> 1
 

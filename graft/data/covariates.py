@@ -178,7 +178,7 @@ def _encode_column(cells: pd.Series, column: Mapping) -> np.ndarray:
     elif column["kind"] == "category":
         categories = np.array(column["categories"], dtype=str)
         encoded[:, :-1] = cells.astype(str).to_numpy()[:, None] == categories
-        known = encoded.any(axis=1)
+        known = np.asarray(encoded.any(axis=1))
     else:
         for row in np.flatnonzero(known):
             encoded[row, :-1] = _word_counts(cells.iloc[row], column["name"])

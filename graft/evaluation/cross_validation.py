@@ -164,12 +164,17 @@ def auroc_by_repeat(
                 )
                 won_by_fold.append(won)
                 number_by_fold.append(number)
-        columns.append(auroc_from_pairs(sum(won_by_fold), sum(number_by_fold)))
+        won = sum(won_by_fold[1:], start=won_by_fold[0])
+        number = sum(number_by_fold[1:], start=number_by_fold[0])
+        columns.append(auroc_from_pairs(won, number))
     return np.stack(columns, 1)
 
 
 def choose_candidate(losses: Sequence[float]) -> int:
-    """The candidate with the lowest log loss on a fold's validation patients, the first of equals."""
+    """The candidate with the lowest log loss on a fold's validation patients.
+
+    Of equal losses it is the first.
+    """
     return int(np.argmin(np.round(losses, DECIMALS)))
 
 

@@ -1,13 +1,14 @@
 """A cache of finished trainings, so that a killed run resumes with those that are left.
 
-A cached result is keyed by all that decides it, the code that trains included. The cache outlives
-its stage: with one more repeat, the trainings of the other repeats do not run again.
+The key of a cached result is everything that decides it, including the code that trains. The cache
+outlives its stage: with one more repeat, the trainings of the other repeats do not run again.
 """
 
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -23,7 +24,7 @@ Arrays = Mapping[str, np.ndarray]
 
 @dataclass(frozen=True)
 class CachedTraining:
-    """One training: what a person calls it, all that decides its result, and how to run it."""
+    """One training: its name in messages, everything that decides its result, and how to run it."""
 
     name: str
     key: object  # of plain values
@@ -34,7 +35,7 @@ def collect_results(name: str, trainings: Sequence[CachedTraining], folder: Path
     """The result of each training, from the cache or by running it.
 
     Args:
-        name: what a person sees beside the progress.
+        name: shown beside the progress.
         trainings: in any order.
         folder: where the results are cached.
     """
@@ -45,11 +46,16 @@ def collect_results(name: str, trainings: Sequence[CachedTraining], folder: Path
             arrays = _read_arrays(path)
             if arrays is None:
                 arrays = training.run()
-                with whole_file(path) as partial, partial.open("wb") as file:
-                    np.savez(file, **arrays)
+                _write_arrays(path, arrays)
             results.append(arrays)
             show(training.name)
     return results
+
+
+def _write_arrays(path: Path, arrays: Arrays) -> None:
+    content: dict[str, Any] = dict(arrays)
+    with whole_file(path) as partial, partial.open("wb") as file:
+        np.savez(file, **content)
 
 
 def _read_arrays(path: Path) -> Arrays | None:

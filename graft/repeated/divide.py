@@ -1,4 +1,4 @@
-"""How patients are divided for repeated trainings: nested shares of the labelled ones, and folds."""
+"""Patients divided for repeated trainings: nested shares of the labelled ones, and folds."""
 
 from collections.abc import Iterator, Sequence
 
@@ -51,14 +51,15 @@ def divide_into_folds(
     are assigned to the folds in turn. Of those outside a fold, the share `validation` of each
     class validates, at least one and not all.
 
-    scikit-learn's StratifiedGroupKFold is not used, because it does not keep the number of
-    patients per class in each fold, but the number of lesions.
+    The folds differ by at most one in their number of patients of a class. scikit-learn's
+    StratifiedGroupKFold does not ensure that: a greedy heuristic balances the class distribution
+    of its samples, which are lesions here, and keeps each patient in one fold.
 
     Raises InputError if a class has too few patients to test, validate and train in each fold.
     """
     orders = _random_orders(index, classes, generator(seed, "folds", count, repeat))
     _check_enough_patients(orders, classes, count)
-    fold_of = {}
+    fold_of: dict[str, int] = {}
     for order in orders:
         for patient in order:
             fold_of[patient] = len(fold_of) % count
@@ -67,7 +68,8 @@ def divide_into_folds(
         random = generator(seed, "inner validation", count, repeat, number)
         validating: set[str] = set()
         for order in orders:
-            others = random.permutation([name for name in order if fold_of[name] != number])
+            outside = [patient for patient in order if fold_of[patient] != number]
+            others = random.permutation(outside)
             enough = min(max(1, round(validation * len(others))), len(others) - 1)
             validating |= set(others[:enough])
         inner = index["patient"].isin(validating).to_numpy()
@@ -94,7 +96,7 @@ def _one_of_each_class(
 ) -> set[str]:
     """One patient with a lesion of each class, the first in the random order."""
     everyone = [patient for order in orders for patient in order]
-    found = set()
+    found: set[str] = set()
     for order, label in zip(orders, classes, strict=True):
         having = set(part["patient"][part["label"] == label])
         candidates = order or [patient for patient in everyone if patient in having]

@@ -1,6 +1,7 @@
 """One arm, trained on some patients of the target, and its predictions of others."""
 
 import hashlib
+import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -69,7 +70,7 @@ class RepeatedTrainings:
         The arrays `validation` and `predicted` have the shape (N, classes).
 
         Args:
-            name: what a person sees.
+            name: shown when it is finished.
             arm: "scratch", or with a source "transfer" (as finetune does) or "frozen" (a linear
                 probe of the source's features).
             rows: no row is in two of the three.
@@ -78,6 +79,7 @@ class RepeatedTrainings:
         """
         sections = (self.network, self.recipe, self.training, self.augment)
         key = [
+            self.stage,
             arm,
             rows.key(),
             seed,
@@ -96,20 +98,17 @@ class RepeatedTrainings:
             start = start_from_source(
                 source.model, task, self.recipe, source.weight, seed, self.device
             )
-        wanted = {"validation": rows.validation, "predicted": rows.predicted}
+        wanted = [rows.validation, rows.predicted]
         if arm == "frozen":
             balance = self.training.class_weights
-            predictions = predict_by_linear_probe(
-                start, task, self.domain, list(wanted.values()), balance
-            )
+            predictions = predict_by_linear_probe(start, task, self.domain, wanted, balance)
         else:
             self._train(start, task, arm, seed)
-            predictions = []
-            for each in wanted.values():
-                predictions.append(_predict(start, task, self.domain, each))
+            predictions = [_predict(start, task, self.domain, each) for each in wanted]
+        validation, predicted = predictions
         return {
-            name: probabilities.round(DECIMALS)
-            for name, probabilities in zip(wanted, predictions, strict=True)
+            "validation": validation.round(DECIMALS),
+            "predicted": predicted.round(DECIMALS),
         }
 
     def _train(self, start: Start, task: Task, arm: str, seed: int) -> None:
@@ -127,8 +126,10 @@ class RepeatedTrainings:
 
     @cached_property
     def _data_digest(self) -> str:
-        """SHA-256 of the whole domain, because a network trains on some of it and predicts others."""
+        """SHA-256 of everything in the domain that a training or a prediction depends on."""
         digest = hashlib.sha256(np.ascontiguousarray(self.domain.images).tobytes())
+        meaning = [list(self.domain.classes), dict(self.domain.kinds)]
+        digest.update(json.dumps(meaning).encode())
         everyone = np.arange(len(self.domain.index))
         for table in (self.domain.index, self.domain.clinical(everyone)):
             digest.update(table.to_csv().encode())

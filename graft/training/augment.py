@@ -1,4 +1,4 @@
-"""Random transforms of a batch: the parameters are drawn first, then a pure function applies them."""
+"""Random transforms of a batch: first draw their parameters, then apply them by a pure function."""
 
 import math
 from dataclasses import dataclass
@@ -90,7 +90,7 @@ def _rotations(
 
 
 def _normalised(affine: Tensor, shape: torch.Size) -> Tensor:
-    """The same maps in the coordinates of `grid_sample`: [-1, 1] over each axis, last axis first."""
+    """The same maps as `grid_sample` takes them: [-1, 1] along each axis, the last axis first."""
     half = torch.tensor(shape, dtype=affine.dtype) / 2
     linear = affine[:, :, :-1] * half / half[:, None]
     shift = affine[:, :, -1:] / half[:, None]

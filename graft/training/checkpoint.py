@@ -1,4 +1,4 @@
-"""Checkpoints of a training: outside the outputs, and keyed by all that decides the result."""
+"""Checkpoints of a training: outside the outputs, with a key of everything that decides it."""
 
 import hashlib
 import json
@@ -21,8 +21,9 @@ SAVE_EVERY_S = 10.0  # seconds of training that a kill may cost
 class Checkpoint:
     """The newest state of one training.
 
-    `key` is everything that decides the result of the training, as plain values. The code of CODE
-    is added to it. Another key is another file, so that a stale state is never resumed.
+    `key` is everything that decides the result of the training, as plain values. The code of the
+    packages in CODE is added to it. A training with another key has another file, so that it never
+    resumes from a stale state.
     """
 
     def __init__(self, folder: Path, key: object) -> None:
@@ -34,7 +35,8 @@ class Checkpoint:
         try:
             with safe_open(self.path, "pt") as file:
                 progress = json.loads(file.metadata()["progress"])
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+                names = file.keys()
+                tensors = {name: file.get_tensor(name) for name in names}
         except (OSError, SafetensorError):
             return None
         return tensors, progress
@@ -57,5 +59,5 @@ def clear_checkpoints(folder: Path) -> None:
 
 def key_digest(key: object, packages: Iterable[str]) -> str:
     """A file name made from a key of plain values and from the code of some packages of graft."""
-    text = json.dumps([key, code_digest(packages)], sort_keys=True, default=str)
+    text = json.dumps([key, code_digest(packages)], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:24]

@@ -65,7 +65,7 @@ def _as_tensor(weights: np.ndarray, task: Task) -> Tensor:
 
 
 def bootstrap_patients(
-    patients: Sequence[str], labels: np.ndarray, random: np.random.Generator
+    patients: np.ndarray, labels: np.ndarray, random: np.random.Generator
 ) -> np.ndarray:
     """How often each of N samples is drawn if the patients are drawn with replacement: (N,).
 

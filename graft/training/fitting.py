@@ -175,7 +175,11 @@ def _key(network: nn.Module, task: Task, plan: Plan, weights: Tensor | None) -> 
         "start": start.hexdigest(),
         "weights": None if weights is None else weights.tolist(),
         "device": str(next(network.parameters()).device),
-        "plan": [plan.recipe, plan.training, plan.augment, plan.seed, plan.purpose],
+        "recipe": plan.recipe.model_dump(),
+        "training": plan.training.model_dump(),
+        "augment": plan.augment.model_dump(),
+        "seed": plan.seed,
+        "purpose": plan.purpose,
         "keep_start": plan.keep_start,
         "pull": pull,
     }

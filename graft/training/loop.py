@@ -130,7 +130,7 @@ def class_weights(task: Task, kind: str) -> Tensor:
 
 
 def learning_rate(recipe: Recipe, schedule: str, done: float) -> float:
-    """The learning rate after a share `done` in [0, 1] of all steps. `cosine` falls from lr to 0."""
+    """The learning rate after a share `done` of all steps. `cosine` falls from lr to 0."""
     if schedule == "cosine":
         return recipe.lr * 0.5 * (1 + math.cos(math.pi * done))
     return recipe.lr

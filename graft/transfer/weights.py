@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlparse
 
 import torch
@@ -144,11 +145,11 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     for name, tensor in _state_dict(path).items():
         if name.endswith("num_batches_tracked"):
             continue
-        if not tensor.isfinite().all():
+        tensors[name] = tensor.float()
+        if not tensors[name].isfinite().all():
             raise InputError(
                 f"{path.name}: {name} has NaN or infinite numbers, expected finite ones"
             )
-        tensors[name] = tensor.float()
     return tensors
 
 
@@ -167,7 +168,7 @@ def _state_dict(path: Path) -> dict[str, Tensor]:
     return dict(content)
 
 
-def _read_content(path: Path) -> object:
+def _read_content(path: Path) -> Any:
     try:
         if path.suffix == ".safetensors":
             return load_file(path)

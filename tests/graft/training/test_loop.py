@@ -1,4 +1,5 @@
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -15,13 +16,14 @@ from graft.training import augment, checkpoint
 from graft.training.checkpoint import Checkpoint
 from graft.training.loop import (
     Plan,
+    Row,
     augmented_loss,
     class_weights,
     fit_network,
     learning_rate,
     logits,
 )
-from graft.training.penalty import pull_towards
+from graft.training.penalty import l1, pull_towards
 from graft.training.settings import Augment, Recipe, Training
 
 RECIPE = Recipe(epochs=5, lr=0.01, patience=5, transforms=1, l1=0.0, l2=0.0)
@@ -36,17 +38,37 @@ TRAINING = Training(
 AUGMENT = Augment(
     flip=0.5, rotate=20.0, scale=0.1, shift=1.0, contrast=0.1, brightness=0.1, noise=0.02
 )
-PLAN = Plan(RECIPE, TRAINING, AUGMENT, 1, "test")
+PLAN = Plan(RECIPE, TRAINING, AUGMENT, seed=1, purpose="test", checkpoints=Path("unused"))
+STEEP = RECIPE.model_copy(update={"lr": 1.0, "epochs": 3})  # training only makes it worse
+
+
+class KilledError(Exception):
+    """A kill in the middle of a training."""
 
 
 @pytest.fixture(autouse=True)
-def checkpoints(tmp_path, monkeypatch):
-    monkeypatch.setattr(checkpoint, "FOLDER", tmp_path)
+def checkpoint_after_every_epoch(monkeypatch):
     monkeypatch.setattr(checkpoint, "SAVE_EVERY_S", 0.0)
 
 
+@pytest.fixture
+def train(tmp_path):
+    """A function that trains a fresh network, and returns it with its history."""
+
+    def run(
+        plan: Plan = PLAN, name: str = "test", data: Task | None = None, **arguments
+    ) -> tuple[nn.Module, list[Row]]:
+        module, history = network(), []
+        saved = Checkpoint(tmp_path / name, "key")
+        best = fit_network(module, data or task(), plan, saved, history.append, **arguments)
+        assert best in history
+        return module, history
+
+    return run
+
+
 def samples(count: int, seed: int) -> Samples:
-    """Bright squares (malignant, every fourth) or none (benign), in noise."""
+    """Images of noise. Every fourth is malignant and has a bright square."""
     random = generator(seed, "squares")
     labels = np.arange(count) % 4 == 0
     images = random.uniform(0, 0.5, (count, 1, 8, 8))
@@ -66,139 +88,121 @@ def network(seed: int = 0) -> nn.Module:
     return build_network("resnet", patch=(8, 8), channels=1, classes=2, width=8, seed=seed)
 
 
-def trained(plan: Plan = PLAN, name: str = "test", **arguments) -> tuple[nn.Module, list]:
-    """The trained network and its history."""
-    module, history = network(), []
-    best = fit_network(module, task(), plan, Checkpoint(name, "key"), history.append, **arguments)
-    assert best in history
-    return module, history
-
-
-def best_row(history: list) -> dict:
+def best_row(history: list[Row]) -> Row:
     return min(history, key=lambda row: row["validation_loss"])
 
 
-def test_it_learns():
-    _, history = trained(
-        replace(PLAN, recipe=RECIPE.model_copy(update={"epochs": 15, "patience": 15}))
-    )
-    assert best_row(history)["validation_accuracy"] == 1 and history[0]["validation_accuracy"] < 1
+def squared_distance(one: nn.Module, other: nn.Module) -> float:
+    total = 0.0
+    for mine, theirs in zip(one.parameters(), other.parameters(), strict=True):
+        total += (mine - theirs).square().sum().item()
+    return total
 
 
-def test_the_same_plan_gives_the_same_weights_and_another_seed_does_not():
-    (one, _), (two, _), (three, _) = (
-        trained(replace(PLAN, seed=s), f"run{k}") for k, s in enumerate((1, 1, 2))
-    )
-    assert torch.equal(one.body.stem.weight, two.body.stem.weight) and not torch.equal(
-        one.body.stem.weight, three.body.stem.weight
-    )
+def test_training_solves_a_simple_task(train):
+    longer = RECIPE.model_copy(update={"epochs": 15, "patience": 15})
+    _, history = train(replace(PLAN, recipe=longer))
+    assert history[0]["validation_accuracy"] < 1
+    assert best_row(history)["validation_accuracy"] == 1
 
 
-def test_a_killed_run_resumes_and_ends_in_the_same_weights():
-    whole, history = trained(name="whole")
+def test_the_same_plan_gives_the_same_weights_and_another_seed_gives_others(train):
+    one, _ = train(name="one")
+    again, _ = train(name="again")
+    other, _ = train(replace(PLAN, seed=2), "other")
+    assert torch.equal(one.body.stem.weight, again.body.stem.weight)
+    assert not torch.equal(one.body.stem.weight, other.body.stem.weight)
 
-    class Killed(Exception):
-        pass
 
-    def kill(row: dict) -> None:
+def test_a_killed_run_resumes_and_ends_in_the_same_weights(train, tmp_path):
+    complete, history = train(name="complete")
+
+    def kill(row: Row) -> None:
         if row["epoch"] == 3:
-            raise Killed
+            raise KilledError
 
-    with pytest.raises(Killed):
-        fit_network(network(), task(), PLAN, Checkpoint("killed", "key"), kill)
-    rows = []
-    resumed = network()
-    fit_network(resumed, task(), PLAN, Checkpoint("killed", "key"), rows.append)
+    with pytest.raises(KilledError):
+        fit_network(network(), task(), PLAN, Checkpoint(tmp_path / "killed", "key"), kill)
+    resumed, rows = train(name="killed")
     assert rows == history
-    assert all(
-        torch.equal(a, b) for a, b in zip(whole.parameters(), resumed.parameters(), strict=True)
-    )
-    assert (
-        Checkpoint("killed", "key").load() is not None
-        and Checkpoint("killed", "other").load() is None
-    )
+    assert squared_distance(complete, resumed) == 0
+    assert Checkpoint(tmp_path / "killed", "key").load() is not None
+    assert Checkpoint(tmp_path / "killed", "other").load() is None
 
 
-def test_a_finished_run_is_not_trained_again(monkeypatch):
-    module, history = trained()
+def test_a_finished_run_does_not_train_again(train, monkeypatch):
+    module, history = train()
     monkeypatch.setattr("graft.training.loop._train_epoch", None)  # calling it would raise
-    again, rows = trained()
-    assert rows == history and torch.equal(module.body.stem.weight, again.body.stem.weight)
+    again, rows = train()
+    assert rows == history
+    assert torch.equal(module.body.stem.weight, again.body.stem.weight)
 
 
-HASTY = replace(
-    PLAN, recipe=RECIPE.model_copy(update={"lr": 1.0, "epochs": 3})
-)  # only makes it worse
+def test_with_keep_start_the_untrained_network_may_be_the_best(train):
+    module, history = train(replace(PLAN, recipe=STEEP, keep_start=True))
+    assert best_row(history)["epoch"] == 0
+    assert torch.equal(module.body.stem.weight, network().body.stem.weight)
 
 
-def test_a_network_that_solves_the_task_may_stay_as_it_came():
-    module, history = trained(replace(HASTY, keep_start=True))
-    assert best_row(history)["epoch"] == 0 and torch.equal(
-        module.body.stem.weight, network().body.stem.weight
-    )
-
-
-def test_otherwise_the_best_epoch_of_training_is_kept():
-    module, history = trained(HASTY)
+def test_without_keep_start_the_best_epoch_of_training_is_kept(train):
+    module, history = train(replace(PLAN, recipe=STEEP))
     losses = [row["validation_loss"] for row in history]
-    assert losses[0] < min(losses[1:]) and not torch.equal(
-        module.body.stem.weight, network().body.stem.weight
-    )
+    assert losses[0] < min(losses[1:])
+    assert not torch.equal(module.body.stem.weight, network().body.stem.weight)
     outputs = logits(module, task().validation)
     weights = class_weights(task(), "balanced")
     loss = nn.functional.cross_entropy(outputs, task().validation.labels, weights)
     assert loss.item() == pytest.approx(min(losses[1:]))
 
 
-def test_patience_stops_early():
-    _, history = trained(
-        replace(
-            PLAN,
-            recipe=RECIPE.model_copy(update={"lr": 1.0, "epochs": 50, "patience": 2}),
-            keep_start=True,
-        )
-    )
+def test_patience_stops_early(train):
+    impatient = STEEP.model_copy(update={"epochs": 50, "patience": 2})
+    _, history = train(replace(PLAN, recipe=impatient, keep_start=True))
     assert history[-1]["epoch"] - best_row(history)["epoch"] == 2
 
 
-def test_a_strong_pull_holds_the_network_where_it_came_from():
-    module, still = network(), network()
-    names = [name for name, _ in module.named_parameters()]
-    distance = []
+def test_a_strong_pull_keeps_the_network_near_its_start(train):
+    start = network()
+    names = [name for name, _ in start.named_parameters()]
+    distances = []
     for weight in (0.0, 10.0):
-        module = network()
-        plan = replace(PLAN, pull=pull_towards(still, names, weight, "l2"))
-        fit_network(module, task(), plan, Checkpoint(f"pull{weight}", "key"), lambda row: None)
-        distance.append(
-            sum(
-                (a - b).square().sum()
-                for a, b in zip(module.parameters(), still.parameters(), strict=True)
-            )
-        )
-    assert distance[1] < distance[0] / 4
+        plan = replace(PLAN, pull=pull_towards(start, names, weight, "l2"))
+        module, _ = train(plan, f"pull {weight}")
+        distances.append(squared_distance(module, start))
+    assert distances[1] < distances[0] / 4
 
 
-def test_l1_and_l2_shrink_the_weights():
-    plain, _ = trained(name="plain")
-    for penalty in ("l1", "l2"):
-        strict, _ = trained(replace(PLAN, recipe=RECIPE.model_copy(update={penalty: 0.1})), penalty)
-        norms = [sum(p.abs().sum() for p in module.parameters()) for module in (strict, plain)]
-        assert norms[0] < norms[1]
+@pytest.mark.parametrize("penalty", ["l1", "l2"])
+def test_l1_and_l2_shrink_the_weights(train, penalty):
+    plain, _ = train(name="plain")
+    penalised, _ = train(replace(PLAN, recipe=RECIPE.model_copy(update={penalty: 0.1})), penalty)
+    assert l1(penalised) < l1(plain)
 
 
 def test_the_augmented_loss_by_hand():
-    """The loss is the image's mean. Two samples, 0.2 and 0.6; two transforms add 0.1 and 0.3 to both.
+    """The loss is the mean of an image: 0.2 and 0.6. Two transforms add 0.1 and 0.3 to both.
 
     (1/2)(0.2 + 0.6) + (1/2)[(0.3 + 0.7)/2 + (0.5 + 0.9)/2] = 0.4 + 0.6.
     """
     images = torch.tensor([0.2, 0.6]).view(2, 1, 1, 1).expand(2, 1, 4, 4)
     still = torch.eye(2, 3).expand(2, 2, 3)
-    shifts = [
-        augment.Transform(still, torch.ones(2), torch.full((2,), b), torch.zeros(2), 0)
-        for b in (0.1, 0.3)
-    ]
-    assert augmented_loss(lambda x: x.mean((1, 2, 3)), images, shifts).item() == pytest.approx(1.0)
-    assert augmented_loss(lambda x: x.mean((1, 2, 3)), images, []).item() == pytest.approx(0.4)
+    transforms = []
+    for brightness in (0.1, 0.3):
+        transforms.append(
+            augment.Transform(
+                affine=still,
+                contrast=torch.ones(2),
+                brightness=torch.full((2,), brightness),
+                noise=torch.zeros(2),
+                seed=0,
+            )
+        )
+
+    def loss(batch: torch.Tensor) -> torch.Tensor:
+        return batch.mean((1, 2, 3))
+
+    assert augmented_loss(loss, images, transforms).item() == pytest.approx(1.0)
+    assert augmented_loss(loss, images, []).item() == pytest.approx(0.4)
 
 
 def test_class_weights_by_hand():
@@ -207,16 +211,12 @@ def test_class_weights_by_hand():
     assert class_weights(task(), "none").tolist() == [1, 1]
 
 
-def test_sample_weights_of_zero_are_not_learnt_from():
-    """Whatever the malignant images show, the weights end the same."""
+def test_samples_with_the_weight_zero_do_not_change_the_network(train):
     weights = (task().train.labels == 0).float() * 4 / 3
-    module, _ = trained(name="weighted", weights=weights)
-    other = network()
-    changed = replace(task(), train=replace(task().train, images=task().train.images.clone()))
-    changed.train.images[task().train.labels == 1] = 0
-    fit_network(
-        other, changed, PLAN, Checkpoint("changed", "key"), lambda row: None, weights=weights
-    )
+    module, _ = train(name="weighted", weights=weights)
+    changed = task()
+    changed.train.images[changed.train.labels == 1] = 0
+    other, _ = train(name="changed", data=changed, weights=weights)
     assert torch.equal(module.head.weight, other.head.weight)
 
 
@@ -226,6 +226,6 @@ def test_the_schedule_by_hand():
     assert learning_rate(RECIPE, "constant", 0.9) == 0.01
 
 
-def test_a_loss_that_runs_away_is_one_line():
+def test_an_infinite_loss_raises_an_error_that_names_the_learning_rate(train):
     with pytest.raises(InputError, match="lr 1e\\+30"):
-        trained(replace(PLAN, recipe=RECIPE.model_copy(update={"lr": 1e30})))
+        train(replace(PLAN, recipe=RECIPE.model_copy(update={"lr": 1e30})))

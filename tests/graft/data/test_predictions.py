@@ -1,0 +1,62 @@
+import numpy as np
+import pytest
+
+from graft.common.files import InputError
+from graft.data.predictions import (
+    probability_columns,
+    probability_table,
+    read_predictions,
+    write_table,
+)
+
+CLASSES = ["benign", "malignant"]
+
+
+@pytest.fixture
+def path(tmp_path):
+    """A table of three predictions, with an arm that looks like a missing value."""
+    disease = np.array([1 / 3, 0.1 + 0.2, 1e-9])
+    table = probability_table(np.stack([1 - disease, disease], 1), CLASSES)
+    table.insert(0, "share", [0.1, 1 / 3, 1.0])
+    table.insert(0, "arm", ["scratch", "NA", "007"])
+    write_table(tmp_path / "predictions.csv", table)
+    return tmp_path / "predictions.csv"
+
+
+def test_a_written_table_is_read_without_loss(path):
+    found = read_predictions(path, ("arm", "share"), CLASSES, text=("arm",))
+    assert list(found) == ["arm", "share", *probability_columns(CLASSES)]
+    assert found["arm"].tolist() == ["scratch", "NA", "007"]
+    assert found["share"].tolist() == [0.1, 1 / 3, 1.0]
+    assert found["p_malignant"].tolist() == [0.33333333, 0.3, 0.0]  # DECIMALS of a probability
+
+
+def test_reading_and_writing_again_gives_the_same_bytes(path, tmp_path):
+    write_table(
+        tmp_path / "again.csv", read_predictions(path, ("arm", "share"), CLASSES, text=("arm",))
+    )
+    assert (tmp_path / "again.csv").read_bytes() == path.read_bytes()
+
+
+def test_a_table_without_rows_can_be_read(tmp_path):
+    write_table(tmp_path / "empty.csv", probability_table(np.zeros((0, 2)), CLASSES))
+    assert read_predictions(tmp_path / "empty.csv", (), CLASSES).empty
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "message"),
+    [
+        ("p_benign", "p_healthy", "expected the columns arm, share, p_benign, p_malignant"),
+        ("0.33333333", "many", "cannot be read"),
+        ("0.33333333", "inf", "has a probability that is not finite"),
+    ],
+)
+def test_a_wrong_table_is_refused(path, before, after, message):
+    path.write_text(path.read_text().replace(before, after))
+    with pytest.raises(InputError, match=message):
+        read_predictions(path, ("arm", "share"), CLASSES, text=("arm",))
+
+
+def test_a_missing_table_is_refused(tmp_path):
+    with pytest.raises(InputError, match="cannot be read"):
+        read_predictions(tmp_path / "predictions.csv", (), CLASSES)

@@ -1,0 +1,82 @@
+import shutil
+from pathlib import Path
+
+import grimp
+import pytest
+import torch
+
+from graft.common import code
+from graft.repeated import cache
+from graft.training import checkpoint
+from graft.training.checkpoint import Checkpoint, clear_checkpoints, key_digest
+
+TENSORS = {"network.weight": torch.arange(3.0)}
+
+
+@pytest.fixture
+def copied_code(tmp_path, monkeypatch) -> Path:
+    """A copy of graft that a test may change."""
+    folder = tmp_path / "graft"
+    shutil.copytree(code.GRAFT, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(code, "GRAFT", folder)
+    return folder
+
+
+def append_line(path: Path) -> None:
+    path.write_text(path.read_text() + "\nCHANGED = True\n")
+
+
+def imported_packages(module: str) -> set[str]:
+    """The packages of graft that a module imports, directly or not, with its own."""
+    graph = grimp.build_graph("graft", cache_dir=None)
+    packages = set()
+    for name in graph.find_upstream_modules(module) | {module}:
+        parts = name.split(".")
+        if len(parts) > 2 or graph.find_children(name):
+            packages.add(parts[1])
+    return packages
+
+
+def test_a_saved_state_is_loaded_again(tmp_path):
+    Checkpoint(tmp_path, "key").save(TENSORS, {"history": [1]})
+    tensors, progress = Checkpoint(tmp_path, "key").load()
+    assert torch.equal(tensors["network.weight"], TENSORS["network.weight"])
+    assert progress == {"history": [1]}
+
+
+def test_a_state_with_another_key_is_not_loaded(tmp_path):
+    Checkpoint(tmp_path, {"seed": 1}).save(TENSORS, {})
+    assert Checkpoint(tmp_path, {"seed": 2}).load() is None
+
+
+def test_a_file_that_was_cut_short_is_not_loaded(tmp_path):
+    saved = Checkpoint(tmp_path, "key")
+    saved.save(TENSORS, {})
+    saved.path.write_bytes(saved.path.read_bytes()[:-1])
+    assert saved.load() is None
+
+
+def test_cleared_checkpoints_are_gone_and_clearing_twice_is_no_error(tmp_path):
+    saved = Checkpoint(tmp_path / "stage", "key")
+    saved.save(TENSORS, {})
+    clear_checkpoints(tmp_path / "stage")
+    clear_checkpoints(tmp_path / "stage")
+    assert saved.load() is None
+
+
+def test_a_changed_line_in_training_changes_the_key_of_a_checkpoint(copied_code):
+    before = key_digest("key", checkpoint.CODE)
+    append_line(copied_code / "training/augment.py")
+    assert key_digest("key", checkpoint.CODE) != before
+
+
+def test_a_changed_line_in_the_report_does_not_change_the_key_of_a_checkpoint(copied_code):
+    before = key_digest("key", checkpoint.CODE)
+    append_line(copied_code / "report/page.py")
+    assert key_digest("key", checkpoint.CODE) == before
+
+
+def test_the_code_in_the_keys_is_the_code_that_training_imports():
+    """A package that is missing from CODE would let a run resume from a stale state."""
+    assert set(checkpoint.CODE) == imported_packages("graft.training.loop")
+    assert set(cache.CODE) == imported_packages("graft.repeated.trainings")
