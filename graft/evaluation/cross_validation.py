@@ -58,7 +58,7 @@ class Fold:
 
 
 @dataclass(frozen=True)
-class TestedFold:
+class PredictedFold:
     """The n cases that one fold tested, and what one network predicted of them."""
 
     repeat: int
@@ -137,7 +137,7 @@ def judge_folds(
 
 
 def auroc_by_repeat(
-    labels: np.ndarray, folds: Sequence[TestedFold], weights: np.ndarray
+    labels: np.ndarray, folds: Sequence[PredictedFold], weights: np.ndarray
 ) -> np.ndarray:
     """AUROC of each of T repeats, over the pairs of cases that were tested in the same fold.
 
@@ -206,16 +206,16 @@ def _predicted(rows: pd.DataFrame, classes: Sequence[str]) -> Predicted:
 
 def _tested(
     folds: Sequence[Fold], networks: Sequence[Predicted], tested: np.ndarray
-) -> list[TestedFold]:
+) -> list[PredictedFold]:
     """What one network per fold predicted of the cases that its fold tested."""
     found = []
     for fold, network in zip(folds, networks, strict=True):
         cases = np.searchsorted(tested, network.samples["test"])
-        found.append(TestedFold(fold.repeat, cases, network.probabilities["test"]))
+        found.append(PredictedFold(fold.repeat, cases, network.probabilities["test"]))
     return found
 
 
-def _areas(cases: Cases, folds: Sequence[TestedFold], picks: np.ndarray) -> RepeatedAuroc:
+def _areas(cases: Cases, folds: Sequence[PredictedFold], picks: np.ndarray) -> RepeatedAuroc:
     """AUROC of one model in each of T repeats; `picks` (R, T)."""
     return RepeatedAuroc.of(
         lambda weights: auroc_by_repeat(cases.labels, folds, weights), cases, picks

@@ -1,5 +1,3 @@
-"""Labels saved and verdicts, by hand."""
-
 import json
 from dataclasses import replace
 
@@ -8,24 +6,42 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from graft.common import documents
+from graft.common.documents import check_schema
+from graft.common.files import InputError
 from graft.common.seeds import generator
+from graft.data.predictions import probability_columns, write_table
 from graft.evaluation import learning_curve
-from graft.evaluation.learning_curve import assemble, labels_saved, lines, needed, table
-from graft.repeated.learning_curve import Point
+from graft.evaluation.learning_curve import (
+    Point,
+    curve_lines,
+    curve_table,
+    judge_points,
+    labels_saved,
+    patients_needed,
+    read_points,
+)
+from graft.repeated.learning_curve import ARMS, empty_table
 from graft.statistics.cases import Cases
 from graft.statistics.repeated_auroc import Areas
 
+CLASSES = ["benign", "malignant"]
 PATIENTS = np.array([10.0, 40.0, 160.0])
+LABELS = np.arange(40) % 2
+RIGHT = np.stack([1 - LABELS, LABELS], 1) * 0.8 + 0.1
+CHANCE = np.full((40, 2), 0.5)
 
 
-def test_needed_lies_on_the_line_over_the_logarithm_of_the_patients():
-    areas = np.array([[0.5, 0.8, 0.5, 0.6], [0.7, 0.7, 0.6, 0.8], [0.8, 0.9, 0.7, 0.7]])
-    goal = np.array([0.6, 0.75, 0.9, 0.7])
-    # half way from 10 to 40: √(10 · 40); already at the first; never; the first crossing counts, not the fall after
-    assert needed(PATIENTS, areas, goal) == pytest.approx([20, 10, np.inf, 20])
-    assert np.isnan(needed(PATIENTS, areas[:, :1], np.array([np.nan]))).all()
-    assert needed(PATIENTS[:1], areas[:1], goal) == pytest.approx([np.inf, 10, np.inf, np.inf])
+def test_patients_needed_are_on_the_line_over_the_logarithm_of_the_patients():
+    curves = np.array([[0.5, 0.8, 0.5, 0.6], [0.7, 0.7, 0.6, 0.8], [0.8, 0.9, 0.7, 0.7]])
+    goals = np.array([0.6, 0.75, 0.9, 0.7])
+    # Half way from 10 to 40, √(10 · 40); at the first point; never; at the first of two crossings.
+    assert patients_needed(PATIENTS, curves, goals) == pytest.approx([20, 10, np.inf, 20])
+    assert np.isnan(patients_needed(PATIENTS, curves[:, :1], np.array([np.nan]))).all()
+
+
+def test_a_curve_of_one_point_reaches_a_goal_there_or_never():
+    curves, goals = np.array([[0.5, 0.8]]), np.array([0.6, 0.75])
+    assert patients_needed(PATIENTS[:1], curves, goals) == pytest.approx([np.inf, 10])
 
 
 def areas(value, *resampled):
@@ -36,59 +52,59 @@ def test_labels_saved_by_hand():
     scratch = areas(0.7, 0.7, 0.7, 0.7, 0.7)
     transfer = [areas(0.6, 0.7, 0.6, 0.6, 0.5), areas(0.8, 0.8, 0.8, 0.8, 0.6)]
     saved = labels_saved(np.array([10.0, 40.0]), scratch, transfer, 0.9)
-    assert saved["reached"] == "between shares" and saved["of"] == 40
-    assert saved["needed"] == pytest.approx(
-        {"value": 20, "low": 10, "high": np.nan}, nan_ok=True
-    )  # never in the last
+    assert saved["reached"] == "between shares"
+    assert saved["of"] == 40
+    # The last resample never reaches the goal.
+    needed = {"value": 20, "low": 10, "high": np.nan}
+    assert saved["needed"] == pytest.approx(needed, nan_ok=True)
     assert saved["saved"] == pytest.approx({"value": 20, "low": np.nan, "high": 30}, nan_ok=True)
 
 
 @pytest.mark.parametrize(
-    ("first", "reached", "value"),
-    [(0.9, "at the smallest share", 10), (0.2, "never", np.nan), (np.nan, "not defined", np.nan)],
+    ("goal", "auroc", "reached", "value"),
+    [
+        (0.7, 0.9, "at the smallest share", 10),
+        (0.7, 0.2, "never", np.nan),
+        (np.nan, 0.7, "not defined", np.nan),
+    ],
 )
-def test_beyond_the_ends_of_the_curve(first, reached, value):
-    scratch = areas(0.7 if reached != "not defined" else np.nan, 0.7)
-    saved = labels_saved(
-        np.array([10.0, 40.0]), scratch, [areas(first, first), areas(first, first)], 0.95
-    )
+def test_a_goal_beyond_the_ends_of_the_curve(goal, auroc, reached, value):
+    transfer = [areas(auroc, auroc), areas(auroc, auroc)]
+    saved = labels_saved(np.array([10.0, 40.0]), areas(goal, 0.7), transfer, 0.95)
     assert saved["reached"] == reached
     assert saved["needed"]["value"] == pytest.approx(value, nan_ok=True)
 
 
 @pytest.fixture
 def points():
-    """Two shares, two draws, 40 test patients: transfer ranks rightly, scratch at the larger share, frozen wrongly."""
-    labels = np.arange(40) % 2
-    rows = pd.DataFrame(
-        {
-            "patient": [f"p{i}" for i in range(40)],
-            "label": np.array(["benign", "malignant"])[labels],
-        }
-    )
-    right = np.stack([1 - labels, labels], 1) * 0.8 + 0.1
-    half = np.full((40, 2), 0.5)
-    said = [
-        {"scratch": scratch, "transfer": right, "frozen": 1 - right} for scratch in (half, right)
-    ]
-    found = [
-        Point(
-            share,
-            [count, count + 1],
-            [2 * count] * 2,
-            {arm: [each, each] for arm, each in arms.items()},
-        )
-        for share, count, arms in zip([0.1, 1.0], [4, 40], said, strict=True)
-    ]
-    return found, Cases.of(rows, ["benign", "malignant"], 200, generator(0, "bootstrap"))
+    """Two shares with two draws each.
+
+    Transfer ranks all pairs correctly, scratch does at the larger share, and frozen none.
+    """
+    found = []
+    for share, patients, scratch in ((0.1, 4, CHANCE), (1.0, 40, RIGHT)):
+        predicted = {"scratch": scratch, "transfer": RIGHT, "frozen": 1 - RIGHT}
+        twice = {arm: [each, each] for arm, each in predicted.items()}
+        found.append(Point(share, [patients, patients + 1], [2 * patients] * 2, twice))
+    return found
 
 
-def test_the_verdict_follows_from_the_interval(points):
-    found, cases = points
-    block = assemble(found, cases, 0.95, generator(0, "draws"))
-    few, all_ = block["learning_curve"]["points"]
-    assert (few["verdict"], all_["verdict"]) == ("helps", "no difference shown")
-    gain = {
+@pytest.fixture
+def cases():
+    """The test part: 40 patients with a lesion each."""
+    patients = [f"p{i}" for i in range(40)]
+    rows = pd.DataFrame({"patient": patients, "label": np.array(CLASSES)[LABELS]})
+    return Cases.of(rows, CLASSES, 200, generator(0, "bootstrap"))
+
+
+def judge(points, cases):
+    return judge_points(points, cases, 0.95, generator(0, "draws"))
+
+
+def test_the_gain_and_the_verdict_of_each_share(points, cases):
+    few, every = judge(points, cases)["learning_curve"]["points"]
+    assert (few["verdict"], every["verdict"]) == ("helps", "no difference shown")
+    assert few["gain"]["transfer"] == {
         "value": 0.5,
         "low": 0.5,
         "high": 0.5,
@@ -96,45 +112,93 @@ def test_the_verdict_follows_from_the_interval(points):
         "p": round(2 / 201, 6),
         "draw_sd": 0,
     }
-    assert few["gain"]["transfer"] == gain
-    assert few["gain"]["frozen"]["value"] == -0.5 and few["patients"] == 4.5 and few["lesions"] == 8
-    assert block["learning_curve"]["labels_saved"] == {
+    assert few["gain"]["frozen"]["value"] == -0.5
+    assert (few["patients"], few["lesions"]) == (4.5, 8)
+
+
+def test_the_saved_labels_of_a_transfer_that_reaches_the_goal_at_once(points, cases):
+    assert judge(points, cases)["learning_curve"]["labels_saved"] == {
         "of": 40.5,
         "reached": "at the smallest share",
         "needed": {"value": 4.5, "low": 4.5, "high": 4.5},
         "saved": {"value": 36, "low": 36, "high": 36},
     }
-    found = [
-        replace(
-            point, probabilities=point.probabilities | {"transfer": point.probabilities["frozen"]}
-        )
-        for point in found
-    ]
-    worse = assemble(found, cases, 0.95, generator(0, "draws"))["learning_curve"]
-    assert [point["verdict"] for point in worse["points"]] == ["harms", "harms"]
-    assert worse["labels_saved"]["needed"] == {"value": None, "low": None, "high": None}
-    assert "transfer never does" in list(lines({"learning_curve": worse}))[-1]
 
 
-def test_a_class_that_is_missing_from_the_test_leaves_everything_undefined(points):
-    found, cases = points
+def test_a_transfer_that_ranks_no_pair_correctly_harms_and_saves_no_labels(points, cases):
+    harmful = []
+    for point in points:
+        wrong = point.probabilities | {"transfer": point.probabilities["frozen"]}
+        harmful.append(replace(point, probabilities=wrong))
+    block = judge(harmful, cases)
+    curve = block["learning_curve"]
+    assert [point["verdict"] for point in curve["points"]] == ["harms", "harms"]
+    assert curve["labels_saved"]["needed"] == {"value": None, "low": None, "high": None}
+    assert list(curve_lines(block))[-1].endswith("is not reached by transfer")
+
+
+def test_everything_is_undefined_if_the_test_part_lacks_a_class(points, cases):
     rows = cases.rows.assign(label="benign")
-    cases = Cases.of(rows, ["benign", "malignant"], 200, generator(0, "bootstrap"))
-    block = assemble(found, cases, 0.95, generator(0, "draws"))
+    healthy = Cases.of(rows, CLASSES, 200, generator(0, "bootstrap"))
+    block = judge(points, healthy)
     assert {point["verdict"] for point in block["learning_curve"]["points"]} == {"not defined"}
     assert block["learning_curve"]["labels_saved"]["reached"] == "not defined"
-    assert len(list(lines(block))) == 2
-    json.dumps(block, allow_nan=False)
+    assert len(list(curve_lines(block))) == 2
+    assert "NaN" not in json.dumps(block)
 
 
-def test_the_table_has_a_row_for_each_share_and_arm(points):
-    made = table(assemble(*points, 0.95, generator(0, "draws")))
-    assert list(made.columns) == list(learning_curve.COLUMNS)
-    rows = [[share, arm] for share in (0.1, 1.0) for arm in ("scratch", "transfer", "frozen")]
-    assert made[["share", "model"]].values.tolist() == rows
+def test_the_table_for_plots_has_a_row_for_each_share_and_arm(points, cases):
+    table = curve_table(judge(points, cases))
+    assert list(table) == list(learning_curve.COLUMNS)
+    expected = [[share, arm] for share in (0.1, 1.0) for arm in ARMS]
+    assert table[["share", "model"]].to_numpy().tolist() == expected
 
 
-def test_the_schema_takes_none_and_refuses_what_it_does_not_know():
-    documents.check_schema({"learning_curve": None}, learning_curve.SCHEMA)
+def table_of(points):
+    """The table that the repeated trainings write, with the largest share first."""
+    tables = []
+    for point in reversed(points):
+        for arm, draws in point.probabilities.items():
+            for draw, probabilities in enumerate(draws):
+                table = pd.DataFrame(probabilities, columns=probability_columns(CLASSES))
+                table["share"], table["draw"], table["arm"] = point.share, draw + 1, arm
+                table["patients"], table["lesions"] = point.patients[draw], point.lesions[draw]
+                table["sample"] = np.arange(100, 140)
+                tables.append(table)
+    return pd.concat(tables, ignore_index=True)
+
+
+def test_written_points_are_read_again_with_rising_shares(points, tmp_path):
+    write_table(tmp_path / "curve.csv", table_of(points))
+    found = read_points(tmp_path / "curve.csv", CLASSES, range(100, 140))
+    for mine, theirs in zip(found, points, strict=True):
+        assert (mine.share, mine.patients, mine.lesions) == (
+            theirs.share,
+            theirs.patients,
+            theirs.lesions,
+        )
+        assert list(mine.probabilities) == list(theirs.probabilities)
+        for arm in ARMS:
+            assert np.array_equal(mine.probabilities[arm], theirs.probabilities[arm])
+
+
+def test_predictions_of_other_samples_than_the_test_part_are_refused(points, tmp_path):
+    write_table(tmp_path / "curve.csv", table_of(points))
+    with pytest.raises(InputError, match="scratch, share 0.1, draw 1 has other samples"):
+        read_points(tmp_path / "curve.csv", CLASSES, range(40))
+
+
+def test_without_trainings_there_are_no_points_and_no_block(cases, tmp_path):
+    write_table(tmp_path / "curve.csv", empty_table(CLASSES))
+    points = read_points(tmp_path / "curve.csv", CLASSES, range(40))
+    assert points == []
+    block = judge(points, cases)
+    assert block == {"learning_curve": None}
+    assert list(curve_lines(block)) == []
+    assert curve_table(block).empty
+
+
+def test_the_schema_allows_none_and_refuses_unknown_keys():
+    check_schema({"learning_curve": None}, learning_curve.SCHEMA)
     with pytest.raises(jsonschema.ValidationError):
-        documents.check_schema({"learning_curve": None, "more": 1}, learning_curve.SCHEMA)
+        check_schema({"learning_curve": None, "more": 1}, learning_curve.SCHEMA)

@@ -1,82 +1,79 @@
-"""Units that outlive a killed run."""
-
 import os
 import signal
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from graft.repeated import cache
-from graft.repeated.cache import Unit, collect_units
-from graft.training import checkpoint
-
-MODULES = [Path(cache.__file__)]
+from graft.repeated.cache import CachedTraining, collect_results
 
 
-def four(worked, killed_in=None):
-    """The result of four units, each of which says that it worked; in one of them the process may be killed."""
+def collect_four(folder, ran, killed_in=None):
+    """The bytes of four trainings, which append to `ran`; in one of them the process is killed."""
+    trainings = []
+    for k in range(4):
 
-    def work(k):
-        worked.append(k)
-        if k == killed_in:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return {"said": np.full(3, k / 7)}
+        def run(k=k):
+            ran.append(k)
+            if k == killed_in:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return {"predicted": np.full(3, k / 7)}
 
-    found = collect_units(
-        "curve", [Unit(f"unit {k}", ["arm", k], MODULES, lambda k=k: work(k)) for k in range(4)]
-    )
-    return b"".join(arrays["said"].tobytes() for arrays in found)
+        trainings.append(CachedTraining(f"training {k}", ["arm", k], run))
+    results = collect_results("curve", trainings, folder)
+    return b"".join(arrays["predicted"].tobytes() for arrays in results)
 
 
-def test_a_killed_run_goes_on_with_the_units_that_are_left_and_ends_in_the_same_bytes(
-    tmp_path, monkeypatch, capsys
-):
-    monkeypatch.chdir(tmp_path)
+def test_a_killed_run_resumes_with_the_trainings_that_are_left(tmp_path, capsys):
+    folder = tmp_path / "killed"
     child = os.fork()
     if not child:
-        four([], killed_in=2)
+        collect_four(folder, [], killed_in=2)
         os._exit(0)
     assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL
-    assert len(list(cache.FOLDER.rglob("*"))) == 1 + 2
-    resumed = []
-    found = four(resumed)
+    assert len(list(folder.iterdir())) == 2
+    resumed, complete = [], []
+    found = collect_four(folder, resumed)
     assert resumed == [2, 3]
-    assert "curve: training 4/4  unit 3" in capsys.readouterr().out
-    monkeypatch.setattr(cache, "FOLDER", tmp_path / "other")
-    assert four(resumed) == found and resumed == [2, 3, 0, 1, 2, 3]
+    assert "curve: training 4/4  training 3" in capsys.readouterr().out
+    assert collect_four(tmp_path / "complete", complete) == found
+    assert complete == [0, 1, 2, 3]
 
 
 @pytest.fixture
-def worked(tmp_path, monkeypatch):
-    """A function that collects one unit with a key, and says how often it had to work."""
-    monkeypatch.chdir(tmp_path)
-    times = []
+def count_runs(tmp_path):
+    """A function that collects one training with a key, and returns how often any has run."""
+    runs = []
 
-    def work():
-        times.append(1)
-        return {"said": np.arange(2)}
+    def run():
+        runs.append(1)
+        return {"predicted": np.arange(2)}
 
-    def count(key, modules=MODULES):
-        (found,) = collect_units("curve", [Unit("unit", key, modules, work)])
-        assert found["said"].tolist() == [0, 1]
-        return len(times)
+    def collect(key):
+        (found,) = collect_results("curve", [CachedTraining("one", key, run)], tmp_path)
+        assert found["predicted"].tolist() == [0, 1]
+        return len(runs)
 
-    return count
-
-
-def test_another_key_is_another_unit(worked):
-    assert [worked(["a", 1]), worked(["a", 1]), worked(["a", 2]), worked(["a", 1])] == [1, 1, 2, 2]
+    return collect
 
 
-def test_other_code_is_another_unit(worked):
-    assert [worked("a"), worked("a", [Path(checkpoint.__file__)])] == [1, 2]
+def test_a_training_with_another_key_runs(count_runs):
+    assert count_runs(["a", 1]) == 1
+    assert count_runs(["a", 1]) == 1
+    assert count_runs(["a", 2]) == 2
+    assert count_runs(["a", 1]) == 2
+
+
+def test_a_training_runs_again_if_the_code_that_decides_it_changed(count_runs, monkeypatch):
+    assert count_runs("a") == 1
+    monkeypatch.setattr(cache, "CODE", cache.CODE[:-1])
+    assert count_runs("a") == 2
 
 
 @pytest.mark.parametrize("left", [b"", b"PK\x03\x04 cut short"])
-def test_a_broken_file_is_worked_out_again(worked, left):
-    worked("a")
-    (kept,) = cache.FOLDER.rglob("*.npz")
+def test_a_training_runs_again_if_its_file_is_broken(count_runs, tmp_path, left):
+    count_runs("a")
+    (kept,) = tmp_path.glob("*.npz")
     kept.write_bytes(left)
-    assert worked("a") == 2
-    assert worked("a") == 2
+    assert count_runs("a") == 2
+    assert count_runs("a") == 2
