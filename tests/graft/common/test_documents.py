@@ -23,7 +23,7 @@ def test_numbers_are_rounded_and_nan_is_none():
     assert clean({"a": (np.float32(0.5), np.nan), 1: np.int64(2)}) == {"a": [0.5, None], "1": 2}
 
 
-def test_a_block_is_held_to_the_schema_of_its_name():
+def test_a_document_that_breaks_its_schema_is_refused():
     check_schema(BLOCK, SCHEMA)
     for spoil in ({"mmd_p": 0}, {"proxy_a": -0.1}, {"more": 1}):
         with pytest.raises(jsonschema.ValidationError):

@@ -6,7 +6,7 @@ import pytest
 from graft.common.files import InputError, read_json, whole_file, whole_folder, write_json
 
 
-def test_a_folder_is_replaced_whole(tmp_path):
+def test_a_folder_is_replaced_completely(tmp_path):
     out = tmp_path / "out"
     for text in ("first", "second"):
         with whole_folder(out) as partial:
@@ -24,7 +24,7 @@ def test_a_failure_leaves_the_earlier_folder_and_nothing_beside_it(tmp_path):
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["kept", "out"]
 
 
-def test_what_a_killed_run_left_is_cleared(tmp_path):
+def test_leftovers_of_a_killed_run_are_deleted(tmp_path):
     (tmp_path / ".out.partial").mkdir()
     (tmp_path / ".out.partial/stale").touch()
     with whole_folder(tmp_path / "out"):
@@ -32,7 +32,7 @@ def test_what_a_killed_run_left_is_cleared(tmp_path):
     assert list((tmp_path / "out").iterdir()) == [] and not (tmp_path / ".out.partial").exists()
 
 
-def test_a_file_is_replaced_whole_or_not_at_all(tmp_path):
+def test_a_file_is_replaced_completely_or_not_at_all(tmp_path):
     path = tmp_path / "deep/file.txt"
     with whole_file(path) as partial:
         partial.write_text("whole")
@@ -50,16 +50,16 @@ def test_json_that_is_cut_short_names_the_file(tmp_path):
         read_json(tmp_path / "card.json")
 
 
-def test_nan_is_no_json(tmp_path):
+def test_nan_is_refused_because_json_has_none(tmp_path):
     with pytest.raises(ValueError, match="Out of range"):
         write_json(tmp_path / "card.json", {"a": float("nan")})
 
 
 @pytest.mark.parametrize("whole", [whole_file, whole_folder])
-def test_a_full_disk_names_what_was_being_written(tmp_path, whole):
+def test_the_error_of_a_full_disk_gets_the_name_of_the_output(tmp_path, whole):
     with pytest.raises(OSError, match="No space left") as caught, whole(tmp_path / "results"):
         raise OSError(
             errno.ENOSPC, os.strerror(errno.ENOSPC)
-        )  # what a write to a full disk raises: no file named
+        )  # as a full disk does: without a name
     assert caught.value.filename == str(tmp_path / "results")
     assert list(tmp_path.iterdir()) == []

@@ -1,13 +1,14 @@
 from graft.common.seeds import derive, generator
 
 
-def test_same_purpose_same_draws_other_purpose_others():
-    draws = [
-        generator(1, *purpose).integers(1 << 60) for purpose in (("a",), ("a",), ("b",), ("a", 0))
-    ]
-    assert draws[0] == draws[1] and len(set(draws)) == 3
+def test_a_purpose_has_its_own_draws_and_always_the_same():
+    draws = []
+    for purpose in (("a",), ("a",), ("b",), ("a", 0)):
+        draws.append(generator(1, *purpose).integers(1 << 60))
+    assert draws[0] == draws[1]
+    assert len(set(draws)) == 3
 
 
-def test_the_derivation_is_fixed_for_ever():
+def test_the_derivation_never_changes():
     # The first 8 bytes of SHA-256 of "(42, 'split', 'liver')", halved: what `sha256sum` gives too.
     assert derive(42, "split", "liver") == int("e347858b797c411d", 16) >> 1

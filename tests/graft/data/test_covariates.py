@@ -16,6 +16,7 @@ from graft.data import covariates
 from graft.data.covariates import WORD_BUCKETS, Encoding, bag_of_words, withheld
 from graft.data.domain import Domain, Grid, write_domain
 from graft.evaluation.baselines import covariates_only
+from graft.ingest import clinical
 from graft.ingest.read import read_raw_domain
 from graft.networks import saved
 from graft.networks.build import build_network
@@ -162,7 +163,7 @@ def test_members_with_covariates_learn_together_under_vmap():
     together = vmap(lambda weights, *batch: functional_call(members[0], weights, batch))(
         stacked, images, known
     )
-    alone = [member(*batch) for member, *batch in zip(members, images, known)]
+    alone = [member(*batch) for member, *batch in zip(members, images, known, strict=True)]
     assert torch.allclose(together, torch.stack(alone), atol=1e-5)
 
 
@@ -229,7 +230,7 @@ def cohort(tmp_path) -> Path:
     with (tmp_path / "manifest.csv").open("w", newline="") as file:
         table = csv.writer(file)
         table.writerow(("patient", "image", "label", "x", "y", "z", "age", "sex", "note"))
-        for (label, x, *known), note in zip(rows, notes):
+        for (label, x, *known), note in zip(rows, notes, strict=True):
             table.writerow(("ann", "ann.nii.gz", label, x, 6, 6, *known, note))
     return tmp_path
 
@@ -290,7 +291,7 @@ def test_a_wrong_column_is_one_line(cohort, before, after, told):
 
 
 def test_a_category_with_a_value_a_lesion_is_refused(cohort, monkeypatch):
-    monkeypatch.setattr(read.clinical, "MOST_CATEGORIES", 1)
+    monkeypatch.setattr(clinical, "MOST_CATEGORIES", 1)
     with pytest.raises(
         InputError, match="the category sex has 2 different values, expected at most 1"
     ):

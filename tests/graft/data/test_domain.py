@@ -39,7 +39,7 @@ def domain() -> Domain:
     return Domain("lung", images, index, ["benign", "malignant"], about)
 
 
-def test_what_is_written_is_read_again(tmp_path, domain):
+def test_a_written_domain_is_read_again(tmp_path, domain):
     write_domain(tmp_path / "lung", domain)
     again = Domain.read(tmp_path / "lung")
     assert isinstance(again.images, np.memmap) and np.array_equal(again.images, domain.images)
@@ -77,7 +77,7 @@ def test_groups_are_written_and_read_again_and_are_no_part_of_the_preprocessing(
         Domain.read(tmp_path / "lung")
 
 
-def test_masks_are_kept_where_there_are_any_and_leave_no_trace_where_not(tmp_path, domain):
+def test_masks_are_written_if_there_are_any_and_change_no_other_file(tmp_path, domain):
     write_domain(tmp_path / "without", domain)
     assert (
         Domain.read(tmp_path / "without").masks is None
@@ -112,19 +112,19 @@ def change(old: str, new: str, file: str = "index.csv") -> object:
 @pytest.mark.parametrize(
     "spoil, message",
     (
-        (shorten_images, "images.npy has 2 rows, index.csv 3"),
+        (shorten_images, "images.npy has 2 rows and index.csv 3"),
         (cut_images, "images.npy: cannot be read"),
         (change("malignant", "bad"), "index.csv: has the label 'bad', expected one of"),
         (
             change("label", "class"),
             "index.csv: cannot be read, expected the columns sample, patient",
         ),
-        (change("\n2,", "\n5,"), "expected `sample` to count 0, 1, 2"),
+        (change("\n2,", "\n5,"), "`sample` does not number the rows, expected 0, 1, 2"),
         (change("classes", "labels", "domain.json"), "domain.json: has no key 'classes'"),
         (lambda folder: (folder / "index.csv").unlink(), "index.csv: cannot be read"),
     ),
 )
-def test_files_at_odds_with_each_other_are_refused(tmp_path, domain, spoil, message):
+def test_files_that_contradict_each_other_are_refused(tmp_path, domain, spoil, message):
     write_domain(tmp_path / "lung", domain)
     spoil(tmp_path / "lung")
     with pytest.raises(InputError, match=message):

@@ -11,7 +11,7 @@ RULES = SplitRules(external=None, labelled=1.0, validation=0.2, test=0.3)
 
 
 def make_index(benign: int = 10, malignant: int = 10, lesions: int = 1) -> pd.DataFrame:
-    """Patients b0, b1, ... and m0, m1, ... with so many lesions each, in the order of the lesions."""
+    """Patients b0, b1, ... and m0, m1, ... with some lesions each, ordered by lesion."""
     patients = [("benign", f"b{number}") for number in range(benign)]
     patients += [("malignant", f"m{number}") for number in range(malignant)]
     rows = [
@@ -63,7 +63,7 @@ def test_three_patients_of_a_class_are_enough_and_two_are_not():
         divide(make_index(malignant=2))
 
 
-def test_it_hangs_on_the_seed_and_not_on_the_pseudonyms():
+def test_the_split_depends_on_the_seed_and_not_on_the_pseudonyms():
     index = make_index()
     parts = divide(index)
     assert parts.equals(divide(index))
@@ -92,7 +92,7 @@ def test_the_external_site_is_kept_whole():
     assert "external" not in set(divide(index))
 
 
-def test_the_external_site_must_be_there_and_hold_every_class():
+def test_the_external_site_must_exist_and_have_every_class():
     index = make_index()
     with pytest.raises(
         InputError,
@@ -136,10 +136,10 @@ def test_splits_given_to_some_or_without_a_class_are_refused():
         divide(index)
 
 
-def test_fewer_labels_are_some_of_the_more_in_train_and_validation_alone():
+def test_a_lower_share_of_labels_is_a_subset_and_leaves_the_test_part_alone():
     index = make_index(benign=40, malignant=20, lesions=2)
     by_share = {share: divide(index, labelled=share) for share in (0.1, 0.2, 0.5, 1.0)}
-    for fewer, more in zip([0.1, 0.2, 0.5], [0.2, 0.5, 1.0]):
+    for fewer, more in zip([0.1, 0.2, 0.5], [0.2, 0.5, 1.0], strict=True):
         for part in ("train", "validation"):
             assert patients(index, by_share[fewer], part) < patients(index, by_share[more], part)
         assert patients(index, by_share[fewer], "test") == patients(index, by_share[more], "test")
@@ -160,10 +160,13 @@ def test_it_is_read_as_the_rows_of_each_part(tmp_path):
 @pytest.mark.parametrize(
     "content, message",
     (
-        ("sample,part\n0,train\n1,validation\n4,test\n", "expected samples from 0 to 3, each once"),
+        (
+            "sample,part\n0,train\n1,validation\n4,test\n",
+            "expected samples from 0 to 3, each at most once",
+        ),
         (
             "sample,part\n0,train\n0,train\n1,validation\n",
-            "expected samples from 0 to 3, each once",
+            "expected samples from 0 to 3, each at most once",
         ),
         (
             "sample,part\n0,train\n1,val\n",
@@ -179,7 +182,7 @@ def test_it_is_read_as_the_rows_of_each_part(tmp_path):
         ("", "cannot be read"),
     ),
 )
-def test_a_split_that_cannot_be_is_refused(tmp_path, content, message):
+def test_an_impossible_split_is_refused(tmp_path, content, message):
     (tmp_path / "lung.csv").write_text(content)
     with pytest.raises(InputError, match=message):
         read_split(tmp_path / "lung.csv", make_index(benign=1, malignant=1, lesions=2))

@@ -1,5 +1,3 @@
-"""Shares of the labelled patients, and folds."""
-
 import pandas as pd
 import pytest
 
@@ -29,13 +27,8 @@ def test_a_smaller_share_is_part_of_a_larger_one_and_draws_differ():
         for smaller, larger in zip(several, several[1:], strict=False):
             assert patients(table, smaller) < patients(table, larger)
         counts = [len(patients(table, rows)) for rows in several]
-        assert counts == [
-            2,
-            3,
-            9,
-            14,
-            29,
-        ]  # round(share · 20) + round(share · 9), at least 1 of each class
+        # round(share · 20) + round(share · 9), at least 1 of each class
+        assert counts == [2, 3, 9, 14, 29]
         assert sorted(several[-1]) == list(range(len(table)))
     assert patients(table, drawn[0][2]) != patients(table, drawn[1][2])
 
@@ -46,22 +39,21 @@ def test_a_patient_comes_with_all_lesions():
     assert len(rows) == 2 * len(patients(table, rows))
 
 
-def test_the_least_share_has_both_classes_even_where_nobody_has_the_first_alone():
+def test_the_smallest_share_has_both_classes_even_if_no_patient_has_only_the_first():
     for table in (index(), index(benign=0)):
         (rows,) = nested_shares(table, CLASSES, [0.01], generator(0, "draw"))
         assert set(table["label"].iloc[rows]) == set(CLASSES)
 
 
-def test_the_order_of_the_rows_decides_nothing():
+def test_the_order_of_the_rows_does_not_matter():
     table = index()
     turned = table[::-1].reset_index(drop=True)
-    one, other = (
-        nested_shares(t, CLASSES, [0.3], generator(0, "draw"))[0] for t in (table, turned)
-    )
+    (one,) = nested_shares(table, CLASSES, [0.3], generator(0, "draw"))
+    (other,) = nested_shares(turned, CLASSES, [0.3], generator(0, "draw"))
     assert patients(table, one) == patients(turned, other)
 
 
-def test_folds_part_the_patients_and_each_part_has_both_classes():
+def test_every_patient_is_tested_once_and_each_part_of_a_fold_has_both_classes():
     table = index()
     tested = []
     for train, validation, test in divide_into_folds(table, CLASSES, 5, 0.25, seed=1, repeat=0):
@@ -77,24 +69,23 @@ def test_folds_part_the_patients_and_each_part_has_both_classes():
     assert sorted(tested) == sorted(set(table["patient"]))
 
 
-def test_folds_are_stratified_and_a_repeat_has_its_own():
+def test_folds_are_balanced_by_class_and_differ_between_repeats():
     table = index()
     malignant = set(table["patient"][table["label"] == "malignant"])
-    first, second, again = (
-        [
-            patients(table, test)
-            for *_, test in divide_into_folds(table, CLASSES, 3, 0.25, 1, repeat)
-        ]
-        for repeat in (0, 1, 0)
-    )
+
+    def tested(repeat):
+        folds = divide_into_folds(table, CLASSES, 3, 0.25, 1, repeat)
+        return [patients(table, test) for _, _, test in folds]
+
+    first, second, again = tested(0), tested(1), tested(0)
     assert [len(fold & malignant) for fold in first] == [3, 3, 3]
     assert first != second and first == again
 
 
-def test_too_few_patients_are_refused_in_one_line():
+def test_too_few_patients_of_a_class_raise_an_error():
     with pytest.raises(
         InputError,
-        match=r"evaluate.folds: got 5, but 4 of the target's .* 'malignant' .* at least 5",
+        match=r"cross_validation.folds: got 5, but 4 of the target's .* 'malignant' .* at least 5",
     ):
         list(divide_into_folds(index(malignant=4), CLASSES, 5, 0.25, 1, 0))
     with pytest.raises(InputError, match="got 2, but 3 of .* at least 4"):

@@ -1,5 +1,3 @@
-"""Features of a network that is not trained."""
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -16,7 +14,7 @@ CLASSES = ["benign", "malignant"]
 
 @pytest.fixture
 def domain():
-    """24 planes of 8 × 8, the malignant ones lighter on the left, and an age that tells nothing."""
+    """24 planes of 8 × 8. The malignant ones are brighter on the left; the age is irrelevant."""
     label = np.arange(24) % 2
     images = np.random.default_rng(0).random((24, 1, 8, 8)) / 2
     images[label == 1, :, :, :4] += 0.4

@@ -9,11 +9,13 @@ from torchvision.models import get_model
 
 from graft.common.files import InputError
 from graft.data.domain import Domain
-from graft.networks import build, saved
+from graft.networks import build
 from graft.networks.classifier import Classifier
+from graft.networks.saved import Model, load_model
 from graft.networks.settings import Network
-from graft.transfer import adopt, weights
+from graft.transfer import adopt
 from graft.transfer.carry import carry
+from graft.transfer.weights import Weights, find_weights
 
 
 def domain(*shape: int, classes: tuple[str, ...] = ("benign", "malignant")) -> Domain:
@@ -22,44 +24,45 @@ def domain(*shape: int, classes: tuple[str, ...] = ("benign", "malignant")) -> D
     )
 
 
-def weights_of(folder, network: nn.Module) -> weights.Weights:
+def weights_of(folder, network: nn.Module) -> Weights:
     is_ours = isinstance(network, Classifier)
     tensors = network.saved_tensors() if is_ours else network.state_dict()
     torch.save(tensors, folder / "theirs.pth")
-    return weights.find_weights(str(folder / "theirs.pth"), "any")
+    return find_weights(str(folder / "theirs.pth"), "any")
 
 
-def saved(folder, name: str, weights: weights.Weights, source: Domain) -> saved.Model:
+def adopted(folder, name: str, weights: Weights, source: Domain) -> Model:
+    """The model that is written and read again."""
     architecture = build.architecture_for(Network(name=name, width=8), source)
     adopt.save_adopted(folder / "pretrained", weights, architecture, source, seed=1)
-    return saved.load_model(folder / "pretrained")
+    return load_model(folder / "pretrained")
 
 
-def test_a_stem_summed_over_colours_says_of_a_grey_image_what_it_said_of_three_equal_colours():
+def test_a_summed_stem_gives_for_a_grey_image_what_it_gave_for_three_equal_channels():
     kernel = torch.tensor([1.0, 2.0, 4.0]).view(1, 3, 1, 1)
     grey, how = adopt.recolour(kernel, 1)
-    assert grey.flatten().tolist() == [7.0] and how == "summed over 3 channels"
+    assert grey.flatten().tolist() == [7.0]
+    assert how == "summed over 3 channels"
     kernel, image = torch.rand(4, 3, 3, 3), torch.rand(1, 1, 8, 8)
     colours = F.conv2d(image.expand(-1, 3, -1, -1), kernel)
     assert torch.allclose(F.conv2d(image, adopt.recolour(kernel, 1)[0]), colours, atol=1e-5)
 
 
-def test_a_grey_stem_repeated_over_colours_says_of_three_equal_colours_what_it_said_of_the_grey_image():
+def test_a_repeated_stem_gives_for_three_equal_channels_what_it_gave_for_one():
     colour, how = adopt.recolour(torch.tensor([6.0]).view(1, 1, 1, 1), 3)
-    assert (
-        colour.flatten().tolist() == [2.0] * 3 and how == "repeated over 3 channels, divided by 3"
-    )
+    assert colour.flatten().tolist() == [2.0] * 3
+    assert how == "repeated over 3 channels, divided by 3"
     same, how = adopt.recolour(colour, 3)
-    assert same is colour and how == "as it is"
+    assert same is colour
+    assert how == "as it is"
 
 
 def test_a_kernel_is_repeated_along_the_third_axis_and_divided_by_its_length():
     kernel = torch.arange(9.0).view(1, 1, 3, 3)
     inflated = adopt.inflate(kernel)
     assert inflated.shape == (1, 1, 3, 3, 3)
-    assert inflated[0, 0, 2, 1].tolist() == pytest.approx([7 / 3] * 3) and torch.allclose(
-        inflated.sum(-1), kernel
-    )
+    assert inflated[0, 0, 2, 1].tolist() == pytest.approx([7 / 3] * 3)
+    assert torch.allclose(inflated.sum(-1), kernel)
 
 
 @pytest.mark.parametrize(
@@ -70,13 +73,13 @@ def test_a_kernel_is_repeated_along_the_third_axis_and_divided_by_its_length():
         ("torchvision-resnet18-inflated", (3, 16, 16, 16)),
     ],
 )
-def test_the_body_of_a_library_is_carried_into_a_network_for_other_classes(
+def test_the_body_of_a_torchvision_network_is_loaded_into_a_network_for_other_classes(
     tmp_path, capsys, name, shape
 ):
     torch.manual_seed(0)
     theirs = get_model("resnet18")
     theirs.bn1.running_mean.uniform_()
-    pretrained = saved(tmp_path, name, weights_of(tmp_path, theirs), domain(*shape))
+    pretrained = adopted(tmp_path, name, weights_of(tmp_path, theirs), domain(*shape))
     assert (
         "100 tensors loaded, 2 new (fc.bias, fc.weight), 2 left (fc.bias, fc.weight)"
         in capsys.readouterr().out
@@ -88,9 +91,8 @@ def test_the_body_of_a_library_is_carried_into_a_network_for_other_classes(
     )
     target = build.build_network(**architecture, seed=2)
     carried = carry(pretrained.networks[0].saved_tensors(), target, head="new")
-    assert torch.equal(
-        target.body.bn1.running_mean, theirs.bn1.running_mean
-    ) and target.head.weight.shape == (3, 512)
+    assert torch.equal(target.body.bn1.running_mean, theirs.bn1.running_mean)
+    assert target.head.weight.shape == (3, 512)
     assert carried.new == ["fc.bias", "fc.weight"] and len(carried.loaded) == 100
 
 
@@ -114,12 +116,12 @@ def test_the_body_of_a_library_is_carried_into_a_network_for_other_classes(
 def test_every_tensor_below_the_head_is_loaded_from_networks_for_volumes(
     tmp_path, name, theirs, left, stem
 ):
-    card = saved(tmp_path, name, weights_of(tmp_path, theirs()), domain(1, 16, 16, 16)).card
+    card = adopted(tmp_path, name, weights_of(tmp_path, theirs()), domain(1, 16, 16, 16)).card
     target = build.build_network(
         **build.adapt_architecture(card["architecture"], domain(1, 16, 16, 16)), seed=2
     )
     carried = carry(
-        saved.load_model(tmp_path / "pretrained").networks[0].saved_tensors(), target, head="new"
+        load_model(tmp_path / "pretrained").networks[0].saved_tensors(), target, head="new"
     )
     assert card["weights"]["carried"]["left"] == left and card["weights"]["stem"] == stem
     assert card["weights"]["carried"]["loaded"] == carried.loaded and carried.new == [
@@ -130,7 +132,7 @@ def test_every_tensor_below_the_head_is_loaded_from_networks_for_volumes(
 
 def test_weights_without_statistics_keep_group_norm(tmp_path):
     ours = build.build_network("resnet", patch=(8, 8), channels=1, classes=4, width=8, seed=3)
-    pretrained = saved(tmp_path, "resnet", weights_of(tmp_path, ours), domain(1, 8, 8))
+    pretrained = adopted(tmp_path, "resnet", weights_of(tmp_path, ours), domain(1, 8, 8))
     assert pretrained.card["architecture"]["norm"] == "group"
     assert torch.equal(pretrained.networks[0].body.stem.weight, ours.body.stem.weight)
 
@@ -143,9 +145,9 @@ def test_weights_without_statistics_keep_group_norm(tmp_path):
         ("cnn", (1, 16, 16), "bn1.bias (64,) for (missing)"),
     ],
 )
-def test_weights_of_another_network_are_one_line_and_leave_no_model(tmp_path, name, shape, told):
+def test_weights_of_another_network_raise_an_error_and_leave_no_model(tmp_path, name, shape, told):
     with pytest.raises(InputError) as caught:
-        saved(tmp_path, name, weights_of(tmp_path, get_model("resnet18")), domain(*shape))
+        adopted(tmp_path, name, weights_of(tmp_path, get_model("resnet18")), domain(*shape))
     assert str(caught.value).startswith("theirs.pth: pretrained weights: ") and told in str(
         caught.value
     )
@@ -155,7 +157,7 @@ def test_weights_of_another_network_are_one_line_and_leave_no_model(tmp_path, na
 def test_the_same_weights_make_the_same_bytes(tmp_path):
     weights, found = weights_of(tmp_path, get_model("resnet18")), []
     for _ in range(2):
-        saved(tmp_path, "torchvision-resnet18", weights, domain(1, 16, 16))
+        adopted(tmp_path, "torchvision-resnet18", weights, domain(1, 16, 16))
         found.append(
             [
                 (tmp_path / "pretrained" / name).read_bytes()

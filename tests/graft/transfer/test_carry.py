@@ -8,7 +8,7 @@ from graft.transfer.carry import carry
 SHAPE = {"patch": (8, 8), "channels": 1, "width": 8}
 
 
-def test_the_body_is_carried_and_a_new_head_is_left_as_drawn():
+def test_the_body_is_copied_and_a_new_head_keeps_its_random_weights():
     source, target = (
         build_network("resnet", **SHAPE, classes=2, seed=1),
         build_network("resnet", **SHAPE, classes=3, seed=2),
@@ -23,13 +23,13 @@ def test_the_body_is_carried_and_a_new_head_is_left_as_drawn():
     assert "17 tensors loaded, 2 new (head.bias, head.weight), 2 left" in str(carried)
 
 
-def test_the_head_comes_along_when_asked_for():
+def test_a_pretrained_head_is_copied_too():
     source, target = (build_network("resnet", **SHAPE, classes=2, seed=seed) for seed in (1, 2))
     assert carry(source.saved_tensors(), target, head="pretrained").new == []
     assert torch.equal(source.head.weight, target.head.weight)
 
 
-def test_changing_the_target_leaves_the_source_alone():
+def test_changing_the_target_does_not_change_the_source():
     source, target = (build_network("resnet", **SHAPE, classes=2, seed=seed) for seed in (1, 2))
     carry(source.saved_tensors(), target, head="new")
     with torch.no_grad():

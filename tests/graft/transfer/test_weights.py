@@ -11,7 +11,7 @@ from torchvision.models._api import Weights, WeightsEnum
 from torchvision.transforms._presets import ImageClassification
 
 from graft.common.files import InputError, sha256
-from graft.networks import published
+from graft.networks.published import published_weights
 from graft.transfer import weights
 
 STATE = {"conv.weight": torch.arange(6.0).view(2, 3), "bn.num_batches_tracked": torch.tensor(3)}
@@ -20,41 +20,32 @@ STATE = {"conv.weight": torch.arange(6.0).view(2, 3), "bn.num_batches_tracked": 
 @pytest.fixture(autouse=True)
 def caches(tmp_path, monkeypatch) -> Path:
     """Empty caches, and no way to a network: the libraries' own loaders fail as they do offline."""
-    for name in (
-        "http_proxy",
-        "https_proxy",
-        "HTTP_PROXY",
-        "HTTPS_PROXY",
-        "ALL_PROXY",
-        "all_proxy",
-    ):
-        monkeypatch.setenv(
-            name, "http://127.0.0.1:9"
-        )  # the port of the discard service: nobody answers
+    nowhere = "http://127.0.0.1:9"  # the port of the discard service: nothing answers
+    for name in ("http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.setenv(name, nowhere)
+        monkeypatch.setenv(name.upper(), nowhere)
     for name in ("no_proxy", "NO_PROXY"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
-    monkeypatch.setattr(
-        huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "hub")
-    )  # read once, at import
-    monkeypatch.setattr(
-        huggingface_hub.constants, "HF_HUB_OFFLINE", True
-    )  # it tries for half a minute else
+    # The library reads both from the environment once, when it is imported. Online it would try
+    # for half a minute.
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
     return tmp_path
 
 
-def published(folder: Path, state: dict[str, torch.Tensor] = STATE) -> type[WeightsEnum]:
-    """An enum of weights as torchvision's are, whose file is named by its digest and lies on a server: this disk."""
+def publish(folder: Path, state: dict[str, torch.Tensor] = STATE) -> type[WeightsEnum]:
+    """An enum of weights like torchvision's, whose file has its digest in its name."""
     folder.mkdir()
     torch.save(state, folder / "draft.pth")
     file = (folder / "draft.pth").rename(
         folder / f"resnet18-{sha256(folder / 'draft.pth')[:8]}.pth"
     )
 
-    class Small_Weights(WeightsEnum):  # noqa: N801
+    class SmallWeights(WeightsEnum):
         V1 = Weights(file.as_uri(), partial(ImageClassification, crop_size=224), {})
 
-    return Small_Weights
+    return SmallWeights
 
 
 def one_line(message: str, call, *arguments) -> str:
@@ -65,7 +56,7 @@ def one_line(message: str, call, *arguments) -> str:
 
 
 def test_a_published_file_is_downloaded_once_into_the_cache_of_torch_hub(caches):
-    url = published(caches / "server").V1.url
+    url = publish(caches / "server").V1.url
     path = weights.from_torch_hub(url)
     assert path.parent == caches / "torch/hub/checkpoints" and path.name == Path(url).name
     shutil.rmtree(caches / "server")
@@ -74,7 +65,7 @@ def test_a_published_file_is_downloaded_once_into_the_cache_of_torch_hub(caches)
 
 
 def test_a_download_whose_digest_differs_is_refused_and_leaves_nothing(caches):
-    url = published(caches / "server").V1.url
+    url = publish(caches / "server").V1.url
     file = caches / "server" / Path(url).name
     file.write_bytes(file.read_bytes()[:-1] + b"?")
     one_line("cannot be downloaded .*invalid hash", weights.from_torch_hub, url)
@@ -82,7 +73,7 @@ def test_a_download_whose_digest_differs_is_refused_and_leaves_nothing(caches):
 
 
 def test_a_cached_file_that_was_damaged_later_is_refused(caches):
-    url = published(caches / "server").V1.url
+    url = publish(caches / "server").V1.url
     path = weights.from_torch_hub(url)
     path.write_bytes(path.read_bytes()[:-1] + b"?")
     one_line("is damaged or another file.*delete it", weights.from_torch_hub, url)
@@ -97,7 +88,7 @@ def test_a_cached_file_that_was_damaged_later_is_refused(caches):
         ("kinetics", "video-r3d_18", "r3d_18-b3b3357e.pth"),
     ],
 )
-def test_offline_one_line_names_the_file_and_where_torch_hub_looks_for_it(
+def test_offline_the_error_names_the_file_and_where_torch_hub_looks_for_it(
     caches, source, network, file
 ):
     told = one_line("cannot be downloaded", weights.find_weights, source, network)
@@ -105,7 +96,7 @@ def test_offline_one_line_names_the_file_and_where_torch_hub_looks_for_it(
     assert told.endswith("fetch it on another machine and put it there")
 
 
-def test_random_weights_under_the_name_of_imagenets_are_refused(caches):
+def test_other_weights_under_the_name_of_published_ones_are_refused(caches):
     folder = caches / "torch/hub/checkpoints"
     folder.mkdir(parents=True)
     torch.save(STATE, folder / "resnet18-f37072fd.pth")
@@ -113,7 +104,7 @@ def test_random_weights_under_the_name_of_imagenets_are_refused(caches):
 
 
 def lay_out_hub(hub: Path, depth: int) -> Path:
-    """The file of a MedicalNet network with random weights as the cache of Hugging Face has it; returns the blob."""
+    """Write a MedicalNet network with random weights into a cache; returns the blob."""
     folder = hub / f"models--TencentMedicalNet--MedicalNet-Resnet{depth}"
     for name in ("blobs", "refs", "snapshots/0123"):
         (folder / name).mkdir(parents=True)
@@ -150,30 +141,28 @@ def test_medicalnet_is_read_from_the_cache_of_hugging_face_and_its_digest_compar
     )
 
 
-def test_offline_one_line_names_the_file_and_folder_of_medicalnet(caches):
+def test_offline_the_error_names_the_file_and_folder_of_medicalnet(caches):
     told = one_line(
         "cannot be downloaded", weights.find_weights, "medicalnet", "medicalnet-resnet18"
     )
-    assert (
-        told.startswith("resnet_18_23dataset.pth: is not in ")
-        and "name the file itself as pretrain.source" in told
-    )
+    assert told.startswith("resnet_18_23dataset.pth: is not in ")
+    assert "set pretrain.source to the file" in told
     assert f"{caches}/hub/models--TencentMedicalNet--MedicalNet-Resnet18" in told
 
 
-def test_the_mean_and_deviation_are_those_of_the_enum(caches):
-    assert (
-        repr(published.published_weights("torchvision-resnet50-planes"))
-        == "ResNet50_Weights.IMAGENET1K_V1"
-    )
-    assert (
-        repr(published.published_weights("video-r2plus1d_18"))
-        == "R2Plus1D_18_Weights.KINETICS400_V1"
-    )
+@pytest.mark.parametrize(
+    ("network", "expected"),
+    [
+        ("torchvision-resnet50-planes", "ResNet50_Weights.IMAGENET1K_V1"),
+        ("video-r2plus1d_18", "R2Plus1D_18_Weights.KINETICS400_V1"),
+    ],
+)
+def test_the_published_weights_of_a_network_are_those_of_its_library(network, expected):
+    assert repr(published_weights(network)) == expected
 
 
 @pytest.mark.parametrize("suffix", [".pth", ".pt", ".safetensors"])
-def test_a_file_of_ones_own_is_read_and_named_on_the_card_without_its_folder(caches, suffix):
+def test_a_file_of_the_user_is_read_and_named_on_the_card_without_its_folder(caches, suffix):
     path = caches / f"mine{suffix}"
     (save_file if suffix == ".safetensors" else torch.save)(STATE, path)
     found = weights.find_weights(str(path), "torchvision-resnet18")
@@ -181,7 +170,7 @@ def test_a_file_of_ones_own_is_read_and_named_on_the_card_without_its_folder(cac
     assert found.about == {"source": "file", "file": path.name, "sha256": sha256(path)}
 
 
-def test_the_wrappings_of_a_state_dict_are_taken_off(caches):
+def test_the_wrappers_of_a_state_dict_are_removed(caches):
     torch.save(
         {"epoch": 3, "state_dict": {f"module.{name}": t for name, t in STATE.items()}},
         caches / "mine.pth",
@@ -198,13 +187,13 @@ class Harmful:
     ("content", "message"),
     [
         (Harmful(), "weights_only"),
-        ([1, 2], "holds a list, expected a state dict"),
-        ({"epoch": 3}, "holds a dict, expected a state dict"),
-        ({}, "holds a dict, expected a state dict"),
+        ([1, 2], "contains a list, expected a state dict"),
+        ({"epoch": 3}, "contains a dict, expected a state dict"),
+        ({}, "contains a dict, expected a state dict"),
         ({"w": torch.tensor([1.0, torch.nan])}, "w has NaN or infinite"),
     ],
 )
-def test_a_file_that_holds_something_else_is_one_line(caches, monkeypatch, content, message):
+def test_a_file_that_contains_something_else_raises_an_error(caches, monkeypatch, content, message):
     monkeypatch.chdir(caches)
     torch.save(content, "mine.pth")
     one_line(f"mine.pth: .*{message}", weights.read_weights, Path("mine.pth"))
@@ -212,7 +201,7 @@ def test_a_file_that_holds_something_else_is_one_line(caches, monkeypatch, conte
 
 
 @pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
-def test_a_file_cut_short_empty_or_missing_is_one_line(caches, suffix):
+def test_a_file_cut_short_empty_or_missing_raises_an_error(caches, suffix):
     path = caches / f"mine{suffix}"
     (save_file if suffix == ".safetensors" else torch.save)(STATE, path)
     path.write_bytes(path.read_bytes()[:-100])
