@@ -46,7 +46,8 @@ def read_parameters(model: type[AnySection], path: Path, key: str = "") -> AnySe
     found = {}
     for name, field in model.model_fields.items():
         place = field.alias or name
-        value = _value_at(content, [_interpolated(part, names) for part in place.split(".")], path)
+        keys = [_interpolated(part, names) for part in place.split(".")]
+        value = _value_at(content, keys, path)
         found[place] = _declared(value, field.annotation)
     return check_parameters(model, found, path, names)
 
@@ -138,7 +139,8 @@ def _known_names(section: type[BaseModel]) -> list[str]:
     names = []
     for name, field in section.model_fields.items():
         names.append(field.alias or name)
-        for kind in (field.annotation, *getattr(field.annotation, "__args__", ())):
+        inner = getattr(field.annotation, "__args__", ())
+        for kind in (field.annotation, *inner):
             if isinstance(kind, type) and issubclass(kind, BaseModel):
                 names += _known_names(kind)
     return names

@@ -144,9 +144,11 @@ def bag_of_words(texts: Sequence[str]) -> list[str]:
     counts.sort_indices()
     bags = []
     for start, end in zip(counts.indptr[:-1], counts.indptr[1:], strict=True):
+        buckets = counts.indices[start:end]
+        numbers = counts.data[start:end]
         pairs = []
-        for bucket, count in zip(counts.indices[start:end], counts.data[start:end], strict=True):
-            pairs.append(f"{bucket}:{count:.0f}")
+        for bucket, number in zip(buckets, numbers, strict=True):
+            pairs.append(f"{bucket}:{number:.0f}")
         bags.append(" ".join(pairs))
     return bags
 
@@ -160,7 +162,12 @@ def to_number(cell: str | float) -> float:
 
 
 def _width(column: Mapping) -> int:
-    values = {"number": 1, "category": len(column.get("categories", ())), "text": WORD_BUCKETS}
+    """How many columns a covariate has: those of its value, and one for unknown values."""
+    values = {
+        "number": 1,
+        "category": len(column.get("categories", ())),
+        "text": WORD_BUCKETS,
+    }
     return values[column["kind"]] + 1
 
 
@@ -174,10 +181,12 @@ def _encode_column(cells: pd.Series, column: Mapping) -> np.ndarray:
     encoded = np.zeros((len(cells), _width(column)))
     known = _is_known(cells)
     if column["kind"] == "number":
-        encoded[known, 0] = (_numbers(cells[known]) - column["mean"]) / column["std"]
+        numbers = _numbers(cells[known])
+        encoded[known, 0] = (numbers - column["mean"]) / column["std"]
     elif column["kind"] == "category":
         categories = np.array(column["categories"], dtype=str)
-        encoded[:, :-1] = cells.astype(str).to_numpy()[:, None] == categories
+        values = cells.astype(str).to_numpy()
+        encoded[:, :-1] = values[:, None] == categories
         known = np.asarray(encoded.any(axis=1))
     else:
         for row in np.flatnonzero(known):

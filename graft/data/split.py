@@ -63,7 +63,8 @@ def read_split(path: Path, index: pd.DataFrame) -> dict[str, np.ndarray]:
     """
     try:
         table = pd.read_csv(path, dtype={"sample": "int64", "part": str}, keep_default_na=False)
-        samples, parts = table["sample"], table["part"]
+        samples = table["sample"]
+        parts = table["part"]
     except (OSError, ValueError, KeyError) as error:
         raise InputError(
             f"{path}: cannot be read, expected the columns sample, part ({error})"
@@ -185,8 +186,10 @@ def _draw_parts(
             f"domains.{name}: the class {label!r} has {patients} patients to split, expected at "
             f"least {LEAST}: one each to train, validate and test on"
         )
-    test = min(max(1, round(shares.test * patients)), patients - 2)
-    validation = min(max(1, round(shares.validation * patients)), patients - 1 - test)
+    test = max(1, round(shares.test * patients))
+    test = min(test, patients - 2)
+    validation = max(1, round(shares.validation * patients))
+    validation = min(validation, patients - 1 - test)
     train = patients - test - validation
     parts = np.repeat(["train", "validation", "test"], [train, validation, test])
     return random.permutation(parts)

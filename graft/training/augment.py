@@ -59,7 +59,7 @@ def apply(images: Tensor, transform: Transform) -> Tensor:
     grid = F.affine_grid(affine, list(images.shape), align_corners=False)
     images = F.grid_sample(images, grid, padding_mode="border", align_corners=False)
     each = (-1, *[1] * (images.ndim - 1))
-    contrast = transform.contrast.to(device).view(each)  # (B, 1, *ones)
+    contrast = transform.contrast.to(device).view(each)  # (B, 1, ..., 1)
     brightness = transform.brightness.to(device).view(each)
     images = (images - 0.5) * contrast + 0.5 + brightness
     if transform.noise.any():
