@@ -22,7 +22,7 @@ from graft.evaluation.learning_curve import (
 )
 from graft.repeated.learning_curve import ARMS, empty_table
 from graft.statistics.cases import Cases
-from graft.statistics.repeated_auroc import Areas
+from graft.statistics.repeated_auroc import RepeatedAuroc
 
 CLASSES = ["benign", "malignant"]
 PATIENTS = np.array([10.0, 40.0, 160.0])
@@ -45,7 +45,7 @@ def test_a_curve_of_one_point_reaches_a_goal_there_or_never():
 
 
 def areas(value, *resampled):
-    return Areas(np.array([value]), np.array(resampled))
+    return RepeatedAuroc(np.array([value]), np.array(resampled))
 
 
 def test_labels_saved_by_hand():
