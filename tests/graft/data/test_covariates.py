@@ -16,7 +16,7 @@ from graft.data import covariates
 from graft.data.covariates import WORD_BUCKETS, Encoding, bag_of_words, withheld
 from graft.data.domain import Domain, Grid, write_domain
 from graft.evaluation.baselines import covariates_only
-from graft.ingest import clinical
+from graft.ingest import covariates as ingest_covariates
 from graft.ingest.read import read_raw_domain
 from graft.networks import saved
 from graft.networks.build import build_network
@@ -291,7 +291,7 @@ def test_a_wrong_column_is_one_line(cohort, before, after, told):
 
 
 def test_a_category_with_a_value_a_lesion_is_refused(cohort, monkeypatch):
-    monkeypatch.setattr(clinical, "MOST_CATEGORIES", 1)
+    monkeypatch.setattr(ingest_covariates, "MAX_CATEGORIES", 1)
     with pytest.raises(
         InputError, match="the category sex has 2 different values, expected at most 1"
     ):
