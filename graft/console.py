@@ -47,7 +47,7 @@ def progress(name: str, epochs: int) -> Iterator[Callable[[dict[str, float]], No
 
 @contextmanager
 def counting(name: str, total: int, unit: str) -> Iterator[Callable[[str], None]]:
-    """Yield a function that counts one of `total` units: in a bar on a terminal, as a line elsewhere."""
+    """Yield a function that counts one of `total` units, in a bar or as a line."""
     done = itertools.count(1)
     if not sys.stderr.isatty():
         yield lambda what: say(f"{name}: {unit} {next(done)}/{total}  {what}")

@@ -1,4 +1,4 @@
-"""The stages, one after the other, on a small manifest with covariates, one of which gives the label away."""
+"""The stages on a small manifest with covariates, one of which gives the label away."""
 
 import csv
 import json

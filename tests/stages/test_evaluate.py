@@ -253,7 +253,7 @@ def test_a_model_that_learnt_on_a_test_part_is_one_line_before_any_score(project
     (folder / "card.json").write_text(json.dumps(card))
     with pytest.raises(
         InputError,
-        match="^models/regularized/card.json: trained on train and test, expected the part train of liver",
+        match="^models/regularized/card.json: trained on train and test, expected the part train",
     ):
         evaluate.main()
     assert not Path("metrics/metrics.json").exists()

@@ -22,7 +22,7 @@ OUTS = ("saliency.json", "robustness.json", "robustness.csv")
 def lay_out(
     patch: tuple[int, ...], spacing: list[float] | None = None, masks: np.ndarray | None = None
 ) -> None:
-    """12 patients with two lesions each in every part but the first, a model, and what evaluate says of it."""
+    """A domain of 24 patients with two lesions each, a model, and the outputs of evaluate."""
     rng = np.random.default_rng(0)
     patient, labels = np.arange(48) // 2, np.array(CLASSES)[np.arange(48) % 2]
     index = pd.DataFrame(

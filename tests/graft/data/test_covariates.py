@@ -17,11 +17,11 @@ from graft.data.covariates import WORD_BUCKETS, Encoding, bag_of_words, withheld
 from graft.data.domain import Domain, Grid, write_domain
 from graft.evaluation.baselines import covariates_only
 from graft.ingest import covariates as ingest_covariates
-from graft.ingest.read import read_raw_domain
 from graft.networks import saved
 from graft.networks.build import build_network
 from graft.networks.registry import NETWORKS
 from graft.transfer.carry import carry, same_covariates
+from tests.raw import read_domain
 
 KINDS = {"age": "number", "note": "text", "sex": "category"}
 TRAIN = pd.DataFrame(
@@ -236,13 +236,8 @@ def cohort(tmp_path) -> Path:
 
 
 def read(path: Path, kinds: dict[str, str]) -> Domain:
-    return read_raw_domain(
-        path,
-        "liver",
-        ["benign", "malignant"],
-        Grid((8, 8, 8), (1.0,) * 3, (0.0, 1.0)),
-        covariates=kinds,
-    )
+    grid = Grid((8, 8, 8), (1.0,) * 3, (0.0, 1.0))
+    return read_domain(path, "liver", ["benign", "malignant"], grid, covariates=kinds)
 
 
 def test_the_columns_of_a_manifest_come_with_the_domain_and_its_text_is_gone(cohort, tmp_path):
@@ -280,7 +275,7 @@ def test_a_domain_without_covariates_has_no_file_of_them(cohort, tmp_path):
     [
         ("71", "old", r"manifest.csv:2: age is 'old', expected a number, or nothing"),
         ("71", "inf", r"manifest.csv:2: age is 'inf', expected a number"),
-        (",age", ",years", "has no column age, expected the covariates that params.yaml names"),
+        (",age", ",years", "has no column age, expected the covariates of the parameters"),
     ],
 )
 def test_a_wrong_column_is_one_line(cohort, before, after, told):
