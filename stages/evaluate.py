@@ -13,10 +13,8 @@ from graft.console import run, say
 from graft.data.predictions import write_table
 from graft.evaluation import audit
 from graft.evaluation.cards import TrainedModel, check_cards
-from graft.evaluation.cross_validation import cross_validation_lines, judge_folds, read_folds
 from graft.evaluation.entries import COVARIATES
 from graft.evaluation.evaluated_domain import EvaluatedDomain
-from graft.evaluation.learning_curve import curve_lines, curve_table, judge_points, read_points
 from graft.evaluation.metrics import assemble_metrics, choose_model, headline
 from graft.evaluation.settings import Evaluate
 from graft.evaluation.summary import summary_lines
@@ -25,6 +23,10 @@ from graft.evaluation.tuning import tune
 from graft.networks.device import pick_device, use_deterministic_algorithms
 from graft.networks.saved import load_model
 from graft.networks.settings import Device
+from graft.repeated_evaluation.cross_validation import cross_validation_lines, judge_folds
+from graft.repeated_evaluation.curve_points import read_points
+from graft.repeated_evaluation.folds import read_folds
+from graft.repeated_evaluation.learning_curve import curve_lines, curve_table, judge_points
 from stages import paths
 
 MODELS = {

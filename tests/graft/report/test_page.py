@@ -15,8 +15,8 @@ from graft.report.evidence import load_evidence
 ROOT = Path(__file__).parents[3]
 CSS = (page.TEMPLATES / "page.css").read_text(encoding="utf-8")
 SCHEMAS = {
-    "learning_curve": "evaluation/learning_curve.schema.json",
-    "cross_validation": "evaluation/cross_validation.schema.json",
+    "learning_curve": "repeated_evaluation/learning_curve.schema.json",
+    "cross_validation": "repeated_evaluation/cross_validation.schema.json",
     "sources": "ranking/sources.schema.json",
     "explain/saliency": "explain/saliency.schema.json",
     "explain/robustness": "explain/robustness.schema.json",

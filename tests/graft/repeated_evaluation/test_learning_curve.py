@@ -10,17 +10,11 @@ from graft.common.documents import check_schema
 from graft.common.files import InputError
 from graft.common.seeds import generator
 from graft.data.predictions import probability_columns, write_table
-from graft.evaluation import learning_curve
-from graft.evaluation.learning_curve import (
-    Point,
-    curve_lines,
-    curve_table,
-    judge_points,
-    labels_saved,
-    patients_needed,
-    read_points,
-)
 from graft.repeated.learning_curve import ARMS, empty_table
+from graft.repeated_evaluation import learning_curve
+from graft.repeated_evaluation.curve_points import Point, read_points
+from graft.repeated_evaluation.labels_saved import labels_saved, patients_needed
+from graft.repeated_evaluation.learning_curve import curve_lines, curve_table, judge_points
 from graft.statistics.cases import Cases
 from graft.statistics.repeated_auroc import RepeatedAuroc
 

@@ -5,13 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from graft.common.documents import DECIMALS, check_schema, clean
-from graft.common.files import InputError
 from graft.common.vocabulary import REFERENCE
 from graft.data.domain import Domain
-from graft.data.predictions import probability_columns, read_predictions
+from graft.repeated_evaluation.folds import Candidate, Fold, Predicted
 from graft.statistics.cases import Cases, class_codes
 from graft.statistics.formatting import format_estimate
 from graft.statistics.repeated_auroc import (
@@ -24,37 +22,6 @@ from graft.statistics.scores import score
 from graft.statistics.verdict import verdict
 
 SCHEMA = Path(__file__).with_name("cross_validation.schema.json")
-READ = ("repeat", "fold", "arm", "source", "lambda", "part", "sample")
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A source and the weight λ of the pull towards it."""
-
-    source: str
-    weight: float
-
-    def named(self) -> dict:
-        """The candidate as metrics.json names it."""
-        return {"source": self.source, "lambda": self.weight}
-
-
-@dataclass(frozen=True)
-class Predicted:
-    """What one network of a fold predicted, by part: sample numbers (N,) and (N, C)."""
-
-    samples: Mapping[str, np.ndarray]
-    probabilities: Mapping[str, np.ndarray]
-
-
-@dataclass(frozen=True)
-class Fold:
-    """One fold of one repeat: the network from scratch, and one for each candidate."""
-
-    repeat: int
-    number: int
-    scratch: Predicted
-    candidates: Sequence[Predicted]
 
 
 @dataclass(frozen=True)
@@ -64,32 +31,6 @@ class PredictedFold:
     repeat: int
     cases: np.ndarray  # (n,) positions among all cases that were tested
     probabilities: np.ndarray  # (n, C)
-
-
-def read_folds(path: Path, classes: Sequence[str]) -> tuple[list[Fold], list[Candidate]]:
-    """Read what the networks of all folds predicted; nothing if no cross-validation ran.
-
-    Raises InputError if the file cannot be read, or if a fold lacks one of the networks.
-    """
-    table = read_predictions(path, READ, classes, text=("arm", "source", "part"))
-    transfer = table[table["arm"] == "transfer"]
-    pairs_of = transfer[["source", "lambda"]].drop_duplicates().itertuples(index=False)
-    candidates = [Candidate(str(source), float(weight)) for source, weight in pairs_of]
-    folds = []
-    for (repeat, number), rows in table.groupby(["repeat", "fold"], sort=True):
-        scratch = _predicted(rows[rows["arm"] == "scratch"], classes)
-        others = []
-        for candidate in candidates:
-            mine = (rows["source"] == candidate.source) & (rows["lambda"] == candidate.weight)
-            others.append(_predicted(rows[mine & (rows["arm"] == "transfer")], classes))
-        for predicted in (scratch, *others):
-            if not all(len(samples) for samples in predicted.samples.values()):
-                raise InputError(
-                    f"{path}: repeat {repeat}, fold {number} lacks a network or a part, expected "
-                    f"scratch and {len(candidates)} candidates with validation and test"
-                )
-        folds.append(Fold(int(repeat), int(number), scratch, others))
-    return folds, candidates
 
 
 def judge_folds(
@@ -193,15 +134,6 @@ def cross_validation_lines(block: Mapping) -> Iterator[str]:
         f"By {found['repeats']} × {found['folds']} folds of {found['patients']} patients, the gain "
         f"of transfer is {format_estimate(found['gain'], '+')}: {found['verdict']}"
     )
-
-
-def _predicted(rows: pd.DataFrame, classes: Sequence[str]) -> Predicted:
-    samples, probabilities = {}, {}
-    for part in ("validation", "test"):
-        mine = rows[rows["part"] == part]
-        samples[part] = mine["sample"].to_numpy(np.int64)
-        probabilities[part] = mine[probability_columns(classes)].to_numpy(float)
-    return Predicted(samples, probabilities)
 
 
 def _tested(

@@ -8,19 +8,16 @@ from graft.common.files import InputError
 from graft.common.seeds import generator
 from graft.data.domain import Domain
 from graft.data.predictions import probability_columns, write_table
-from graft.evaluation import cross_validation
-from graft.evaluation.cross_validation import (
-    Candidate,
-    Fold,
-    Predicted,
+from graft.repeated.cross_validation import empty_table
+from graft.repeated_evaluation import cross_validation
+from graft.repeated_evaluation.cross_validation import (
     PredictedFold,
     auroc_by_repeat,
     choose_candidate,
     cross_validation_lines,
     judge_folds,
-    read_folds,
 )
-from graft.repeated.cross_validation import empty_table
+from graft.repeated_evaluation.folds import Candidate, Fold, Predicted, read_folds
 
 CLASSES = ["benign", "malignant"]
 CANDIDATES = [Candidate("lung", 0.0), Candidate("lung", 0.1)]

@@ -1,0 +1,43 @@
+"""The points of a learning curve, read from the predictions of its trainings."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from graft.common.files import InputError
+from graft.data.predictions import probability_columns, read_predictions
+
+READ = ("share", "draw", "patients", "lesions", "arm", "sample")
+
+
+@dataclass(frozen=True)
+class Point:
+    """The trainings with one share of the labels: D draws of the labelled patients."""
+
+    share: float
+    patients: Sequence[int]  # of each draw
+    lesions: Sequence[int]
+    probabilities: Mapping[str, Sequence[np.ndarray]]  # arm -> D times (N, C), of the test part
+
+
+def read_points(path: Path, classes: Sequence[str], samples: Sequence[int]) -> list[Point]:
+    """Read what the repeated trainings predicted, smallest share first; no points if none ran.
+
+    Raises InputError if the file cannot be read, or if a training did not predict `samples`.
+    """
+    table = read_predictions(path, READ, classes, text=("arm",))
+    points = []
+    for share, rows in table.groupby("share", sort=True):
+        draws = rows.drop_duplicates("draw").sort_values("draw")
+        arms: dict[str, list[np.ndarray]] = {}
+        for (arm, draw), predicted in rows.groupby(["arm", "draw"], sort=False):
+            if tuple(predicted["sample"]) != tuple(samples):
+                raise InputError(
+                    f"{path}: {arm}, share {share:g}, draw {draw} has other samples than the test "
+                    "part, expected its lesions in their order"
+                )
+            arms.setdefault(arm, []).append(predicted[probability_columns(classes)].to_numpy())
+        points.append(Point(share, list(draws["patients"]), list(draws["lesions"]), arms))
+    return points

@@ -1,0 +1,97 @@
+"""How many labels transfer saves: where two learning curves reach the same AUROC."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+
+from graft.statistics.repeated_auroc import RepeatedAuroc
+
+
+def patients_needed(patients: np.ndarray, areas: np.ndarray, goal: np.ndarray) -> np.ndarray:
+    """The smallest number of patients (R,) at which a curve reaches a goal; infinite if never.
+
+    Between two points the curve is a straight line over the logarithm of the patients. A curve
+    that reaches the goal at its first point gives the patients of that point.
+
+    Args:
+        patients: (S,), rising.
+        areas: (S, R), the AUROC at each.
+        goal: (R,); NaN gives NaN.
+    """
+    needed = np.full(goal.shape, np.inf)
+    for at in reversed(range(len(patients))):
+        reached = areas[at] >= goal
+        needed[reached] = patients[at]
+        if at == 0:
+            continue
+        between = reached & (areas[at - 1] < goal)
+        step = (goal - areas[at - 1])[between] / (areas[at] - areas[at - 1])[between]
+        needed[between] = patients[at - 1] * (patients[at] / patients[at - 1]) ** step
+    return np.where(np.isnan(goal), np.nan, needed)
+
+
+def labels_saved(
+    patients: np.ndarray,
+    scratch: RepeatedAuroc,
+    transfer: Sequence[RepeatedAuroc],
+    confidence: float,
+) -> dict:
+    """How many labelled patients transfer needs for the AUROC of scratch with the largest share.
+
+    The interval is that of the resampled curves. A number beyond the end of the curve is NaN.
+    """
+    values = np.array([[arm.value] for arm in transfer])
+    value = float(patients_needed(patients, values, np.array([scratch.value]))[0])
+    curves = np.stack([arm.resampled for arm in transfer])  # (S, R)
+    resampled = patients_needed(patients, curves, scratch.resampled)
+    low, high = _interval(resampled[~np.isnan(resampled)], confidence)
+    of = float(patients[-1])
+    return {
+        "of": of,
+        "reached": _where_reached(value, patients[0]),
+        "needed": {"value": _finite(value), "low": _finite(low), "high": _finite(high)},
+        "saved": {
+            "value": _finite(of - value),
+            "low": _finite(of - high),
+            "high": _finite(of - low),
+        },
+    }
+
+
+def saved_lines(saved: Mapping) -> Iterator[str]:
+    """What a person reads about saved labels: one line, or none if nothing is defined."""
+    if saved["reached"] == "not defined":
+        return
+    goal = f"The AUROC of scratch with {saved['of']:.0f} labelled patients"
+    if saved["reached"] == "never":
+        yield f"{goal} is not reached by transfer"
+        return
+    needed = saved["needed"]
+    high = "beyond the curve" if needed["high"] is None else f"{needed['high']:.0f}"
+    fewer = " or fewer" if saved["reached"] == "at the smallest share" else ""
+    yield (
+        f"{goal} is reached by transfer with {needed['value']:.0f}{fewer} "
+        f"[{needed['low']:.0f}, {high}]"
+    )
+
+
+def _interval(values: np.ndarray, confidence: float) -> tuple[float, float]:
+    """Of two neighbouring values one is taken: nothing lies between a number and "never"."""
+    if not len(values):
+        return np.nan, np.nan
+    tail = (1 - confidence) / 2
+    low = np.quantile(values, tail, method="lower")
+    high = np.quantile(values, 1 - tail, method="higher")
+    return float(low), float(high)
+
+
+def _where_reached(value: float, smallest: float) -> str:
+    if np.isnan(value):
+        return "not defined"
+    if np.isinf(value):
+        return "never"
+    return "at the smallest share" if value <= smallest else "between shares"
+
+
+def _finite(value: float) -> float:
+    return float(value) if np.isfinite(value) else np.nan

@@ -1,0 +1,127 @@
+"""Whether transfer helps, by the number of labels: AUROC, gain and verdict at each share."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from graft.common.documents import check_schema, clean
+from graft.common.vocabulary import REFERENCE
+from graft.repeated_evaluation.curve_points import Point
+from graft.repeated_evaluation.labels_saved import labels_saved, saved_lines
+from graft.statistics.cases import Cases
+from graft.statistics.formatting import format_estimate
+from graft.statistics.repeated_auroc import (
+    RepeatedAuroc,
+    auroc_from_pairs,
+    count_ranked_pairs,
+    draw_repetitions,
+)
+from graft.statistics.verdict import verdict
+
+SCHEMA = Path(__file__).with_name("learning_curve.schema.json")
+COLUMNS = ("share", "patients", "model", "auroc", "low", "high")  # of the table for plots
+
+
+def judge_points(
+    points: Sequence[Point], cases: Cases, confidence: float, random: np.random.Generator
+) -> dict:
+    """The block `learning_curve` of metrics.json, checked; its value is None without points.
+
+    Args:
+        points: with rising shares, and the same draws in the same order.
+        cases: the test part.
+        confidence: of the intervals.
+        random: draws the repetitions of each resample.
+    """
+    if not points:
+        return {"learning_curve": None}
+    draws = len(points[0].patients)
+    picks = draw_repetitions(draws, len(cases.draws), random)
+    areas = [_areas_of_arms(point, cases, picks) for point in points]
+    patients = np.array([np.mean(point.patients) for point in points])
+    rows = []
+    for point, arms, number in zip(points, areas, patients, strict=True):
+        rows.append(_row(point, arms, number, confidence))
+    saved = None
+    if len(points) > 1:
+        transfer = [arms["transfer"] for arms in areas]
+        saved = labels_saved(patients, areas[-1][REFERENCE], transfer, confidence)
+    block = {"draws": draws, "points": rows, "labels_saved": saved}
+    document = clean({"learning_curve": block})
+    check_schema(document, SCHEMA)
+    return document
+
+
+def repeated_areas(
+    cases: Cases, probabilities: Sequence[np.ndarray], picks: np.ndarray
+) -> RepeatedAuroc:
+    """AUROC of D predictions of the same cases, each (N, C), from D draws of labelled patients.
+
+    `picks` come from `graft.statistics.repeated_auroc.draw_repetitions`.
+    """
+
+    def measure(weights: np.ndarray) -> np.ndarray:
+        columns = [
+            auroc_from_pairs(*count_ranked_pairs(cases.labels, each, weights))
+            for each in probabilities
+        ]
+        return np.stack(columns, 1)  # (r, D)
+
+    return RepeatedAuroc.of(measure, cases, picks)
+
+
+def curve_table(block: Mapping) -> pd.DataFrame:
+    """COLUMNS, a row for each share and arm; no rows without a learning curve."""
+    rows = []
+    for point in block["learning_curve"]["points"] if block["learning_curve"] else []:
+        for arm, found in point["arms"].items():
+            estimate = found["auroc"]
+            values = (estimate["value"], estimate["low"], estimate["high"])
+            rows.append((point["share"], point["patients"], arm, *values))
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def curve_lines(block: Mapping) -> Iterator[str]:
+    """What a person reads: a line per share, and one about saved labels if there are several."""
+    curve = block["learning_curve"]
+    if curve is None:
+        return
+    for point in curve["points"]:
+        arms = []
+        for arm, found in point["arms"].items():
+            arms.append(f"{arm} {format_estimate(found['auroc'])}")
+        yield (
+            f"{point['share']:.0%} of the labels, {point['patients']:.0f} patients: AUROC "
+            f"{', '.join(arms)}; gain {format_estimate(point['gain']['transfer'], '+')}: "
+            f"{point['verdict']}"
+        )
+    if curve["labels_saved"]:
+        yield from saved_lines(curve["labels_saved"])
+
+
+def _areas_of_arms(point: Point, cases: Cases, picks: np.ndarray) -> dict[str, RepeatedAuroc]:
+    return {
+        arm: repeated_areas(cases, probabilities, picks)
+        for arm, probabilities in point.probabilities.items()
+    }
+
+
+def _row(
+    point: Point, arms: Mapping[str, RepeatedAuroc], patients: float, confidence: float
+) -> dict:
+    estimates, gains = {}, {}
+    for arm, areas in arms.items():
+        estimates[arm] = {"auroc": areas.estimate(confidence), "draw_sd": areas.spread}
+        if arm != REFERENCE:
+            difference = areas - arms[REFERENCE]
+            gains[arm] = {**difference.gain(confidence), "draw_sd": difference.spread}
+    return {
+        "share": point.share,
+        "patients": patients,
+        "lesions": float(np.mean(point.lesions)),
+        "arms": estimates,
+        "gain": gains,
+        "verdict": verdict(clean(gains["transfer"])),
+    }
