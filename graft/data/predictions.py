@@ -44,8 +44,7 @@ def read_predictions(
     wanted = [*columns, *probability_columns(classes)]
     kinds = dict.fromkeys(text, str)
     try:
-        table = pd.read_csv(path, dtype=kinds, keep_default_na=False, float_precision="round_trip")
-        table = table[wanted]
+        table = pd.read_csv(path, dtype=kinds, keep_default_na=False)[wanted]
         probabilities = table[probability_columns(classes)].astype(float)
     except (OSError, ValueError, KeyError) as error:
         raise InputError(
@@ -55,4 +54,6 @@ def read_predictions(
         raise InputError(
             f"{path}: has a probability that is not finite, expected numbers in [0, 1]"
         )
+    # Rounded again, because a parser of older pandas may miss the last bit.
+    table[probability_columns(classes)] = probabilities.round(DECIMALS)
     return table

@@ -95,8 +95,8 @@ def pixel_dtype(bits: tuple[int, int]) -> np.dtype:
 def _check_installed(decoder: "Decoder", plugin: str, syntax: "UID") -> None:
     if plugin not in decoder.available_plugins:
         raise InputError(
-            f"is compressed as {syntax.name}, which needs the package {OPTIONAL_PACKAGE}; "
-            f'install it with: pip install "graft[{OPTIONAL_EXTRA}]"'
+            f"is compressed as {syntax.name}, which needs the extra {OPTIONAL_EXTRA!r} of graft; "
+            f"install it with: pip install {OPTIONAL_PACKAGE}"
         )
 
 

@@ -21,7 +21,7 @@ NEEDS_EXTRA = (
 NEEDS_NO_EXTRA = (uid.JPEG2000Lossless, uid.RLELossless)
 needs_libjpeg = pytest.mark.skipif(
     importlib.util.find_spec("libjpeg") is None,
-    reason='needs pylibjpeg-libjpeg: pip install "graft[jpeg]"',
+    reason="needs the extra jpeg: pip install pylibjpeg-libjpeg",
 )
 
 
@@ -45,7 +45,9 @@ def test_a_missing_decoder_names_its_package_and_extra(
         volumes.read_volume(tmp_path)
     assert "cannot be read" not in str(caught.value)
     assert f"is compressed as {syntax.name}" in str(caught.value)
-    assert 'pylibjpeg-libjpeg; install it with: pip install "graft[jpeg]"' in str(caught.value)
+    assert "the extra 'jpeg' of graft; install it with: pip install pylibjpeg-libjpeg" in str(
+        caught.value
+    )
 
 
 @pytest.mark.parametrize("syntax", NEEDS_NO_EXTRA, ids=lambda syntax: syntax.keyword)

@@ -103,7 +103,7 @@ WRITABLE = {
 }
 NEEDS_LIBJPEG = pytest.mark.skipif(
     importlib.util.find_spec("libjpeg") is None,
-    reason='needs pylibjpeg-libjpeg: pip install "graft[jpeg]"',
+    reason="needs the extra jpeg: pip install pylibjpeg-libjpeg",
 )
 WRITABLE_SYNTAXES = [
     pytest.param(syntax, id=name, marks=NEEDS_LIBJPEG if name == "jpeg-ls" else ())
