@@ -2,35 +2,28 @@
 
 from pydantic import Field
 
-from graft.common.parameters import Section, Weight, read_parameters
+from graft.common.parameters import Weight, read_parameters
 from graft.console import run, say
 from graft.data.domain import Domain
 from graft.data.predictions import write_table
 from graft.data.split import pool_for_cross_validation, read_split
 from graft.networks.device import pick_device, use_deterministic_algorithms
 from graft.networks.saved import load_model
-from graft.networks.settings import Network
 from graft.repeated.cross_validation import candidate_sources, empty_table, train_folds
-from graft.repeated.settings import CrossValidation
+from graft.repeated.settings import CrossValidation, RepeatedFinetuning
 from graft.repeated.trainings import RepeatedTrainings
-from graft.training.settings import Augment, Training
-from graft.transfer.settings import Finetune
 from stages import paths
 
 OUTPUT = paths.REPEATED["cross_validation"]
 
 
-class Parameters(Section):
+class Parameters(RepeatedFinetuning):
     """What this stage reads of params.yaml."""
 
     source: str
     target: str
     start: str = Field(alias="pretrain.source")
     candidates: list[str] = Field(alias="sources.candidates")
-    network: Network
-    training: Training
-    augment: Augment
-    finetune: Finetune
     lambda_: Weight = Field(alias="lambda")
     cross_validation: CrossValidation
     seed: int
@@ -50,10 +43,7 @@ def main() -> None:
     trainings = RepeatedTrainings(
         stage="cross_validate",
         domain=domain,
-        network=parameters.network,
-        recipe=parameters.finetune,
-        training=parameters.training,
-        augment=parameters.augment,
+        settings=parameters,
         device=device,
         checkpoints=paths.CHECKPOINTS,
     )

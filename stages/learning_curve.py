@@ -2,32 +2,25 @@
 
 from pydantic import Field
 
-from graft.common.parameters import Section, Weight, read_parameters
+from graft.common.parameters import Weight, read_parameters
 from graft.console import run, say
 from graft.data.domain import Domain
 from graft.data.predictions import write_table
 from graft.data.split import read_split
 from graft.networks.device import pick_device, use_deterministic_algorithms
 from graft.networks.saved import load_model
-from graft.networks.settings import Network
 from graft.repeated.learning_curve import empty_table, train_learning_curve
-from graft.repeated.settings import LearningCurve
+from graft.repeated.settings import LearningCurve, RepeatedFinetuning
 from graft.repeated.trainings import PulledSource, RepeatedTrainings
-from graft.training.settings import Augment, Training
-from graft.transfer.settings import Finetune
 from stages import paths
 
 OUTPUT = paths.REPEATED["learning_curve"]
 
 
-class Parameters(Section):
+class Parameters(RepeatedFinetuning):
     """What this stage reads of params.yaml."""
 
     target: str
-    network: Network
-    training: Training
-    augment: Augment
-    finetune: Finetune
     lambda_: Weight = Field(alias="lambda")
     learning_curve: LearningCurve
     seed: int
@@ -47,10 +40,7 @@ def main() -> None:
     trainings = RepeatedTrainings(
         stage="learning_curve",
         domain=domain,
-        network=parameters.network,
-        recipe=parameters.finetune,
-        training=parameters.training,
-        augment=parameters.augment,
+        settings=parameters,
         device=device,
         checkpoints=paths.CHECKPOINTS,
     )

@@ -5,6 +5,18 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from graft.common.parameters import Count, Section, Weight
+from graft.networks.settings import Network
+from graft.training.settings import Augment, Training
+from graft.transfer.settings import Finetune
+
+
+class RepeatedFinetuning(Section):
+    """How every repeated training trains: as the stage `finetune` does."""
+
+    network: Network
+    training: Training
+    augment: Augment
+    finetune: Finetune
 
 
 class LearningCurve(Section):

@@ -13,13 +13,11 @@ from graft.data.domain import Domain
 from graft.data.predictions import DECIMALS
 from graft.data.task import Task, make_task
 from graft.networks.saved import Model
-from graft.networks.settings import Network
 from graft.repeated.cache import Arrays, CachedTraining
 from graft.repeated.linear_probe import predict_by_linear_probe
+from graft.repeated.settings import RepeatedFinetuning
 from graft.training.checkpoint import clear_checkpoints
 from graft.training.loop import Plan
-from graft.training.settings import Augment, Training
-from graft.transfer.settings import Finetune
 from graft.transfer.start import Start, fit_start, start_from_scratch, start_from_source
 
 
@@ -55,10 +53,7 @@ class RepeatedTrainings:
 
     stage: str
     domain: Domain
-    network: Network
-    recipe: Finetune
-    training: Training
-    augment: Augment
+    settings: RepeatedFinetuning
     device: torch.device
     checkpoints: Path
 
@@ -77,7 +72,8 @@ class RepeatedTrainings:
             seed: of the fresh weights and of the order of the samples.
             source: what the training starts from.
         """
-        sections = (self.network, self.recipe, self.training, self.augment)
+        settings = self.settings
+        sections = (settings.network, settings.finetune, settings.training, settings.augment)
         key = [
             self.stage,
             arm,
@@ -93,14 +89,13 @@ class RepeatedTrainings:
     def _run(self, arm: str, rows: Rows, seed: int, source: PulledSource | None) -> Arrays:
         task = make_task(self.domain, rows.train, rows.validation, self.device)
         if source is None:
-            start = start_from_scratch(self.network, task, seed, self.device)
+            start = start_from_scratch(self.settings.network, task, seed, self.device)
         else:
-            start = start_from_source(
-                source.model, task, self.recipe, source.weight, seed, self.device
-            )
+            recipe = self.settings.finetune
+            start = start_from_source(source.model, task, recipe, source.weight, seed, self.device)
         wanted = [rows.validation, rows.predicted]
         if arm == "frozen":
-            balance = self.training.class_weights
+            balance = self.settings.training.class_weights
             predictions = predict_by_linear_probe(start, task, self.domain, wanted, balance)
         else:
             self._train(start, task, arm, seed)
@@ -113,9 +108,9 @@ class RepeatedTrainings:
 
     def _train(self, start: Start, task: Task, arm: str, seed: int) -> None:
         plan = Plan(
-            recipe=self.recipe,
-            training=self.training,
-            augment=self.augment,
+            recipe=self.settings.finetune,
+            training=self.settings.training,
+            augment=self.settings.augment,
             seed=seed,
             purpose=f"{self.stage}/{arm}",
             checkpoints=self.checkpoints,

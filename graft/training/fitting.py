@@ -124,21 +124,6 @@ def save_trained(
         plan: how they trained.
         card: what only this stage knows: the parent, the shares of the members, the scores.
     """
-    with whole_folder(folder) as partial:
-        write_trained(partial, members, architecture, task, plan, card)
-    clear_checkpoints(plan.checkpoints / plan.stage)
-    say(f"{plan.stage}: wrote {folder}")
-
-
-def write_trained(
-    folder: Path,
-    members: Sequence[Classifier],
-    architecture: dict,
-    task: Task,
-    plan: Plan,
-    card: dict,
-) -> None:
-    """Write a model into an existing folder; arguments as in `save_trained`."""
     complete: dict[str, object] = {
         "stage": plan.stage,
         "architecture": architecture,
@@ -153,7 +138,10 @@ def write_trained(
         **plan.recipe.model_dump(),
         "seed": plan.seed,
     }
-    save_model(folder, members, {**complete, **card})
+    with whole_folder(folder) as partial:
+        save_model(partial, members, {**complete, **card})
+    clear_checkpoints(plan.checkpoints / plan.stage)
+    say(f"{plan.stage}: wrote {folder}")
 
 
 def parent_reference(folder: Path) -> dict[str, str]:

@@ -17,6 +17,7 @@ from graft.repeated.cross_validation import candidate_sources, train_folds
 from graft.repeated.cross_validation import empty_table as empty_folds
 from graft.repeated.learning_curve import ARMS, train_learning_curve
 from graft.repeated.learning_curve import empty_table as empty_curve
+from graft.repeated.settings import RepeatedFinetuning
 from graft.repeated.trainings import RepeatedTrainings, Rows
 
 ROOT = Path(__file__).parents[3]
@@ -43,10 +44,12 @@ def trainings(tmp_path) -> RepeatedTrainings:
     return RepeatedTrainings(
         stage="cross_validate",
         domain=Domain("liver", images, index, CLASSES, {}),
-        network=parameters.network,
-        recipe=parameters.finetune.model_copy(update={"epochs": 1}),
-        training=parameters.training,
-        augment=parameters.augment,
+        settings=RepeatedFinetuning(
+            network=parameters.network,
+            training=parameters.training,
+            augment=parameters.augment,
+            finetune=parameters.finetune.model_copy(update={"epochs": 1}),
+        ),
         device=torch.device("cpu"),
         checkpoints=tmp_path / "checkpoints",
     )
