@@ -25,7 +25,7 @@ def compare_ranking(
     transfer: from the learning curve if it trained several times on all labels, else from `models`.
 
     Args:
-        sources: metrics/sources.json; the pipeline transferred from the first of its `distances`.
+        sources: the ranking; the pipeline transferred from the first of its `distances`.
         models: the models of metrics.json, of which `transfer` and `scratch` are read.
         learning_curve: that block of metrics.json.
         cross_validation: that block of metrics.json.

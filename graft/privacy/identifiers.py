@@ -48,10 +48,7 @@ RawArgument = Annotated[
 ]
 OutputsArgument = Annotated[
     list[Path],
-    typer.Argument(
-        help="Files and folders to search, such as: "
-        "data/processed data/splits models metrics .graft dvc.lock"
-    ),
+    typer.Argument(help="Files and folders to search: everything that a run writes."),
 ]
 
 

@@ -21,7 +21,7 @@ def rank_sources(
     trained_on: Mapping[str, Samples],
     seed: int,
 ) -> dict:
-    """Return the content of metrics/sources.json.
+    """Return the distances and the ranking of the sources, as the schema describes them.
 
     Args:
         target: of which only the training part is read, and its labels only for the ranking.
