@@ -1,4 +1,4 @@
-"""The stage with weights learnt elsewhere, and the stages that follow it, on real files."""
+"""The stage with weights trained elsewhere, and the stages that follow it, on real files."""
 
 import json
 from pathlib import Path
