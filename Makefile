@@ -1,7 +1,7 @@
 # make run    install what is missing, run the pipeline on the phantom cohort
 # make test   install what is missing, run the tests
 # make lint   install what is missing, check format, style, types and dependencies between packages
-# All of them may be typed again at any time: what is done is not done twice.
+# You can run them again at any time: finished work is not repeated.
 
 PYTHON ?= $(firstword $(shell command -v python3.11 python3))
 VENV := .venv

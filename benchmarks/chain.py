@@ -4,8 +4,8 @@
 
 Clones the committed HEAD, runs `dvc repro` on the phantom cohort with an empty cache
 (installation is not counted) and prints the time of each stage. Then it alternates `dvc repro`
-with nothing to do and `dvc status`, 5 times each, and prints the medians. Takes minutes; leave
-the machine alone meanwhile.
+with nothing to do and `dvc status`, 5 times each, and prints the medians. Takes minutes; run
+nothing else on the machine meanwhile.
 """
 
 import re

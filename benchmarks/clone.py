@@ -24,7 +24,7 @@ class Cost:
     """What a command took.
 
     `peak` is the largest sum, in bytes, of the resident memory of all its processes. Memory that
-    they share counts once for each, so it is an upper bound. `lines` holds what the command
+    they share counts once for each, so it is an upper bound. `lines` has what the command
     printed, with the seconds since its start.
     """
 

@@ -8,7 +8,7 @@ is run with one thread per training stage (OMP_NUM_THREADS=1), so that there are
 of them, and with as many threads as cores, so that one stage fills the machine. Then it takes
 the median of 3 runs of the flow with nothing to do. The start of Prefect's embedded server
 counts each time. Creating its database does not count, because a user does it once. Takes many
-minutes; leave the machine alone meanwhile.
+minutes; run nothing else on the machine meanwhile.
 """
 
 from statistics import median

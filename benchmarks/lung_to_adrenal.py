@@ -1,6 +1,6 @@
 """Real data as graft's raw domains: lung nodules (LIDC-IDRI) and adrenal glands (AdrenalMNIST3D).
 
-The folder of the data holds lung_lidc/volumes_1mm_32.npz, lung_lidc/nodules.csv and
+The folder of the data has lung_lidc/volumes_1mm_32.npz, lung_lidc/nodules.csv and
 adrenal/adrenalmnist3d.npz.
 """
 

@@ -1,4 +1,4 @@
-"""Members of a bag, trained in turn as stages/ensemble.py does or together under `torch.func.vmap`.
+"""The members of a bag, trained one by one or together under `torch.func.vmap`.
 
     python -m benchmarks.members
 
@@ -31,7 +31,7 @@ Tensors = dict[str, Tensor]  # parameters or gradients by the name of the parame
 
 
 def main() -> None:
-    """Time a training step of all members in turn and together."""
+    """Time a training step of all members, one by one and together."""
     use_deterministic_algorithms()
     compare_on_device(torch.device("cpu"))
     if torch.cuda.is_available():
@@ -49,7 +49,7 @@ def compare_on_device(device: torch.device) -> None:
     name = parameters.network.name
     title = f"{device}, {torch.get_num_threads()} threads"
     say(f"{title}: {len(members)} members of {name}, batches of {images.shape[1]}")
-    say(f"  in turn         {in_turn * 1e3:9.1f} ms a step")
+    say(f"  one by one      {in_turn * 1e3:9.1f} ms a step")
     speedup = f"{in_turn / together:.2f} times as fast"
     say(f"  together (vmap) {together * 1e3:9.1f} ms a step, {speedup}")
     say(f"  gradients differ by at most {difference:.1e} of the largest")
@@ -76,7 +76,7 @@ def build_members(parameters: Parameters, device: torch.device) -> list[nn.Modul
 def draw_batches(parameters: Parameters, device: torch.device) -> tuple[Tensor, Tensor]:
     """Return random images (K, B, C, *spatial) and labels (K, B), a batch for each of K members."""
     members = parameters.ensemble.members
-    # A batch holds the samples and their transforms, as in graft.training.loop.
+    # A batch has the samples and their transforms, as in graft.training.loop.
     size = parameters.training.batch * (1 + parameters.ensemble.transforms)
     random = torch.Generator().manual_seed(0)
     images = torch.rand(members, size, 1, *parameters.preprocess.patch, generator=random)

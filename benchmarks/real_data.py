@@ -1,6 +1,6 @@
 """Real data through the whole pipeline: from lung nodules to adrenal glands.
 
-    python -m benchmarks.real_data --workdir /tmp/graft-real --out real_data.json > real_data.md
+    python -m benchmarks.real_data --data <folder> --workdir real > real.md
 
 Clones the committed HEAD, writes the data as raw domains and runs `dvc repro` with a tenth of
 the target's labels and with all of them; pretraining runs once. The whole pipeline runs at λ =

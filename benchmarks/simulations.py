@@ -2,7 +2,7 @@
 
     python -m benchmarks.simulations [--cohorts 500] [--patients 41 --patients 120] [--out FILE]
 
-Draws cohorts of the phantom's patients, lets models of a known AUROC read them, and judges the
+Draws cohorts of the phantom's patients, lets models of a known AUROC read them, and evaluates the
 models by the code that `evaluate` runs. Counts how often an interval contains the truth, how the
 p-values are distributed if nothing is gained, and how often each verdict is given. Prints tables
 in Markdown. Takes about 5 minutes on one core.

@@ -1,11 +1,11 @@
 """58 liver sonograms through the ResNet-18 example by 5-fold cross-validation.
 
-    python -m benchmarks.sonograms --weights resnet18.pth
+    python -m benchmarks.sonograms --data <folder> --weights resnet18.pth
 
 Clones the committed HEAD, writes the pictures as a manifest, and trains one network per fold with
 the parameters of `examples/resnet18`, except for the size of the pictures (--side). Each picture
 is tested once, by a network that was not trained on it; the next fold is for validation. The 58
-predictions are judged together, with 95 % intervals over pictures, because the data names no
+predictions are evaluated together, with 95 % intervals over pictures, because the data names no
 patients. With --weights (a state dict of torchvision's resnet18, such as ImageNet's) a second
 network starts from these weights. --data is a folder with liver_us/labels.csv.
 """

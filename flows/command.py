@@ -29,7 +29,7 @@ _lock = threading.Lock()
 class Ended:
     """A command that has ended.
 
-    `status` is its exit status, `tail` holds its last lines, and `seen` is true if it printed the
+    `status` is its exit status, `tail` has its last lines, and `seen` is true if it printed the
     line that the caller asked for.
     """
 

@@ -18,7 +18,7 @@ GRACE_S = 1.0  # a file that is being written is complete after this time
 def mend_dvc_files(root: Path) -> None:
     """Restore torn lock files from git, or delete those that git does not have.
 
-    DVC's run cache still knows what is lost with them: the stages are restored, not run again.
+    DVC's run cache still has the results: the stages are restored, not run again.
     """
     for name in graph.LOCKS:
         if _is_torn(root / name, _parse_lock) and not _restore_from_git(root, name):

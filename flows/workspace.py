@@ -10,7 +10,7 @@ from flows.command import SHARING, run_command
 
 
 class CommandError(RuntimeError):
-    """A command ended with a status other than 0; the message holds its last lines."""
+    """A command ended with a status other than 0; the message has its last lines."""
 
 
 @contextmanager
@@ -21,7 +21,7 @@ def temporary_clone(origin: str, revision: str, remote: str) -> Iterator[Path]:
         clone = ("git", "clone", "--quiet", "--no-checkout", origin, str(folder))
         run_in_clone(Path(parent), *clone)
         run_in_clone(folder, "git", "checkout", "--quiet", "--detach", revision)
-        # Experiments are commits, and git on a worker may not know a name to commit under.
+        # Experiments are commits, and git on a worker may have no user name.
         run_in_clone(folder, "git", "config", "user.name", "graft")
         run_in_clone(folder, "git", "config", "user.email", "graft")
         add = ("dvc", "remote", "add", "--quiet", "--local", "--default", "sweep", remote)

@@ -1,4 +1,4 @@
-"""What a person sees: plain lines, progress, and one line for an error."""
+"""What users see: plain lines, progress, and one line for an error."""
 
 import itertools
 import os

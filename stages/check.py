@@ -28,7 +28,7 @@ class Parameters(Section):
 def main() -> None:
     """Write metrics/checks.json and the gate that training waits for, or neither if data leaks."""
     parameters = read_parameters(Parameters, paths.PARAMETERS)
-    paths.LEAKS_CHECKED.unlink(missing_ok=True)  # it speaks for data that may have changed since
+    paths.LEAKS_CHECKED.unlink(missing_ok=True)  # it is about data that may have changed
     rules = {
         parameters.source: parameters.source_rules,
         parameters.target: parameters.target_rules,

@@ -54,7 +54,8 @@ def split(domain: str) -> Path:
 def sources(source: str, start: str, candidates: list[str]) -> dict[str, Path]:
     """The folders of all pretrained networks, by the name of what they were trained on.
 
-    `start` is `pretrain.source`. Of a weight file the name is used: a path would tell too much.
+    `start` is `pretrain.source`. A weight file is named without its folder,
+    which may contain a user's name.
     """
     first = source if start == source else Path(start).name
     return {first: PRETRAINED, **{name: CANDIDATES / name for name in candidates}}

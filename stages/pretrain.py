@@ -34,7 +34,9 @@ class Parameters(Section):
 
 
 def main(
-    candidate: Annotated[str | None, typer.Argument(help="a domain instead of the source")] = None,
+    candidate: Annotated[
+        str | None, typer.Argument(help="The domain to train on (default: source).")
+    ] = None,
 ) -> None:
     """Write models/pretrained, or models/candidates/<candidate>, and the curves of the training."""
     parameters = read_parameters(Parameters, paths.PARAMETERS)

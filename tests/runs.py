@@ -25,7 +25,7 @@ OPTIONAL_BLOCKS = (
 
 
 def unchanged(metrics: dict) -> None:
-    """Leave metrics.json as it is."""
+    """Leave metrics.json unchanged."""
 
 
 def write_run(

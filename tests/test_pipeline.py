@@ -126,7 +126,7 @@ def project(finished, tmp_path):
 
 
 def typed(folder: Path, line: str, fails: bool = False) -> str:
-    """What a line typed in a folder prints; it must end well, or, where it `fails`, not."""
+    """What a line typed in a folder prints; it must succeed, or fail if `fails` is set."""
     done = subprocess.run(
         line, shell=True, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )

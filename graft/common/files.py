@@ -1,4 +1,4 @@
-"""Files that appear completely or not at all, and the one error that people are shown."""
+"""Files that appear completely or not at all, and the error that users see."""
 
 import hashlib
 import json

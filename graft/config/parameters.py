@@ -96,7 +96,7 @@ class Parameters(Section):
         if self.finetune.head == "pretrained":
             raise ValueError(
                 f"finetune.head: got 'pretrained' with pretrain.source {start!r}, whose head "
-                "knows other classes; expected 'new'"
+                "has other classes; expected 'new'"
             )
         return self
 

@@ -107,7 +107,7 @@ def _frames_of_segment(segmentation: "Segmentation", number: int) -> list[int]:
 
 
 def _mark_frame(affine: np.ndarray, pixels: np.ndarray, image: Volume, voxels: np.ndarray) -> None:
-    """Set the voxels that a frame marks, whichever way it is turned against its image.
+    """Set the voxels that a frame marks, in any orientation relative to its image.
 
     Args:
         affine: (4, 4) from (column, row, 0) of the frame to mm, LPS+.

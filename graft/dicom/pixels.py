@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pydicom.uid import UID
 
 # Plugins of pydicom. One per transfer syntax, because lossy pixels differ by 1 between decoders.
-# Others than these ended the process, or never ended, when they were given damaged data.
+# With damaged data, other plugins crashed the process or never returned.
 JPEG_BASELINE = "1.2.840.10008.1.2.4.50"
 RLE_LOSSLESS = "1.2.840.10008.1.2.5"
 PLUGINS = {JPEG_BASELINE: "pillow", RLE_LOSSLESS: "pydicom"}

@@ -1,4 +1,4 @@
-"""Silence for readers, which put names into what they print."""
+"""Silences libraries that read DICOM, because what they print contains names."""
 
 import logging
 import warnings

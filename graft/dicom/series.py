@@ -123,7 +123,7 @@ def _select_series(files: list[DicomFile], series: str) -> list[DicomFile]:
 
 
 def _describe_series(group: list[DicomFile]) -> str:
-    """A series in words that identify nobody: number, modality, slices and slice distance."""
+    """A series in words that identify no person: number, modality, slices and slice distance."""
     header = group[0].header
     number = _series_number(header) or "of none"
     modality = read_code(header, "Modality") or "no modality"

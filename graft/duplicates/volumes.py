@@ -4,13 +4,13 @@ The thresholds come from measurements:
 
 - Of 299,000 pairs of phantom lesions of two patients the nearest correlated by 0.746, of 218,000
   pairs of patches of one chest CT, in three windows, by 0.863. Copies brighter by 10 %, blurred by
-  a voxel or resampled by way of 80 % of the size reached at least 0.978, and copies with noise of
+  a voxel or resampled to 80 % of the size and back reached at least 0.978, and copies with noise of
   0.03 of the window at least 0.938.
 - Shapes on an empty background, with or without noise, resemble each other: 37,600 of 280,000 pairs
   of LIDC nodules, cut out on black. Their voxels in the box of the shapes correlated by at most
   0.964. Those of copies that were brighter or in 8 bits correlated by 0.999, with noise of 0.02 of
   the window by 0.991, blurred by half a voxel by 0.978. Most copies that were blurred by a voxel or
-  resampled by way of 80 % of the size fell below.
+  resampled to 80 % of the size and back fell below.
 """
 
 from collections.abc import Iterator
@@ -75,7 +75,7 @@ def _evidence(
         axes = tuple(np.flatnonzero(MIRRORED_AXES[mirror]).tolist())
         fine = image_correlation(first, second, axes, boxes)
         kind, correlation, threshold = "fine", fine, MIN_FINE
-    if not abs(correlation) >= threshold:  # nor is NaN
+    if not abs(correlation) >= threshold:  # true for NaN too
         return ""
     mirrored = ", mirrored" if mirror else ""
     return f"{kind} correlation {correlation:.3f}{mirrored}"

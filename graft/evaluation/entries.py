@@ -32,7 +32,7 @@ def auroc_entry(model: Assessment, confidence: float) -> dict:
 
 
 def gain_entry(model: Assessment, reference: Assessment, confidence: float) -> dict:
-    """Return the paired difference in AUROC, model less reference, on each of TESTS."""
+    """Return the paired difference in AUROC, model minus reference, on each of TESTS."""
 
     def entry(part: str) -> dict:
         return gain(model.parts[part], reference.parts[part], confidence)

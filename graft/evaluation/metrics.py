@@ -50,7 +50,7 @@ def assemble_metrics(
         tuned: what was fitted on the validation part for each of the models and baselines.
         settings: the parameters of the evaluation.
         evidence: blocks that are copied: `checks` for leaks; `hashes` of data and models;
-            `sources`, `learning_curve` and `cross_validation` as their stages left them.
+            `sources`, `learning_curve` and `cross_validation` as their stages wrote them.
         withheld: the chosen model, scored without the covariates that it was trained with.
 
     Raises:

@@ -27,7 +27,7 @@ from graft.statistics.scores import (
 LEAST = 5  # patients of a class; with fewer, a score describes individuals and not a group
 SCORES = ("auroc", "sensitivity", "specificity")
 
-Group = tuple[str, str, np.ndarray]  # what groups go by, the name, which cases are inside (N,)
+Group = tuple[str, str, np.ndarray]  # kind, name, and whether each case is in it (N,)
 
 
 def score_subgroups(

@@ -88,7 +88,7 @@ def _flagged_groups(subgroups: dict) -> Iterator[str]:
 
 
 def _tests_of_transfer(metrics: dict) -> Iterator[str]:
-    """Yield the other tests of transfer on the test part, and the number of patients they need."""
+    """Yield the other tests of the saved pair of networks, and the number of patients they need."""
     gain = metrics["transfer_gain"]["transfer"]["test"]
     if gain["p"] is None:
         return
@@ -104,7 +104,7 @@ def _tests_of_transfer(metrics: dict) -> Iterator[str]:
         patients = metrics["target"]["counts"]["test"]["patients"]
         yield (
             f"about {gain['patients_needed']} test patients would be needed to distinguish "
-            f"a gain of this size from 0; there are {patients}"
+            f"the gain of this pair of networks from 0; there are {patients}"
         )
 
 

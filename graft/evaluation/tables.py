@@ -47,7 +47,7 @@ def plot_tables(
 
     Each begins with the columns part and model. `calibration` also has the column calibration:
     none, or the calibrator. `decision` has two more models, "all" and "none", which call the
-    disease in everybody and in nobody.
+    disease in every case and in none.
     """
     names = ("roc", "precision_recall", "calibration", "confusion", "decision")
     stacks: dict[str, list[pd.DataFrame]] = {name: [] for name in names}

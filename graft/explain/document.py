@@ -103,7 +103,7 @@ def _score_methods(
     confidence: float,
     seed: int,
 ) -> dict[str, dict]:
-    """The scores by method, each on the lesions that it can afford."""
+    """The scores by method, each on at most `most_lesions` lesions."""
     randomised = randomised_models(model, seed)
     found = {}
     for name, method in METHODS.items():

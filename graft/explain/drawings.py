@@ -56,7 +56,7 @@ def draw_maps(
     """Write a PNG with a row per plane, and a column for the image and for each map.
 
     With a spacing, planes are turned as radiologists look at them. Without one, they are drawn as
-    the array lies. What speaks for the disease is violet, what speaks against it is orange. Each
+    the array lies. Evidence for the disease is violet, evidence against it is orange. Each
     map has its own scale. The same arguments give the same bytes.
 
     Args:

@@ -59,7 +59,7 @@ def score_maps(maps: SaliencyMaps, regions: np.ndarray) -> PointingScores:
 
 
 def hit_tolerance(step: Sequence[int]) -> list[int]:
-    """Half the step of maps along each axis, in voxels: they do not locate a maximum any better."""
+    """Half the step of maps along each axis, in voxels, which is their resolution."""
     return [(voxels + 1) // 2 for voxels in step]
 
 
@@ -79,7 +79,7 @@ def score_models(
         domain: the domain of the lesions.
         rows: N rows of its index, at least one.
         regions: (N, *patch) bool.
-        both_sides: also score what speaks against the disease. An untrained model has no side.
+        both_sides: also score evidence against the disease. An untrained model has no direction.
 
     Returns:
         The scores of the lesions, and the tolerance in voxels along each axis.

@@ -28,7 +28,7 @@ def measure_robustness(
 ) -> dict:
     """robustness.json: the AUROC on the test part for each corruption and amount, with `drop`.
 
-    `drop` is the AUROC on the clean images less that on the corrupted ones, on the same resamples
+    `drop` is the AUROC on the clean images minus that on the corrupted ones, on the same resamples
     of the patients.
 
     Args:

@@ -33,9 +33,10 @@ class SaliencyMaps:
     """Maps of N patches.
 
     Attributes:
-        signed: (N, *patch) float32, above 0 if a voxel speaks for the disease, below 0 if against.
+        signed: (N, *patch) float32, above 0 where a voxel is evidence for the disease,
+            below 0 where it is evidence against it.
         step: the resolution of the maps along each axis, in voxels.
-        one_sided: whether only what speaks for the disease counts as salient.
+        one_sided: whether only evidence for the disease counts as salient.
     """
 
     signed: np.ndarray
@@ -129,7 +130,7 @@ def occlusion(
     the change in either direction: hiding a benign lesion may make the patch look more suspicious.
     Zeiler and Fergus, "Visualizing and Understanding Convolutional Networks", ECCV 2014.
 
-    MONAI's `OcclusionSensitivity` indexes by lists, which newer versions of PyTorch read otherwise.
+    MONAI's `OcclusionSensitivity` indexes by lists, which newer PyTorch treats differently.
 
     Args:
         model: the model to explain.

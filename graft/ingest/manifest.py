@@ -27,7 +27,7 @@ VOLUMES_PER_TASK = 4
 
 @dataclass(frozen=True)
 class LesionPatch:
-    """What is cut of one lesion."""
+    """The patch of one lesion, and what its mask gives."""
 
     image: np.ndarray  # (1, *patch) float16
     diameter: float | None  # mm, of its mask

@@ -39,7 +39,7 @@ def _read_key(file: Path) -> str:
     try:
         key = file.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
-        # Never what the file contains.
+        # The message must not show the content of the file.
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         raise InputError(
             f"privacy.key_file: {file} cannot be read ({reason}), expected a line with the key"

@@ -21,8 +21,8 @@ def check_across(
     Args:
         source: whose training and validation parts train a model.
         target: whose validation and test parts evaluate it.
-        everybody: whether the target's training part evaluates too, as cross-validation tests
-            all its patients in turn.
+        everybody: whether the target's training part evaluates too, because
+            cross-validation tests all its patients.
 
     Returns:
         A row for each check.

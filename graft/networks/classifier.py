@@ -1,4 +1,4 @@
-"""The one form of all networks: images, and covariates if there are some, in; logits out."""
+"""The form that all networks share: they map images, with covariates if any, to logits."""
 
 from collections.abc import Iterable, Mapping
 
@@ -48,7 +48,7 @@ class Classifier(nn.Module):
 
     Args:
         kind: the row of the registry.
-        network: what its builder made. It loses its head to this module.
+        network: what its builder made. This module takes its head.
         channels: the number of channels of the images.
         covariates: K, which may be 0.
     """

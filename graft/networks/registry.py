@@ -1,4 +1,4 @@
-"""Everything that graft knows about each network, one row per network."""
+"""The properties of each network, one row per network."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace

@@ -30,8 +30,8 @@ class Trait:
 SEPARATION = {"lung": 3.3, "liver": 3.3, "liver_mr": 3.3}
 
 # Loads: the traits that source and target share are stronger than those that only one has.
-# Otherwise a network would learn only what does not transfer. Diameter is weak, so that a large
-# network cannot be replaced by a ruler.
+# Otherwise a network would learn only what does not transfer. Diameter is weak, so that size
+# alone does not separate the classes well.
 SPICULATION = Trait(0.0, 1.0, 0.60)  # length of the spicules, relative to the radius
 LOBULATION = Trait(0.0, 0.45, 0.50)  # depth of the lobes, relative to the radius
 HETEROGENEITY = Trait(0.0, 1.0, 0.60)  # relative to the scanner's HETEROGENEITY

@@ -12,7 +12,7 @@ MANUFACTURER_UIDS = {"ImplementationClassUID", "DeviceUID"}
 # Value representations (PS3.5, 6.2).
 FREE_TEXT = {"LT", "ST", "UT"}
 DATES = {"DA", "DT"}
-# Keywords of short texts that name a person or a place, or whose content nobody can foresee.
+# Keywords of short texts that name a person or a place, or that may contain anything.
 IDENTIFYING_PARTS = (
     "PatientID",
     "Address",

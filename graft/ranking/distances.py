@@ -24,7 +24,7 @@ class DomainFeatures:
         return len(self.features)
 
     def subsample(self, random: np.random.Generator) -> "DomainFeatures":
-        """Draw patients without replacement who have at most MOST lesions; all if that suffices."""
+        """Draw patients with at most MOST lesions in total; all patients if they have no more."""
         if len(self) <= MOST:
             return self
         _, patient, counts = np.unique(self.patients, return_inverse=True, return_counts=True)

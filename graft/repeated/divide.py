@@ -48,7 +48,7 @@ def divide_into_folds(
     """Train, validation and test positions in `index`, fold by fold.
 
     Each patient is tested in one fold of a repeat. The patients of each class, in a random order,
-    are assigned to the folds in turn. Of those outside a fold, the share `validation` of each
+    are dealt to the folds one by one. Of those outside a fold, the share `validation` of each
     class validates, at least one and not all.
 
     The folds differ by at most one in their number of patients of a class. scikit-learn's

@@ -120,7 +120,7 @@ def choose_candidate(losses: Sequence[float]) -> int:
 
 
 def cross_validation_lines(block: Mapping) -> Iterator[str]:
-    """What a person reads about the block."""
+    """The lines that are printed about the block."""
     found = block["cross_validation"]
     if found is None:
         return

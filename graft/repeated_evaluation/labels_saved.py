@@ -59,7 +59,7 @@ def labels_saved(
 
 
 def saved_lines(saved: Mapping) -> Iterator[str]:
-    """What a person reads about saved labels: one line, or none if nothing is defined."""
+    """The printed line about saved labels, or none if nothing is defined."""
     if saved["reached"] == "not defined":
         return
     goal = f"The AUROC of scratch with {saved['of']:.0f} labelled patients"

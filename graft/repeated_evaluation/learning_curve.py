@@ -84,7 +84,7 @@ def curve_table(block: Mapping) -> pd.DataFrame:
 
 
 def curve_lines(block: Mapping) -> Iterator[str]:
-    """What a person reads: a line per share, and one about saved labels if there are several."""
+    """The printed lines: one per share, and one about saved labels if there are several."""
     curve = block["learning_curve"]
     if curve is None:
         return

@@ -49,7 +49,7 @@ def _intended_use(evidence: Evidence) -> list[str]:
         f"{', '.join(first)} and {last} lesions of {target}. It is not a medical device and not "
         "fit for diagnosis.",
         "Out of scope: patients who differ from those described here, scanners and protocols on "
-        "which it was not tested, lesions that nobody has marked, and any decision about a "
+        "which it was not tested, lesions that were not marked, and any decision about a "
         "patient.",
     ]
 

@@ -1,4 +1,4 @@
-"""Charts as inline SVG: the same bytes in every run, readable in grey, in the dark and aloud."""
+"""Charts as inline SVG: the same bytes in every run, readable in grey, in dark mode and as text."""
 
 import io
 import re

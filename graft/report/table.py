@@ -38,7 +38,7 @@ class Table:
                 )
 
     def numeric(self, column: int) -> bool:
-        """Whether a column holds numbers, which are aligned on the right."""
+        """Whether a column has numbers, which are aligned on the right."""
         if column == 0:
             return False
         return any(NUMERIC.fullmatch(str(row[column])) for row in self.rows)

@@ -7,7 +7,7 @@ import numpy as np
 from graft.statistics.correction import PERCENTILE, Correction
 
 BLOCK = 2**21  # numbers of a weight matrix in memory at once: 16 MiB
-MOST_LEFT_OUT = 500  # groups of patients that a jackknife leaves out in turn
+MOST_LEFT_OUT = 500  # groups of patients that a jackknife leaves out one by one
 ROUNDING = 1e-9  # 40 · 0.025 is 1, not a little less
 
 WeightedScores = Callable[[np.ndarray], dict[str, np.ndarray]]  # weights (r, N) -> name -> (r,)
@@ -47,7 +47,7 @@ def resample(
 def jackknife(
     scores: WeightedScores, patient: np.ndarray, patients: int | None = None
 ) -> dict[str, np.ndarray]:
-    """Compute scores with each of the P patients left out in turn: name -> (P,).
+    """Compute scores with one of the P patients left out at a time: name -> (P,).
 
     More than MOST_LEFT_OUT patients are left out in that many groups, which are as skewed as the
     patients are.
@@ -100,7 +100,7 @@ def interval(
 def p_value(differences: np.ndarray, correction: Correction = PERCENTILE) -> float:
     """Compute the two-sided p-value of "no difference" from paired resampled differences (R,).
 
-    p is 1 less the confidence at which `interval` begins to include 0, so p is below 0.05 if the
+    p is 1 minus the confidence at which `interval` begins to include 0, so p is below 0.05 if the
     95 % interval excludes 0. With percentiles it is 2·min(1 + #{d ≤ 0}, 1 + #{d ≥ 0}) / (R + 1),
     at most 1. The added 1 keeps p above 0: Davison and Hinkley (1997), Bootstrap Methods and
     their Application, section 4.2. NaN if no difference is defined.

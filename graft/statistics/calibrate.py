@@ -124,7 +124,7 @@ def wilson(
     """Compute Wilson's interval of a share of lesions that come from fewer patients.
 
     The number of lesions n is replaced by n² / Σm² over the patients, who have m each. That is
-    the effective number if the lesions of one patient always agree. With one lesion a patient it
+    the effective number if the lesions of one patient always agree. With one lesion per patient it
     is n. Wilson (1927), Probable Inference, JASA 22; Kish (1965), Survey Sampling, for the design
     effect Σm² / n.
 

@@ -159,7 +159,7 @@ def gain(model: ResampledScores, reference: ResampledScores, confidence: float) 
     this, single scores do not.
 
     Returns:
-        {value, low, high, p, left_out} of the difference, model less reference.
+        {value, low, high, p, left_out} of the difference, model minus reference.
     """
 
     def difference(mine: Mapping, other: Mapping) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Tables for plots: ROC, precision-recall, calibration, decision and confusion, one row a point.
+"""Tables for plots: ROC, precision-recall, calibration, decision and confusion, one row per point.
 
 The disease, which is the last class, is compared with the rest, whatever the number of classes.
 """
@@ -15,7 +15,7 @@ RISKS = np.arange(1, 100) / 100  # threshold probabilities of a decision curve
 
 
 def roc(labels: np.ndarray, probabilities: np.ndarray) -> pd.DataFrame:
-    """Compute the ROC curve, from no calls to a call of everybody.
+    """Compute the ROC curve, from no positive calls to positive calls only.
 
     Args:
         labels: (N,) class codes.
@@ -94,12 +94,12 @@ def calibration(
 
 
 def decision(labels: np.ndarray, probabilities: np.ndarray) -> pd.DataFrame:
-    """Compute the decision curve: true calls of the disease less false ones, over all cases.
+    """Compute the decision curve: true calls of the disease minus weighted false calls.
 
     A false call weighs t / (1 - t) at the threshold t, at or above which the disease is called.
-    Who treats from a risk of 20 % accepts four false calls for a true one. Vickers and Elkin
-    (2006), Medical Decision Making 26. Calling everybody has the curve of
-    `np.ones_like(probabilities)`, calling nobody that of `np.zeros_like(probabilities)`.
+    To treat from a risk of 20 % means to accept four false calls for a true one. Vickers and Elkin
+    (2006), Medical Decision Making 26. `np.ones_like(probabilities)` gives the curve of calling
+    every case, `np.zeros_like(probabilities)` that of calling none.
 
     Returns:
         Columns threshold and net_benefit, a row for each of RISKS. The arguments are those of

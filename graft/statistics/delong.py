@@ -38,7 +38,7 @@ def standard_error(positive: np.ndarray, placed: np.ndarray, patient: np.ndarray
 
         I10/(I10 - 1)·Σ D10²/m² + I01/(I01 - 1)·Σ D01²/n² + 2·I/(I - 1)·Σ D10·D01/(mn)
 
-    Obuchowski (1997), Biometrics 53. With one case a patient, nobody has both kinds, the last term
+    Obuchowski (1997), Biometrics 53. With one case per patient, none has both kinds, the last term
     is 0, and the rest is DeLong's variance.
 
     Args:
@@ -70,7 +70,7 @@ def delong(
     patient: np.ndarray,
     confidence: float,
 ) -> dict[str, float]:
-    """Test AUROC by `values` less AUROC by `others` on the same cases.
+    """Test AUROC by `values` minus AUROC by `others` on the same cases.
 
     Args:
         positive: (N,) bool.

@@ -122,7 +122,7 @@ def save_trained(
         architecture: the arguments that build one of them.
         task: what they trained on.
         plan: how they trained.
-        card: what only this stage knows: the parent, the shares of the members, the scores.
+        card: what differs between stages: the parent, the shares of the members, the scores.
     """
     complete: dict[str, object] = {
         "stage": plan.stage,

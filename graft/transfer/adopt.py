@@ -71,7 +71,7 @@ def fit_tensors(
         if name in wanted and (tensor.ndim, wanted[name].ndim) == (4, 5):
             fitted[name] = inflate(tensor)
     stem = next(name for name, tensor in wanted.items() if tensor.ndim > 3)  # the first convolution
-    how = "as it is"
+    how = "unchanged"
     if stem in fitted:
         fitted[stem], how = recolour(fitted[stem], wanted[stem].shape[1])
     return fitted, how
@@ -104,4 +104,4 @@ def recolour(kernel: Tensor, channels: int) -> tuple[Tensor, str]:
     if count == 1 and channels > 1:
         repeated = kernel.expand(-1, channels, *kernel.shape[2:])
         return repeated / channels, f"repeated over {channels} channels, divided by {channels}"
-    return kernel, "as it is"
+    return kernel, "unchanged"

@@ -36,7 +36,7 @@ def carry(source: Mapping[str, Tensor], network: Classifier, *, head: str) -> Ca
         head: "pretrained" if the head is copied too, else "new".
 
     Raises InputError if a tensor below the head is missing, left over or of another shape. Such a
-    network would train from scratch, in part or completely, and nobody would notice.
+    network would silently train from scratch, in part or completely.
     """
     target = network.saved_tensors()
     wanted = {tensor for tensor in target if head == "pretrained" or not network.is_head(tensor)}

@@ -1,4 +1,4 @@
-"""The stage on real files, and what it leaves where there is a leak: nothing."""
+"""The stage on real files, which leaves no output if there is a leak."""
 
 import json
 import subprocess
@@ -61,7 +61,7 @@ def rows_of(name: str, part: str) -> list[int]:
 
 
 def put_image(name: str, row: int, image: np.ndarray) -> None:
-    """Replace an image, as if the raw data had held it."""
+    """Replace an image, as if the raw data had contained it."""
     made = Domain.read(Path("data/processed") / name)
     images = np.array(made.images)
     images[row] = image

@@ -1,4 +1,4 @@
-"""The stages on a small manifest with covariates, one of which gives the label away."""
+"""The stages on a small manifest with covariates, one of which reveals the label."""
 
 import csv
 import json

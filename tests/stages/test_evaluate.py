@@ -79,7 +79,7 @@ def lay_out(name: str, sites: bool) -> None:
 
 
 def leave_model(folder: Path, seed: int, classes: list[str] = CLASSES) -> None:
-    """A network of random weights, whose card says that it learnt from the data that lies here."""
+    """A network of random weights, whose card says that it trained on the data of this folder."""
     folder.mkdir(parents=True, exist_ok=True)
     shape = {"name": "resnet", "patch": PATCH, "channels": 1, "classes": len(classes), "width": 8}
     card = {"architecture": shape, "classes": classes, "stage": folder.name}

@@ -1,4 +1,4 @@
-"""The stage with weights learnt elsewhere, and the stages that follow it, on real files."""
+"""The stage with weights trained elsewhere, and the stages that follow it, on real files."""
 
 import json
 from pathlib import Path
@@ -93,9 +93,9 @@ def test_foreign_weights_are_carried_into_finetune_and_keep_their_statistics(pro
         saved.load_model(Path("models/finetuned") / init).networks[0]
         for init in ("transfer", "scratch")
     )
-    assert torch.equal(transfer.bn1.running_var, theirs["bn1.running_var"])
-    assert not torch.equal(transfer.bn1.weight, theirs["bn1.weight"])
-    assert isinstance(scratch.bn1, torch.nn.GroupNorm)
+    assert torch.equal(transfer.body.bn1.running_var, theirs["bn1.running_var"])
+    assert not torch.equal(transfer.body.bn1.weight, theirs["bn1.weight"])
+    assert isinstance(scratch.body.bn1, torch.nn.GroupNorm)
 
 
 def test_weights_for_another_network_leave_the_former_model(project):

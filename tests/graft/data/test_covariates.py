@@ -265,7 +265,7 @@ def test_a_domain_without_covariates_has_no_file_of_them(cohort, tmp_path):
         "index.csv",
         "domain.json",
         "groups.csv",
-    }  # sex and age are kept to judge by
+    }  # sex and age are kept for the subgroups
     assert {path.name for path in (tmp_path / "liver").iterdir()} == files
     assert "covariates" not in (tmp_path / "liver/domain.json").read_text()
 

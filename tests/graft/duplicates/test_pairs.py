@@ -21,7 +21,7 @@ PATIENTS = 12  # of each class
 
 
 def picture(seed: int, size: tuple[int, int] = (96, 96)) -> Image.Image:
-    """Speckle of several sizes, no two alike."""
+    """Speckle of several sizes, no two of them similar."""
     noise = np.random.default_rng(seed).integers(0, 220, (size[1], size[0]), np.uint8)
     shapes = Image.fromarray(noise[::16, ::16]).resize(size, Image.Resampling.BICUBIC)
     return Image.blend(shapes, Image.fromarray(noise).filter(ImageFilter.GaussianBlur(2)), 0.4)
@@ -91,7 +91,7 @@ def test_shapes_on_an_empty_ground_are_the_same_only_byte_by_byte():
 
 
 def volume(seed: int) -> np.ndarray:
-    """Soft shapes of several sizes in 24 x 20 x 28 voxels, no two alike."""
+    """Soft shapes of several sizes in 24 x 20 x 28 voxels, no two of them similar."""
     noise = np.random.default_rng(seed)
     shapes = sum(
         gaussian_filter(noise.standard_normal((24, 20, 28)), sigma) * sigma**1.5

@@ -367,7 +367,7 @@ def test_other_tests_are_printed_before_the_verdict(metrics):
         "transfer over scratch: p = 0.6000 corrected for 4 models, p = 0.2500 by DeLong's test",
         "transfer may be worse than scratch by 0.05 or more",
         "about 512 test patients would be needed "
-        "to distinguish a gain of this size from 0; there are 7",
+        "to distinguish the gain of this pair of networks from 0; there are 7",
     ]
     found |= {"non_inferior": True, "patients_needed": None}
     assert list(summary_lines(told))[-2] == "transfer is no worse than scratch by 0.05 or more"

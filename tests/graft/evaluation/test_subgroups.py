@@ -58,7 +58,7 @@ def study(kept: dict | None = None, external: bool = False) -> EvaluatedDomain:
 
 
 def model(made: EvaluatedDomain, blind: str | None = None):
-    """Knows the label but for some noise; on the site `blind` it knows nothing."""
+    """Predicts the label with noise; on the site `blind` it predicts at random."""
     probabilities = {}
     for part, cases in made.cases.items():
         random = np.random.default_rng(len(part))
@@ -197,7 +197,9 @@ def test_a_group_with_too_few_patients_of_a_class_has_the_scores_that_it_can_hav
         and few["auroc"] is few["sensitivity"] is few["gap"] is None
     )
     assert few["specificity"]["value"] is not None and few["flagged"] is False
-    assert others["auroc"] is not None and others["gap"] is None  # it has nobody to be held against
+    assert (
+        others["auroc"] is not None and others["gap"] is None
+    )  # there are no others to compare with
 
 
 def test_the_external_site_stands_beside_the_internal_ones():

@@ -35,7 +35,7 @@ GRID = Grid((8, 8, 8), (1.0, 1.0, 1.0), (1.0, 99.0), "percentile")
             "percentile",
             (99.0, 50.0),
             (20.8, 11),
-        ),  # upside down stays upside down; 0.8 of the way from 20 to 21
+        ),  # a reversed window stays reversed; 0.8 of the way from 20 to 21
         ("zscore", (-3.0, 3.0), (11 - 3 * SPREAD, 11 + 3 * SPREAD)),
         ("zscore", (1.0, 0.0), (11 + SPREAD, 11)),
     ],

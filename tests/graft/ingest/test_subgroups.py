@@ -10,7 +10,7 @@ from graft.ingest.subgroups import read_subgroup_columns
 
 
 def lay_out(folder: Path, **columns: list[str]) -> Path:
-    """A manifest with a row a patient."""
+    """A manifest with one row per patient."""
     with (folder / "manifest.csv").open("w", newline="") as file:
         table = csv.writer(file)
         table.writerow(("patient", "image", "label", *columns))

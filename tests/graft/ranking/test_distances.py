@@ -1,4 +1,4 @@
-"""Distances against sheets of paper, and on domains that are one and that are two."""
+"""Distances against numbers worked out by hand, and on equal and different domains."""
 
 import numpy as np
 import pytest
@@ -98,7 +98,7 @@ def test_proxy_a_of_domains_apart_and_of_one_lesion_that_gives_its_patient_away(
     x, y = cloud(20), cloud(20, 9, 1)
     patients = each_alone(x)
     assert proxy_a(x, y, patients, patients, generator(0)) == 2
-    # A feature that tells patients apart tells nothing of a patient who is held out.
+    # A feature that identifies patients does not help with a patient who is held out.
     x, y = (np.repeat(30 * np.eye(12)[6 * side : 6 * side + 6], 5, 0) for side in (0, 1))
     patients = np.repeat(np.arange(6), 5)
     assert proxy_a(x, y, patients, patients, generator(0)) < 1
@@ -108,7 +108,7 @@ def test_the_larger_domain_does_not_outvote_the_smaller():
     x, y = cloud(300), cloud(30, seed=1)
     assert (
         proxy_a(x, y, each_alone(x), each_alone(y), generator(0)) < 0.5
-    )  # 0.09 wrong, were one always to say x
+    )  # always predicting x would have an error of 0.09
 
 
 def test_standardised_features_hang_on_no_scale_and_dead_ones_are_left_out():

@@ -25,7 +25,7 @@ FLAGS = (
 
 
 class Tab:
-    """One page of a browser; `events` holds every message since the page was opened."""
+    """One page of a browser; `events` has every message since the page was opened."""
 
     def __init__(self, socket: ClientConnection) -> None:
         self.socket = socket

@@ -1,4 +1,4 @@
-"""Charts that are readable in grey, in the dark and aloud."""
+"""Charts that are readable in grey, in dark mode and as text."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Intervals and p-values against slow loops, SciPy and what must hold."""
+"""Intervals and p-values against slow loops, SciPy and known properties."""
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ from graft.statistics.scores import auroc, ranks, score
 
 
 def cohort(patients, lesions, seed=0):
-    """Labels, probabilities and the patient of each lesion; a patient's lesions are alike."""
+    """Labels, probabilities and the patient of each lesion; a patient's lesions are similar."""
     random = np.random.default_rng(seed)
     patient = np.repeat(np.arange(patients), lesions)
     labels = (np.arange(patients) % 2)[patient]
@@ -165,7 +165,7 @@ def test_lesions_of_one_patient_widen_the_interval():
         0.95,
     )
     ratio = (together[1] - together[0]) / (alone[1] - alone[0])
-    assert 1.6 < ratio < 2.4  # four lesions that are copies say no more than one: √4
+    assert 1.6 < ratio < 2.4  # four copies of a lesion carry the information of one: √4
 
 
 def test_resamples_with_one_class_are_left_out_and_counted():

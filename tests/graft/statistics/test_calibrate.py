@@ -37,7 +37,7 @@ def test_one_who_is_75_percent_sure_and_right_9_times_of_10_has_temperature_a_ha
 
 def test_three_classes_have_one_temperature():
     probabilities = np.array([[0.8, 0.1, 0.1], [0.1, 0.8, 0.1], [0.1, 0.1, 0.8], [0.8, 0.1, 0.1]])
-    fitted = temperature([0, 1, 2, 1], probabilities)  # right 3 times of 4: √T of 8 shall be 6
+    fitted = temperature([0, 1, 2, 1], probabilities)  # right 3 times of 4: √T of 8 must be 6
     assert fitted.value == pytest.approx(np.log(8) / np.log(6), abs=1e-4)
     assert fitted.apply(probabilities)[0] == pytest.approx([0.75, 0.125, 0.125], abs=1e-4)
 

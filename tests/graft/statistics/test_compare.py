@@ -13,7 +13,7 @@ PATIENTS = 60
 
 
 def compared(noises, margin=0.05, classes=("benign", "malignant")):
-    """Models that say the truth blurred; the first is the reference."""
+    """Models that predict the label with noise; the first is the reference."""
     codes = np.arange(PATIENTS) % len(classes)
     rows = pd.DataFrame(
         {

@@ -67,7 +67,7 @@ def test_net_benefit_by_hand():
     assert table[0.2] == pytest.approx(3 / 5 - 1 / 5 * 0.25) and table[0.6] == pytest.approx(
         2 / 5 - 1 / 5 * 1.5
     )
-    assert table[0.95] == 0  # nobody is called
+    assert table[0.95] == 0  # no case is called
 
 
 def test_net_benefit_of_calling_everybody_and_nobody():

@@ -28,7 +28,7 @@ MARKERS = {"albumin": TABLE[:, 0], "protein": TABLE[:, 1], "score": 10 - TABLE[:
 
 
 def lesions(seed=0, patients=40):
-    """Make labels, two readings and patients of lesions, one to three similar ones a patient."""
+    """Make labels, two readings and patients of lesions, one to three similar ones per patient."""
     random = np.random.default_rng(seed)
     patient = np.repeat(np.arange(patients), random.integers(1, 4, patients))
     positive = (np.arange(patients) % 2 == 1)[patient] ^ (random.random(len(patient)) < 0.2)

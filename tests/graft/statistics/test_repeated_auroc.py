@@ -71,7 +71,9 @@ def test_an_interval_holds_both_sources_of_chance(cases):
 
         return RepeatedAuroc.of(measure, cases, picks)
 
-    lucky = judged(good, bad)  # perfect in one repetition, wrong in the other: no patient's doing
+    lucky = judged(
+        good, bad
+    )  # perfect in one repetition, wrong in the other: not caused by patients
     assert (
         lucky.each.tolist() == [1, 0]
         and lucky.value == 0.5

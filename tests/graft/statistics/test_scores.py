@@ -1,4 +1,4 @@
-"""Scores against a sheet of paper and against scikit-learn."""
+"""Scores against numbers worked out by hand and against scikit-learn."""
 
 import warnings
 

@@ -54,7 +54,7 @@ def test_a_repeated_stem_gives_for_three_equal_channels_what_it_gave_for_one():
     assert how == "repeated over 3 channels, divided by 3"
     same, how = adopt.recolour(colour, 3)
     assert same is colour
-    assert how == "as it is"
+    assert how == "unchanged"
 
 
 def test_a_kernel_is_repeated_along_the_third_axis_and_divided_by_its_length():
@@ -84,7 +84,7 @@ def test_the_body_of_a_torchvision_network_is_loaded_into_a_network_for_other_cl
         "100 tensors loaded, 2 new (fc.bias, fc.weight), 2 left (fc.bias, fc.weight)"
         in capsys.readouterr().out
     )
-    stem = "summed over 3 channels" if shape[0] == 1 else "as it is"
+    stem = "summed over 3 channels" if shape[0] == 1 else "unchanged"
     assert pretrained.card["weights"]["stem"] == stem and pretrained.card["classes"] == []
     architecture = build.adapt_architecture(
         pretrained.card["architecture"], domain(*shape, classes=("a", "b", "c"))
@@ -109,7 +109,7 @@ def test_the_body_of_a_torchvision_network_is_loaded_into_a_network_for_other_cl
             "medicalnet-resnet10",
             lambda: nets.resnet10(n_input_channels=1, feed_forward=False, bias_downsample=False),
             [],
-            "as it is",
+            "unchanged",
         ),
     ],
 )
