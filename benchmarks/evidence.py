@@ -16,7 +16,7 @@ from typing import Annotated
 import typer
 
 from benchmarks.clone import kept_clone, run_dvc
-from benchmarks.lung_to_adrenal import DEFAULT_FOLDER, write_parameters, write_raw_domains
+from benchmarks.lung_to_adrenal import VARIABLE, write_parameters, write_raw_domains
 from benchmarks.markdown import markdown_head, markdown_row
 from graft.common.files import read_json, whole_file, write_json
 from graft.config.parameters import load_parameters
@@ -28,7 +28,7 @@ LEARNING_CURVE = {"shares": [0.1], "draws": 2}  # the share of all labels is alw
 
 
 def main(
-    data: Annotated[Path, typer.Option(help="The folder of the real data.")] = DEFAULT_FOLDER,
+    data: Annotated[Path, typer.Option(envvar=VARIABLE, help="The folder of the real data.")],
     workdir: Annotated[
         Path | None,
         typer.Option(help="The folder to keep the clone in, to resume after an interruption."),

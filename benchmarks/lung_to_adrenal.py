@@ -4,7 +4,6 @@ The folder of the data has lung_lidc/volumes_1mm_32.npz, lung_lidc/nodules.csv a
 adrenal/adrenalmnist3d.npz.
 """
 
-import os
 import shutil
 import zipfile
 from pathlib import Path
@@ -13,11 +12,9 @@ import numpy as np
 import pandas as pd
 from ruamel.yaml import YAML
 
-from benchmarks.clone import ROOT
 from graft.common.files import InputError, whole_file
 
 VARIABLE = "GRAFT_SHARED_DATA"  # the environment variable that names the folder of the data
-DEFAULT_FOLDER = Path(os.environ.get(VARIABLE) or ROOT.parent / "shared/data")
 VOLUMES = Path("lung_lidc/volumes_1mm_32.npz")
 NODULES = Path("lung_lidc/nodules.csv")
 ADRENAL = Path("adrenal/adrenalmnist3d.npz")

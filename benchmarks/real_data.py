@@ -18,8 +18,8 @@ import typer
 
 from benchmarks.clone import head_commit, kept_clone, print_note, run_dvc
 from benchmarks.lung_to_adrenal import (
-    DEFAULT_FOLDER,
     TARGET,
+    VARIABLE,
     write_parameters,
     write_raw_domains,
 )
@@ -37,7 +37,7 @@ LABELLED = (0.1, 1.0)  # shares of the target's labels
 
 
 def main(
-    data: Annotated[Path, typer.Option(help="The folder of the real data.")] = DEFAULT_FOLDER,
+    data: Annotated[Path, typer.Option(envvar=VARIABLE, help="The folder of the real data.")],
     workdir: Annotated[
         Path | None,
         typer.Option(help="The folder to keep the clone in, to resume after an interruption."),

@@ -23,7 +23,7 @@ from ruamel.yaml import YAML
 from sklearn.model_selection import StratifiedKFold
 
 from benchmarks.clone import fresh_clone, print_note, run_dvc
-from benchmarks.lung_to_adrenal import DEFAULT_FOLDER, require_files
+from benchmarks.lung_to_adrenal import VARIABLE, require_files
 from benchmarks.markdown import markdown_head, markdown_row
 from graft.common.seeds import generator
 from graft.console import run, say
@@ -43,7 +43,7 @@ SIZE_ALONE = "size alone"
 
 
 def main(
-    data: Annotated[Path, typer.Option(help="The folder of the real data.")] = DEFAULT_FOLDER,
+    data: Annotated[Path, typer.Option(envvar=VARIABLE, help="The folder of the real data.")],
     weights: Annotated[
         Path | None,
         typer.Option(help="The state dict of torchvision's resnet18 to start a network from."),

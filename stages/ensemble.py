@@ -4,8 +4,9 @@ Bagging is the mean of its members. Boosting is the sum Σ αₖ fₖ.
 """
 
 from dataclasses import replace
-from typing import Literal
+from typing import Annotated, Literal
 
+import typer
 from torch import Tensor
 
 from graft.common.parameters import Section, read_parameters
@@ -31,7 +32,12 @@ class Parameters(Section):
     seed: int
 
 
-def main(method: Literal["bagging", "boosting"]) -> None:
+Method = Annotated[
+    Literal["bagging", "boosting"], typer.Argument(help="how the members are trained and weighted")
+]
+
+
+def main(method: Method) -> None:
     """Write models/ensemble/<method> and the curves of its members, one after the other."""
     parameters = read_parameters(Parameters, paths.PARAMETERS)
     use_deterministic_algorithms()

@@ -93,10 +93,11 @@ def main() -> None:
     metrics = assemble_metrics(
         source, target, pretrained, models, baselines, tuned, settings, evidence, withheld
     )
-    told = target.cases, target.domain.classes, judged
-    tables = plot_tables(*told, tuned, settings.confidence)
+    classes = target.domain.classes
+    cases = prediction_table(target.cases, classes, judged)
+    tables = plot_tables(target.cases, classes, judged, tuned, settings.confidence)
     tables["learning_curve"] = curve_table(metrics)
-    write_results(metrics, prediction_table(*told), tables)
+    write_results(metrics, cases, tables)
     for line in (*curve_lines(metrics), *cross_validation_lines(metrics), *summary_lines(metrics)):
         say(line)
 

@@ -3,9 +3,10 @@
 The transfer minimises L_target(θ) + λ·R(θ − θ_pretrained).
 """
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
+import typer
 from pydantic import Field
 
 from graft.common.parameters import Section, Weight, read_parameters
@@ -44,7 +45,12 @@ class Scratch(Parameters):
     network: Network
 
 
-def main(init: Literal["transfer", "scratch"]) -> None:
+Init = Annotated[
+    Literal["transfer", "scratch"], typer.Argument(help="what the network starts from")
+]
+
+
+def main(init: Init) -> None:
     """Write models/finetuned/<init> and the curves of the training."""
     model: type[Parameters] = Transfer if init == "transfer" else Scratch
     parameters = read_parameters(model, paths.PARAMETERS)

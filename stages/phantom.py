@@ -2,8 +2,9 @@
 
 import os
 import time
-from typing import Literal
+from typing import Annotated, Literal
 
+import typer
 from pydantic import Field
 
 from graft.common.parameters import Section, read_parameters
@@ -20,7 +21,10 @@ class Parameters(Section):
     seed: int
 
 
-def main(organ: Literal["lung", "liver", "liver_mr"]) -> None:
+Organ = Annotated[Literal["lung", "liver", "liver_mr"], typer.Argument(help="the organ")]
+
+
+def main(organ: Organ) -> None:
     """Write data/phantom/<organ>, and print how well size alone separates its classes."""
     parameters = read_parameters(Parameters, paths.PARAMETERS, organ)
     patients = parameters.cohort.patients

@@ -1,6 +1,9 @@
 """Make images of one domain: read, orient, resample, window and crop its raw data."""
 
+from typing import Annotated
+
 import pandas as pd
+import typer
 from pydantic import Field
 
 from graft.common.parameters import Section, read_parameters
@@ -19,7 +22,7 @@ class Parameters(Section):
     privacy: PseudonymKey
 
 
-def main(name: str) -> None:
+def main(name: Annotated[str, typer.Argument(help="a key of `domains`")]) -> None:
     """Write data/processed/<name>, and print what is in it."""
     parameters = read_parameters(Parameters, paths.PARAMETERS, name)
     domain = read_raw_domain(name, parameters.domain, parameters.preprocess, parameters.privacy)

@@ -1,6 +1,9 @@
 """Divide the patients of one domain into train, validation, test and external."""
 
+from typing import Annotated
+
 import pandas as pd
+import typer
 from pydantic import Field
 
 from graft.common.parameters import Section, read_parameters
@@ -21,7 +24,7 @@ class Parameters(Section):
     seed: int
 
 
-def main(name: str) -> None:
+def main(name: Annotated[str, typer.Argument(help="a key of `domains`")]) -> None:
     """Write data/splits/<name>.csv, and print the patients and lesions of each part."""
     parameters = read_parameters(Parameters, paths.PARAMETERS, name)
     domain = Domain.read(paths.processed(name))

@@ -98,7 +98,8 @@ def _tests_of_transfer(metrics: dict) -> Iterator[str]:
         line += f", p = {gain['delong']['p']:.4f} by DeLong's test"
     yield line
     if metrics["verdict"] == "no difference shown":
-        not_worse = "is no worse" if gain["non_inferior"] else "may be worse"
+        non_inferior = metrics["verdict_from"]["non_inferior"]  # of the same gain as the verdict
+        not_worse = "is no worse" if non_inferior else "may be worse"
         yield f"transfer {not_worse} than scratch by {metrics['margin']:g} or more"
     if gain["patients_needed"]:
         patients = metrics["target"]["counts"]["test"]["patients"]
