@@ -14,41 +14,53 @@ def image_correlation(
     mirrored_axes: tuple[int, ...],
     boxes: tuple[Box, Box] = (EVERYTHING, EVERYTHING),
 ) -> float:
-    """Pearson's correlation of the grey values of an image and a mirror image of another.
+    """Compute Pearson's correlation of an image and a mirror image of another, in grey values.
 
     Args:
         first: (C, *spatial).
         second: (C, *spatial), of the same size.
-        mirrored_axes: The axes of `spatial` along which `second` is reversed.
-        boxes: Where the content of each image lies. Only the smallest box around both is compared.
+        mirrored_axes: the axes of `spatial` along which `second` is reversed.
+        boxes: where the content of each image lies. Only the smallest box around both is compared.
 
     Returns:
-        From -1 to 1, or NaN if an image has only one value there.
+        The correlation, from -1 to 1; NaN if an image has only one value there.
     """
-    mirrored = np.flip(second, tuple(1 + axis for axis in mirrored_axes))
-    box = _enclose(boxes[0], _mirror_box(boxes[1], mirrored_axes, first.shape[1:]))
-    region = (slice(None), *box)
-    one = mean_channel(first[region]).ravel()
-    other = mean_channel(mirrored[region]).ravel()
+    axes_after_channels = tuple(1 + axis for axis in mirrored_axes)
+    mirrored = np.flip(second, axes_after_channels)
+    spatial = first.shape[1:]
+    first_box, second_box = boxes
+    mirrored_box = _mirror_box(second_box, mirrored_axes, spatial)
+    box = _enclose(first_box, mirrored_box)
+    all_channels = slice(None)
+    region = (all_channels, *box)
+    first_grey = mean_channel(first[region])
+    second_grey = mean_channel(mirrored[region])
     with np.errstate(invalid="ignore"):
-        return float(np.corrcoef(one, other)[0, 1])
+        matrix = np.corrcoef(first_grey.ravel(), second_grey.ravel())  # (2, 2)
+    return float(matrix[0, 1])
 
 
 def _mirror_box(box: Box, axes: tuple[int, ...], shape: tuple[int, ...]) -> Box:
+    """Return the box after a mirror image of the given axes, in an image of `shape`."""
     if box == EVERYTHING:
         return box
-    mirrored = []
-    for axis, (span, size) in enumerate(zip(box, shape, strict=True)):
-        is_mirrored = axis in axes
-        mirrored.append(slice(size - span.stop, size - span.start) if is_mirrored else span)
-    return tuple(mirrored)
+    spans = list(box)
+    for axis in axes:
+        span = box[axis]
+        size = shape[axis]
+        spans[axis] = slice(size - span.stop, size - span.start)
+    return tuple(spans)
 
 
 def _enclose(first: Box, second: Box) -> Box:
-    """The smallest box around two, or the other one if one of them is EVERYTHING."""
-    if first == EVERYTHING or second == EVERYTHING:
-        return first or second
+    """Return the smallest box around two, or the other one if one of them is EVERYTHING."""
+    if first == EVERYTHING:
+        return second
+    if second == EVERYTHING:
+        return first
     spans = []
     for one, other in zip(first, second, strict=True):
-        spans.append(slice(min(one.start, other.start), max(one.stop, other.stop)))
+        start = min(one.start, other.start)
+        stop = max(one.stop, other.stop)
+        spans.append(slice(start, stop))
     return tuple(spans)

@@ -22,35 +22,46 @@ class DuplicatePair:
 
 
 def fingerprint_images(images: np.ndarray) -> list[str]:
-    """Fingerprints of images (N, C, *spatial) in [0, 1], in hexadecimal digits.
+    """Return the fingerprints of images (N, C, *spatial) in [0, 1], in hexadecimal digits.
 
     They start with 16 digits of the SHA-256 of the image's bytes. For planes with enough content,
     16 digits follow for the perceptual hash (pHash of 64 bits, Zauner 2010) of the image and of
     each of its mirror images.
     """
-    return [_digest(image) + _perceptual_hashes(image) for image in images]
+    fingerprints = []
+    for image in images:
+        fingerprint = _digest(image) + _perceptual_hashes(image)
+        fingerprints.append(fingerprint)
+    return fingerprints
 
 
 def grey_levels(image: np.ndarray) -> np.ndarray:
-    """An image (C, *spatial) in [0, 1] as its mean over channels, (*spatial) uint8."""
-    return np.round(255 * mean_channel(image)).astype(np.uint8)
+    """Return the mean over channels of an image (C, *spatial) in [0, 1], as (*spatial) uint8."""
+    levels = np.round(255 * mean_channel(image))
+    return levels.astype(np.uint8)
 
 
 def mean_channel(image: np.ndarray) -> np.ndarray:
-    """The mean over the channels of an image: (C, *spatial) to (*spatial) float32."""
-    return image.astype(np.float32).mean(0)
+    """Return the mean over the channels of an image: (C, *spatial) to (*spatial) float32."""
+    exact = image.astype(np.float32)  # a sum in float16 would lose digits
+    return exact.mean(0)
 
 
 def _digest(image: np.ndarray) -> str:
-    return hashlib.sha256(image.tobytes()).hexdigest()[:DIGITS]
+    digest = hashlib.sha256(image.tobytes())
+    return digest.hexdigest()[:DIGITS]
 
 
 def _perceptual_hashes(image: np.ndarray) -> str:
-    """The hashes of the mirror images of a plane, "" for a volume or a plane with less content."""
+    """Return the hashes of a plane's mirror images; "" for a volume or a plane with less content.
+
+    The digits of all hashes are joined.
+    """
     if image.ndim != 3:
         return ""
     grey = grey_levels(image)
-    most_common = np.bincount(grey.ravel()).max()
+    pixels_of_level = np.bincount(grey.ravel())
+    most_common = pixels_of_level.max()
     if most_common > (1 - FILLED) * grey.size:
         return ""
     from imagehash import phash

@@ -17,20 +17,28 @@ MAX_LISTED = 20  # pairs that an error names
 def check_duplicates(domain: Domain, parts: pd.Series) -> list[DuplicatePair]:
     """Find the pairs within each part of a split; a model must not be tested on what it has seen.
 
-    `parts` has the part of each sample, "" for those that no model sees.
+    Args:
+        domain: N images.
+        parts: (N,) the part of each sample, "" for those that no model sees.
 
-    Raises InputError if two images of a pair are in two parts.
+    Raises:
+        InputError: if the two images of a pair are in two parts.
     """
     rows = np.flatnonzero(parts != "")
-    part_of = np.asarray(parts)
+    part_of = np.asarray(parts)  # (N,)
     pairs = []
-    for pair in find_pairs((domain, rows)):
-        first, second = int(rows[pair.first]), int(rows[pair.second])
-        pairs.append(DuplicatePair(first, second, pair.evidence))
-    across = [pair for pair in pairs if part_of[pair.first] != part_of[pair.second]]
+    across = []
+    for found in find_pairs((domain, rows)):
+        first = int(rows[found.first])
+        second = int(rows[found.second])
+        pair = DuplicatePair(first, second, found.evidence)
+        pairs.append(pair)
+        if part_of[first] != part_of[second]:
+            across.append(pair)
     if across:
-        origins = domain.index["origin"]
-        names = [f"{origin} ({part})" for origin, part in zip(origins, part_of, strict=True)]
+        names = []
+        for origin, part in zip(domain.index["origin"], part_of, strict=True):
+            names.append(f"{origin} ({part})")
         raise InputError(
             f"domains.{domain.name}: {len(across)} pairs of images are the same picture in two "
             f"parts of the split: {describe_pairs(across, names, names)}; expected each in one "
@@ -40,24 +48,31 @@ def check_duplicates(domain: Domain, parts: pd.Series) -> list[DuplicatePair]:
 
 
 def describe_pairs(
-    pairs: list[DuplicatePair], first_names: list[str], second_names: list[str]
+    pairs: list[DuplicatePair],
+    first_names: list[str],
+    second_names: list[str],
 ) -> str:
-    """The first MAX_LISTED pairs in words, with the names of their images."""
+    """Return the first MAX_LISTED pairs in words, with the names of their images."""
     described = []
     for pair in pairs[:MAX_LISTED]:
-        first, second = first_names[pair.first], second_names[pair.second]
+        first = first_names[pair.first]
+        second = second_names[pair.second]
         described.append(f"{first} and {second}, {pair.evidence}")
-    if len(pairs) > MAX_LISTED:
-        described.append(f"and {len(pairs) - MAX_LISTED} more")
+    more = len(pairs) - MAX_LISTED
+    if more > 0:
+        described.append(f"and {more} more")
     return "; ".join(described)
 
 
 def pairs_between(
-    domain: Domain, rows: np.ndarray, other: Domain, other_rows: np.ndarray
+    domain: Domain,
+    rows: np.ndarray,
+    other: Domain,
+    other_rows: np.ndarray,
 ) -> list[DuplicatePair]:
     """Find the pairs of one image in some rows of a domain and one in some rows of another.
 
-    Their numbers are those rows. Images of different sizes are no pair.
+    The numbers of a pair are those rows. Images of different sizes are no pair.
     """
     if domain.images.shape[2:] != other.images.shape[2:]:
         return []
@@ -65,7 +80,8 @@ def pairs_between(
     pairs = []
     for pair in find_pairs((domain, rows), (other, other_rows)):
         if pair.first < count <= pair.second:
-            first, second = int(rows[pair.first]), int(other_rows[pair.second - count])
+            first = int(rows[pair.first])
+            second = int(other_rows[pair.second - count])
             pairs.append(DuplicatePair(first, second, pair.evidence))
     return pairs
 
@@ -76,26 +92,26 @@ def find_pairs(*selections: tuple[Domain, np.ndarray]) -> Iterator[DuplicatePair
     If several images have the same bytes, each is paired with the first of them.
     """
     fingerprints: list[str] = []
-    images: list[tuple[np.ndarray, int]] = []  # a file's array and a row: read when compared
+    images: list[np.ndarray] = []  # views: a memory-mapped image is read when it is compared
     for domain, rows in selections:
-        fingerprints += domain.index["hash"].to_numpy()[rows].tolist()
+        hashes = domain.index["hash"].to_numpy()
+        fingerprints += hashes[rows].tolist()
         for row in rows:
-            images.append((domain.images, row))
+            images.append(domain.images[row])
     first_with_digest: dict[str, int] = {}
     for number, fingerprint in enumerate(fingerprints):
-        first = first_with_digest.setdefault(fingerprint[:DIGITS], number)
+        digest = fingerprint[:DIGITS]
+        first = first_with_digest.setdefault(digest, number)
         if first != number:
             yield DuplicatePair(first, number, "identical")
     numbers = list(first_with_digest.values())
-    distinct = []
-    distinct_fingerprints = []
-    for number in numbers:
-        file, row = images[number]
-        distinct.append(file[row])  # a view of a memory-mapped file
-        distinct_fingerprints.append(fingerprints[number])
+    distinct = [images[number] for number in numbers]
+    distinct_fingerprints = [fingerprints[number] for number in numbers]
     if distinct and distinct[0].ndim == 3:
         similar = similar_planes(distinct_fingerprints, distinct)
     else:
         similar = similar_volumes(distinct)
     for pair in similar:
-        yield DuplicatePair(numbers[pair.first], numbers[pair.second], pair.evidence)
+        first = numbers[pair.first]
+        second = numbers[pair.second]
+        yield DuplicatePair(first, second, pair.evidence)

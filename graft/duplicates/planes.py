@@ -26,23 +26,34 @@ def similar_planes(fingerprints: list[str], planes: list[np.ndarray]) -> Iterato
     numbers = []
     hashes = []
     for number, fingerprint in enumerate(fingerprints):
-        if len(fingerprint) > DIGITS:
+        digits = fingerprint[DIGITS:]  # empty without enough content
+        if digits:
             numbers.append(number)
-            hashes.append(_read_hashes(fingerprint[DIGITS:]))
-    bits = np.array(hashes, np.uint64).reshape(-1, len(MIRRORS))  # (N, mirror images)
-    for one, other, mirror in _near_hashes(bits):
-        first, second = numbers[one], numbers[other]
-        correlation = image_correlation(planes[first], planes[second], MIRRORS[mirror])
+            hashes.append(_read_hashes(digits))
+    bits = np.array(hashes, np.uint64)
+    bits = bits.reshape(-1, len(MIRRORS))  # (N, mirror images)
+    for row, other_row, mirror in _near_hashes(bits):
+        first = numbers[row]
+        second = numbers[other_row]
+        correlation = image_correlation(
+            planes[first],
+            planes[second],
+            mirrored_axes=MIRRORS[mirror],
+        )
         if correlation >= MIN_CORRELATION:
-            apart = np.bitwise_count(bits[one, 0] ^ bits[other, mirror])
+            apart = np.bitwise_count(bits[row, 0] ^ bits[other_row, mirror])
             mirrored = ", mirrored" if mirror else ""
             evidence = f"{apart} of 64 bits apart{mirrored}, correlation {correlation:.3f}"
             yield DuplicatePair(first, second, evidence)
 
 
 def _read_hashes(digits: str) -> list[int]:
-    starts = range(0, len(digits), DIGITS)
-    return [int(digits[start : start + DIGITS], 16) for start in starts]
+    """Return the hash of each mirror image from their joined hexadecimal digits."""
+    hashes = []
+    for start in range(0, len(digits), DIGITS):
+        end = start + DIGITS
+        hashes.append(int(digits[start:end], base=16))
+    return hashes
 
 
 def _near_hashes(bits: np.ndarray) -> Iterator[tuple[int, int, int]]:
@@ -51,11 +62,16 @@ def _near_hashes(bits: np.ndarray) -> Iterator[tuple[int, int, int]]:
     `bits` (N, mirror images) uint64 has the image itself first.
     """
     for start in range(0, len(bits), BLOCK):
-        block = bits[start : start + BLOCK, :1]
-        later = bits[start:]
-        by_mirror = [np.bitwise_count(block ^ mirror) for mirror in later.T]
+        end = start + BLOCK
+        block = bits[start:end, :1]  # (BLOCK, 1)
+        later = bits[start:]  # (M, mirror images)
+        by_mirror = []
+        for hashes in later.T:
+            differing = block ^ hashes  # (BLOCK, M)
+            by_mirror.append(np.bitwise_count(differing))
         apart = np.stack(by_mirror)  # (mirror images, BLOCK, M)
-        for one, other in np.argwhere(apart.min(0) <= MAX_BITS):
-            if one < other:
-                mirror = int(apart[:, one, other].argmin())
-                yield start + int(one), start + int(other), mirror
+        is_near = apart.min(0) <= MAX_BITS
+        for row, column in np.argwhere(is_near).tolist():
+            if row < column:
+                nearest = apart[:, row, column].argmin()
+                yield start + row, start + column, int(nearest)

@@ -43,23 +43,45 @@ def similar_volumes(volumes: list[np.ndarray]) -> Iterator[DuplicatePair]:
             boxes[number] = box
     numbers = list(boxes)
     spectra, signs = _spectra([volumes[number] for number in numbers])
-    for start in range(0, len(numbers), BLOCK):
-        block = spectra[start : start + BLOCK]
-        later = spectra[start:]
-        by_mirror = [(block * sign) @ later.T for sign in signs]
-        coarse = np.stack(by_mirror)  # (8, BLOCK, M)
-        for row, column in np.argwhere(np.abs(coarse).max(0) >= MIN_COARSE):
-            first, second = numbers[start + row], numbers[start + column]
-            if first >= second:
-                continue
-            correlations = coarse[:, row, column]  # (8,)
-            mirror = int(np.abs(correlations).argmax())
-            pair = (boxes[first], boxes[second])
-            evidence = _evidence(
-                volumes[first], volumes[second], pair, mirror, correlations[mirror]
-            )
-            if evidence:
-                yield DuplicatePair(first, second, evidence)
+    for row, other_row, mirror, coarse in _near_spectra(spectra, signs):
+        first = numbers[row]
+        second = numbers[other_row]
+        evidence = _evidence(
+            volumes[first],
+            volumes[second],
+            boxes=(boxes[first], boxes[second]),
+            mirror=mirror,
+            coarse=coarse,
+        )
+        if evidence:
+            yield DuplicatePair(first, second, evidence)
+
+
+def _near_spectra(
+    spectra: np.ndarray,
+    signs: np.ndarray,
+) -> Iterator[tuple[int, int, int, float]]:
+    """Yield the pairs of rows that correlate in a mirror image, the best one, and its correlation.
+
+    Args:
+        spectra: (N, K) of length 1.
+        signs: (8, K) of each mirror image.
+    """
+    for start in range(0, len(spectra), BLOCK):
+        end = start + BLOCK
+        block = spectra[start:end]
+        later = spectra[start:]  # (M, K)
+        by_mirror = []
+        for sign in signs:
+            mirrored = block * sign
+            by_mirror.append(mirrored @ later.T)
+        correlations = np.stack(by_mirror)  # (8, BLOCK, M)
+        strength = np.abs(correlations)  # a negative image correlates by -1
+        is_near = strength.max(0) >= MIN_COARSE
+        for row, column in np.argwhere(is_near).tolist():
+            if row < column:
+                mirror = int(strength[:, row, column].argmax())
+                yield start + row, start + column, mirror, correlations[mirror, row, column]
 
 
 def _evidence(
@@ -69,12 +91,16 @@ def _evidence(
     mirror: int,
     coarse: float,
 ) -> str:
-    """How similar two volumes are whose spectra agree, "" if they differ after all."""
-    kind, correlation, threshold = "coarse", coarse, MIN_COARSE
-    if any(box != EVERYTHING for box in boxes):
-        axes = tuple(np.flatnonzero(MIRRORED_AXES[mirror]).tolist())
-        fine = image_correlation(first, second, axes, boxes)
-        kind, correlation, threshold = "fine", fine, MIN_FINE
+    """Describe how similar two volumes are whose spectra agree; "" if they differ after all."""
+    kind = "coarse"
+    correlation = coarse
+    threshold = MIN_COARSE
+    both_filled = (EVERYTHING, EVERYTHING)
+    if boxes != both_filled:
+        axes = np.flatnonzero(MIRRORED_AXES[mirror]).tolist()
+        kind = "fine"
+        correlation = image_correlation(first, second, tuple(axes), boxes)
+        threshold = MIN_FINE
     if not abs(correlation) >= threshold:  # true for NaN too
         return ""
     mirrored = ", mirrored" if mirror else ""
@@ -82,10 +108,10 @@ def _evidence(
 
 
 def _spectra(volumes: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """Coefficients (N, K) of length 1 without the mean, and their signs (8, K) per mirror image.
+    """Return coefficients (N, K) of length 1 and the signs (8, K) they have in each mirror image.
 
-    Reversing an axis changes the sign of the odd cosines along it (Ahmed et al., Discrete cosine
-    transform, 1974), so no volume is transformed twice.
+    The mean is not among the coefficients. Reversing an axis changes the sign of the odd cosines
+    along it (Ahmed et al., Discrete cosine transform, 1974), so no volume is transformed twice.
     """
     from scipy.fft import dctn
 
@@ -94,35 +120,45 @@ def _spectra(volumes: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     lowest = (slice(FREQUENCIES),) * 3
     transformed = []
     for volume in volumes:
-        spectrum = dctn(mean_channel(volume), norm="ortho")
+        grey = mean_channel(volume)
+        spectrum = dctn(grey, norm="ortho")
         transformed.append(spectrum[lowest])
-    coefficients = np.stack(transformed)  # (N, F, F, F)
-    frequencies = np.indices(coefficients.shape[1:]).reshape(3, -1)[:, 1:]  # (3, K)
-    weights = (np.hypot.reduce(frequencies) ** EXPONENT).astype(np.float32)
-    spectra = coefficients.reshape(len(volumes), -1)[:, 1:] * weights
+    cubes = np.stack(transformed)  # (N, F, F, F)
+    frequencies = np.indices(cubes.shape[1:]).reshape(3, -1)  # (3, 1 + K)
+    frequencies = frequencies[:, 1:]  # (3, K) without the mean
+    coefficients = cubes.reshape(len(volumes), -1)  # (N, 1 + K)
+    coefficients = coefficients[:, 1:]
+    weights = np.hypot.reduce(frequencies) ** EXPONENT
+    spectra = coefficients * weights.astype(np.float32)
     # Without the root, few large coefficients, as of a flat wall, would make two volumes similar.
     spectra = np.sign(spectra) * np.sqrt(np.abs(spectra))
-    spectra = spectra / np.linalg.norm(spectra, axis=1, keepdims=True)
-    signs = (-1.0) ** (MIRRORED_AXES @ frequencies)
+    lengths = np.linalg.norm(spectra, axis=1, keepdims=True)
+    spectra = spectra / lengths
+    odd_cosines = MIRRORED_AXES @ frequencies  # (8, K) odd if the sign changes
+    signs = (-1.0) ** odd_cosines
     return spectra, signs.astype(np.float32)
 
 
 def _content_box(volume: np.ndarray) -> Box | None:
-    """The box of a shape on an empty background.
+    """Return the box of a shape on an empty background.
 
-    Returns EVERYTHING if the volume is filled, and None if the shape is too small to compare.
+    It is EVERYTHING if the volume is filled, and None if the shape is too small to compare.
     """
     from scipy.ndimage import gaussian_filter
 
     smooth = gaussian_filter(mean_channel(volume), SMOOTHING)
     grey = np.round(255 * smooth).astype(np.int16)
-    background = np.bincount(grey.ravel()).argmax()
-    is_shape = np.abs(grey - background) > BACKGROUND_LEVELS
+    voxels_of_level = np.bincount(grey.ravel())
+    background = voxels_of_level.argmax()
+    differences = np.abs(grey - background)
+    is_shape = differences > BACKGROUND_LEVELS
     if is_shape.mean() >= FILLED:
         return EVERYTHING
     if is_shape.sum() < MIN_SHAPE:
         return None
     spans = []
-    for places in np.nonzero(is_shape):
-        spans.append(slice(int(places.min()), int(places.max()) + 1))
+    for positions in np.nonzero(is_shape):
+        start = int(positions.min())
+        stop = int(positions.max()) + 1
+        spans.append(slice(start, stop))
     return tuple(spans)

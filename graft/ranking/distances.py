@@ -8,8 +8,9 @@ from graft.common.seeds import generator
 
 PERMUTATIONS = 999  # of the patients; the least p is 0.001
 FOLDS = 5  # of the classifier that separates the domains
-MOST = 1000  # lesions of a domain that are compared: all pairs of lesions are
+MOST = 1000  # lesions of a domain at most, because all pairs of lesions are compared
 LEAST_VARIATION = 1e-9  # of a feature, relative to its mean
+LEAST_SQUARE = 1e-12  # least squared median distance, which is a divisor
 TIE = 1e-12  # permuted distances this much smaller count as equal
 
 
@@ -27,12 +28,17 @@ class DomainFeatures:
         """Draw patients with at most MOST lesions in total; all patients if they have no more."""
         if len(self) <= MOST:
             return self
-        _, patient, counts = np.unique(self.patients, return_inverse=True, return_counts=True)
-        order = random.permutation(len(counts))
-        fitting = np.searchsorted(np.cumsum(counts[order]), MOST, side="right")
+        patient, patients = _patient_codes(self.patients)
+        lesions = np.bincount(patient)  # (P,)
+        order = random.permutation(patients)
+        lesions_so_far = np.cumsum(lesions[order])
+        fitting = np.searchsorted(lesions_so_far, MOST, side="right")
         drawn = order[: max(1, fitting)]
-        rows = np.isin(patient, drawn)
-        return DomainFeatures(self.features[rows], self.patients[rows])
+        is_drawn = np.isin(patient, drawn)  # (N,)
+        return DomainFeatures(
+            features=self.features[is_drawn],
+            patients=self.patients[is_drawn],
+        )
 
 
 def compare_domains(
@@ -55,10 +61,26 @@ def compare_domains(
     source = source.subsample(generator(seed, *purpose, "source"))
     target = target.subsample(generator(seed, *purpose, "target"))
     x, y = standardise(source.features, target.features)
-    patients = (source.patients, target.patients)
-    distance, p = mmd(x, y, *patients, generator(seed, *purpose, "permutations"))
-    separation = proxy_a(x, y, *patients, generator(seed, *purpose, "folds"))
-    return {"frechet": frechet(x, y), "mmd": distance, "mmd_p": p, "proxy_a": separation}
+    discrepancy, p = mmd(
+        x,
+        y,
+        x_patients=source.patients,
+        y_patients=target.patients,
+        random=generator(seed, *purpose, "permutations"),
+    )
+    separation = proxy_a(
+        x,
+        y,
+        x_patients=source.patients,
+        y_patients=target.patients,
+        random=generator(seed, *purpose, "folds"),
+    )
+    return {
+        "frechet": frechet(x, y),
+        "mmd": discrepancy,
+        "mmd_p": p,
+        "proxy_a": separation,
+    }
 
 
 def standardise(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -66,16 +88,22 @@ def standardise(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
     Constant features are left out. If all are constant, one column of zeros remains.
     """
-    mean = (x.mean(0) + y.mean(0)) / 2
-    variance_x = ((x - mean) ** 2).mean(0)
+    mean = (x.mean(0) + y.mean(0)) / 2  # (F,)
+    variance_x = ((x - mean) ** 2).mean(0)  # around the common mean
     variance_y = ((y - mean) ** 2).mean(0)
-    deviation = np.sqrt((variance_x + variance_y) / 2)
-    varying = deviation > LEAST_VARIATION * np.maximum(LEAST_VARIATION, np.abs(mean))
-    if not varying.any():
-        return np.zeros((len(x), 1)), np.zeros((len(y), 1))
-    mean = mean[varying]
-    deviation = deviation[varying]
-    return (x[:, varying] - mean) / deviation, (y[:, varying] - mean) / deviation
+    variance = (variance_x + variance_y) / 2
+    deviation = np.sqrt(variance)
+    size = np.maximum(LEAST_VARIATION, np.abs(mean))
+    is_varying = deviation > LEAST_VARIATION * size
+    if not is_varying.any():
+        zeros_x = np.zeros((len(x), 1))
+        zeros_y = np.zeros((len(y), 1))
+        return zeros_x, zeros_y
+    mean = mean[is_varying]
+    deviation = deviation[is_varying]
+    scaled_x = (x[:, is_varying] - mean) / deviation
+    scaled_y = (y[:, is_varying] - mean) / deviation
+    return scaled_x, scaled_y
 
 
 def frechet(x: np.ndarray, y: np.ndarray) -> float:
@@ -90,11 +118,15 @@ def frechet(x: np.ndarray, y: np.ndarray) -> float:
 
     covariance_x, _ = ledoit_wolf(x)
     covariance_y, _ = ledoit_wolf(y)
-    root = _root(covariance_x)
-    product = root @ covariance_y @ root  # symmetric, with the eigenvalues of S_x S_y
-    between_means = ((x.mean(0) - y.mean(0)) ** 2).sum()
-    traces = between_means + np.trace(covariance_x) + np.trace(covariance_y)
-    return float(max(0.0, traces - 2 * np.trace(_root(product))))
+    root_x = _square_root(covariance_x)
+    product = root_x @ covariance_y @ root_x  # symmetric, with the eigenvalues of S_x S_y
+    root_of_product = _square_root(product)
+    offset = x.mean(0) - y.mean(0)  # (F,)
+    between_means = (offset**2).sum()
+    without_overlap = between_means + np.trace(covariance_x) + np.trace(covariance_y)
+    overlap = 2 * np.trace(root_of_product)
+    distance = without_overlap - overlap
+    return float(max(0.0, distance))
 
 
 def mmd(
@@ -117,23 +149,25 @@ def mmd(
     Returns:
         Both numbers; NaN if a domain has one patient.
     """
-    from scipy.spatial.distance import pdist, squareform
-
     codes_x, count_x = _patient_codes(x_patients)
     codes_y, count_y = _patient_codes(y_patients)
     if min(count_x, count_y) < 2:
         return np.nan, np.nan
     patient = np.concatenate([codes_x, codes_y + count_x])  # (N + M,)
-    squares = squareform(pdist(np.concatenate([x, y]), "sqeuclidean"))  # (N + M, N + M)
-    counting = (patient[:, None] != patient).astype(float)
-    median = max(np.median(squares[counting > 0]), 1e-12)
-    kernel = np.exp(-squares / (2 * median))
-    is_first = np.arange(count_x + count_y) < count_x
-    assigned = np.tile(is_first, (1 + PERMUTATIONS, 1))
-    assigned[1:] = random.permuted(assigned[1:], axis=1)
-    first = assigned[:, patient].astype(float)  # (1 + PERMUTATIONS, N + M)
-    found = _discrepancies(kernel * counting, counting, first)
-    return float(found[0]), float((found >= found[0] - TIE).mean())
+    features = np.concatenate([x, y])  # (N + M, F)
+    is_counted = patient[:, None] != patient  # (N + M, N + M)
+    kernel = _gaussian_kernel(features, is_counted)
+    assigned = _assign_patients(count_x, count_y, random)  # (1 + PERMUTATIONS, P)
+    is_first = assigned[:, patient]  # (1 + PERMUTATIONS, N + M)
+    found = _discrepancies(
+        kernel=kernel * is_counted,
+        counting=is_counted.astype(float),
+        first=is_first.astype(float),
+    )
+    observed = found[0]
+    is_as_large = found >= observed - TIE
+    p = is_as_large.mean()
+    return float(observed), float(p)
 
 
 def proxy_a(
@@ -159,19 +193,26 @@ def proxy_a(
     folds = min(FOLDS, count_x, count_y)
     if folds < 2:
         return np.nan
-    folds_x = (random.permutation(count_x) % folds)[codes_x]
-    folds_y = (random.permutation(count_y) % folds)[codes_y]
-    fold = np.concatenate([folds_x, folds_y])
-    features = np.concatenate([x, y])
-    domain = np.repeat([0, 1], [len(x), len(y)])
-    wrong = np.zeros(len(domain), bool)
-    for k in range(folds):
-        held = fold == k
+    fold_of_x_patient = random.permutation(count_x) % folds  # (P,)
+    fold_of_y_patient = random.permutation(count_y) % folds
+    fold_of_x = fold_of_x_patient[codes_x]  # (N,)
+    fold_of_y = fold_of_y_patient[codes_y]  # (M,)
+    fold = np.concatenate([fold_of_x, fold_of_y])  # (N + M,)
+    features = np.concatenate([x, y])  # (N + M, F)
+    domain = np.repeat([0, 1], [len(x), len(y)])  # (N + M,)
+    is_wrong = np.zeros(len(domain), bool)
+    for number in range(folds):
+        held_out = fold == number
+        kept = ~held_out
         model = LogisticRegression(class_weight="balanced", max_iter=1000)
-        model.fit(features[~held], domain[~held])
-        wrong[held] = model.predict(features[held]) != domain[held]
-    error = (wrong[domain == 0].mean() + wrong[domain == 1].mean()) / 2
-    return float(2 * (1 - 2 * min(error, 0.5)))
+        model.fit(features[kept], domain[kept])
+        predicted = model.predict(features[held_out])
+        is_wrong[held_out] = predicted != domain[held_out]
+    error_x = is_wrong[domain == 0].mean()
+    error_y = is_wrong[domain == 1].mean()
+    error = (error_x + error_y) / 2
+    error = min(error, 0.5)
+    return float(2 * (1 - 2 * error))
 
 
 def _patient_codes(patients: np.ndarray) -> tuple[np.ndarray, int]:
@@ -180,7 +221,39 @@ def _patient_codes(patients: np.ndarray) -> tuple[np.ndarray, int]:
     return codes, len(names)
 
 
-def _discrepancies(kernel: np.ndarray, counting: np.ndarray, first: np.ndarray) -> np.ndarray:
+def _gaussian_kernel(features: np.ndarray, is_counted: np.ndarray) -> np.ndarray:
+    """Compute exp(−|a − b|² / 2s²) of all pairs of N rows: (N, N).
+
+    Args:
+        features: (N, F).
+        is_counted: (N, N) bool, whether a pair counts for the median distance s.
+    """
+    from scipy.spatial.distance import pdist, squareform
+
+    pairwise = pdist(features, "sqeuclidean")
+    squares = squareform(pairwise)  # (N, N)
+    median = np.median(squares[is_counted])
+    median = max(median, LEAST_SQUARE)
+    return np.exp(-squares / (2 * median))
+
+
+def _assign_patients(count_x: int, count_y: int, random: np.random.Generator) -> np.ndarray:
+    """Assign patients to the first domain (True) or the second: (1 + PERMUTATIONS, P).
+
+    The first row has the patients of x in the first domain. The others permute it.
+    """
+    patients = np.arange(count_x + count_y)
+    observed = patients < count_x  # (P,)
+    assigned = np.tile(observed, (1 + PERMUTATIONS, 1))
+    assigned[1:] = random.permuted(assigned[1:], axis=1)
+    return assigned
+
+
+def _discrepancies(
+    kernel: np.ndarray,
+    counting: np.ndarray,
+    first: np.ndarray,
+) -> np.ndarray:
     """Compute MMD² (R,) for each of R assignments of N rows to two domains.
 
     Args:
@@ -190,19 +263,29 @@ def _discrepancies(kernel: np.ndarray, counting: np.ndarray, first: np.ndarray) 
     """
     kernels_first, kernels_between, kernels_second = _sums(kernel, first)
     pairs_first, pairs_between, pairs_second = _sums(counting, first)
-    within = kernels_first / pairs_first + kernels_second / pairs_second
+    within_first = kernels_first / pairs_first
+    within_second = kernels_second / pairs_second
+    within = within_first + within_second
     return within - 2 * kernels_between / pairs_between
 
 
-def _sums(matrix: np.ndarray, first: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _sums(
+    matrix: np.ndarray,
+    first: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Compute aᵀMa, aᵀM(1 − a) and (1 − a)ᵀM(1 − a) of a symmetric M for each row a of (R, N)."""
-    rows = matrix.sum(1)
-    within = ((first @ matrix) * first).sum(1)
-    touching = first @ rows
-    return within, touching - within, rows.sum() - 2 * touching + within
+    rows = matrix.sum(1)  # (N,)
+    products = (first @ matrix) * first  # (R, N)
+    within_first = products.sum(1)  # (R,)
+    touching_first = first @ rows
+    between = touching_first - within_first
+    within_second = rows.sum() - 2 * touching_first + within_first
+    return within_first, between, within_second
 
 
-def _root(matrix: np.ndarray) -> np.ndarray:
+def _square_root(matrix: np.ndarray) -> np.ndarray:
     """Compute the square root of a symmetric positive matrix; negative eigenvalues are rounding."""
     values, vectors = np.linalg.eigh(matrix)
-    return (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T
+    roots = np.sqrt(np.maximum(values, 0))
+    scaled = vectors * roots
+    return scaled @ vectors.T

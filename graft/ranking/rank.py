@@ -24,7 +24,7 @@ def rank_sources(
     """Return the distances and the ranking of the sources, as the schema describes them.
 
     Args:
-        target: of which only the training part is read, and its labels only for the ranking.
+        target: only its training part is read, and its labels only for the ranking.
         models: by source. RANDOM, which is untrained, is only in the ranking.
         trained_on: the training part of each source that has one; other sources have no distances.
         seed: of the permutations and the folds.
@@ -35,28 +35,37 @@ def rank_sources(
     Raises:
         InputError: if a model takes images of another shape than the target's.
     """
-    labels = target.train.labels.cpu().numpy()
-    name_of_target = target.domain.name
+    labels = target.train.labels.cpu().numpy()  # (N,)
+    target_name = target.domain.name
     distances: list[dict] = []
-    scores: list[tuple[float, dict]] = []
+    ranking: list[dict] = []
     for name, model in models.items():
         adapt_architecture(model.card["architecture"], target.domain)
-        mine = _compute_features(model, target.train)
-        logme = log_me(mine.features, labels)
-        h = h_score(mine.features, labels)
-        scores.append((logme, {"source": name, "logme": logme, "h_score": h}))
+        of_target = _compute_features(model, target.train)
+        ranking.append(
+            {
+                "source": name,
+                "logme": log_me(of_target.features, labels),
+                "h_score": h_score(of_target.features, labels),
+            }
+        )
         if name in trained_on:
             samples = trained_on[name]
-            theirs = _compute_features(model, samples)
-            found = compare_domains(theirs, mine, seed, "distances", name, name_of_target)
+            of_source = _compute_features(model, samples)
+            purpose = ("distances", name, target_name)
+            found = compare_domains(of_source, of_target, seed, *purpose)
             distances.append({"source": name, "lesions": len(samples), **found})
         elif name != RANDOM:
             distances.append({"source": name, **UNKNOWN})
-    scores.sort(key=lambda score: -score[0])
-    ranking = [row for _, row in scores]
-    return {"target": name_of_target, "distances": distances, "ranking": ranking}
+    ranking.sort(key=lambda row: -row["logme"])
+    return {
+        "target": target_name,
+        "distances": distances,
+        "ranking": ranking,
+    }
 
 
 def _compute_features(model: Model, samples: Samples) -> DomainFeatures:
     (network,) = model.networks
-    return DomainFeatures(extract_features(network, samples.images), samples.patients)
+    features = extract_features(network, samples.images)  # (N, F)
+    return DomainFeatures(features, samples.patients)

@@ -22,14 +22,19 @@ def log_me(features: np.ndarray, labels: np.ndarray) -> float:
     """
     left, scale, _ = np.linalg.svd(features, full_matrices=False)  # (N, r), (r,)
     epsilon = np.finfo(float).eps
-    kept = scale > scale.max(initial=0) * max(features.shape) * epsilon
-    left = left[:, kept]
-    squares = scale[kept] ** 2
-    evidence = []
+    largest = scale.max(initial=0)
+    rounding = largest * max(features.shape) * epsilon
+    is_kept = scale > rounding
+    left = left[:, is_kept]
+    squares = scale[is_kept] ** 2
+    evidence_per_lesion = []
     for label in np.unique(labels):
-        y = (labels == label).astype(float)
-        evidence.append(_evidence(left.T @ y, squares, y) / len(y))
-    return float(np.mean(evidence))
+        is_of_class = labels == label
+        y = is_of_class.astype(float)
+        projected = left.T @ y  # (r,)
+        evidence = _evidence(projected, squares, y)
+        evidence_per_lesion.append(evidence / len(y))
+    return float(np.mean(evidence_per_lesion))
 
 
 def h_score(features: np.ndarray, labels: np.ndarray) -> float:
@@ -46,16 +51,22 @@ def h_score(features: np.ndarray, labels: np.ndarray) -> float:
     """
     from sklearn.covariance import ledoit_wolf
 
-    centred = features - features.mean(0)
-    if not np.ptp(features, axis=0).any():
+    ranges = np.ptp(features, axis=0)  # (F,)
+    if not ranges.any():
         return 0.0
-    shrunk, shrinkage = ledoit_wolf(centred)
+    centred = features - features.mean(0)
+    covariance, shrinkage = ledoit_wolf(centred)  # (F, F), S and s
     classes, code = np.unique(labels, return_inverse=True)
-    class_means = [centred[code == k].mean(0) for k in range(len(classes))]
-    means = np.stack(class_means)[code]  # (N, F)
-    between = means.T @ means / len(features)
-    inverse = np.linalg.pinv(shrunk, hermitian=True)
-    return float((1 - shrinkage) * np.trace(inverse @ between))
+    means = []
+    for number in range(len(classes)):
+        of_class = centred[code == number]
+        means.append(of_class.mean(0))
+    class_means = np.stack(means)  # (C, F)
+    mean_of_class = class_means[code]  # (N, F)
+    between = mean_of_class.T @ mean_of_class / len(features)  # (F, F), B
+    inverse = np.linalg.pinv(covariance, hermitian=True)
+    trace = np.trace(inverse @ between)
+    return float((1 - shrinkage) * trace)
 
 
 def _evidence(projected: np.ndarray, squares: np.ndarray, y: np.ndarray) -> float:
@@ -75,22 +86,32 @@ def _evidence(projected: np.ndarray, squares: np.ndarray, y: np.ndarray) -> floa
 
     count = len(y)
     total = y @ y
-    unexplained = max(0.0, total - projected @ projected)  # by any weights
+    explained = projected @ projected
+    unexplained = max(0.0, total - explained)  # by any weights
 
     def negative_evidence(t: np.ndarray) -> np.ndarray:
-        ratios = t[:, None] / (squares + t[:, None])  # (K, r)
-        residual = ratios @ projected**2 + unexplained
+        """Return a value (K,) for each t (K,)."""
+        column = t[:, None]  # (K, 1)
+        ratios = column / (squares + column)  # (K, r)
+        residual = ratios @ projected**2 + unexplained  # Q
         noise = np.maximum(residual, FLOOR * total) / count  # Q / N
-        return 0.5 * (count * (np.log(2 * np.pi * noise) + 1) - np.log(ratios).sum(1))
+        fit = count * (np.log(2 * np.pi * noise) + 1)
+        complexity = np.log(ratios).sum(1)
+        return 0.5 * (fit - complexity)
 
     def negative_evidence_at(log_t: float) -> float:
-        return negative_evidence(np.exp([log_t]))[0]
+        t = np.exp([log_t])
+        return negative_evidence(t)[0]
 
-    centre = np.log(squares.max(initial=FLOOR))
-    grid = centre + np.arange(-RANGE, RANGE + STEP, STEP)  # ln t
-    best = grid[negative_evidence(np.exp(grid)).argmin()]
-    bounds = (best - STEP, best + STEP)
+    largest = squares.max(initial=FLOOR)
+    offsets = np.arange(-RANGE, RANGE + STEP, STEP)
+    grid = np.log(largest) + offsets  # ln t
+    on_grid = negative_evidence(np.exp(grid))
+    best = grid[on_grid.argmin()]
     found = minimize_scalar(
-        negative_evidence_at, bounds=bounds, method="bounded", options={"xatol": 1e-8}
+        negative_evidence_at,
+        bounds=(best - STEP, best + STEP),
+        method="bounded",
+        options={"xatol": 1e-8},
     )
     return -float(found.fun)

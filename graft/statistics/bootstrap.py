@@ -1,5 +1,6 @@
 """Intervals and p-values from resamples of the patients, each drawn with all their lesions."""
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -36,16 +37,21 @@ def resample(
         draws: (R, P) from `draw_patients`; R may be 0.
         patient: (N,) the column of `draws` that each case belongs to.
     """
-    rows = max(1, BLOCK // max(1, len(patient)))
+    cases = max(1, len(patient))
+    rows = max(1, BLOCK // cases)
+    resamples = max(1, len(draws))  # without resamples, one empty block supplies the names
     blocks = []
-    for start in range(0, max(1, len(draws)), rows):  # an empty block too, which has the names
-        counts = draws[start : start + rows, patient]
-        blocks.append(scores(counts.astype(np.float64)))
+    for start in range(0, resamples, rows):
+        counts = draws[start : start + rows, patient]  # (r, N)
+        weights = counts.astype(np.float64)
+        blocks.append(scores(weights))
     return _concatenate(blocks)
 
 
 def jackknife(
-    scores: WeightedScores, patient: np.ndarray, patients: int | None = None
+    scores: WeightedScores,
+    patient: np.ndarray,
+    patients: int | None = None,
 ) -> dict[str, np.ndarray]:
     """Compute scores with one of the P patients left out at a time: name -> (P,).
 
@@ -58,18 +64,24 @@ def jackknife(
         patients: P, if it includes patients without a case. Two groups of one part have the same
             P, so that their values stay paired.
     """
-    groups = min(patients or int(patient.max()) + 1, MOST_LEFT_OUT)
+    if not patients:
+        patients = int(patient.max()) + 1
+    groups = min(patients, MOST_LEFT_OUT)
+    group = patient % groups  # (N,)
     rows = max(1, BLOCK // len(patient))
-    number_of_blocks = -(-groups // rows)
+    number_of_blocks = math.ceil(groups / rows)
     blocks = []
     for left_out in np.array_split(np.arange(groups), number_of_blocks):
-        kept = patient % groups != left_out[:, None]  # (r, N)
-        blocks.append(scores(kept.astype(np.float64)))
+        kept = group != left_out[:, None]  # (r, N)
+        weights = kept.astype(np.float64)
+        blocks.append(scores(weights))
     return _concatenate(blocks)
 
 
 def interval(
-    values: np.ndarray, confidence: float, correction: Correction = PERCENTILE
+    values: np.ndarray,
+    confidence: float,
+    correction: Correction = PERCENTILE,
 ) -> tuple[float, float, int]:
     """Compute the interval of resampled values.
 
@@ -86,15 +98,18 @@ def interval(
         The low end, the high end, and the number of values left out. Both ends are NaN if no
         value remains.
     """
-    defined = np.sort(values[~np.isnan(values)])
-    count = len(defined)
+    rising = np.sort(_drop_nan(values))
+    count = len(rising)
     left_out = len(values) - count
     if not count:
         return np.nan, np.nan, left_out
+    falling = rising[::-1]
     tail = (1 - confidence) / 2
-    low = _position(correction.share_below(tail), count)
-    high = _position(correction.mirrored().share_below(tail), count)
-    return float(defined[low]), float(defined[-1 - high]), left_out
+    share_below = correction.share_below(tail)
+    share_above = correction.mirrored().share_below(tail)
+    low = rising[_position(share_below, count)]
+    high = falling[_position(share_above, count)]
+    return float(low), float(high), left_out
 
 
 def p_value(differences: np.ndarray, correction: Correction = PERCENTILE) -> float:
@@ -105,28 +120,43 @@ def p_value(differences: np.ndarray, correction: Correction = PERCENTILE) -> flo
     at most 1. The added 1 keeps p above 0: Davison and Hinkley (1997), Bootstrap Methods and
     their Application, section 4.2. NaN if no difference is defined.
     """
-    defined = differences[~np.isnan(differences)]
+    defined = _drop_nan(differences)
     count = len(defined)
     if not count:
         return np.nan
-
-    def tail(way: Correction, beyond: int) -> float:
-        return way.tail_of(min(1 + beyond, count) / (count + 1))
-
-    below = tail(correction, (defined <= 0).sum())
-    above = tail(correction.mirrored(), (defined >= 0).sum())
+    share_below = _share_beyond((defined <= 0).sum(), count)
+    share_above = _share_beyond((defined >= 0).sum(), count)
+    tail_below = correction.tail_of(share_below)
+    tail_above = correction.mirrored().tail_of(share_above)
+    two_sided = 2 * min(tail_below, tail_above)
     least = 2 / (count + 1)
-    return float(min(1.0, max(2 * min(below, above), least)))
+    at_least = max(two_sided, least)
+    return float(min(1.0, at_least))
+
+
+def _drop_nan(values: np.ndarray) -> np.ndarray:
+    is_defined = ~np.isnan(values)
+    return values[is_defined]
+
+
+def _share_beyond(beyond: int, count: int) -> float:
+    """Return (1 + beyond) / (count + 1), which stays below 1."""
+    added = min(1 + beyond, count)
+    return added / (count + 1)
 
 
 def _concatenate(blocks: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """Join the scores of all blocks: name -> (R,)."""
     joined = {}
     for name in blocks[0]:
-        joined[name] = np.concatenate([block[name] for block in blocks])
+        pieces = [block[name] for block in blocks]
+        joined[name] = np.concatenate(pieces)
     return joined
 
 
 def _position(share: float, count: int) -> int:
     """Return the position, from 0, of a share among `count` sorted values."""
-    position = int((count + 1) * share + ROUNDING) - 1
-    return min(max(position, 0), count - 1)
+    number = (count + 1) * share
+    position = int(number + ROUNDING) - 1
+    last = count - 1
+    return min(max(position, 0), last)

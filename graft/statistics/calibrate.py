@@ -28,7 +28,9 @@ class Temperature:
 
     def apply(self, probabilities: np.ndarray) -> np.ndarray:
         """Calibrate (N, C); the order of the cases and their most probable class do not change."""
-        return softmax(_logs(probabilities) / self.value, axis=1)
+        logs = _logs(probabilities)  # (N, C)
+        scaled = logs / self.value
+        return softmax(scaled, axis=1)
 
 
 @dataclass(frozen=True)
@@ -45,14 +47,18 @@ class Isotonic:
         """Calibrate (N, C), linearly between the corners; more than two classes are normalised."""
         if not self.knots:
             return probabilities
-        columns = probabilities[:, -len(self.knots) :].T  # the disease alone, or every class
-        curves = []
-        for column, (x, y) in zip(columns, self.knots, strict=True):
-            curves.append(np.interp(column, x, y))
-        calibrated = np.stack(curves, axis=1)
-        if len(self.knots) == 1:
-            return np.concatenate([1 - calibrated, calibrated], axis=1)
-        return calibrated / calibrated.sum(1, keepdims=True)
+        count = len(self.knots)
+        curved = probabilities[:, -count:]  # (N, K): the disease alone, or every class
+        columns = []
+        for column, knots in zip(curved.T, self.knots, strict=True):
+            x, y = knots
+            columns.append(np.interp(column, x, y))
+        calibrated = np.stack(columns, axis=1)  # (N, K)
+        if count == 1:
+            healthy = 1 - calibrated
+            return np.concatenate([healthy, calibrated], axis=1)
+        total = calibrated.sum(axis=1, keepdims=True)
+        return calibrated / total
 
 
 def fit_temperature(
@@ -73,19 +79,29 @@ def fit_temperature(
     """
     from scipy.optimize import minimize_scalar
 
-    logs = _logs(probabilities)
-    if len(np.unique(labels)) < 2 or not np.ptp(logs, axis=1).any():
-        return Temperature(1.0, samples)
+    logs = _logs(probabilities)  # (N, C)
+    spread = np.ptp(logs, axis=1)
+    if len(np.unique(labels)) < 2 or not spread.any():
+        return Temperature(1.0, fitted_on=samples)
     cases = np.arange(len(labels))
 
     def log_loss(log_temperature: float) -> float:
         scaled = logs / np.exp(log_temperature)
-        return -log_softmax(scaled, axis=1)[cases, labels].mean()
+        calibrated = log_softmax(scaled, axis=1)
+        true_class = calibrated[cases, labels]  # (N,)
+        return -true_class.mean()
 
-    ends = np.log(TEMPERATURES)
-    found = minimize_scalar(log_loss, bounds=ends, method="bounded", options={"xatol": 1e-8})
-    best = min((*ends, found.x), key=log_loss)
-    return Temperature(float(np.exp(best).round(DECIMALS)), samples)
+    lowest, highest = np.log(TEMPERATURES)
+    found = minimize_scalar(
+        log_loss,
+        bounds=(lowest, highest),
+        method="bounded",
+        options={"xatol": 1e-8},
+    )
+    candidates = [lowest, highest, found.x]  # the search never tries the ends themselves
+    best = min(candidates, key=log_loss)
+    temperature = np.exp(best).round(DECIMALS)
+    return Temperature(float(temperature), fitted_on=samples)
 
 
 def fit_isotonic(
@@ -106,14 +122,17 @@ def fit_isotonic(
 
     cases, classes = probabilities.shape
     if len(np.unique(labels)) < classes:
-        return Isotonic((), samples)
+        return Isotonic(knots=(), fitted_on=samples)
     least = 1 / (cases + 2)
     knots = []
     for code in classes_to_average(classes):
+        probability = probabilities[:, code]
+        is_of_class = labels == code
         curve = IsotonicRegression(y_min=least, y_max=1 - least)
-        curve.fit(probabilities[:, code], labels == code)
-        knots.append((curve.X_thresholds_, curve.y_thresholds_))
-    return Isotonic(tuple(knots), samples)
+        curve.fit(probability, is_of_class)
+        corners = (curve.X_thresholds_, curve.y_thresholds_)
+        knots.append(corners)
+    return Isotonic(tuple(knots), fitted_on=samples)
 
 
 def wilson(
@@ -138,16 +157,22 @@ def wilson(
     """
     from scipy.stats import norm
 
-    lesions = weights.sum(1)
+    lesions = weights.sum(1)  # (B,)
     share = ratio(positive.sum(1), lesions)
-    count = ratio(lesions**2, (weights**2).sum(1))  # effective
-    z2 = norm.ppf((1 + confidence) / 2) ** 2
+    squares = (weights**2).sum(1)
+    count = ratio(lesions**2, squares)  # effective
+    z = norm.ppf((1 + confidence) / 2)
+    z2 = z**2
     scale = 1 + z2 / count
     middle = (share + z2 / (2 * count)) / scale
     variance = share * (1 - share) + z2 / (4 * count)
-    half = np.sqrt(z2 * variance / count) / scale
-    return np.maximum(middle - half, 0.0), np.minimum(middle + half, 1.0)
+    half_width = np.sqrt(z2 * variance / count) / scale
+    low = np.maximum(middle - half_width, 0.0)
+    high = np.minimum(middle + half_width, 1.0)
+    return low, high
 
 
 def _logs(probabilities: np.ndarray) -> np.ndarray:
-    return np.log(np.maximum(probabilities, LEAST_PROBABILITY))
+    """Return the log-probabilities (N, C), all finite."""
+    above_zero = np.maximum(probabilities, LEAST_PROBABILITY)
+    return np.log(above_zero)

@@ -46,14 +46,16 @@ class Cases:
         generator: np.random.Generator,
     ) -> "Cases":
         """Make cases from rows of index.csv, whose `label` is one of `classes`."""
+        labels = class_codes(rows, classes)
         patient, patients = pd.factorize(rows["patient"])
         draws = draw_patients(len(patients), resamples, generator)
-        return cls(rows, class_codes(rows, classes), patient, draws)
+        return cls(rows, labels, patient, draws)
 
     @property
     def samples(self) -> tuple[int, ...]:
         """The sample number of each case."""
-        return tuple(self.rows["sample"].tolist())
+        samples = self.rows["sample"].tolist()
+        return tuple(samples)
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,9 @@ class Assessment:
 
 def class_codes(rows: pd.DataFrame, classes: list[str]) -> np.ndarray:
     """Return the class code of each row's `label`: (N,)."""
-    return rows["label"].map({name: code for code, name in enumerate(classes)}).to_numpy(np.int64)
+    code_of = {name: code for code, name in enumerate(classes)}
+    codes = rows["label"].map(code_of)
+    return codes.to_numpy(np.int64)
 
 
 def assess(cases: dict[str, Cases], probabilities: dict[str, np.ndarray]) -> Assessment:
@@ -93,10 +97,17 @@ def assess(cases: dict[str, Cases], probabilities: dict[str, np.ndarray]) -> Ass
     threshold = choose_threshold(validation.labels, probabilities["validation"])
     scores = {}
     confusions = {}
-    for part, mine in cases.items():
-        scores[part] = score_model(mine, probabilities[part], threshold)
-        confusions[part] = count_calls(mine.labels, probabilities[part], threshold)
-    return Assessment(threshold, validation.samples, probabilities, scores, confusions)
+    for part, cases_of_part in cases.items():
+        predicted = probabilities[part]
+        scores[part] = score_model(cases_of_part, predicted, threshold)
+        confusions[part] = count_calls(cases_of_part.labels, predicted, threshold)
+    return Assessment(
+        threshold=threshold,
+        fitted_on=validation.samples,
+        probabilities=probabilities,
+        parts=scores,
+        confusions=confusions,
+    )
 
 
 def score_cases(cases: Cases, scores: WeightedScores) -> ResampledScores:
@@ -106,11 +117,15 @@ def score_cases(cases: Cases, scores: WeightedScores) -> ResampledScores:
         cases: N cases.
         scores: takes weights (r, N) and returns name -> (r,), NaN where a score is not defined.
     """
-    point = scores(np.ones((1, len(cases.labels))))
+    patients = cases.draws.shape[1]
+    equal_weights = np.ones((1, len(cases.labels)))
+    point = {}
+    for name, values in scores(equal_weights).items():
+        point[name] = float(values[0])
     return ResampledScores(
-        point={name: float(value[0]) for name, value in point.items()},
+        point=point,
         resampled=resample(scores, cases.draws, cases.patient),
-        jackknifed=jackknife(scores, cases.patient, cases.draws.shape[1]),
+        jackknifed=jackknife(scores, cases.patient, patients),
     )
 
 
@@ -133,8 +148,10 @@ def count_calls(
     threshold: float | None,
 ) -> np.ndarray:
     """Count the cases of each true class × called class: (C, C)."""
+    classes = probabilities.shape[1]
     called = call(probabilities, threshold)
-    matrix = confusion(labels, called, np.ones((1, len(labels))), probabilities.shape[1])
+    equal_weights = np.ones((1, len(labels)))
+    matrix = confusion(labels, called, equal_weights, classes)  # (1, C, C)
     return matrix[0].astype(np.int64)
 
 
@@ -146,9 +163,15 @@ def estimates(scores: ResampledScores, confidence: float) -> dict[str, dict[str,
     found = {}
     for name, value in scores.point.items():
         values = scores.resampled[name]
-        correction = bca_correction(value, values, scores.jackknifed[name])
+        jackknifed = scores.jackknifed[name]
+        correction = bca_correction(value, values, jackknifed)
         low, high, left_out = interval(values, confidence, correction)
-        found[name] = {"value": value, "low": low, "high": high, "left_out": left_out}
+        found[name] = {
+            "value": value,
+            "low": low,
+            "high": high,
+            "left_out": left_out,
+        }
     return found
 
 
@@ -161,23 +184,32 @@ def gain(model: ResampledScores, reference: ResampledScores, confidence: float) 
     Returns:
         {value, low, high, p, left_out} of the difference, model minus reference.
     """
-
-    def difference(mine: Mapping, other: Mapping) -> np.ndarray:
-        return np.round(mine["auroc"] - other["auroc"], DECIMALS)
-
-    value = float(difference(model.point, reference.point))
-    differences = difference(model.resampled, reference.resampled)
-    jackknifed = difference(model.jackknifed, reference.jackknifed)
+    value = float(_auroc_difference(model.point, reference.point))
+    differences = _auroc_difference(model.resampled, reference.resampled)  # (R,)
+    jackknifed = _auroc_difference(model.jackknifed, reference.jackknifed)  # (P,)
     correction = bca_correction(value, differences, jackknifed, widen=True)
     low, high, left_out = interval(differences, confidence, correction)
     p = p_value(differences, correction)
-    return {"value": value, "low": low, "high": high, "p": p, "left_out": left_out}
+    return {
+        "value": value,
+        "low": low,
+        "high": high,
+        "p": p,
+        "left_out": left_out,
+    }
 
 
 def scores_by_class(matrix: np.ndarray, classes: list[str]) -> dict[str, dict[str, float]]:
     """Return the scores of PER_CLASS, class -> {name: value}, from a confusion matrix (C, C)."""
-    scores = per_class(matrix[None])
-    return {
-        label: {name: float(scores[name][0, code]) for name in PER_CLASS}
-        for code, label in enumerate(classes)
-    }
+    scores = per_class(matrix[None])  # (1, C) each
+    found: dict[str, dict[str, float]] = {}
+    for code, label in enumerate(classes):
+        found[label] = {}
+        for name in PER_CLASS:
+            found[label][name] = float(scores[name][0, code])
+    return found
+
+
+def _auroc_difference(model: Mapping, reference: Mapping) -> np.ndarray:
+    difference = model["auroc"] - reference["auroc"]
+    return np.round(difference, DECIMALS)

@@ -32,33 +32,38 @@ def compare(
         margin: by which a model may fall short without being inferior.
 
     Returns:
-        Model -> part -> a gain as in `graft.statistics.cases.gain`. It has also `p_holm`, corrected
-        for all models that are compared on the part, `delong` (low, high, p), `non_inferior`
-        (whether the interval's low end is above -margin) and `patients_needed`.
+        Model -> part -> a gain as in `graft.statistics.cases.gain`, with four more keys: `p_holm`,
+        corrected for all models that are compared on the part; `delong` (low, high, p);
+        `non_inferior`, whether the interval's low end is above -margin; `patients_needed`.
     """
     others = [name for name in models if name != reference]
-    found: dict[str, dict[str, dict | None]] = {name: dict.fromkeys(parts) for name in others}
+    found: dict[str, dict[str, dict | None]] = {}
+    for name in others:
+        found[name] = dict.fromkeys(parts)
     for part in parts:
         if part not in cases:
             continue
         patients = cases[part].patient.max() + 1
+        reference_scores = models[reference].parts[part]
+        reference_probabilities = models[reference].probabilities[part]
         gains = {}
         for name in others:
             scores = models[name].parts[part]
-            gains[name] = gain(scores, models[reference].parts[part], confidence)
-        corrected = holm([gains[name]["p"] for name in others])
+            gains[name] = gain(scores, reference_scores, confidence)
+        p_values = [gains[name]["p"] for name in others]
+        corrected = holm(p_values)
         for name, p_holm in zip(others, corrected, strict=True):
-            low = gains[name]["low"]
+            by_delong = _delong(
+                cases[part],
+                models[name].probabilities[part],
+                reference_probabilities,
+                confidence,
+            )
             found[name][part] = {
                 **gains[name],
                 "p_holm": p_holm,
-                "delong": _delong(
-                    cases[part],
-                    models[name].probabilities[part],
-                    models[reference].probabilities[part],
-                    confidence,
-                ),
-                "non_inferior": None if np.isnan(low) else low > -margin,
+                "delong": by_delong,
+                "non_inferior": _is_non_inferior(gains[name]["low"], margin),
                 "patients_needed": patients_needed(gains[name], patients, confidence),
             }
     return found
@@ -74,8 +79,10 @@ def holm(p_values: list[float]) -> list[float]:
     p = np.array(p_values, dtype=float)
     order = np.argsort(p, kind="stable")  # NaN last
     count = int((~np.isnan(p)).sum())
-    factors = np.maximum(count - np.arange(len(p)), 1)
-    rising = np.maximum.accumulate(p[order] * factors)
+    position = np.arange(len(p))
+    factors = np.maximum(count - position, 1)
+    multiplied = p[order] * factors
+    rising = np.maximum.accumulate(multiplied)
     corrected = np.empty_like(p)
     corrected[order] = np.minimum(rising, 1)
     return corrected.tolist()
@@ -97,14 +104,26 @@ def patients_needed(found: Mapping[str, float], patients: int, confidence: float
         The number; None if the interval excludes 0 or is not defined, or if the number is above
         MOST_PATIENTS.
     """
-    value, low, high = found["value"], found["low"], found["high"]
+    value = found["value"]
+    low = found["low"]
+    high = found["high"]
     if not low <= 0 <= high:  # NaN too
         return None
     z = ndtri((1 + confidence) / 2)
-    detectable = (1 + ndtri(POWER) / z) * (high - low) / 2
-    if abs(value) * math.sqrt(MOST_PATIENTS / patients) <= detectable:
+    z_power = ndtri(POWER)
+    detectable = (1 + z_power / z) * (high - low) / 2  # the gain that these patients detect
+    most = math.sqrt(MOST_PATIENTS / patients)
+    if abs(value) * most <= detectable:
         return None
-    return math.ceil(patients * (detectable / value) ** 2)
+    needed = patients * (detectable / value) ** 2
+    return math.ceil(needed)
+
+
+def _is_non_inferior(low: float, margin: float) -> bool | None:
+    """Return whether the low end of a gain is above -margin; None if it is not defined."""
+    if np.isnan(low):
+        return None
+    return low > -margin
 
 
 def _delong(
@@ -117,9 +136,9 @@ def _delong(
     if probabilities.shape[1] > 2:
         return dict.fromkeys(("low", "high", "p"), np.nan)
     return delong(
-        cases.labels == 1,
-        probabilities[:, 1],
-        others[:, 1],
-        cases.patient,
-        confidence,
+        positive=cases.labels == 1,
+        values=probabilities[:, 1],
+        others=others[:, 1],
+        patient=cases.patient,
+        confidence=confidence,
     )

@@ -28,31 +28,42 @@ class Correction:
     def share_below(self, tail: float) -> float:
         """Return the share of resamples below the end of an interval that has `tail` below it."""
         moved = self.bias + self._deviate(tail)
-        return float(ndtr(self.bias + _stretched(moved, self.acceleration)))
+        stretched = _stretched(moved, self.acceleration)
+        share = ndtr(self.bias + stretched)
+        return float(share)
 
     def tail_of(self, share: float) -> float:
         """Return the tail whose `share_below` is this share."""
         moved = ndtri(share) - self.bias
-        deviate = _stretched(moved, -self.acceleration) - self.bias
+        stretched = _stretched(moved, -self.acceleration)
+        deviate = stretched - self.bias
         if self.patients is None:
             return float(ndtr(deviate))
-        return float(stdtr(self.patients - 1, deviate / _widening(self.patients)))
+        narrowed = deviate / _widening(self.patients)
+        degrees = self.patients - 1
+        return float(stdtr(degrees, narrowed))
 
     def mirrored(self) -> "Correction":
         """Return the correction of the same values with the opposite sign."""
         return replace(self, bias=-self.bias, acceleration=-self.acceleration)
 
     def _deviate(self, tail: float) -> float:
+        """Return the deviate, normal or Student's, that has `tail` below it."""
         if self.patients is None:
             return float(ndtri(tail))
-        return _widening(self.patients) * float(stdtrit(self.patients - 1, tail))
+        degrees = self.patients - 1
+        deviate = float(stdtrit(degrees, tail))
+        return _widening(self.patients) * deviate
 
 
 PERCENTILE = Correction()  # shifts nothing
 
 
 def bca_correction(
-    value: float, values: np.ndarray, jackknifed: np.ndarray, widen: bool = False
+    value: float,
+    values: np.ndarray,
+    jackknifed: np.ndarray,
+    widen: bool = False,
 ) -> Correction:
     """Compute the bias-corrected and accelerated (BCa) correction of a score.
 
@@ -70,33 +81,52 @@ def bca_correction(
         jackknifed: (P,) with each patient left out.
         widen: whether to widen the interval for a small number of patients.
     """
-    away = (values[~np.isnan(values)] - value).round(DECIMALS)
-    left = jackknifed[~np.isnan(jackknifed)]
-    patients = len(jackknifed) if widen and len(jackknifed) > 1 else None
-    if not len(away) or not len(left):
-        return Correction(patients=patients)
-    below = (away < 0).sum() + (away == 0).sum() / 2
-    bias = float(ndtri(below / len(away)))
+    resampled = values[~np.isnan(values)]
+    without_one = jackknifed[~np.isnan(jackknifed)]
+    patients = None
+    if widen and len(jackknifed) > 1:
+        patients = len(jackknifed)
+    unmoved = Correction(patients=patients)
+    if not len(resampled) or not len(without_one):
+        return unmoved
+    bias = _bias(value, resampled)
     if not abs(bias) <= MOST_BIAS:
-        return Correction(patients=patients)
-    return Correction(bias, _acceleration(left), patients)
+        return unmoved
+    acceleration = _acceleration(without_one)
+    return Correction(bias, acceleration, patients)
+
+
+def _bias(value: float, resampled: np.ndarray) -> float:
+    """Return the normal deviate of the share of resamples below the value, ties counted half."""
+    differences = (resampled - value).round(DECIMALS)
+    lower = (differences < 0).sum()
+    equal = (differences == 0).sum()
+    below = lower + equal / 2
+    share = below / len(differences)
+    return float(ndtri(share))
 
 
 def _acceleration(jackknifed: np.ndarray) -> float:
-    off = (jackknifed.mean() - jackknifed).round(DECIMALS)
-    spread = (off**2).sum()
-    if not spread:
+    """Return a sixth of the skewness of the scores without one patient; 0 if all are equal."""
+    mean = jackknifed.mean()
+    deviations = (mean - jackknifed).round(DECIMALS)
+    squares = (deviations**2).sum()
+    cubes = (deviations**3).sum()
+    if not squares:
         return 0.0
-    return float((off**3).sum() / (6 * spread**1.5))
+    acceleration = cubes / (6 * squares**1.5)
+    return float(acceleration)
 
 
 def _widening(patients: int) -> float:
-    return math.sqrt(patients / (patients - 1))
+    """Return the factor that makes a standard deviation over the patients unbiased."""
+    degrees = patients - 1
+    return math.sqrt(patients / degrees)
 
 
 def _stretched(deviate: float, acceleration: float) -> float:
     """Return d / (1 - a·d), or its limit beyond the pole, which few patients may reach."""
-    rest = 1 - acceleration * deviate
-    if rest > 0:
-        return deviate / rest
+    remainder = 1 - acceleration * deviate
+    if remainder > 0:
+        return deviate / remainder
     return math.copysign(math.inf, deviate)

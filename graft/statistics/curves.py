@@ -26,11 +26,17 @@ def roc(labels: np.ndarray, probabilities: np.ndarray) -> pd.DataFrame:
         high. The table is empty if a class is missing.
     """
     disease, positive = _disease(labels, probabilities)
-    if positive.all() or not positive.any():
-        return _empty(["threshold", "fpr", "tpr"])
+    if _is_one_class(positive):
+        return _empty_table("threshold", "fpr", "tpr")
     fpr, tpr, threshold = roc_curve(positive, disease, drop_intermediate=False)
     threshold[0] = np.nan  # scikit-learn writes infinity
-    table = pd.DataFrame({"threshold": threshold, "fpr": fpr, "tpr": tpr})
+    table = pd.DataFrame(
+        {
+            "threshold": threshold,
+            "fpr": fpr,
+            "tpr": tpr,
+        }
+    )
     return table.round(DECIMALS)
 
 
@@ -42,8 +48,8 @@ def precision_recall(labels: np.ndarray, probabilities: np.ndarray) -> pd.DataFr
         of `roc`.
     """
     disease, positive = _disease(labels, probabilities)
-    if positive.all() or not positive.any():
-        return _empty(["threshold", "recall", "precision"])
+    if _is_one_class(positive):
+        return _empty_table("threshold", "recall", "precision")
     precision, recall, threshold = precision_recall_curve(positive, disease)
     table = pd.DataFrame(
         {
@@ -52,7 +58,8 @@ def precision_recall(labels: np.ndarray, probabilities: np.ndarray) -> pd.DataFr
             "precision": precision[:-1],
         }
     )
-    return table[::-1].reset_index(drop=True).round(DECIMALS)
+    falling = table[::-1].reset_index(drop=True)
+    return falling.round(DECIMALS)
 
 
 def calibration(
@@ -75,22 +82,28 @@ def calibration(
         cases, with a row for each bin that has cases.
     """
     disease, positive = _disease(labels, probabilities)
-    member = np.eye(BINS)[bins(disease)]  # (N, BINS)
-    cases = member.sum(0)
-    owner = np.eye(patient.max() + 1)[patient]  # (N, P)
-    sick = (member * positive[:, None]).T @ owner  # (BINS, P)
-    low, high = wilson(sick, member.T @ owner, confidence)
+    in_bin = np.eye(BINS)[bins(disease)]  # (N, BINS)
+    patients = patient.max() + 1
+    of_patient = np.eye(patients)[patient]  # (N, P)
+    diseased_in_bin = in_bin * positive[:, None]  # (N, BINS)
+    diseased = diseased_in_bin.T @ of_patient  # (BINS, P)
+    lesions = in_bin.T @ of_patient  # (BINS, P)
+    low, high = wilson(diseased, lesions, confidence)
+    cases = in_bin.sum(0)  # (BINS,)
+    predicted = disease @ in_bin
+    observed = positive @ in_bin
     table = pd.DataFrame(
         {
             "bin": np.arange(BINS),
-            "predicted": ratio(disease @ member, cases),
-            "observed": ratio(positive @ member, cases),
+            "predicted": ratio(predicted, cases),
+            "observed": ratio(observed, cases),
             "low": low,
             "high": high,
             "cases": cases.astype(np.int64),
         }
     )
-    return table[cases > 0].round(DECIMALS)
+    filled = table[cases > 0]
+    return filled.round(DECIMALS)
 
 
 def decision(labels: np.ndarray, probabilities: np.ndarray) -> pd.DataFrame:
@@ -107,24 +120,33 @@ def decision(labels: np.ndarray, probabilities: np.ndarray) -> pd.DataFrame:
     """
     disease, positive = _disease(labels, probabilities)
     called = disease[:, None] >= RISKS  # (N, T)
-    true = (called & positive[:, None]).mean(0)
-    false = (called & ~positive[:, None]).mean(0)
-    benefit = true - false * RISKS / (1 - RISKS)
-    return pd.DataFrame({"threshold": RISKS, "net_benefit": benefit}).round(DECIMALS)
+    is_diseased = positive[:, None]  # (N, 1)
+    true_calls = (called & is_diseased).mean(0)  # (T,)
+    false_calls = (called & ~is_diseased).mean(0)
+    benefit = true_calls - false_calls * RISKS / (1 - RISKS)
+    table = pd.DataFrame({"threshold": RISKS, "net_benefit": benefit})
+    return table.round(DECIMALS)
 
 
 def confusion_table(matrix: np.ndarray, classes: list[str]) -> pd.DataFrame:
     """Return the confusion matrix (C, C) as the columns actual, predicted and cases."""
     table = pd.DataFrame(matrix, index=classes, columns=classes)
-    cells = table.rename_axis(index="actual", columns="predicted").stack()
-    return cells.rename("cases").reset_index()
+    table = table.rename_axis(index="actual", columns="predicted")
+    cells = table.stack().rename("cases")
+    return cells.reset_index()
 
 
 def _disease(labels: np.ndarray, probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the probability of the disease, and whether each case has it: (N,) each."""
     last = probabilities.shape[1] - 1
-    return probabilities[:, last], labels == last
+    disease = probabilities[:, last]
+    positive = labels == last
+    return disease, positive
 
 
-def _empty(columns: list[str]) -> pd.DataFrame:
-    return pd.DataFrame(columns=columns, dtype=float)
+def _is_one_class(positive: np.ndarray) -> bool:
+    return bool(positive.all()) or not positive.any()
+
+
+def _empty_table(*columns: str) -> pd.DataFrame:
+    return pd.DataFrame(columns=list(columns), dtype=float)

@@ -20,13 +20,11 @@ def placements(positive: np.ndarray, values: np.ndarray) -> np.ndarray:
     """
     positives = np.sort(values[positive])
     negatives = np.sort(values[~positive])
-    below = _rank(negatives, values)
-    above = len(positives) - _rank(positives, values)
-    return np.where(
-        positive,
-        ratio(below, len(negatives)),
-        ratio(above, len(positives)),
-    )
+    negatives_below = _count_below(negatives, values)  # (N,)
+    positives_above = len(positives) - _count_below(positives, values)
+    share_of_negatives = ratio(negatives_below, len(negatives))
+    share_of_positives = ratio(positives_above, len(positives))
+    return np.where(positive, share_of_negatives, share_of_positives)
 
 
 def standard_error(positive: np.ndarray, placed: np.ndarray, patient: np.ndarray) -> float:
@@ -49,17 +47,19 @@ def standard_error(positive: np.ndarray, placed: np.ndarray, patient: np.ndarray
     Returns:
         The standard error; NaN with fewer than two patients of a class.
     """
-    sums = []
-    variances = []
-    for chosen in (positive, ~positive):
+    negative = ~positive
+    for chosen in (positive, negative):
         if len(np.unique(patient[chosen])) < 2:
             return np.nan
-        deviations = (placed[chosen] - placed[chosen].mean()) / chosen.sum()
-        by_patient = np.bincount(patient[chosen], deviations, patient.max() + 1)
-        sums.append(by_patient)
-        variances.append(_unbiased(patient[chosen]) * (by_patient**2).sum())
-    covariance = 2 * _unbiased(patient) * (sums[0] * sums[1]).sum()
-    variance = variances[0] + variances[1] + covariance
+    d10 = _deviations_by_patient(placed, positive, patient)  # (P,) D10 / m
+    d01 = _deviations_by_patient(placed, negative, patient)  # (P,) D01 / n
+    squares_10 = (d10**2).sum()
+    squares_01 = (d01**2).sum()
+    products = (d10 * d01).sum()
+    variance_10 = _unbiased(patient[positive]) * squares_10
+    variance_01 = _unbiased(patient[negative]) * squares_01
+    covariance = 2 * _unbiased(patient) * products
+    variance = variance_10 + variance_01 + covariance
     return math.sqrt(max(variance, 0.0))
 
 
@@ -83,21 +83,49 @@ def delong(
         {low, high, p}: the normal interval and the two-sided p-value. They are NaN with fewer than
         two patients of a class; p is NaN if all patients have the same difference, unless it is 0.
     """
-    placed = placements(positive, values) - placements(positive, others)
+    placed_by_values = placements(positive, values)
+    placed_by_others = placements(positive, others)
+    placed = placed_by_values - placed_by_others
     error = standard_error(positive, placed, patient)
-    difference = placed[positive].mean() if positive.any() else np.nan
+    difference = np.nan
+    if positive.any():
+        difference = placed[positive].mean()
     if error == 0:
         p = 1.0 if difference == 0 else np.nan
         return {"low": difference, "high": difference, "p": p}
-    half = ndtri((1 + confidence) / 2) * error
-    low, high = np.clip([difference - half, difference + half], -1, 1)
+    z = ndtri((1 + confidence) / 2)
+    half_width = z * error
+    low = np.clip(difference - half_width, -1, 1)
+    high = np.clip(difference + half_width, -1, 1)
     p = 2 * ndtr(-abs(difference / error))
-    return {"low": float(low), "high": float(high), "p": float(p)}
+    return {
+        "low": float(low),
+        "high": float(high),
+        "p": float(p),
+    }
 
 
-def _rank(ordered: np.ndarray, values: np.ndarray) -> np.ndarray:
+def _count_below(ordered: np.ndarray, values: np.ndarray) -> np.ndarray:
     """Count the numbers of `ordered` below each value, ties half."""
-    return (np.searchsorted(ordered, values) + np.searchsorted(ordered, values, side="right")) / 2
+    below = np.searchsorted(ordered, values, side="left")
+    below_or_equal = np.searchsorted(ordered, values, side="right")
+    return (below + below_or_equal) / 2
+
+
+def _deviations_by_patient(
+    placed: np.ndarray,
+    chosen: np.ndarray,
+    patient: np.ndarray,
+) -> np.ndarray:
+    """Sum each patient's deviations from the mean of the chosen cases: (P,).
+
+    Each deviation is divided by the number of chosen cases.
+    """
+    values = placed[chosen]
+    mean = values.mean()
+    deviations = (values - mean) / chosen.sum()
+    patients = patient.max() + 1
+    return np.bincount(patient[chosen], weights=deviations, minlength=patients)
 
 
 def _unbiased(patient: np.ndarray) -> float:

@@ -4,7 +4,9 @@ from collections.abc import Mapping
 
 
 def format_estimate(
-    estimate: Mapping[str, float | None] | None, sign: str = "", missing: str = "not defined"
+    estimate: Mapping[str, float | None] | None,
+    sign: str = "",
+    missing: str = "not defined",
 ) -> str:
     """Format a value with its interval, such as "0.744 [0.612, 0.867]".
 
@@ -15,7 +17,10 @@ def format_estimate(
     """
     if estimate is None:
         return missing
-    value, low, high = estimate["value"], estimate["low"], estimate["high"]
+    value = estimate["value"]
+    low = estimate["low"]
+    high = estimate["high"]
     if value is None or low is None or high is None:
         return missing
-    return f"{value:{sign}.3f} [{low:{sign}.3f}, {high:{sign}.3f}]"
+    number = f"{sign}.3f"
+    return f"{value:{number}} [{low:{number}}, {high:{number}}]"

@@ -39,17 +39,21 @@ def choose_points(
         `sensitivity` and `specificity`, each a point. It is None if no candidate reaches the wanted
         rate, or if the rate is not defined.
     """
-    candidates = _candidates(disease)
+    candidates = _candidates(disease)  # (T,) rising
     called = disease >= candidates[:, None]  # (T, N)
     diseased = labels == 1
     healthy = labels == 0
-    reached = ratio(called[:, diseased].sum(1), diseased.sum())
-    avoided = ratio((~called[:, healthy]).sum(1), healthy.sum())
-    enough = candidates[reached >= sensitivity]
-    specific = candidates[avoided >= specificity]
+    true_calls = called[:, diseased].sum(1)  # (T,)
+    true_rejections = (~called[:, healthy]).sum(1)
+    sensitivities = ratio(true_calls, diseased.sum())
+    specificities = ratio(true_rejections, healthy.sum())
+    sensitive = candidates[sensitivities >= sensitivity]
+    specific = candidates[specificities >= specificity]
+    highest = sensitive[-1:]
+    lowest = specific[:1]
     return {
-        "sensitivity": _point(sensitivity, enough[-1:], samples),
-        "specificity": _point(specificity, specific[:1], samples),
+        "sensitivity": _point(sensitivity, highest, samples),
+        "specificity": _point(specificity, lowest, samples),
     }
 
 
@@ -63,7 +67,8 @@ def rates(
 
     The arguments are those of `graft.statistics.scores.score`.
     """
-    matrix = confusion(labels, call(probabilities, threshold), weights, 2)
+    called = call(probabilities, threshold)
+    matrix = confusion(labels, called, weights, classes=2)
     by_class = per_class(matrix)
     return {
         "sensitivity": by_class["recall"][:, 1],
@@ -75,11 +80,17 @@ def rates(
 def _candidates(disease: np.ndarray) -> np.ndarray:
     """Return the thresholds to choose from, rising."""
     distinct = np.unique(disease)
-    midpoints = (distinct + np.append(distinct[1:], 1)) / 2
-    return np.unique(np.append(0, midpoints).round(THRESHOLD_DECIMALS))
+    next_higher = np.append(distinct[1:], 1)
+    midpoints = (distinct + next_higher) / 2
+    candidates = np.append(0, midpoints).round(THRESHOLD_DECIMALS)
+    return np.unique(candidates)
 
 
-def _point(wanted: float, threshold: np.ndarray, samples: tuple[int, ...]) -> OperatingPoint | None:
+def _point(
+    wanted: float,
+    threshold: np.ndarray,
+    samples: tuple[int, ...],
+) -> OperatingPoint | None:
     """Return the point of one threshold, None for an empty array."""
     if not len(threshold):
         return None

@@ -32,18 +32,23 @@ def count_ranked_pairs(
     """
     correct = []
     total = []
-    for code in classes_to_average(probabilities.shape[1]):
-        positives, negatives = ranks(labels == code, probabilities[:, code], weights)
-        pairs = positives.sum(1) * negatives.sum(1)
-        area = np.nan_to_num(auroc(positives, negatives))
+    classes = probabilities.shape[1]
+    for code in classes_to_average(classes):
+        is_of_class = labels == code
+        probability = probabilities[:, code]
+        positives, negatives = ranks(is_of_class, probability, weights)
+        pairs = positives.sum(1) * negatives.sum(1)  # (R,)
+        area = auroc(positives, negatives)
+        area = np.nan_to_num(area)  # without pairs, none is correct
         correct.append(area * pairs)
         total.append(pairs)
-    return np.stack(correct, 1), np.stack(total, 1)
+    return np.stack(correct, axis=1), np.stack(total, axis=1)
 
 
 def auroc_from_pairs(correct: np.ndarray, total: np.ndarray) -> np.ndarray:
     """Compute AUROC (R,) from `count_ranked_pairs` (R, K); NaN if a class has no pair."""
-    return ratio(correct, total).mean(1)
+    aurocs = ratio(correct, total)  # (R, K)
+    return aurocs.mean(1)
 
 
 def draw_repetitions(count: int, resamples: int, random: np.random.Generator) -> np.ndarray:
@@ -55,7 +60,8 @@ def draw_repetitions(count: int, resamples: int, random: np.random.Generator) ->
     """
     drawn = max(1, count - 1)
     shares = np.full(count, 1 / count)
-    return random.multinomial(drawn, shares, size=resamples) / drawn
+    counts = random.multinomial(drawn, shares, size=resamples)
+    return counts / drawn
 
 
 @dataclass(frozen=True)
@@ -83,13 +89,19 @@ class RepeatedAuroc:
         def named(weights: np.ndarray) -> dict[str, np.ndarray]:
             return {"auroc": aurocs(weights)}
 
-        each = aurocs(np.ones((1, len(cases.labels))))[0]
-        resampled = resample(named, cases.draws, cases.patient)["auroc"]  # (R, T)
-        return cls(each, (resampled * repetitions).sum(1))
+        equal_weights = np.ones((1, len(cases.labels)))
+        each = aurocs(equal_weights)[0]  # (T,)
+        resampled = resample(named, cases.draws, cases.patient)
+        by_repetition = resampled["auroc"]  # (R, T)
+        means = (by_repetition * repetitions).sum(1)
+        return cls(each, means)
 
     def __sub__(self, other: "RepeatedAuroc") -> "RepeatedAuroc":
         """Return the paired difference: same cases, same resamples, same repetitions."""
-        return RepeatedAuroc(self.each - other.each, self.resampled - other.resampled)
+        return RepeatedAuroc(
+            each=self.each - other.each,
+            resampled=self.resampled - other.resampled,
+        )
 
     @property
     def value(self) -> float:
@@ -106,8 +118,15 @@ class RepeatedAuroc:
     def estimate(self, confidence: float) -> dict[str, float]:
         """Return {value, low, high, left_out}."""
         low, high, left_out = interval(self.resampled, confidence)
-        return {"value": self.value, "low": low, "high": high, "left_out": left_out}
+        return {
+            "value": self.value,
+            "low": low,
+            "high": high,
+            "left_out": left_out,
+        }
 
     def gain(self, confidence: float) -> dict[str, float]:
         """Return {value, low, high, left_out, p} of a difference."""
-        return {**self.estimate(confidence), "p": p_value(self.resampled)}
+        found = self.estimate(confidence)
+        found["p"] = p_value(self.resampled)
+        return found

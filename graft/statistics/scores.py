@@ -51,21 +51,26 @@ def score(
     """
     classes = probabilities.shape[1]
     averaged = classes_to_average(classes)
-    called = call(probabilities, threshold)
-    matrix = confusion(labels, called, weights, classes)  # (R, C, C)
-    hits = np.trace(matrix, axis1=1, axis2=2)
-    by_class = per_class(matrix)
-    mean = {name: values[:, averaged].mean(1) for name, values in by_class.items()}
     aurocs = []
     auprcs = []
     for code in averaged:
-        positives, negatives = ranks(labels == code, probabilities[:, code], weights)
+        is_of_class = labels == code
+        probability = probabilities[:, code]
+        positives, negatives = ranks(is_of_class, probability, weights)
         aurocs.append(auroc(positives, negatives))
         auprcs.append(auprc(positives, negatives))
+    called = call(probabilities, threshold)
+    matrix = confusion(labels, called, weights, classes)  # (R, C, C)
+    correct = np.trace(matrix, axis1=1, axis2=2)  # (R,)
+    total = weights.sum(1)
+    by_class = per_class(matrix)  # (R, C) each
+    mean = {}
+    for name, values in by_class.items():
+        mean[name] = values[:, averaged].mean(1)  # (R,)
     return {
         "auroc": np.mean(aurocs, axis=0),
         "auprc": np.mean(auprcs, axis=0),
-        "accuracy": ratio(hits, weights.sum(1)),
+        "accuracy": ratio(correct, total),
         "balanced_accuracy": by_class["recall"].mean(1),
         "sensitivity": mean["recall"],
         "specificity": mean["specificity"],
@@ -81,20 +86,28 @@ def calibration_scores(
     weights: np.ndarray,
 ) -> dict[str, np.ndarray]:
     """Compute the scores of CALIBRATION: name -> (R,). The arguments are those of `score`."""
+    classes = probabilities.shape[1]
+    calibration_errors = []
+    for code in classes_to_average(classes):
+        is_of_class = labels == code
+        probability = probabilities[:, code]
+        error = _calibration_error(is_of_class, probability, weights)
+        calibration_errors.append(error)
+    squared_errors = weights @ _brier(labels, probabilities)  # (R,)
+    log_losses = weights @ _log_loss(labels, probabilities)
     total = weights.sum(1)
-    errors = []
-    for code in classes_to_average(probabilities.shape[1]):
-        errors.append(_calibration_error(labels == code, probabilities[:, code], weights))
     return {
-        "brier": ratio(weights @ _brier(labels, probabilities), total),
-        "log_loss": ratio(weights @ _log_loss(labels, probabilities), total),
-        "ece": np.mean(errors, axis=0),
+        "brier": ratio(squared_errors, total),
+        "log_loss": ratio(log_losses, total),
+        "ece": np.mean(calibration_errors, axis=0),
     }
 
 
 def classes_to_average(classes: int) -> list[int]:
     """Return the classes that a score averages: the disease of two classes, otherwise all."""
-    return [1] if classes == 2 else list(range(classes))
+    if classes == 2:
+        return [1]
+    return list(range(classes))
 
 
 def call(probabilities: np.ndarray, threshold: float | None) -> np.ndarray:
@@ -105,7 +118,8 @@ def call(probabilities: np.ndarray, threshold: float | None) -> np.ndarray:
     """
     if threshold is None:
         return probabilities.argmax(1)
-    return (probabilities[:, 1] >= threshold).astype(np.int64)
+    is_called = probabilities[:, 1] >= threshold
+    return is_called.astype(np.int64)
 
 
 def choose_threshold(labels: np.ndarray, probabilities: np.ndarray) -> float | None:
@@ -125,14 +139,18 @@ def choose_threshold(labels: np.ndarray, probabilities: np.ndarray) -> float | N
     disease = probabilities[:, 1]
     distinct = np.unique(disease)
     midpoints = (distinct[1:] + distinct[:-1]) / 2
-    candidates = np.unique(np.append(midpoints, 0.5).round(THRESHOLD_DECIMALS))
+    candidates = np.append(midpoints, 0.5).round(THRESHOLD_DECIMALS)
+    candidates = np.unique(candidates)  # (T,)
     diseased = np.sort(disease[labels == 1])
     healthy = np.sort(disease[labels == 0])
-    sensitivity = 1 - np.searchsorted(diseased, candidates) / len(diseased)
-    specificity = np.searchsorted(healthy, candidates) / len(healthy)
+    missed = np.searchsorted(diseased, candidates)  # (T,)
+    rejected = np.searchsorted(healthy, candidates)
+    sensitivity = 1 - missed / len(diseased)
+    specificity = rejected / len(healthy)
     youden = (sensitivity + specificity).round(YOUDEN_DECIMALS)
     best = candidates[youden == youden.max()]
-    nearest = np.abs(best - 0.5).argmin()
+    distances = np.abs(best - 0.5)
+    nearest = distances.argmin()
     return float(best[nearest])
 
 
@@ -143,8 +161,11 @@ def confusion(
     classes: int,
 ) -> np.ndarray:
     """Compute the weight of each (true class, called class): (R, C, C)."""
-    cells = np.eye(classes * classes)[labels * classes + called]  # (N, C * C)
-    return (weights @ cells).reshape(-1, classes, classes)
+    number_of_cells = classes * classes
+    cell = labels * classes + called  # (N,)
+    in_cell = np.eye(number_of_cells)[cell]  # (N, C * C)
+    matrix = weights @ in_cell  # (R, C * C)
+    return matrix.reshape(-1, classes, classes)
 
 
 def per_class(matrix: np.ndarray) -> dict[str, np.ndarray]:
@@ -159,11 +180,13 @@ def per_class(matrix: np.ndarray) -> dict[str, np.ndarray]:
     hits = np.diagonal(matrix, axis1=1, axis2=2)  # (R, C)
     present = matrix.sum(2)
     called = matrix.sum(1)
-    total = matrix.sum((1, 2))[:, None]  # (R, 1)
+    total = matrix.sum((1, 2))
+    total = total[:, None]  # (R, 1)
+    absent = total - present
     rejected = total - present - called + hits
     return {
         "recall": ratio(hits, present),
-        "specificity": ratio(rejected, total - present),
+        "specificity": ratio(rejected, absent),
         "precision": ratio(hits, called),
         "f1": ratio(2 * hits, present + called),
     }
@@ -185,12 +208,16 @@ def ranks(
         The weights of the positive and of the negative cases: (R, G) each.
     """
     order = np.argsort(values, kind="stable")
-    is_new = np.append(True, np.diff(values[order]) > 0)
-    first = np.flatnonzero(is_new)  # (G,)
-    ordered = weights[:, order]
+    rising = values[order]
+    is_larger = np.diff(rising) > 0
+    is_new = np.append(True, is_larger)
+    first = np.flatnonzero(is_new)  # (G,) where each distinct value starts
+    ordered = weights[:, order]  # (R, N)
     is_positive = positive[order]
-    positives = np.add.reduceat(ordered * is_positive, first, axis=1)
-    negatives = np.add.reduceat(ordered * ~is_positive, first, axis=1)
+    positive_weights = ordered * is_positive
+    negative_weights = ordered * ~is_positive
+    positives = np.add.reduceat(positive_weights, first, axis=1)
+    negatives = np.add.reduceat(negative_weights, first, axis=1)
     return positives, negatives
 
 
@@ -201,9 +228,12 @@ def auroc(positives: np.ndarray, negatives: np.ndarray) -> np.ndarray:
     counted half: Mann-Whitney's U over the number of pairs. Hanley and McNeil (1982), Radiology
     143. NaN without positives or without negatives.
     """
-    below = np.cumsum(negatives, axis=1) - negatives
-    correct = (positives * (below + negatives / 2)).sum(1)
-    return ratio(correct, positives.sum(1) * negatives.sum(1))
+    up_to = np.cumsum(negatives, axis=1)  # (R, G) negatives at this value and below
+    below = up_to - negatives
+    ties = negatives / 2
+    correct = (positives * (below + ties)).sum(1)
+    pairs = positives.sum(1) * negatives.sum(1)
+    return ratio(correct, pairs)
 
 
 def auprc(positives: np.ndarray, negatives: np.ndarray) -> np.ndarray:
@@ -211,44 +241,67 @@ def auprc(positives: np.ndarray, negatives: np.ndarray) -> np.ndarray:
 
     It is the sum of precision × step in recall.
     """
-    found = np.cumsum(positives[:, ::-1], axis=1)[:, ::-1]  # at this value and above
-    false = np.cumsum(negatives[:, ::-1], axis=1)[:, ::-1]
-    precision = ratio(found, found + false)
+    true_calls = _sum_from_above(positives)  # (R, G)
+    false_calls = _sum_from_above(negatives)
+    precision = ratio(true_calls, true_calls + false_calls)
     precision = np.nan_to_num(precision)  # without calls there is no step in recall either
-    return ratio((positives * precision).sum(1), positives.sum(1))
+    area = (positives * precision).sum(1)
+    return ratio(area, positives.sum(1))
 
 
 def bins(values: np.ndarray) -> np.ndarray:
     """Return the calibration bin 0..BINS-1 of each probability; 1.0 is in the last."""
-    return np.minimum((values * BINS).astype(np.int64), BINS - 1)
+    numbers = (values * BINS).astype(np.int64)
+    last = BINS - 1
+    return np.minimum(numbers, last)
 
 
 def ratio(numerator: ArrayLike, denominator: ArrayLike) -> np.ndarray:
     """Divide, with NaN where the denominator is 0."""
     above, below = np.broadcast_arrays(numerator, denominator)
     undefined = np.full(above.shape, np.nan)
-    return np.divide(above, below, out=undefined, where=below != 0)
+    is_defined = below != 0
+    return np.divide(above, below, out=undefined, where=is_defined)
+
+
+def _sum_from_above(weights: np.ndarray) -> np.ndarray:
+    """Sum the weights at each value and above: (R, G), for values in rising order."""
+    falling = weights[:, ::-1]
+    sums = np.cumsum(falling, axis=1)
+    return sums[:, ::-1]
 
 
 def _brier(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
     """Return the squared error of each case (N,): of the disease, or summed over more classes."""
     classes = probabilities.shape[1]
-    errors = (probabilities - np.eye(classes)[labels]) ** 2  # (N, C)
-    return errors[:, 1] if classes == 2 else errors.sum(1)
+    truth = np.eye(classes)[labels]  # (N, C)
+    errors = (probabilities - truth) ** 2
+    if classes == 2:
+        return errors[:, 1]
+    return errors.sum(1)
 
 
 def _log_loss(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
     """Return -ln of the true class's probability, (N,), in nats."""
-    true = probabilities[np.arange(len(labels)), labels]
-    return -np.log(np.maximum(true, LEAST_PROBABILITY))
+    cases = np.arange(len(labels))
+    true_class = probabilities[cases, labels]
+    above_zero = np.maximum(true_class, LEAST_PROBABILITY)
+    return -np.log(above_zero)
 
 
-def _calibration_error(positive: np.ndarray, values: np.ndarray, weights: np.ndarray) -> np.ndarray:
+def _calibration_error(
+    positive: np.ndarray,
+    values: np.ndarray,
+    weights: np.ndarray,
+) -> np.ndarray:
     """Compute the expected calibration error (R,).
 
     It is |mean probability - observed share| of each bin, weighted by its cases. Naeini, Cooper
     and Hauskrecht (2015), Obtaining well calibrated probabilities using Bayesian binning.
     """
-    member = np.eye(BINS)[bins(values)]  # (N, BINS)
-    gaps = member * (values - positive)[:, None]
-    return ratio(np.abs(weights @ gaps).sum(1), weights.sum(1))
+    in_bin = np.eye(BINS)[bins(values)]  # (N, BINS)
+    differences = values - positive  # (N,)
+    differences_in_bin = in_bin * differences[:, None]  # (N, BINS)
+    sums = weights @ differences_in_bin  # (R, BINS)
+    gaps = np.abs(sums).sum(1)  # (R,)
+    return ratio(gaps, weights.sum(1))

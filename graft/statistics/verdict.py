@@ -47,17 +47,20 @@ def decide(one: Gain, learning_curve: Mapping | None, margin: float) -> dict:
         `verdict` and `verdict_from`. The latter has the number of `trainings`, the figures of the
         gain, and `non_inferior`: whether the gain's low end is above -margin.
     """
-    gain, trainings = one, 1
+    gain = one
+    trainings = 1
     repeated = point_with_all_labels(learning_curve)
     if learning_curve and repeated:
-        gain, trainings = repeated["gain"]["transfer"], learning_curve["draws"]
-    low = gain["low"]
+        gain = repeated["gain"]["transfer"]
+        trainings = learning_curve["draws"]
     figures = {name: gain[name] for name in FIGURES}
+    low = gain["low"]
+    non_inferior = None if low is None else low > -margin
     return {
         "verdict": verdict(gain),
         "verdict_from": {
             "trainings": trainings,
             **figures,
-            "non_inferior": None if low is None else low > -margin,
+            "non_inferior": non_inferior,
         },
     }
