@@ -1,5 +1,7 @@
 """Look for leaks between the parts of the sources and the target, before training on it."""
 
+from pathlib import Path
+
 from pydantic import Field
 
 from graft.common.files import whole_file, write_json
@@ -19,6 +21,7 @@ class Parameters(Section):
     source: str
     target: str
     candidates: list[str] = Field(alias="sources.candidates")
+    start: str = Field(alias="pretrain.source")
     source_rules: SplitRules = Field(alias="domains.${source}.split")
     target_rules: SplitRules = Field(alias="domains.${target}.split")
     seed: int
@@ -26,7 +29,7 @@ class Parameters(Section):
 
 
 def main() -> None:
-    """Write metrics/checks.json and the gate that training waits for, or neither if data leaks."""
+    """Write metrics/checks.json, the list of sources and the gate, or nothing if data leaks."""
     parameters = read_parameters(Parameters, paths.PARAMETERS)
     paths.LEAKS_CHECKED.unlink(missing_ok=True)  # it is about data that may have changed
     rules = {
@@ -47,10 +50,25 @@ def main() -> None:
         rows += check_across(other, target, everybody=parameters.folds > 0)
     with whole_file(paths.CHECKS) as path:
         write_json(path, checks_document(rows))
+    with whole_file(paths.SOURCE_LIST) as path:
+        write_json(path, source_folders(parameters))
     with whole_file(paths.LEAKS_CHECKED) as path:
         path.write_text("No leak was found. See metrics/checks.json.\n", encoding="utf-8")
     for row in rows:
         say(f"{row['domain']}: {row['name']}: {row['looked_at']}: {row['found']}")
+
+
+def source_folders(parameters: Parameters) -> dict[str, str]:
+    """The folders of all pretrained networks, by the name of what they were trained on.
+
+    A weight file is named without its folder, which may contain a user's name.
+    """
+    start = parameters.start
+    first = start if start == parameters.source else Path(start).name
+    folders = {first: paths.PRETRAINED.as_posix()}
+    for name in parameters.candidates:
+        folders[name] = (paths.CANDIDATES / name).as_posix()
+    return folders
 
 
 if __name__ == "__main__":

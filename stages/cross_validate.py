@@ -1,7 +1,10 @@
 """Train in every fold of a repeated cross-validation, with every candidate source and λ."""
 
+from pathlib import Path
+
 from pydantic import Field
 
+from graft.common.files import read_json
 from graft.common.parameters import Weight, read_parameters
 from graft.console import run, say
 from graft.data.domain import Domain
@@ -20,10 +23,7 @@ OUTPUT = paths.REPEATED["cross_validation"]
 class Parameters(RepeatedFinetuning):
     """What this stage reads of params.yaml."""
 
-    source: str
     target: str
-    start: str = Field(alias="pretrain.source")
-    candidates: list[str] = Field(alias="sources.candidates")
     lambda_: Weight = Field(alias="lambda")
     cross_validation: CrossValidation
     seed: int
@@ -47,8 +47,8 @@ def main() -> None:
         device=device,
         checkpoints=paths.CHECKPOINTS,
     )
-    folders = paths.sources(parameters.source, parameters.start, parameters.candidates)
-    models = {name: load_model(folder, device) for name, folder in folders.items()}
+    folders = read_json(paths.SOURCE_LIST)
+    models = {name: load_model(Path(folder), device) for name, folder in folders.items()}
     parts = read_split(paths.split(parameters.target), domain.index)
     rows, validation = pool_for_cross_validation(parts, domain.index)
     table = train_folds(

@@ -10,6 +10,7 @@ LEAKS_CHECKED = Path("data/leaks_checked.txt")  # a gate: training on the target
 
 PRETRAINED = Path("models/pretrained")
 CANDIDATES = Path("models/candidates")  # a folder for each further source
+SOURCE_LIST = Path("models/candidates/sources.json")  # the folders of all sources
 FINETUNED = {
     "transfer": Path("models/finetuned/transfer"),
     "scratch": Path("models/finetuned/scratch"),
@@ -49,13 +50,3 @@ def processed(domain: str) -> Path:
 def split(domain: str) -> Path:
     """The table of the parts of a domain."""
     return Path("data/splits") / f"{domain}.csv"
-
-
-def sources(source: str, start: str, candidates: list[str]) -> dict[str, Path]:
-    """The folders of all pretrained networks, by the name of what they were trained on.
-
-    `start` is `pretrain.source`. A weight file is named without its folder,
-    which may contain a user's name.
-    """
-    first = source if start == source else Path(start).name
-    return {first: PRETRAINED, **{name: CANDIDATES / name for name in candidates}}

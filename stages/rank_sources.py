@@ -1,9 +1,11 @@
 """Rank the sources: how unlike the target each one is, and which network promises most there."""
 
+from pathlib import Path
+
 from pydantic import Field
 
 from graft.common.documents import check_schema, clean
-from graft.common.files import whole_file, write_json
+from graft.common.files import read_json, whole_file, write_json
 from graft.common.parameters import Section, read_parameters
 from graft.common.seeds import derive
 from graft.common.vocabulary import RANDOM
@@ -14,17 +16,13 @@ from graft.networks.device import pick_device, use_deterministic_algorithms
 from graft.networks.saved import Model, load_model
 from graft.networks.settings import Device, Network
 from graft.ranking.rank import SCHEMA, rank_sources
-from graft.ranking.settings import Sources
 from stages import paths
 
 
 class Parameters(Section):
     """What this stage reads of params.yaml."""
 
-    source: str
     target: str
-    sources: Sources
-    start: str = Field(alias="pretrain.source")
     network: Network
     device: Device = Field(alias="training.device")
     seed: int
@@ -38,10 +36,8 @@ def main() -> None:
     target = parameters.target
     task = read_task(paths.processed(target), paths.split(target), device)
     models, trained_on = {}, {}
-    candidates = parameters.sources.candidates
-    folders = paths.sources(parameters.source, parameters.start, candidates)
-    for name, folder in folders.items():
-        models[name] = load_model(folder, device)
+    for name, folder in read_json(paths.SOURCE_LIST).items():
+        models[name] = load_model(Path(folder), device)
         if "weights" not in models[name].card:  # else the weights were trained elsewhere
             trained_on[name] = read_task(paths.processed(name), paths.split(name), device).train
     architecture = architecture_for(parameters.network, task.domain)

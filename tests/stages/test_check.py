@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from ruamel.yaml import YAML
 
 from graft.common.files import InputError
 from graft.data import domain
@@ -150,6 +151,20 @@ def test_a_clean_cohort_passes_with_the_same_bytes_twice(project, capsys):
     found = json.loads(first[0])
     assert rows.checks_document(found["checks"]) == found and len(found["checks"]) == 2 * 7 + 2
     assert "lung and liver: patients across: " in capsys.readouterr().out
+
+
+def test_the_list_of_sources_has_the_candidates_and_no_folder_of_a_weight_file(project):
+    parameters = YAML().load(Path("params.yaml"))
+    parameters["domains"]["kidney"] = parameters["domains"]["lung"]
+    parameters["sources"]["candidates"] = ["kidney"]
+    parameters["pretrain"]["source"] = "/home/somebody/theirs.pth"
+    YAML().dump(parameters, Path("params.yaml"))
+    lay_out("kidney")
+    check.main()
+    assert json.loads(paths.SOURCE_LIST.read_text()) == {
+        "theirs.pth": "models/pretrained",
+        "kidney": "models/candidates/kidney",
+    }
 
 
 def test_the_gate_is_the_same_whatever_was_counted(project):

@@ -75,8 +75,15 @@ def project(tmp_path, monkeypatch):
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     pretrain.main()
+    list_sources(lung="models/pretrained")
     yield tmp_path
     torch.set_num_threads(threads)
+
+
+def list_sources(**folders: str) -> None:
+    """Write the list of sources as the stage `check` does."""
+    paths.SOURCE_LIST.parent.mkdir(parents=True, exist_ok=True)
+    paths.SOURCE_LIST.write_text(json.dumps(folders))
 
 
 def ranking() -> dict:
@@ -107,8 +114,8 @@ def test_the_scores_are_those_of_the_targets_training_features(project):
 
 
 def test_a_candidate_is_trained_as_the_source_is(project):
-    edit(sources={"candidates": ["kidney"]})
     pretrain.main("kidney")
+    list_sources(lung="models/pretrained", kidney="models/candidates/kidney")
     rank_sources.main()
     lung = saved.load_model(paths.PRETRAINED).card
     kidney = saved.load_model(paths.CANDIDATES / "kidney").card
@@ -144,7 +151,7 @@ def test_weights_trained_elsewhere_have_no_distance(project):
     shape = {"name": "resnet", "patch": [16, 16], "channels": 1, "classes": 2, "width": 8}
     card = {"architecture": shape, "classes": [], "weights": {"source": "file"}}
     saved.save_model(paths.PRETRAINED, [build_network(**shape, seed=3)], card)
-    edit(pretrain={"source": "/home/somebody/theirs.pth"})
+    list_sources(**{"theirs.pth": "models/pretrained"})
     rank_sources.main()
     unknown = dict.fromkeys(("lesions", "frechet", "mmd", "mmd_p", "proxy_a"))
     assert ranking()["distances"] == [{"source": "theirs.pth", **unknown}]

@@ -71,6 +71,8 @@ def project(tmp_path, monkeypatch):
     saved.save_model(
         pretrained, [build_network(**shape, seed=7)], {"architecture": shape, "classes": CLASSES}
     )
+    paths.SOURCE_LIST.parent.mkdir(parents=True)
+    paths.SOURCE_LIST.write_text('{"lung": "models/pretrained"}')
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield tmp_path
