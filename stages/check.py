@@ -31,7 +31,7 @@ class Parameters(Section):
 def main() -> None:
     """Write metrics/checks.json, the list of sources and the gate, or nothing if data leaks."""
     parameters = read_parameters(Parameters, paths.PARAMETERS)
-    paths.LEAKS_CHECKED.unlink(missing_ok=True)  # it is about data that may have changed
+    paths.LEAKS_CHECKED.unlink(missing_ok=True)  # the data may have changed since it was written
     rules = {
         parameters.source: parameters.source_rules,
         parameters.target: parameters.target_rules,
@@ -43,7 +43,7 @@ def main() -> None:
         rows += check_within(domain, rule, parameters.seed)
         domains.append(domain)
     target = domains[-1]
-    others = domains[:-1]
+    others = domains[:-1]  # empty if the source is the target
     for name in parameters.candidates:
         others.append(SplitDomain.from_files(paths.processed(name), paths.split(name)))
     for other in others:

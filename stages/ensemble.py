@@ -58,8 +58,9 @@ def main(method: Method) -> None:
 
         def fit(k: int, weights: Tensor) -> Classifier:
             (member,) = load_model(paths.REGULARIZED, device).networks
-            mine = replace(plan, purpose=f"{plan.stage}/{k}")
-            scores.append(train_network(member, task, mine, log, weights))
+            plan_of_member = replace(plan, purpose=f"{plan.stage}/{k}")
+            best = train_network(member, task, plan_of_member, log, weights)
+            scores.append(best)
             return member
 
         if method == "bagging":

@@ -58,7 +58,8 @@ class Parameters(Section):
 def main() -> None:
     """Write metrics/ and models/best, and print the table of models and the verdict."""
     parameters = read_parameters(Parameters, paths.PARAMETERS)
-    settings, seed = parameters.evaluate, parameters.seed
+    settings = parameters.evaluate
+    seed = parameters.seed
     use_deterministic_algorithms()
     device = pick_device(parameters.device)
     source = read_evaluated(parameters.source, settings, seed)
@@ -68,8 +69,9 @@ def main() -> None:
         trained[name] = TrainedModel(folder, PARENTS[name], target.domain, target.rows)
     checks = read_json(paths.CHECKS).get("checks", []) + check_cards(trained)
 
-    first = load_model(paths.PRETRAINED, device)
-    pretrained = None if "weights" in first.card else source.assess(first)
+    pretrained_model = load_model(paths.PRETRAINED, device)
+    is_from_elsewhere = "weights" in pretrained_model.card  # then its head is untrained
+    pretrained = None if is_from_elsewhere else source.assess(pretrained_model)
     models = {name: target.assess(load_model(MODELS[name], device)) for name in MODELS}
     chosen = choose_model(models)
     baselines = {"majority": target.assess_majority(), "size_alone": target.assess_size_alone()}
@@ -80,7 +82,7 @@ def main() -> None:
     judged = models | baselines
     tuned = {name: tune(model, target.cases, settings) for name, model in judged.items()}
 
-    fitted_on = {name: each.fitted_on for name, each in tuned.items()}
+    fitted_on = {name: fitted.fitted_on for name, fitted in tuned.items()}
     checks.append(audit.check_thresholds(target.domain, target.rows, judged))
     checks.append(audit.check_tuning(target.domain, target.rows, fitted_on))
     checks.append(audit.check_choice(target.domain, target.rows, models, chosen))
@@ -94,10 +96,10 @@ def main() -> None:
         source, target, pretrained, models, baselines, tuned, settings, evidence, withheld
     )
     classes = target.domain.classes
-    cases = prediction_table(target.cases, classes, judged)
+    predictions = prediction_table(target.cases, classes, judged)
     tables = plot_tables(target.cases, classes, judged, tuned, settings.confidence)
     tables["learning_curve"] = curve_table(metrics)
-    write_results(metrics, cases, tables)
+    write_results(metrics, predictions, tables)
     for line in (*curve_lines(metrics), *cross_validation_lines(metrics), *summary_lines(metrics)):
         say(line)
 
@@ -110,8 +112,9 @@ def read_evaluated(name: str, settings: Evaluate, seed: int) -> EvaluatedDomain:
 
 
 def judge_repeated(target: EvaluatedDomain, settings: Evaluate, seed: int) -> dict:
-    """The blocks of the repeated trainings, made from their predictions."""
-    domain, test = target.domain, target.cases["test"]
+    """Make the blocks of metrics.json about the repeated trainings from their predictions."""
+    domain = target.domain
+    test = target.cases["test"]
     points = read_points(paths.REPEATED["learning_curve"], domain.classes, test.samples)
     random = generator(seed, "bootstrap", domain.name, "draws")
     curve = judge_points(points, test, settings.confidence, random)
@@ -124,7 +127,7 @@ def judge_repeated(target: EvaluatedDomain, settings: Evaluate, seed: int) -> di
 
 
 def hashes(parameters: Parameters, trained: dict[str, TrainedModel]) -> dict:
-    """SHA-256 of the data and of the weights that the metrics are about."""
+    """Compute SHA-256 of the data and of the weights that the metrics are about."""
     found = {}
     for role, name in (("source", parameters.source), ("target", parameters.target)):
         found[role] = audit.hash_inputs(paths.processed(name), paths.split(name))

@@ -1,4 +1,4 @@
-"""Explain the best model: where it looked, whether the lesion is there, and what noise costs it."""
+"""Explain the best model: where it looked, and how its AUROC falls on worse images."""
 
 import numpy as np
 from pydantic import Field
@@ -52,25 +52,25 @@ def main() -> None:
         classes=domain.classes,
         text=("label", "model", "predicted"),
     )
-    drawn = (parameters.resamples, parameters.confidence, parameters.seed)
+    bootstrap = (parameters.resamples, parameters.confidence, parameters.seed)
     cases = find_hardest_cases(predictions, name, domain.classes, parameters.explain.cases)
-    shown = explain_cases(model, domain, cases)
-    saliency = saliency_document(name, model, domain, tested, shown, *drawn)
-    robust = measure_robustness(name, model, domain, parts["test"], *drawn)
+    explained = explain_cases(model, domain, cases)
+    saliency = saliency_document(name, model, domain, tested, explained, *bootstrap)
+    robustness = measure_robustness(name, model, domain, parts["test"], *bootstrap)
+    spacing = domain.preprocessing.get("spacing")
+    maps = {METHODS[method].title: found for method, found in explained.maps.items()}
     with whole_folder(paths.EXPLAIN) as folder:
         (folder / "maps").mkdir()
         for row, case in enumerate(saliency["cases"]):
             image = domain.images[case["sample"]]
-            region = None if shown.regions is None else shown.regions[row]
-            maps = {METHODS[method].title: found for method, found in shown.maps.items()}
-            spacing = domain.preprocessing.get("spacing")
-            path, caption = folder / case["picture"], shown.caption(row)
-            draw_maps(path, caption, image, maps, row, region, spacing)
+            region = None if explained.regions is None else explained.regions[row]
+            path = folder / case["picture"]
+            draw_maps(path, explained.caption(row), image, maps, row, region, spacing)
         write_json(folder / "saliency.json", saliency)
-        write_json(folder / "robustness.json", robust)
-        curves = robustness_curves(robust)
+        write_json(folder / "robustness.json", robustness)
+        curves = robustness_curves(robustness)
         curves.to_csv(folder / "robustness.csv", index=False, lineterminator="\n")
-    for line in (*summarise_saliency(saliency), *summarise_robustness(robust)):
+    for line in (*summarise_saliency(saliency), *summarise_robustness(robustness)):
         say(line)
 
 

@@ -24,7 +24,7 @@ from stages import paths
 
 
 class Parameters(Section):
-    """What both ways to start read of params.yaml."""
+    """What transfer and training from scratch read of params.yaml."""
 
     target: str
     training: Training
@@ -34,13 +34,13 @@ class Parameters(Section):
 
 
 class Transfer(Parameters):
-    """The transfer also reads λ."""
+    """What transfer reads of params.yaml: λ too."""
 
     lambda_: Weight = Field(alias="lambda")
 
 
 class Scratch(Parameters):
-    """Training from scratch also reads the network."""
+    """What training from scratch reads of params.yaml: the network too."""
 
     network: Network
 
@@ -75,7 +75,7 @@ def main(init: Init) -> None:
 
 
 def begin(parameters: Parameters, task: Task, device: torch.device) -> tuple[Start, dict]:
-    """The network to train, and what its card says about where it comes from."""
+    """Start the network to train, and return it with what its card says about its origin."""
     if isinstance(parameters, Scratch):
         start = start_from_scratch(parameters.network, task, parameters.seed, device)
         return start, {"parent": None}

@@ -7,9 +7,9 @@ from stages import paths
 
 
 def main() -> None:
-    """Check every key of params.yaml, and what several keys have to agree on.
+    """Check every key of params.yaml, and the rules that concern several keys.
 
-    The output never changes. So another value reruns the stages that read it, and no others.
+    The output never changes. Another value therefore reruns only the stages that read it.
     """
     paths.PARAMETERS_CHECKED.unlink(missing_ok=True)
     load_parameters(paths.PARAMETERS)

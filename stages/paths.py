@@ -1,4 +1,4 @@
-"""Where everything is in the repository. dvc.yaml names the same paths."""
+"""The paths of all files in the repository. dvc.yaml names the same ones."""
 
 from pathlib import Path
 

@@ -70,7 +70,7 @@ def train(parameters: Parameters, domain: str, stage: str) -> None:
 
 
 def adopt(parameters: Parameters) -> None:
-    """Take published weights, or those of a file, with a new head."""
+    """Write a pretrained model with published weights, or those of a file, and a new head."""
     domain = Domain.read(paths.processed(parameters.source))
     architecture = architecture_for(parameters.network, domain)
     weights = find_weights(parameters.pretrain.source, parameters.network.name)

@@ -1,4 +1,4 @@
-"""Rank the sources: how unlike the target each one is, and which network promises most there."""
+"""Rank the sources by their distance to the target and by how well their networks may transfer."""
 
 from pathlib import Path
 
@@ -35,7 +35,8 @@ def main() -> None:
     device = pick_device(parameters.device)
     target = parameters.target
     task = read_task(paths.processed(target), paths.split(target), device)
-    models, trained_on = {}, {}
+    models = {}
+    trained_on = {}
     for name, folder in read_json(paths.SOURCE_LIST).items():
         models[name] = load_model(Path(folder), device)
         if "weights" not in models[name].card:  # else the weights were trained elsewhere

@@ -1,4 +1,4 @@
-"""Generalise the fine-tuned network with the augmented loss, L1 and L2."""
+"""Train the fine-tuned network further, with the augmented loss, L1 and L2."""
 
 from graft.common.parameters import Section, read_parameters
 from graft.console import run

@@ -1,4 +1,4 @@
-"""Write what the run found on one page."""
+"""Write the report: one HTML page about the results of the run."""
 
 from collections.abc import Mapping
 from pathlib import Path

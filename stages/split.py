@@ -29,7 +29,7 @@ def main(name: Annotated[str, typer.Argument(help="a key of `domains`")]) -> Non
     parameters = read_parameters(Parameters, paths.PARAMETERS, name)
     domain = Domain.read(paths.processed(name))
     parts = assign_parts(name, domain.index, domain.classes, parameters.rules, parameters.seed)
-    pairs = check_duplicates(domain, parts)  # here, so that nothing trains on a domain that leaks
+    pairs = check_duplicates(domain, parts)  # before any training on the domain
     write_split(paths.split(name), parts)
     report_parts(domain, parts)
     report_duplicates(domain, pairs)

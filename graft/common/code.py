@@ -1,4 +1,4 @@
-"""The code that a cached result was made by."""
+"""A digest of the code that makes a cached result."""
 
 import hashlib
 from collections.abc import Iterable
@@ -8,7 +8,7 @@ GRAFT = Path(__file__).parents[1]
 
 
 def code_digest(packages: Iterable[str]) -> str:
-    """SHA-256, in hexadecimal, of all modules of these packages of graft, such as `training`."""
+    """SHA-256, in hexadecimal, of all modules of some packages of graft, such as `training`."""
     digest = hashlib.sha256()
     for package in sorted(packages):
         for path in sorted((GRAFT / package).rglob("*.py")):

@@ -9,11 +9,11 @@ import numpy as np
 
 from graft.common.files import read_json
 
-DECIMALS = 6  # the last bits of a sum depend on the number of threads
+DECIMALS = 6  # rounding hides the last bits of a sum, which depend on the number of threads
 
 
 def clean(value: Any) -> Any:
-    """A value as plain JSON values: numbers are rounded to DECIMALS, and NaN becomes None."""
+    """Convert a value to plain JSON values: numbers are rounded to DECIMALS, NaN becomes None."""
     if isinstance(value, Mapping):
         return {str(key): clean(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -28,9 +28,10 @@ def clean(value: Any) -> Any:
 
 
 def check_schema(content: dict, schema: Path) -> None:
-    """Compare a document with a JSON schema, which may refer to others by relative paths.
+    """Check that a document conforms to a JSON schema, which may refer to others by relative paths.
 
-    Raises jsonschema.ValidationError if they differ, which is a fault in graft.
+    Raises:
+        jsonschema.ValidationError: if they differ, which is a fault in graft.
     """
     import jsonschema  # late: it takes a tenth of a second
     from referencing import Registry, Resource

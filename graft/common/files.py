@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 class InputError(ValueError):
-    """An input of graft that cannot be used.
+    """An error in what a user gave to graft: a file or a parameter.
 
     The message is one line. It names the file or the parameter, what was found there and what was
     expected. Stages print it and exit with 1. Any other exception is a fault in graft.
@@ -20,7 +20,7 @@ class InputError(ValueError):
 def whole_folder(path: Path) -> Iterator[Path]:
     """Yield an empty folder beside `path` that replaces `path` if the block does not raise.
 
-    If the block raises, `path` stays as it was. Leftovers of a killed run beside it are deleted.
+    If the block raises, `path` stays as it was. What a killed run left beside it is deleted.
     An OSError without a file name, as on a full disk, gets the name of `path`.
     """
     partial = path.with_name(f".{path.name}.partial")
@@ -68,7 +68,8 @@ def _named(path: Path) -> Iterator[None]:
 def write_json(path: Path, content: object) -> None:
     """Write `content` as indented JSON, with its keys in their order.
 
-    Raises ValueError if a number is NaN or infinite, which JSON does not have.
+    Raises:
+        ValueError: if a number is NaN or infinite, which JSON does not have.
     """
     text = json.dumps(content, indent=2, allow_nan=False)
     path.write_text(text + "\n", encoding="utf-8")
@@ -77,7 +78,8 @@ def write_json(path: Path, content: object) -> None:
 def read_json(path: Path) -> dict:
     """Read a JSON object.
 
-    Raises InputError if the file is missing, cut short or has something else in it.
+    Raises:
+        InputError: if the file is missing or cut short, or if it contains something else.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))

@@ -39,7 +39,14 @@ def read_parameters(model: type[AnySection], path: Path, key: str = "") -> AnySe
     value at the key `source` of the file replaces `${source}`. Keys that `model` does not declare
     are ignored. Only a check of the complete file finds an unknown one.
 
-    Raises InputError with the file, the key, its value and what is allowed.
+    Args:
+        model: the class whose fields are read.
+        path: a YAML file.
+        key: replaces `${key}` in the aliases.
+
+    Raises:
+        InputError: if the file cannot be read, or if a value is missing or not allowed. The
+            message has the file, the key, its value and what is allowed.
     """
     content = read_yaml(path)
     names = {**content, "key": key}
@@ -55,11 +62,17 @@ def read_parameters(model: type[AnySection], path: Path, key: str = "") -> AnySe
 def check_parameters(
     model: type[AnySection], content: Mapping, path: Path, names: Mapping | None = None
 ) -> AnySection:
-    """Check parameters that were read from `path`.
+    """Check parameters that were read from a file.
 
-    `names` has the values that replace `${name}` in the aliases that messages name.
+    Args:
+        model: the class that declares them.
+        content: the values by key.
+        path: the file, for messages.
+        names: the values that replace `${name}` in the aliases, for messages.
 
-    Raises InputError with the file, the key, its value and what is allowed.
+    Raises:
+        InputError: if a value is missing or not allowed, or if a key is unknown. The message has
+            the file, the key, its value and what is allowed.
     """
     try:
         return model.model_validate(content)
@@ -71,7 +84,11 @@ def check_parameters(
 
 
 def read_yaml(path: Path) -> Mapping[str, Any]:
-    """Read the keys and values of a YAML file; raises InputError if it has none."""
+    """Read the keys and values of a YAML file.
+
+    Raises:
+        InputError: if the file cannot be read, or if it does not contain keys and values.
+    """
     try:
         content = YAML(typ="safe").load(path)
     except (OSError, UnicodeDecodeError) as error:
@@ -84,7 +101,7 @@ def read_yaml(path: Path) -> Mapping[str, Any]:
 
 
 def _interpolated(text: str, names: Mapping[str, Any]) -> str:
-    """A text with the values of the known names in place of `${name}`."""
+    """Replace `${name}` in a text by the value of the name, if it is known."""
 
     def replacement(match: re.Match) -> str:
         return str(names.get(match[1], match[0]))
@@ -104,7 +121,7 @@ def _value_at(content: Mapping[str, Any], place: Sequence[str], path: Path) -> A
 
 
 def _declared(value: Any, kind: Any) -> Any:
-    """A value without the keys that its section does not declare."""
+    """Remove the keys that a section does not declare from its value."""
     if not isinstance(value, Mapping):
         return value
     if get_origin(kind) is dict:
@@ -121,6 +138,7 @@ def _declared(value: Any, kind: Any) -> Any:
 
 
 def _explain(detail: ErrorDetails, model: type[BaseModel]) -> str:
+    """Describe one problem that pydantic found: the key, its value and what is allowed."""
     where = ".".join(str(part) for part in detail["loc"])
     if detail["type"] == "extra_forbidden":
         close = difflib.get_close_matches(str(detail["loc"][-1]), _known_names(model), n=1)

@@ -1,7 +1,7 @@
 """Clinical covariates: manifest columns beside the image, as numbers for the head of a network.
 
-A table of covariates has a row per lesion and contains text: a number, a category as it was given,
-or the hashed bag of words of a free text. The value of an empty cell is unknown.
+A table of covariates has a row per lesion. Its cells are text: a number, a category as it was
+given, or the hashed bag of words of a free text. An empty cell means that the value is unknown.
 """
 
 import math
@@ -14,7 +14,7 @@ import pandas as pd
 from graft.common.files import InputError
 
 ITERATIONS = 1000  # of a regression, at most
-WORD_BUCKETS = 64  # that the words of a text are hashed into
+WORD_BUCKETS = 64  # the words of a text are hashed into so many buckets
 
 
 @dataclass(frozen=True)
@@ -40,21 +40,22 @@ class Encoding:
 
     @property
     def layout(self) -> list[tuple]:
-        """What each of the K numbers means, without the means and deviations of a training part."""
+        """The meaning of the K numbers: name, kind and categories of each covariate, in order."""
         found = []
         for column in self.columns:
             found.append((column["name"], column["kind"], *column.get("categories", ())))
         return found
 
     def encode(self, table: pd.DataFrame) -> np.ndarray:
-        """The numbers (N, K) float32 of a table with N rows. Other columns are ignored.
+        """Encode a table with N rows as numbers (N, K) float32. Other columns are ignored.
 
         A number is standardised: (x − mean) / std. A category is a 1 in its own column. A text is
         the counts of the words in each bucket, divided by √Σcount². Each covariate has one more
         column. It is 1, and the covariate's other columns are 0, if the value is missing or if the
         category did not occur in training.
 
-        Raises InputError if a column is missing or a number cannot be read.
+        Raises:
+            InputError: if a column is missing or a number cannot be read.
         """
         absent = [name for name in self.names if name not in table]
         if absent:
@@ -76,7 +77,8 @@ def fit_encoding(table: pd.DataFrame, kinds: Mapping[str, str], domain: str) -> 
         kinds: number, category or text for each column of `table`.
         domain: the name of the domain, for messages.
 
-    Raises InputError if a column has no value.
+    Raises:
+        InputError: if a column has no value.
     """
     columns = []
     for name, kind in kinds.items():
@@ -98,19 +100,18 @@ def fit_encoding(table: pd.DataFrame, kinds: Mapping[str, str], domain: str) -> 
 def regress(
     encoded: np.ndarray, labels: np.ndarray, classes: int, balanced: bool
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Logistic regression on the covariates alone.
+    """Fit a logistic regression on the covariates alone.
 
-    The regression has scikit-learn's L2 penalty, ½|w|², so a number that is always 0 has the
-    weight 0.
+    It has scikit-learn's L2 penalty, ½|w|². A number that is always 0 therefore gets the weight 0.
 
     Args:
         encoded: (N, K) of a training part.
         labels: (N,) class codes.
         classes: C.
-        balanced: whether all classes have the same total weight, whatever their numbers.
+        balanced: whether all classes get the same total weight. Otherwise all cases do.
 
     Returns:
-        Weights (C, K) and bias (C,) of the logits. All are 0 if one of the classes has no case.
+        Weights (C, K) and bias (C,) of the logits. All are 0 if a class has no case.
     """
     from sklearn.linear_model import LogisticRegression  # late: it takes a second
 
@@ -126,16 +127,16 @@ def regress(
 
 
 def withheld(table: pd.DataFrame) -> pd.DataFrame:
-    """The same table with all values unknown."""
+    """A table with the same rows and columns in which all values are unknown."""
     return pd.DataFrame("", index=table.index, columns=table.columns)
 
 
 def bag_of_words(texts: Sequence[str]) -> list[str]:
-    """Each text as its hashed bag of words: `bucket:count` for each bucket that is not empty.
+    """Convert each text to a hashed bag of words: `bucket:count` for each bucket with words.
 
     A word has two or more letters or digits, in lower case. MurmurHash3 assigns it to one of
-    WORD_BUCKETS. The words cannot be read back, but somebody who guesses a whole text can compare.
-    A text without words is "".
+    WORD_BUCKETS. The words cannot be recovered, but somebody who guesses a whole text can confirm
+    the guess. A text without words becomes "".
     """
     from sklearn.feature_extraction.text import HashingVectorizer  # late: it takes a second
 
@@ -172,12 +173,12 @@ def _width(column: Mapping) -> int:
 
 
 def _mean_and_deviation(numbers: np.ndarray) -> dict[str, float]:
-    equal = numbers.min() == numbers.max()  # then the computed deviation may be rounding, not 0
+    equal = numbers.min() == numbers.max()  # their computed deviation may be a rounding error
     return {"mean": float(numbers.mean()), "std": 1.0 if equal else float(numbers.std())}
 
 
 def _encode_column(cells: pd.Series, column: Mapping) -> np.ndarray:
-    """The columns (N, _width) of one covariate. The last one marks unknown values."""
+    """Encode one covariate as columns (N, _width). The last one marks unknown values."""
     encoded = np.zeros((len(cells), _width(column)))
     known = _is_known(cells)
     if column["kind"] == "number":
@@ -196,7 +197,11 @@ def _encode_column(cells: pd.Series, column: Mapping) -> np.ndarray:
 
 
 def _word_counts(cell: str, name: str) -> np.ndarray:
-    """What `bag_of_words` wrote, as a vector (WORD_BUCKETS,) of length 1."""
+    """Read a cell that `bag_of_words` wrote as counts (WORD_BUCKETS,), scaled to the norm 1.
+
+    Raises:
+        InputError: if the cell is not such a text.
+    """
     counts = np.zeros(WORD_BUCKETS)
     try:
         for pair in cell.split():
@@ -217,6 +222,11 @@ def _is_known(cells: pd.Series) -> np.ndarray:
 
 
 def _numbers(cells: pd.Series) -> np.ndarray:
+    """Read cells as finite numbers (N,).
+
+    Raises:
+        InputError: if a cell is not one.
+    """
     numbers = np.array([to_number(cell) for cell in cells])
     finite = np.isfinite(numbers)
     if not finite.all():

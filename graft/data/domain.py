@@ -16,9 +16,12 @@ COLUMNS = ("sample", "patient", "label", "site", "split", "origin", "size", "has
 class Grid:
     """The voxel grid and the intensity window of every image of a domain.
 
-    `patch` is in voxels and `spacing` in mm per voxel, both along R, A, S (or R, A). `window` has
-    the intensities that become 0 and 1. `intensity` is the unit of the window:
-    `graft.ingest.intensity.raw_window` lists the units.
+    Attributes:
+        patch: voxels along R, A, S (or R, A).
+        spacing: mm per voxel along the same axes.
+        window: the intensities that become 0 and 1.
+        intensity: the unit of the window, one of those that `graft.ingest.intensity.raw_window`
+            lists.
     """
 
     patch: tuple[int, ...]
@@ -27,7 +30,7 @@ class Grid:
     intensity: str = "window"
 
     def about(self, size: str, spaced: bool) -> dict:
-        """How the images of a domain were made.
+        """Describe how the images of a domain were made, as `Domain.preprocessing`.
 
         Args:
             size: what the column `size` of the index measures.
@@ -47,9 +50,9 @@ class Domain:
     """N lesions of one organ.
 
     Attributes:
-        name: of the domain.
+        name: as in the parameters.
         images: (N, C, *spatial) float16 in [0, 1], memory-mapped if they come from a file.
-        index: a row per lesion, with COLUMNS.
+        index: a row per lesion, with the columns COLUMNS.
         classes: the labels, in order.
         preprocessing: the patch in voxels, the spacing in mm per voxel (None if the raw data has
             none), the window, its unit, and what the column `size` measures.
@@ -75,7 +78,8 @@ class Domain:
     def read(cls, folder: Path) -> "Domain":
         """Read what `write_domain` wrote.
 
-        Raises InputError if a file is missing, broken or contradicts another one.
+        Raises:
+            InputError: if a file is missing or broken, or contradicts another one.
         """
         about = read_json(folder / "domain.json")
         try:
@@ -100,7 +104,7 @@ class Domain:
         )
 
     def clinical(self, rows: np.ndarray) -> pd.DataFrame:
-        """The covariates of some rows; a table without columns if the domain has none."""
+        """The covariates of some rows, or a table without columns if the domain has none."""
         if self.covariates is None:
             return pd.DataFrame(index=rows)
         return self.covariates.iloc[rows]
@@ -109,8 +113,9 @@ class Domain:
 def read_index(path: Path) -> pd.DataFrame:
     """Read index.csv.
 
-    Raises InputError if it is missing or broken, lacks a column, or does not number its rows
-    from 0.
+    Raises:
+        InputError: if the file is missing or broken, lacks a column, or does not number its rows
+            from 0.
     """
     try:
         index = pd.read_csv(path, dtype=str, keep_default_na=False)
@@ -186,7 +191,7 @@ def _save_array(path: Path, array: np.ndarray, kind: type) -> None:
 
 
 def _read_table(path: Path, columns: list[str], count: int) -> pd.DataFrame | None:
-    """Some columns of a table with a row per lesion; None if no column is wanted."""
+    """Read some columns of a table with `count` rows; None if no column is wanted."""
     if not columns:
         return None
     try:

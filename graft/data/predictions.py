@@ -17,12 +17,12 @@ def probability_columns(classes: Sequence[str]) -> list[str]:
 
 
 def probability_table(probabilities: np.ndarray, classes: Sequence[str]) -> pd.DataFrame:
-    """Probabilities (N, C) as a table with N rows, rounded as a file has them."""
+    """Make a table of probabilities (N, C), rounded to the DECIMALS of a file."""
     return pd.DataFrame(probabilities.round(DECIMALS), columns=probability_columns(classes))
 
 
 def write_table(path: Path, table: pd.DataFrame) -> None:
-    """Write a table completely or not at all. Every number can be read back without loss."""
+    """Write a table as CSV, completely or not at all. No number loses a digit."""
     with whole_file(path) as partial:
         table.to_csv(partial, index=False, lineterminator="\n")
 
@@ -34,12 +34,16 @@ def read_predictions(
 
     Args:
         path: a CSV file.
-        columns: those that it must have beside the probabilities.
-        classes: the names in the columns of the probabilities.
-        text: the columns that are text, whatever their cells look like.
+        columns: the columns that it must have beside the probabilities.
+        classes: the classes whose probabilities it must have.
+        text: the columns that are read as text, even if their cells look like numbers.
 
-    Raises InputError if the file cannot be read, lacks a column or has a probability that is not
-    a finite number.
+    Returns:
+        `columns` and the columns of the probabilities, in this order.
+
+    Raises:
+        InputError: if the file cannot be read, lacks a column or has a probability that is not
+            a finite number.
     """
     wanted = [*columns, *probability_columns(classes)]
     kinds = dict.fromkeys(text, str)
@@ -54,6 +58,6 @@ def read_predictions(
         raise InputError(
             f"{path}: has a probability that is not finite, expected numbers in [0, 1]"
         )
-    # Rounded again, because a parser of older pandas may miss the last bit.
+    # The parser of an older pandas may differ from the written number in the last bit.
     table[probability_columns(classes)] = probabilities.round(DECIMALS)
     return table

@@ -10,7 +10,14 @@ OpenShare = Annotated[float, Field(gt=0, lt=1)]
 
 
 class SplitRules(Section):
-    """Which site is held out, and which share of the other patients tests and validates."""
+    """Which site is held out, and how the patients of the other sites are divided.
+
+    Attributes:
+        external: the name of the site that is held out, or None.
+        labelled: the share of the patients outside the test parts whose labels are used.
+        validation: the share of the patients that validates.
+        test: the share of the patients that tests.
+    """
 
     external: str | None
     labelled: Annotated[float, Field(gt=0, le=1)]

@@ -11,7 +11,7 @@ from graft.common.seeds import generator
 from graft.common.vocabulary import PARTS, TESTS
 from graft.data.settings import SplitRules
 
-LEAST = 3  # patients of a class: one to train on, one to validate on, one to test on
+LEAST = 3  # patients of each class: one to train on, one to validate on, one to test on
 
 
 def assign_parts(
@@ -19,22 +19,25 @@ def assign_parts(
 ) -> pd.Series:
     """The part of each sample of a domain's index, or "" if its label is not used.
 
-    The site `rules.external` becomes the external part, whatever its rows say. The other rows keep
-    their given splits if all of them have one. If none has, patients are drawn by the shares of
-    `rules` within each class. A patient's class is the last, in order, of their lesions.
+    The site `rules.external` becomes the external part, even if its rows have a given split. The
+    other rows keep their given splits if all of them have one. If none has, patients are drawn by
+    the shares of `rules` within each class. The class of a patient is the last one, in the order
+    of `classes`, that one of their lesions has.
 
     Outside the test parts, the share `rules.labelled` of the patients keeps its labels, within
     each class and part. The patients of a lower share are a subset of those of a higher one.
 
-    Raises InputError if the site is unknown, only some rows have a split, a patient would be in
-    two parts, or a class lacks patients.
+    Raises:
+        InputError: if the site is unknown, only some rows have a split, a patient would be in
+            two parts, or a class lacks patients.
     """
     parts = _given_parts(name, index, rules.external)
     check_patients(f"domains.{name}", index, parts)
     by_patient = index["patient"]
-    worst = index["label"].map(classes.index).groupby(by_patient, sort=False).max()
-    part_of = parts.groupby(by_patient, sort=False).first()
-    patients = pd.DataFrame({"part": part_of, "label": worst})
+    codes = index["label"].map(classes.index)
+    last_class = codes.groupby(by_patient, sort=False).max()
+    given_part = parts.groupby(by_patient, sort=False).first()
+    patients = pd.DataFrame({"part": given_part, "label": last_class})
     random = generator(seed, "split", name)
     for label, group in patients[patients["part"] == ""].groupby("label"):
         drawn = _draw_parts(name, classes[label], len(group), rules, random)
@@ -52,14 +55,15 @@ def assign_parts(
 
 
 def read_split(path: Path, index: pd.DataFrame) -> dict[str, np.ndarray]:
-    """The rows of a domain's index by part, in rising order, for each part that is not empty.
+    """Read the rows of a domain's index by part, in rising order, for each part that has any.
 
     Args:
         path: a table with the columns `sample` and `part`.
-        index: of the domain.
+        index: a row per lesion of the domain.
 
-    Raises InputError if the file is missing or broken, a patient is in two parts, or train,
-    validation or test is empty.
+    Raises:
+        InputError: if the file is missing or broken, a patient is in two parts, or train,
+            validation or test is empty.
     """
     try:
         table = pd.read_csv(path, dtype={"sample": "int64", "part": str}, keep_default_na=False)
@@ -92,10 +96,14 @@ def read_split(path: Path, index: pd.DataFrame) -> dict[str, np.ndarray]:
 def pool_for_cross_validation(
     parts: Mapping[str, np.ndarray], index: pd.DataFrame
 ) -> tuple[np.ndarray, float]:
-    """The rows that cross-validation divides anew, and the share of patients that validates.
+    """The rows that cross-validation divides again, and the share of patients that validates.
 
     The external site is left out, and so is a test part that the raw data gave. The share is that
-    of the split: validation patients among those of train and validation.
+    of the split: the validation patients among those of train and validation.
+
+    Args:
+        parts: the rows of the index by part.
+        index: a row per lesion of the domain.
     """
     pool = [parts["train"], parts["validation"]]
     given = (index["split"].iloc[parts["test"]] != "").any()
@@ -134,7 +142,10 @@ def check_patients(where: str, index: pd.DataFrame, parts: pd.Series) -> None:
 
 
 def check_classes(name: str, index: pd.DataFrame, parts: pd.Series, classes: list[str]) -> None:
-    """Raise InputError if a class has no patient in a part; the external part may be empty."""
+    """Raise InputError if a class has no patient in a part.
+
+    The external part is not checked if it is empty.
+    """
     for part in PARTS:
         if part == "external" and not (parts == part).any():
             continue
@@ -151,7 +162,8 @@ def check_classes(name: str, index: pd.DataFrame, parts: pd.Series, classes: lis
 def _given_parts(name: str, index: pd.DataFrame, external: str | None) -> pd.Series:
     """The part that the raw data gives each sample; "" if it gives none outside the external site.
 
-    Raises InputError if the site is unknown, or only some of the other samples have a part.
+    Raises:
+        InputError: if the site is unknown, or only some of the other samples have a part.
     """
     parts = index["split"].copy()
     if external is not None:
@@ -180,7 +192,13 @@ def _given_parts(name: str, index: pd.DataFrame, external: str | None) -> pd.Ser
 def _draw_parts(
     name: str, label: str, patients: int, shares: SplitRules, random: np.random.Generator
 ) -> np.ndarray:
-    """Parts, in a random order, for the patients of one class: at least one patient each."""
+    """Draw the part of each patient of one class: (patients,).
+
+    Each of train, validation and test gets at least one patient.
+
+    Raises:
+        InputError: if the class has fewer than LEAST patients.
+    """
     if patients < LEAST:
         raise InputError(
             f"domains.{name}: the class {label!r} has {patients} patients to split, expected at "

@@ -1,6 +1,6 @@
-"""What a network trains on and is validated on, on the device.
+"""The task of a network: the samples that it trains on and is validated on.
 
-No other part of the domain is copied there.
+They are copied to the device. No other part of the domain is.
 """
 
 import hashlib
@@ -20,8 +20,11 @@ from graft.data.split import read_split
 class Samples:
     """N lesions.
 
-    `images` are (N, C, *spatial) float16 in [0, 1], `labels` (N,) int64 and `patients` (N,).
-    `covariates` are (N, K) float32, or None if the domain has none.
+    Attributes:
+        images: (N, C, *spatial) float16 in [0, 1].
+        labels: (N,) int64 class codes.
+        patients: (N,), the patient of each lesion.
+        covariates: (N, K) float32, or None if the domain has none.
     """
 
     images: Tensor
@@ -55,7 +58,7 @@ class Task:
     encoding: Encoding = Encoding()
 
     def sha256(self) -> dict[str, str]:
-        """The entry of a card about the data that a model trained on and was validated on."""
+        """The entry of a model's card about the data that it trained on and was validated on."""
         return {
             "domain": self.domain.name,
             "train_sha256": self.train.sha256(),
@@ -70,10 +73,13 @@ def read_task(
 
     Args:
         domain_folder: a processed domain.
-        split_file: its parts.
-        device: where the samples go.
-        encoding: that of a network which has already trained on the domain. Without it, an
-            encoding is fitted to the training part.
+        split_file: the table of its parts.
+        device: where the samples are copied.
+        encoding: the encoding of a network that has already trained on the domain. Without it,
+            an encoding is fitted to the training part.
+
+    Raises:
+        InputError: if a file cannot be used, or if a covariate is empty in the training part.
     """
     domain = Domain.read(domain_folder)
     parts = read_split(split_file, domain.index)
@@ -87,8 +93,17 @@ def make_task(
     device: torch.device,
     encoding: Encoding | None = None,
 ) -> Task:
-    """The task of some rows of a domain's index; `encoding` as in `read_task`."""
-    encoding = encoding or fit_encoding(domain.clinical(train), domain.kinds, domain.name)
+    """Make the task of some rows of a domain's index.
+
+    Args:
+        domain: that the rows belong to.
+        train: rows to train on.
+        validation: rows to validate on.
+        device: where the samples are copied.
+        encoding: as in `read_task`.
+    """
+    if encoding is None:
+        encoding = fit_encoding(domain.clinical(train), domain.kinds, domain.name)
     return Task(
         domain=domain,
         train=take_samples(domain, train, encoding, device),
@@ -100,7 +115,7 @@ def make_task(
 def take_samples(
     domain: Domain, rows: np.ndarray, encoding: Encoding, device: torch.device
 ) -> Samples:
-    """Some rows of a domain as samples on a device."""
+    """Copy some rows of a domain's index to a device, with their covariates encoded."""
     index = domain.index.iloc[rows]
     labels = [domain.classes.index(label) for label in index["label"]]
     covariates = None

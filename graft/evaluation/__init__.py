@@ -1,1 +1,1 @@
-"""The evaluation of trained models: their scores, their audit, metrics.json and the tables."""
+"""The evaluation of trained models: their scores, their audit, metrics.json and its tables."""

@@ -1,6 +1,7 @@
-"""The audit of what the validation part alone must decide: thresholds, calibrators, the model.
+"""The audit of what only the validation part may decide: thresholds, calibrators, the best model.
 
-A finding raises InputError; otherwise each check returns a row, as those of `graft.leakage` do.
+Each check raises InputError if it finds a fault. Otherwise it returns a row, as the checks of
+`graft.leakage` do.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,7 +16,7 @@ from graft.leakage.rows import CheckRow, counted, passed_check
 from graft.statistics.cases import Assessment, class_codes
 from graft.statistics.scores import choose_threshold
 
-LOSS_TOLERANCE = 1e-6  # between two computations of a log loss; metrics.json has as many digits
+LOSS_TOLERANCE = 1e-6  # metrics.json has six decimals, and models are compared by these
 
 
 def check_thresholds(
@@ -23,7 +24,7 @@ def check_thresholds(
     rows: Mapping[str, np.ndarray],
     assessments: Mapping[str, Assessment],
 ) -> CheckRow:
-    """Choose each threshold again from the validation part.
+    """Check that the validation part alone gives each threshold, by choosing it again.
 
     Args:
         domain: that the models were assessed on.
@@ -56,7 +57,8 @@ def check_tuning(
     Args:
         domain: that the models were assessed on.
         rows: part -> rows of the domain.
-        tuned: model -> name -> the samples that this was fitted on.
+        tuned: by model and by name of the calibrator or the operating point, the samples that it
+            was fitted on.
 
     Raises:
         InputError: if the samples are others.
@@ -82,8 +84,8 @@ def check_choice(
     Args:
         domain: that the models were assessed on.
         rows: part -> rows of the domain.
-        models: by name.
-        chosen: the name of one.
+        models: their assessments by name.
+        chosen: the name of the chosen model.
 
     Raises:
         InputError: if another model has a lower log loss.
@@ -106,7 +108,7 @@ def check_choice(
 
 
 def hash_inputs(folder: Path, split_file: Path) -> dict[str, str]:
-    """Compute SHA-256 of the files that give a domain's scores: its images, index and split."""
+    """Compute SHA-256 of the files that decide scores on a domain: its images, index and split."""
     return {
         "images": sha256(folder / "images.npy"),
         "index": sha256(folder / "index.csv"),
@@ -120,7 +122,7 @@ def _check_fitted_on(
     rows: Mapping[str, np.ndarray],
     domain: str,
 ) -> None:
-    """Refuse something that was fitted on samples other than the validation part's."""
+    """Raise InputError if something was not fitted on exactly the validation part."""
     wanted = set(rows["validation"].tolist())
     found = set(np.asarray(fitted_on).tolist())
     if wanted == found:

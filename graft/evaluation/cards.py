@@ -16,19 +16,26 @@ from graft.data.domain import Domain
 from graft.data.task import take_samples
 from graft.leakage.rows import CheckRow, counted, first_few, passed_check
 
-USES = {"train": "trained", "validation": "validated"}  # of a part
+USES = {"train": "trained", "validation": "validated"}  # what a model did on a part
 NO_PARENT = "no other model"
 DIGITS = 12  # of a hash in a message
 
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """A model's folder, the folder of the model that it started from, and its training data."""
+    """A trained model and what its card should describe.
+
+    Attributes:
+        folder: of the model.
+        parent: the folder of the model that it started from, if there is one.
+        domain: that it was trained on.
+        rows: the rows of the domain's index by part.
+    """
 
     folder: Path
     parent: Path | None
     domain: Domain
-    rows: Mapping[str, np.ndarray]  # of each part of the domain
+    rows: Mapping[str, np.ndarray]
 
     @cached_property
     def card(self) -> dict:
@@ -44,7 +51,8 @@ class TrainedModel:
 def check_cards(models: Mapping[str, TrainedModel]) -> list[CheckRow]:
     """Compare the cards of models with the parts of their domain.
 
-    Models with weights from elsewhere were not trained on it, so only their parent is checked.
+    Of models with weights from elsewhere only the parent is checked, because they were not trained
+    on the domain.
 
     Args:
         models: by name.
@@ -136,7 +144,7 @@ def _digest(model: TrainedModel, parts: tuple[str, ...]) -> str:
 
 
 def _check_encoding(model: TrainedModel) -> None:
-    """Refuse means, deviations and categories that other data than the training part gave."""
+    """Raise InputError if covariates are encoded by other data than the training part."""
     domain = model.domain
     training = domain.clinical(model.rows["train"])
     expected = fit_encoding(training, domain.kinds, domain.name).columns

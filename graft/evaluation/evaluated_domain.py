@@ -21,7 +21,7 @@ from graft.statistics.scores import PROBABILITY_DECIMALS
 
 @dataclass(frozen=True)
 class EvaluatedDomain:
-    """A domain, the rows of each part that exists, and the cases of all parts but training."""
+    """A domain, the rows of each part that exists, and the cases of all parts except training."""
 
     domain: Domain
     rows: dict[str, np.ndarray]

@@ -1,4 +1,4 @@
-"""The content of metrics.json, compared with metrics.schema.json before it is written."""
+"""The content of metrics.json, which is checked by metrics.schema.json before it is written."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -43,10 +43,10 @@ def assemble_metrics(
     Args:
         source: the source domain.
         target: the target domain.
-        pretrained: on the source; None if its weights come from elsewhere, so that it has no
-            class of the source.
-        models: on the target.
-        baselines: on the target.
+        pretrained: assessed on the source; None if its weights come from elsewhere, because its
+            head is then untrained.
+        models: assessed on the target, by name.
+        baselines: assessed on the target, by name.
         tuned: what was fitted on the validation part for each of the models and baselines.
         settings: the parameters of the evaluation.
         evidence: blocks that are copied: `checks` for leaks; `hashes` of data and models;
@@ -98,10 +98,10 @@ def choose_model(models: Mapping[str, Assessment]) -> str:
 
 
 def check_metrics(metrics: dict) -> None:
-    """Compare with metrics.schema.json.
+    """Check that metrics conform to metrics.schema.json.
 
     Raises:
-        jsonschema.ValidationError: if they differ, which is a fault in graft.
+        jsonschema.ValidationError: if they do not, which is a fault in graft.
     """
     check_schema(metrics, SCHEMA)
 

@@ -1,4 +1,4 @@
-"""What metrics.json has for each test part."""
+"""Entries of metrics.json that exist once for each test part."""
 
 from collections.abc import Callable, Container
 from typing import TypeVar

@@ -25,15 +25,16 @@ def compare_ranking(
     transfer: from the learning curve if it trained several times on all labels, else from `models`.
 
     Args:
-        sources: the ranking; the pipeline transferred from the first of its `distances`.
+        sources: the content of sources.json. The pipeline transferred from the first source of
+            its `distances`.
         models: the models of metrics.json, of which `transfer` and `scratch` are read.
         learning_curve: that block of metrics.json.
         cross_validation: that block of metrics.json.
 
     Returns:
-        `by`: what the outcomes are. `outcomes`: AUROC by source, best first, with the network from
-        scratch as `random`. `logme_tau` and `h_score_tau`: Kendall's τ-b of the outcomes with each
-        ranking, None unless two outcomes differ.
+        `by` describes how the outcomes were measured. `outcomes` has the AUROC by source, best
+        first, with the network from scratch as `random`. `logme_tau` and `h_score_tau` are
+        Kendall's τ-b of the outcomes with each ranking. They are None unless two outcomes differ.
     """
     if cross_validation and _sources_tried(cross_validation) > 1:
         by = "AUROC, cross-validation"

@@ -10,7 +10,15 @@ OpenShare = Annotated[float, Field(gt=0, lt=1)]
 
 
 class Evaluate(Section):
-    """Intervals, the margin of non-inferiority, and the operating points."""
+    """How models are evaluated.
+
+    Attributes:
+        resamples: the number of bootstrap resamples of the patients.
+        confidence: the level of the intervals, such as 0.95.
+        margin: of non-inferiority, a difference in AUROC.
+        sensitivity: what one operating point reaches on the validation part.
+        specificity: what the other one reaches there.
+    """
 
     resamples: Annotated[int, Field(ge=100)]
     confidence: OpenShare

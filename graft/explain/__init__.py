@@ -1,1 +1,1 @@
-"""Explanations of a model: where it looked, and what worse images cost it."""
+"""Explanations of a model: where it looked, and how its AUROC falls on worse images."""

@@ -13,7 +13,7 @@ BLUR_MARGIN = 4  # standard deviations by which a patch is extended before it is
 
 @dataclass(frozen=True)
 class Corruption:
-    """One kind of corruption in one amount; `unit` is of the window, mm or voxels."""
+    """One kind of corruption in one amount; `unit` is "of the window", "mm" or "voxels"."""
 
     name: str
     amount: float
@@ -21,7 +21,12 @@ class Corruption:
 
 
 def corruption_sweep(dimensions: int, spacing: list[float] | None) -> list[Corruption]:
-    """Every kind in three amounts, the mildest first; images of two dimensions have no slices."""
+    """List every kind of corruption in three amounts, the mildest first.
+
+    Args:
+        dimensions: of the images. Those of two have no slices, so their thickness is left out.
+        spacing: mm per voxel along each axis, or None.
+    """
     length = "mm" if spacing else "voxels"
     slice_mm = spacing[-1] if spacing else 1.0
     thicknesses = [round(times * slice_mm, 6) for times in (2, 3, 5)]
@@ -54,7 +59,13 @@ def corrupt_images(
     slice thickness: means over slices of `amount` along the last axis, interpolated to the patch.
     window shift: every voxel becomes brighter (up) or darker (down) by `amount`.
 
-    An amount of 0 changes nothing. Without a spacing, lengths are in voxels.
+    An amount of 0 changes nothing.
+
+    Args:
+        corruption: the kind and the amount.
+        images: (N, C, *patch) in [0, 1].
+        spacing: mm per voxel along each axis. Without one, lengths are in voxels.
+        generator: draws the noise.
 
     Returns:
         float32 of the same shape, clipped to [0, 1].
@@ -75,7 +86,7 @@ def corrupt_images(
     return np.stack(corrupted).clip(0, 1)
 
 
-# All maps of one image (C, *patch) to another.
+# Maps one image (C, *patch) to another of the same shape.
 Transform = Callable[[Tensor], Tensor | np.ndarray]
 
 

@@ -1,4 +1,4 @@
-"""saliency.json: where a model looked on the test parts, and how well that points at lesions."""
+"""saliency.json: where a model looked on the test parts, and how well it looked at lesions."""
 
 from pathlib import Path
 
@@ -26,14 +26,14 @@ def saliency_document(
     confidence: float,
     seed: int,
 ) -> dict:
-    """saliency.json: the scores of each method, and the cases with their scores.
+    """Make saliency.json: the scores of each method, and the drawn cases with their scores.
 
     Args:
         name: the name of the model.
         model: the model.
         domain: the target.
         rows: the rows of its index that belong to the test part or to the external site.
-        cases: the cases that are drawn.
+        cases: the cases that are drawn as pictures.
         resamples: the number of bootstrap resamples.
         confidence: the level of the intervals.
         seed: decides the resamples, the sample of lesions and the randomised models.
@@ -71,7 +71,7 @@ def saliency_document(
 
 
 def summarise_saliency(document: dict) -> list[str]:
-    """saliency.json in words, one line per method."""
+    """Describe saliency.json in words, one line per method."""
     model = document["model"]
     if document["region"] is None:
         return [
@@ -103,7 +103,7 @@ def _score_methods(
     confidence: float,
     seed: int,
 ) -> dict[str, dict]:
-    """The scores by method, each on at most `most_lesions` lesions."""
+    """Score each method on a random sample of at most `most_lesions` lesions."""
     randomised = randomised_models(model, seed)
     found = {}
     for name, method in METHODS.items():
@@ -133,6 +133,7 @@ def _uniform_share(regions: np.ndarray) -> float:
 
 
 def _describe_cases(cases: ExplainedCases) -> list[dict]:
+    """The entries of the drawn cases: prediction, picture and the scores of each method."""
     scores = {}
     if cases.regions is not None:
         for name, maps in cases.maps.items():

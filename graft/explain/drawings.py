@@ -26,11 +26,11 @@ class Plane:
     """One plane through the middle of a patch.
 
     Attributes:
-        name: what the picture calls it.
-        index: takes the plane out of an array (*patch).
-        aspect: the height of a voxel over its width.
-        turned: whether the axes point to R, A or S. Then the picture is turned as radiologists
-            look at it: the patient's right is left, and the front or the head is up.
+        name: the label in the picture.
+        index: selects the plane from an array (*patch).
+        aspect: the height of a voxel divided by its width.
+        turned: whether the picture is turned to radiological orientation: the patient's right is
+            on the left, and the front or the head is up. The axes must point to R, A or S.
     """
 
     name: str
@@ -39,7 +39,7 @@ class Plane:
     turned: bool
 
     def of(self, array: np.ndarray) -> np.ndarray:
-        """The plane of an array (*patch), as rows from the top and columns from the left."""
+        """Select the plane of an array (*patch), as rows from the top and columns from the left."""
         plane = array[self.index]
         return plane.T[::-1, ::-1] if self.turned else plane
 
@@ -55,16 +55,16 @@ def draw_maps(
 ) -> None:
     """Write a PNG with a row per plane, and a column for the image and for each map.
 
-    With a spacing, planes are turned as radiologists look at them. Without one, they are drawn as
-    the array lies. Evidence for the disease is violet, evidence against it is orange. Each
+    With a spacing, planes are turned to radiological orientation. Without one, rows and columns
+    are those of the array. Evidence for the disease is violet, evidence against it is orange. Each
     map has its own scale. The same arguments give the same bytes.
 
     Args:
-        path: the file.
-        title: the line above the picture.
+        path: the PNG file.
+        title: the text above the picture.
         image: (C, *patch) in [0, 1]; the mean over the channels is shown.
-        maps: name -> maps, of which `row` is shown.
-        row: the row of the maps.
+        maps: maps of several patches, by the name of the method.
+        row: the position of the patch in these maps.
         region: (*patch) bool, whose outline is drawn, or None.
         spacing: mm per voxel, or None.
     """
@@ -105,6 +105,7 @@ def draw_maps(
 
 
 def _middle_planes(patch: tuple[int, ...], spacing: list[float] | None) -> list[Plane]:
+    """The three planes through the middle of a volume, or the one plane of a picture."""
     mm = spacing or [1.0] * len(patch)
     turned = spacing is not None
     if len(patch) == 2:
@@ -124,6 +125,7 @@ def _draw_map(
     maps: SaliencyMaps,
     row: int,
 ) -> None:
+    """Draw one plane of a map over the image: the colour is the sign, the opacity the saliency."""
     from matplotlib.colors import ListedColormap
 
     # The maximum is that of the whole patch, so that its planes can be compared.
@@ -143,7 +145,7 @@ def _draw_map(
 
 
 def _draw_outline(axes: "Axes", inside: np.ndarray) -> None:
-    """Draw the outline of a region in its plane (rows, columns), unless it fills none or all."""
+    """Draw the outline of a region (rows, columns), unless it covers no voxel or all of them."""
     if inside.any() and not inside.all():
         axes.contour(
             inside.astype(float),

@@ -33,7 +33,10 @@ class ExplainedCases:
     disease: str
 
     def caption(self, row: int) -> str:
-        """The label and the prediction of a case, and the meaning of the colours; no identity."""
+        """The label and the prediction of a case, and the meaning of the colours.
+
+        It has the sample number, but nothing that identifies the patient.
+        """
         case = self.table.iloc[row]
         probability = f"p({self.disease}) = {case['p']:.2f}"
         return (
@@ -49,13 +52,14 @@ def find_hardest_cases(
     classes: list[str],
     count: int,
 ) -> pd.DataFrame:
-    """The cases whose true class got the lowest probability, first of the test part.
+    """Find the cases whose true class got the lowest probability, those of the test part first.
 
     Args:
         predictions: the predictions of several models on the test parts.
-        model_name: the model whose cases they are.
+        model_name: the model to explain.
         classes: the classes; the last is the disease.
-        count: the number of cases at most.
+        count: the number of cases at most. Cases of the external site follow only if the test
+            part has fewer.
 
     Returns:
         Rows of `predictions` and the column `p`, the probability of the disease. Of equally hard
@@ -89,7 +93,7 @@ def explain_cases(
     domain: Domain,
     cases: pd.DataFrame,
 ) -> ExplainedCases:
-    """Make the maps and regions of the cases that `find_hardest_cases` gives."""
+    """Make the maps and regions of the cases that `find_hardest_cases` found."""
     rows = cases["sample"].to_numpy()
     images, covariates = domain.images[rows], domain.clinical(rows)
     maps = {}

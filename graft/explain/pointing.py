@@ -18,9 +18,9 @@ class PointingScores:
     """Scores of N lesions. They are NaN if the map is 0 everywhere or the lesion has no region.
 
     Attributes:
-        share: (N,) of the saliency that lies within the region.
-        hit: (N,) 1 if the maximum lies within the region or close to it, else 0.
-        by_chance: (N,) the share of the patch's voxels that would be hits.
+        share: (N,), the share of the saliency that lies within the region.
+        hit: (N,), 1 if the maximum lies within the region or close to it, else 0.
+        by_chance: (N,), the share of the patch's voxels at which a maximum would be a hit.
     """
 
     share: np.ndarray
@@ -29,7 +29,7 @@ class PointingScores:
 
 
 def score_maps(maps: SaliencyMaps, regions: np.ndarray) -> PointingScores:
-    """Score maps with regions (N, *patch) bool.
+    """Score the maps of N lesions by their regions (N, *patch) bool.
 
     A maximum is a hit if it lies no further than `hit_tolerance` from the region along each axis.
     Of several equal maxima the first counts. The pointing game is that of Zhang et al., "Top-down
@@ -71,7 +71,7 @@ def score_models(
     regions: np.ndarray,
     both_sides: bool = False,
 ) -> tuple[PointingScores, list[int]]:
-    """Score the maps of some models, on average over the models.
+    """Score the maps of some models, and average the scores over the models.
 
     Args:
         method: makes the maps.
@@ -79,7 +79,8 @@ def score_models(
         domain: the domain of the lesions.
         rows: N rows of its index, at least one.
         regions: (N, *patch) bool.
-        both_sides: also score evidence against the disease. An untrained model has no direction.
+        both_sides: whether to average with the scores of the evidence against the disease. The
+            sign of an untrained model's answer is arbitrary.
 
     Returns:
         The scores of the lesions, and the tolerance in voxels along each axis.
@@ -105,7 +106,7 @@ def score_models(
 
 
 def mean_scores(scores: Sequence[PointingScores]) -> PointingScores:
-    """The mean of several scores of the same lesions, without those that are NaN."""
+    """Average several scores of the same lesions, without those that are NaN."""
     return PointingScores(
         share=_mean_without_nan([each.share for each in scores]),
         hit=_mean_without_nan([each.hit for each in scores]),
@@ -121,11 +122,22 @@ def summarise_scores(
     confidence: float,
     generator: np.random.Generator,
 ) -> dict:
-    """Mean share and hits with intervals, beside those of models with fresh weights.
+    """Compute the mean share and hits, with intervals, and those of models with fresh weights.
 
     All numbers are about the lesions that have a map of the model. `difference` is the share less
-    that of the randomised models, paired. `keeps` is True if its interval is not above 0. Then the
-    maps do not depend on training. `keeps` is None if there is no interval.
+    that of the randomised models, paired. `keeps` is True if its interval is not above 0. Then it
+    is not shown that the maps depend on training. `keeps` is None if there is no interval.
+
+    Args:
+        scores: of the model on N lesions.
+        randomised: of the models with fresh weights on the same lesions.
+        patients: (N,), the patient of each lesion.
+        resamples: the number of bootstrap resamples of the patients.
+        confidence: of the intervals.
+        generator: draws the resamples.
+
+    Returns:
+        The scores of a method as in saliency.json.
     """
     patient_codes, names = pd.factorize(patients)
     draws = draw_patients(len(names), resamples, generator)

@@ -18,7 +18,7 @@ def region_kind(domain: Domain) -> str | None:
 
 
 def lesion_regions(domain: Domain, rows: np.ndarray) -> np.ndarray | None:
-    """The voxels that belong to the lesions of N rows: (N, *patch) bool, or None if unknown.
+    """Find the voxels of the lesions of N rows: (N, *patch) bool, or None if they are unknown.
 
     A lesion without a mask, in a domain that has masks, gets a region without voxels. A ball has
     the lesion's diameter and lies in the middle of the patch, because patches are centred on their
@@ -37,7 +37,10 @@ def lesion_regions(domain: Domain, rows: np.ndarray) -> np.ndarray | None:
 
 
 def distance_from_centre(patch: tuple[int, ...], spacing: list[float]) -> np.ndarray:
-    """The distance in mm of each voxel from the middle of a patch, (n - 1) / 2: (*patch)."""
+    """The distance in mm of each voxel from the middle of a patch: (*patch).
+
+    The middle of an axis of n voxels is at (n - 1) / 2.
+    """
     squares = np.zeros(())
     for axis, (side, mm) in enumerate(zip(patch, spacing, strict=True)):
         centre = (side - 1) / 2

@@ -26,7 +26,7 @@ def measure_robustness(
     confidence: float,
     seed: int,
 ) -> dict:
-    """robustness.json: the AUROC on the test part for each corruption and amount, with `drop`.
+    """Make robustness.json: the AUROC on the test part for each corruption and amount, with `drop`.
 
     `drop` is the AUROC on the clean images minus that on the corrupted ones, on the same resamples
     of the patients.
@@ -75,7 +75,7 @@ def measure_robustness(
 
 
 def robustness_curves(document: dict) -> pd.DataFrame:
-    """robustness.json as a table for plots; each curve starts at the amount 0.
+    """Make a table of robustness.json for plots; each curve starts at the amount 0.
 
     The columns are corruption, unit, amount, auroc, low and high.
     """
@@ -90,7 +90,7 @@ def robustness_curves(document: dict) -> pd.DataFrame:
 
 
 def summarise_robustness(document: dict) -> list[str]:
-    """One line about the corruption that costs most, or none if the AUROC is not defined."""
+    """Describe the corruption that costs most in one line; no line if AUROC is not defined."""
     defined = [row for row in document["rows"] if row["drop"]["value"] is not None]
     if not defined:
         return []

@@ -1,7 +1,8 @@
 """Saliency maps: which voxels a model's answer depends on, by Grad-CAM and by occlusion.
 
 The maps explain the log odds of the disease, which is the last class. For a model with several
-networks this is the mean of the networks' log odds by their shares. So are the maps.
+networks, they explain the mean of the networks' log odds, weighted by the shares. The maps of such
+a model are the mean of the networks' maps with the same weights.
 """
 
 import copy
@@ -23,8 +24,8 @@ from graft.networks.registry import NETWORKS, NetworkKind
 from graft.networks.saved import BATCH, Model
 
 CUBE_SHARE = 1 / 4  # the side of an occluding cube as a share of the side of the patch
-CUBES_PER_AXIS = {2: 13, 3: 5}  # by dimensions; more are smoother and more expensive
-OCCLUSION_BATCH = 25  # occluded images at once, which fit into the cache of a processor
+CUBES_PER_AXIS = {2: 13, 3: 5}  # by dimensions; more give smoother maps and cost more
+OCCLUSION_BATCH = 25  # images; so many fit into the cache of a processor
 LEAST_RANDOMISED = 5  # networks with fresh weights; the result of a single one would be chance
 
 
@@ -33,8 +34,8 @@ class SaliencyMaps:
     """Maps of N patches.
 
     Attributes:
-        signed: (N, *patch) float32, above 0 where a voxel is evidence for the disease,
-            below 0 where it is evidence against it.
+        signed: (N, *patch) float32, above 0 if a voxel is evidence for the disease, and below 0
+            if it is evidence against it.
         step: the resolution of the maps along each axis, in voxels.
         one_sided: whether only evidence for the disease counts as salient.
     """
@@ -50,12 +51,12 @@ class SaliencyMaps:
 
     @property
     def inverted(self) -> "SaliencyMaps":
-        """The maps of a model with the opposite answer."""
+        """The maps of a model that gives the opposite answer."""
         return replace(self, signed=-self.signed)
 
 
 class LogOdds(nn.Module):
-    """ln p / (1 - p) of the last class, the mean of several networks by their shares."""
+    """The log odds ln(p / (1 - p)) of the last class: the mean of networks, weighted by shares."""
 
     def __init__(self, networks: Sequence[nn.Module], shares: Sequence[float]) -> None:
         super().__init__()
@@ -80,13 +81,16 @@ def grad_cam(
     images: np.ndarray,
     covariates: pd.DataFrame | None = None,
 ) -> SaliencyMaps:
-    """Σ_c w_c · A_c over the last features A, where w is the mean gradient of the log odds.
+    """Make maps by Grad-CAM: Σ_c w_c · A_c, where w is the mean gradient of the log odds.
 
-    The maps are interpolated linearly to the patch. The saliency is the part above 0. For a network
-    of three planes, only these planes have values. Selvaraju et al., "Grad-CAM: Visual Explanations
-    from Deep Networks via Gradient-based Localization", ICCV 2017.
+    A are the last features of a network. The maps are interpolated linearly to the patch. The
+    saliency is the part above 0. For a network of three planes, only these planes have values.
 
-    The hooks are MONAI's. Its `GradCAM` ends in a ReLU, so that maps could not be averaged.
+    The hooks are MONAI's. Its `GradCAM` ends in a ReLU, so the maps of several networks could not
+    be averaged.
+
+    Source: Selvaraju et al., "Grad-CAM: Visual Explanations from Deep Networks via Gradient-based
+    Localization", ICCV 2017.
 
     Args:
         model: the model to explain.
@@ -123,14 +127,17 @@ def occlusion(
     images: np.ndarray,
     covariates: pd.DataFrame | None = None,
 ) -> SaliencyMaps:
-    """How much the log odds fall if the surroundings of a voxel become as grey as the median.
+    """Make maps by occlusion: the fall of the log odds if a cube around a voxel is hidden.
 
-    A cube of CUBE_SHARE is placed at each of CUBES_PER_AXIS places along every axis. A voxel gets
-    the mean over the cubes that cover it. Covariates stay as they are. The saliency is the size of
-    the change in either direction: hiding a benign lesion may make the patch look more suspicious.
-    Zeiler and Fergus, "Visualizing and Understanding Convolutional Networks", ECCV 2014.
+    The cube gets the median intensity of the image. Its side is CUBE_SHARE of that of the patch. It
+    is placed at CUBES_PER_AXIS places along every axis, and a voxel gets the mean over the cubes
+    that cover it. Covariates do not change. The saliency is the size of the change in either
+    direction: hiding a benign lesion may make the patch look more suspicious.
 
-    MONAI's `OcclusionSensitivity` indexes by lists, which newer PyTorch treats differently.
+    MONAI's `OcclusionSensitivity` is not used, because it indexes by lists, which newer versions of
+    PyTorch interpret differently.
+
+    Source: Zeiler and Fergus, "Visualizing and Understanding Convolutional Networks", ECCV 2014.
 
     Args:
         model: the model to explain.
@@ -158,10 +165,10 @@ def occlusion(
 
 @dataclass(frozen=True)
 class SaliencyMethod:
-    """A way to make maps.
+    """A method that makes saliency maps.
 
     Attributes:
-        title: its name in prose.
+        title: its name in sentences.
         make_maps: maps a model, images and covariates to the maps of the images.
         most_lesions: how many lesions are scored at most; None scores all. Occlusion is limited,
             because it evaluates every network 126 times per lesion.
@@ -179,10 +186,12 @@ METHODS = {
 
 
 def randomised_models(model: Model, seed: int) -> list[Model]:
-    """Models of the same architecture with fresh weights, with at least LEAST_RANDOMISED networks.
+    """Make models of the same architecture with fresh weights.
 
-    What such a model points at depends on its architecture and the images, but not on training.
-    Adebayo et al., "Sanity Checks for Saliency Maps", NeurIPS 2018.
+    Together they have at least LEAST_RANDOMISED networks. Their maps depend on the architecture and
+    the images, but not on training.
+
+    Source: Adebayo et al., "Sanity Checks for Saliency Maps", NeurIPS 2018.
     """
     members = len(model.networks)
     models = []
@@ -197,7 +206,10 @@ def randomised_models(model: Model, seed: int) -> list[Model]:
 
 
 def _cube_slices(side: int, count: int) -> list[slice]:
-    """Where the cubes are along one axis, from end to end; with an odd `count` one is central."""
+    """The places of the cubes along one axis, from end to end.
+
+    With an odd `count`, one of them is central. A short axis has fewer than `count` places.
+    """
     width = max(1, int(CUBE_SHARE * side))
     starts = np.linspace(0, side - width, count).round().astype(int)
     starts = np.unique(starts).tolist()
@@ -205,7 +217,7 @@ def _cube_slices(side: int, count: int) -> list[slice]:
 
 
 def _occlude(image: Tensor, cubes: list[list[slice]]) -> Tensor:
-    """Copies of one image (1, C, *patch), in each of which one cube is grey: (cubes, C, *patch)."""
+    """Copy an image (1, C, *patch) once per cube, and make this cube grey: (cubes, C, *patch)."""
     # On the CPU, because CUDA's median along an axis is non-deterministic.
     medians = image.flatten(2).cpu().median(2)
     grey = medians.values[0].to(image.device)  # (C,)
@@ -223,7 +235,7 @@ def _mean_over_cubes(
     cubes: list[list[slice]],
     patch: tuple[int, ...],
 ) -> np.ndarray:
-    """For each voxel the mean over the cubes that cover it, from one value per cube: (*patch)."""
+    """Average the values of the cubes that cover each voxel: from (*cubes) to (*patch)."""
     for slices, side in zip(cubes, patch, strict=True):
         covers = np.zeros((len(slices), side))
         for row, place in zip(covers, slices, strict=True):
@@ -241,7 +253,7 @@ def _interpolate_to_patch(
     """Interpolate maps over the features of a network, (B, 1, *features), to the patch.
 
     Returns:
-        The maps (B, *patch), and the voxels of a step of the features along each axis.
+        The maps (B, *patch), and the step of the features along each axis, in voxels.
     """
     if kind.view == "planes":
         return _place_planes(coarse, patch)
@@ -256,7 +268,10 @@ def _interpolate_to_patch(
 
 
 def _place_planes(coarse: Tensor, patch: tuple[int, ...]) -> tuple[Tensor, tuple[int, ...]]:
-    """As `_interpolate_to_patch`, for maps of three planes (3·B, 1, h, w); other voxels are 0."""
+    """Interpolate maps of three planes (3·B, 1, h, w) to their planes in patches.
+
+    All other voxels are 0. The result is that of `_interpolate_to_patch`.
+    """
     fine = F.interpolate(coarse, patch[:2], mode="bilinear")
     fine = fine[:, 0]  # (3·B, side, side)
     planes = fine.unflatten(0, (3, -1))  # in the order of InputStep

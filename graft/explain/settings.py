@@ -8,6 +8,6 @@ from graft.common.parameters import Section
 
 
 class Explain(Section):
-    """How many of the hardest cases are drawn."""
+    """The number of hardest cases that are drawn."""
 
     cases: Annotated[int, Field(ge=0)]

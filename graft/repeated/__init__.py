@@ -1,1 +1,1 @@
-"""Trainings that run several times, on other patients or from other seeds, for the evaluation."""
+"""Trainings that run several times, with other patients and other seeds, and their predictions."""

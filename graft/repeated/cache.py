@@ -1,4 +1,4 @@
-"""A cache of finished trainings, so that a killed run resumes with those that are left.
+"""A cache of finished trainings, so that a killed run resumes with those that are missing.
 
 The key of a cached result is everything that decides it, including the code that trains. The cache
 outlives its stage: with one more repeat, the trainings of the other repeats do not run again.
@@ -24,20 +24,29 @@ Arrays = Mapping[str, np.ndarray]
 
 @dataclass(frozen=True)
 class CachedTraining:
-    """One training: its name in messages, everything that decides its result, and how to run it."""
+    """One training that runs only if its result is not in the cache.
+
+    Attributes:
+        name: shown when it is finished.
+        key: everything that decides its result except for the code, as plain JSON values.
+        run: trains, and returns the arrays to cache.
+    """
 
     name: str
-    key: object  # of plain values
+    key: object
     run: Callable[[], Arrays]
 
 
 def collect_results(name: str, trainings: Sequence[CachedTraining], folder: Path) -> list[Arrays]:
-    """The result of each training, from the cache or by running it.
+    """Collect the result of each training, from the cache or by running it.
 
     Args:
         name: shown beside the progress.
         trainings: in any order.
         folder: where the results are cached.
+
+    Returns:
+        The arrays of each training, in the order of `trainings`.
     """
     results = []
     with counting(name, len(trainings), "training") as show:
@@ -59,7 +68,7 @@ def _write_arrays(path: Path, arrays: Arrays) -> None:
 
 
 def _read_arrays(path: Path) -> Arrays | None:
-    """The arrays of a cached result, or None if they cannot be read."""
+    """Read the arrays of a cached result; None if it is missing or damaged."""
     try:
         with np.load(path, allow_pickle=False) as arrays:
             return dict(arrays)

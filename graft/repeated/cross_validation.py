@@ -17,7 +17,7 @@ COLUMNS = ("repeat", "fold", "arm", "source", "lambda", "part", "sample")
 
 
 def candidate_sources(models: Mapping[str, Model], lambdas: Sequence[float]) -> list[PulledSource]:
-    """Every source with every λ."""
+    """Combine every source with every λ. A λ that occurs twice counts once."""
     found = []
     for name, model in models.items():
         for weight in dict.fromkeys(lambdas):
@@ -42,31 +42,31 @@ def train_folds(
 
     Args:
         trainings: what all of them have in common.
-        rows: of the domain, whose patients are divided.
-        count: of folds.
+        rows: rows of the domain's index, whose patients are divided.
+        count: the number of folds.
         repeats: how often the patients are divided.
-        validation: share of the patients outside a fold that validate.
-        candidates: sources and λ.
+        validation: the share of the patients outside a fold that validates.
+        candidates: the sources and the λ to choose from.
         seed: of all random draws.
         cache: the folder of finished trainings.
 
     Returns:
         A row per training and case: COLUMNS and the probabilities. `part` is validation or test,
         and `source` is empty for a network from scratch.
+
+    Raises:
+        InputError: if a class has too few patients to test, validate and train in each fold.
     """
-    places, planned = [], []
+    places = []
+    planned = []
     for repeat, fold, divided in _divide(trainings, rows, count, repeats, validation, seed):
+        training_seed = derive(seed, trainings.stage, repeat)
         for source in (None, *candidates):
+            name = f"repeat {repeat + 1}, fold {fold + 1}: {_name(source, candidates)}"
+            arm = "transfer" if source else "scratch"
+            training = trainings.plan_one(name, arm, divided, training_seed, source)
+            planned.append(training)
             places.append((repeat, fold, source, divided))
-            planned.append(
-                trainings.plan_one(
-                    f"repeat {repeat + 1}, fold {fold + 1}: {_name(source, candidates)}",
-                    "transfer" if source else "scratch",
-                    divided,
-                    derive(seed, trainings.stage, repeat),
-                    source,
-                )
-            )
     results = collect_results(trainings.stage, planned, cache)
     tables = []
     for (repeat, fold, source, divided), result in zip(places, results, strict=True):
@@ -94,7 +94,7 @@ def _divide(
     validation: float,
     seed: int,
 ) -> list[tuple[int, int, Rows]]:
-    """The repeat, the fold and the rows of each fold."""
+    """Divide the patients in every repeat: the repeat and the fold, from 0, and its rows."""
     domain = trainings.domain
     index = domain.index.iloc[rows]
     found = []
@@ -107,8 +107,10 @@ def _divide(
 
 def _table(part: str, rows: Rows, result: Arrays, classes: Sequence[str]) -> pd.DataFrame:
     """The part, the sample numbers and the probabilities of one training's cases."""
-    samples = rows.validation if part == "validation" else rows.predicted
-    probabilities = result["validation" if part == "validation" else "predicted"]
+    if part == "validation":
+        samples, probabilities = rows.validation, result["validation"]
+    else:
+        samples, probabilities = rows.predicted, result["predicted"]
     table = probability_table(probabilities, classes)
     table.insert(0, "sample", samples)
     table.insert(0, "part", part)
@@ -116,6 +118,7 @@ def _table(part: str, rows: Rows, result: Arrays, classes: Sequence[str]) -> pd.
 
 
 def _name(source: PulledSource | None, candidates: Sequence[PulledSource]) -> str:
+    """The name of a training in messages."""
     if source is None:
         return "scratch"
     if len(candidates) > 1:

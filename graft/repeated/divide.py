@@ -1,4 +1,4 @@
-"""Patients divided for repeated trainings: nested shares of the labelled ones, and folds."""
+"""How patients are divided for repeated trainings: into nested shares, and into folds."""
 
 from collections.abc import Iterator, Sequence
 
@@ -8,23 +8,27 @@ import pandas as pd
 from graft.common.files import InputError
 from graft.common.seeds import generator
 
-FEWEST = 4  # patients of a class with 2 folds: 2 are left, one to train and one to validate on
+FEWEST = 4  # patients of a class: 2 of them are outside each of 2 folds, to train and to validate
 
 
 def nested_shares(
     part: pd.DataFrame, classes: Sequence[str], shares: Sequence[float], random: np.random.Generator
 ) -> list[np.ndarray]:
-    """Positions in `part` of the lesions of each share of its patients, smaller within larger ones.
+    """Draw shares of the patients of a part so that each share contains all smaller ones.
 
-    The patients of each class are in one random order, and a share takes the first round(share·n)
-    of them, at least one. A patient's class is the last, in order, of their lesions. If all
-    patients with lesions of a class belong to a later one, the first of them is always taken.
+    The n patients of each class are in one random order, and a share takes the first round(share·n)
+    of them, at least one. The class of a patient is the last one, in the order of `classes`, that
+    one of their lesions has. If this leaves a class with lesions but without patients, the first
+    patient with such a lesion is always taken.
 
     Args:
         part: rows of index.csv.
         classes: in order.
         shares: in (0, 1].
-        random: of one draw. Its state decides the order.
+        random: decides the order of the patients.
+
+    Returns:
+        For each share, the positions in `part` of the lesions of its patients.
     """
     orders = _random_orders(part, classes, random)
     always = _one_of_each_class(part, classes, orders)
@@ -45,17 +49,29 @@ def divide_into_folds(
     seed: int,
     repeat: int,
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Train, validation and test positions in `index`, fold by fold.
+    """Divide patients into folds, each with its own training and validation patients.
 
     Each patient is tested in one fold of a repeat. The patients of each class, in a random order,
     are dealt to the folds one by one. Of those outside a fold, the share `validation` of each
     class validates, at least one and not all.
 
     The folds differ by at most one in their number of patients of a class. scikit-learn's
-    StratifiedGroupKFold does not ensure that: a greedy heuristic balances the class distribution
-    of its samples, which are lesions here, and keeps each patient in one fold.
+    StratifiedGroupKFold does not ensure that: its greedy heuristic balances the classes of the
+    samples, which are lesions here, and not those of the patients.
 
-    Raises InputError if a class has too few patients to test, validate and train in each fold.
+    Args:
+        index: rows of index.csv.
+        classes: in order.
+        count: the number of folds.
+        validation: a share in (0, 1).
+        seed: of the random draws.
+        repeat: the number of the repeat, which has random draws of its own.
+
+    Yields:
+        The positions in `index` to train on, to validate on and to test on, fold by fold.
+
+    Raises:
+        InputError: if a class has too few patients to test, validate and train in each fold.
     """
     orders = _random_orders(index, classes, generator(seed, "folds", count, repeat))
     _check_enough_patients(orders, classes, count)
@@ -94,12 +110,12 @@ def _check_enough_patients(orders: Sequence[list[str]], classes: Sequence[str], 
 def _one_of_each_class(
     part: pd.DataFrame, classes: Sequence[str], orders: Sequence[list[str]]
 ) -> set[str]:
-    """One patient with a lesion of each class, the first in the random order."""
+    """For each class one patient with such a lesion, the first in the random order."""
     everyone = [patient for order in orders for patient in order]
     found: set[str] = set()
     for order, label in zip(orders, classes, strict=True):
-        having = set(part["patient"][part["label"] == label])
-        candidates = order or [patient for patient in everyone if patient in having]
+        with_lesion = set(part["patient"][part["label"] == label])
+        candidates = order or [patient for patient in everyone if patient in with_lesion]
         found |= set(candidates[:1])
     return found
 
@@ -109,9 +125,9 @@ def _random_orders(
 ) -> list[list[str]]:
     """The patients of each class in a random order, which the order of the rows does not affect."""
     codes = part["label"].map(list(classes).index)
-    worst = codes.groupby(part["patient"]).max()  # sorted by patient
+    last_class = codes.groupby(part["patient"]).max()  # sorted by patient
     orders = []
     for code in range(len(classes)):
-        patients = list(worst.index[worst == code])
+        patients = list(last_class.index[last_class == code])
         orders.append(random.permutation(patients).tolist())
     return orders

@@ -25,16 +25,16 @@ def train_learning_curve(
     seed: int,
     cache: Path,
 ) -> pd.DataFrame:
-    """Train every arm at every share and draw, and predict the test part.
+    """Train every arm with every share of the labels in every draw, and predict the test part.
 
     Within a draw, a smaller share is part of a larger one, and all trainings have the same seed.
 
     Args:
         trainings: what all of them have in common.
-        parts: rows of the target by part. Patients of train and validation are drawn from.
+        parts: rows of the target by part. The patients are drawn from train and validation.
         shares: of the labelled patients, in (0, 1].
         draws: how often patients are drawn.
-        source: what transfer and frozen features start from.
+        source: the pretrained network that `transfer` and `frozen` start from.
         seed: of all random draws.
         cache: the folder of finished trainings.
 
@@ -44,20 +44,18 @@ def train_learning_curve(
     """
     shares = sorted(set(shares))
     drawn = [_draw_rows(trainings, parts, shares, seed, draw) for draw in range(draws)]
-    places, planned = [], []
+    places = []
+    planned = []
     for at, share in enumerate(shares):
         for arm in ARMS:
             for draw in range(draws):
-                places.append((share, draw, arm, drawn[draw][at]))
-                planned.append(
-                    trainings.plan_one(
-                        f"{arm}, {share:.0%} of the labels, draw {draw + 1}",
-                        arm,
-                        drawn[draw][at],
-                        derive(seed, trainings.stage, draw),
-                        None if arm == "scratch" else source,
-                    )
-                )
+                name = f"{arm}, {share:.0%} of the labels, draw {draw + 1}"
+                rows = drawn[draw][at]
+                training_seed = derive(seed, trainings.stage, draw)
+                start = None if arm == "scratch" else source
+                training = trainings.plan_one(name, arm, rows, training_seed, start)
+                planned.append(training)
+                places.append((share, draw, arm, rows))
     results = collect_results(trainings.stage, planned, cache)
     tables = []
     for (share, draw, arm, rows), result in zip(places, results, strict=True):
@@ -83,7 +81,7 @@ def _draw_rows(
     seed: int,
     draw: int,
 ) -> list[Rows]:
-    """The rows of each share in one draw."""
+    """Draw the patients of each share once: the rows of each share, in the order of `shares`."""
     domain = trainings.domain
     nested = {}
     for part in ("train", "validation"):

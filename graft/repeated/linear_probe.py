@@ -1,6 +1,6 @@
 """Linear probe: a logistic regression on the features of the frozen pretrained network.
 
-It is what transfer gives without training the network.
+It shows what the pretrained features give without fine-tuning.
 """
 
 from collections.abc import Sequence
@@ -17,19 +17,29 @@ from graft.transfer.start import Start
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
-STRENGTHS = (0.0001, 0.001, 0.01, 0.1, 1.0, 10.0)  # C, the inverse of the L2 penalty
+STRENGTHS = (0.0001, 0.001, 0.01, 0.1, 1.0, 10.0)  # C: a smaller one is a stronger L2 penalty
 ITERATIONS = 1000  # of a regression, at most
-LOSS_DECIMALS = 9  # equal losses tie in spite of their last bits
+LOSS_DECIMALS = 9  # equal losses may differ in their last bits
 
 
 def predict_by_linear_probe(
     start: Start, task: Task, domain: Domain, wanted: Sequence[np.ndarray], class_weights: str
 ) -> list[np.ndarray]:
-    """Probabilities (N, classes) of some rows of the domain, one array per element of `wanted`.
+    """Predict some rows of a domain by a linear probe.
 
     The features and the covariates are standardised by the training part. C is the one of
     STRENGTHS with the lowest log loss on the validation part. Of equal ones it is the strongest
     penalty. Nothing is drawn at random.
+
+    Args:
+        start: the pretrained network.
+        task: what the regression is fitted to, and what C is chosen by.
+        domain: that the rows belong to.
+        wanted: arrays of N rows each.
+        class_weights: "balanced" or "none".
+
+    Returns:
+        Probabilities (N, classes) for each element of `wanted`.
     """
     network = start.network.eval()
     classes = len(domain.classes)
@@ -46,26 +56,31 @@ def predict_by_linear_probe(
 def _best_regression(
     network: Classifier, task: Task, classes: int, class_weights: str
 ) -> "Pipeline":
+    """Fit a regression for each of STRENGTHS, and return the best one."""
     from sklearn.linear_model import LogisticRegression  # late: it takes a second
     from sklearn.metrics import log_loss
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    train, validation = _inputs(network, task.train), _inputs(network, task.validation)
+    train = _inputs(network, task.train)
+    validation = _inputs(network, task.validation)
     labels = task.train.labels.cpu().numpy()
     validation_labels = task.validation.labels.cpu().numpy()
     weights = "balanced" if class_weights == "balanced" else None
-    fits, losses = [], []
+    fits = []
+    losses = []
     for strength in STRENGTHS:
         regression = LogisticRegression(C=strength, class_weight=weights, max_iter=ITERATIONS)
-        fits.append(make_pipeline(StandardScaler(), regression).fit(train, labels))
-        probabilities = _all_classes(fits[-1], validation, classes)
+        fit = make_pipeline(StandardScaler(), regression).fit(train, labels)
+        probabilities = _all_classes(fit, validation, classes)
         losses.append(log_loss(validation_labels, probabilities, labels=range(classes)))
-    return fits[int(np.argmin(np.round(losses, LOSS_DECIMALS)))]
+        fits.append(fit)
+    best = np.argmin(np.round(losses, LOSS_DECIMALS))
+    return fits[int(best)]
 
 
 def _inputs(network: Classifier, samples: Samples) -> np.ndarray:
-    """What the last layer of a network reads, with the covariates last: (N, F) float64."""
+    """The inputs of the last layer of a network, with the covariates last: (N, F) float64."""
     features = extract_features(network, samples.images)
     if samples.covariates is None:
         return features

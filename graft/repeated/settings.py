@@ -11,7 +11,7 @@ from graft.transfer.settings import Finetune
 
 
 class RepeatedFinetuning(Section):
-    """How every repeated training trains: as the stage `finetune` does."""
+    """The parameters of every repeated training, those of the stage `finetune`."""
 
     network: Network
     training: Training
@@ -27,7 +27,7 @@ class LearningCurve(Section):
 
 
 class CrossValidation(Section):
-    """Folds by patient, repeats of them, and the λ to choose from within each fold."""
+    """The number of folds by patient, of their repeats, and the λ to choose from in each fold."""
 
     folds: Annotated[int, Field(ge=0)]
     repeats: Count

@@ -1,4 +1,4 @@
-"""One arm, trained on some patients of the target, and its predictions of others."""
+"""One of several trainings: an arm trains on some patients of the target and predicts others."""
 
 import hashlib
 import json
@@ -30,7 +30,7 @@ class Rows:
     predicted: np.ndarray
 
     def key(self) -> list[list[int]]:
-        """The rows as plain values."""
+        """The rows as plain JSON values."""
         return [self.train.tolist(), self.validation.tolist(), self.predicted.tolist()]
 
 
@@ -43,13 +43,21 @@ class PulledSource:
     weight: float
 
     def key(self) -> list:
-        """What decides a training that starts from here, as plain values."""
+        """The part of a training's key that depends on the source, as plain JSON values."""
         return [self.model.card["weights_sha256"], self.weight]
 
 
 @dataclass(frozen=True)
 class RepeatedTrainings:
-    """What all trainings of a stage have in common: the domain, and how fine-tuning trains."""
+    """What all trainings of a stage have in common.
+
+    Attributes:
+        stage: names the checkpoints and keys the cache.
+        domain: the target.
+        settings: the parameters of fine-tuning.
+        device: where the networks train.
+        checkpoints: the folder of the checkpoints of all stages.
+    """
 
     stage: str
     domain: Domain
@@ -60,17 +68,19 @@ class RepeatedTrainings:
     def plan_one(
         self, name: str, arm: str, rows: Rows, seed: int, source: PulledSource | None = None
     ) -> CachedTraining:
-        """One training, not yet run, whose result is probabilities of the rows to predict.
-
-        The arrays `validation` and `predicted` have the shape (N, classes).
+        """Plan one training, which runs when its result is collected.
 
         Args:
             name: shown when it is finished.
-            arm: "scratch", or with a source "transfer" (as finetune does) or "frozen" (a linear
-                probe of the source's features).
+            arm: "scratch" without a source. With one, "transfer" fine-tunes, and "frozen" fits a
+                linear probe to the source's features.
             rows: no row is in two of the three.
             seed: of the fresh weights and of the order of the samples.
             source: what the training starts from.
+
+        Returns:
+            The training. Its result has the probabilities (N, classes) of the rows to validate on
+            (`validation`) and to predict (`predicted`).
         """
         settings = self.settings
         sections = (settings.network, settings.finetune, settings.training, settings.augment)
@@ -87,6 +97,7 @@ class RepeatedTrainings:
         return CachedTraining(name, key, lambda: self._run(arm, rows, seed, source))
 
     def _run(self, arm: str, rows: Rows, seed: int, source: PulledSource | None) -> Arrays:
+        """Train, and predict the rows to validate on and those to predict."""
         task = make_task(self.domain, rows.train, rows.validation, self.device)
         if source is None:
             start = start_from_scratch(self.settings.network, task, seed, self.device)
@@ -122,17 +133,19 @@ class RepeatedTrainings:
     @cached_property
     def _data_digest(self) -> str:
         """SHA-256 of everything in the domain that a training or a prediction depends on."""
-        digest = hashlib.sha256(np.ascontiguousarray(self.domain.images).tobytes())
+        images = np.ascontiguousarray(self.domain.images)
+        digest = hashlib.sha256(images.tobytes())
         meaning = [list(self.domain.classes), dict(self.domain.kinds)]
         digest.update(json.dumps(meaning).encode())
-        everyone = np.arange(len(self.domain.index))
-        for table in (self.domain.index, self.domain.clinical(everyone)):
+        all_rows = np.arange(len(self.domain.index))
+        covariates = self.domain.clinical(all_rows)
+        for table in (self.domain.index, covariates):
             digest.update(table.to_csv().encode())
         return digest.hexdigest()
 
 
 def _predict(start: Start, task: Task, domain: Domain, rows: np.ndarray) -> np.ndarray:
-    """Probabilities (N, classes) of some rows of a domain."""
+    """Predict N rows of a domain by a trained network: probabilities (N, classes)."""
     card = {
         "architecture": start.architecture,
         "classes": domain.classes,

@@ -1,1 +1,1 @@
-"""What the predictions of repeated trainings say about transfer: curve and cross-validation."""
+"""The evaluation of repeated trainings: the learning curve and the cross-validation."""

@@ -1,4 +1,4 @@
-"""Whether transfer helps, by cross-validation: AUROC and gain over all patients of the target."""
+"""The block `cross_validation` of metrics.json: AUROC and gain over all patients of the target."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -41,23 +41,37 @@ def judge_folds(
     confidence: float,
     random: np.random.Generator,
 ) -> dict:
-    """The block `cross_validation` of metrics.json, checked; its value is None without folds.
+    """Judge transfer by cross-validation.
 
-    In each fold, the fold's own validation patients choose among the candidates.
+    In each fold, the candidate is chosen by the fold's own validation patients.
+
+    Args:
+        domain: the target.
+        folds: of all repeats.
+        candidates: what each fold chooses from.
+        resamples: the number of bootstrap resamples of the patients.
+        confidence: of the intervals.
+        random: draws the resamples.
+
+    Returns:
+        {"cross_validation": block} as in metrics.json. The block is None without folds.
     """
     if not folds:
         return {"cross_validation": None}
-    first = [fold.scratch.samples["test"] for fold in folds if fold.repeat == folds[0].repeat]
-    tested = np.sort(np.concatenate(first))
+    first_repeat = [fold for fold in folds if fold.repeat == folds[0].repeat]
+    samples = [fold.scratch.samples["test"] for fold in first_repeat]
+    tested = np.sort(np.concatenate(samples))  # each sample is tested once per repeat
     cases = Cases.of(domain.index.iloc[tested], domain.classes, resamples, random)
     losses = np.array([_validation_losses(domain, fold) for fold in folds])  # (folds, candidates)
-    chosen = [choose_candidate(each) for each in losses]
+    chosen = [choose_candidate(losses_of_fold) for losses_of_fold in losses]
     repeats = max(fold.repeat for fold in folds)
     picks = draw_repetitions(repeats, resamples, random)
-    networks = [fold.candidates[k] for fold, k in zip(folds, chosen, strict=True)]
-    scratch = _areas(cases, _tested(folds, [fold.scratch for fold in folds], tested), picks)
-    transfer = _areas(cases, _tested(folds, networks, tested), picks)
-    gain = {**(transfer - scratch).gain(confidence), **_by_repeat(transfer - scratch)}
+    from_scratch = [fold.scratch for fold in folds]
+    transferred = [fold.candidates[k] for fold, k in zip(folds, chosen, strict=True)]
+    scratch = _areas(cases, _tested(folds, from_scratch, tested), picks)
+    transfer = _areas(cases, _tested(folds, transferred, tested), picks)
+    difference = transfer - scratch
+    gain = {**difference.gain(confidence), **_by_repeat(difference)}
     block = {
         "folds": max(fold.number for fold in folds),
         "repeats": repeats,
@@ -80,20 +94,21 @@ def judge_folds(
 def auroc_by_repeat(
     labels: np.ndarray, folds: Sequence[PredictedFold], weights: np.ndarray
 ) -> np.ndarray:
-    """AUROC of each of T repeats, over the pairs of cases that were tested in the same fold.
+    """Compute AUROC of each of T repeats, over the pairs of cases that one fold tested.
 
-    Probabilities of two folds come from two networks. A pair across folds would therefore compare
-    networks instead of patients: Airola et al. (2011), An experimental comparison of
-    cross-validation techniques for estimating the area under the ROC curve. The result is NaN if
-    no fold has a pair.
+    The probabilities of two folds come from two networks. A pair across folds would therefore
+    compare networks instead of patients.
+
+    Source: Airola et al., An experimental comparison of cross-validation techniques for estimating
+    the area under the ROC curve, Computational Statistics and Data Analysis 55 (2011).
 
     Args:
         labels: (N,) class codes of all cases that were tested.
         folds: what one network per fold predicted.
-        weights: (R, N).
+        weights: (R, N), of the cases in each of R resamples.
 
     Returns:
-        (R, T).
+        (R, T). It is NaN if no fold has a pair.
     """
     columns = []
     for repeat in sorted({fold.repeat for fold in folds}):
@@ -112,7 +127,7 @@ def auroc_by_repeat(
 
 
 def choose_candidate(losses: Sequence[float]) -> int:
-    """The candidate with the lowest log loss on a fold's validation patients.
+    """Choose the candidate with the lowest log loss on a fold's validation patients.
 
     Of equal losses it is the first.
     """
@@ -120,7 +135,7 @@ def choose_candidate(losses: Sequence[float]) -> int:
 
 
 def cross_validation_lines(block: Mapping) -> Iterator[str]:
-    """The lines that are printed about the block."""
+    """Yield the printed lines: one per model, and one about the gain."""
     found = block["cross_validation"]
     if found is None:
         return

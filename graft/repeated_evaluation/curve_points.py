@@ -14,18 +14,31 @@ READ = ("share", "draw", "patients", "lesions", "arm", "sample")
 
 @dataclass(frozen=True)
 class Point:
-    """The trainings with one share of the labels: D draws of the labelled patients."""
+    """The trainings with one share of the labels: D draws of the labelled patients.
+
+    Attributes:
+        share: of the labelled patients, in (0, 1].
+        patients: D numbers of labelled patients.
+        lesions: D numbers of their lesions.
+        probabilities: by arm, D predictions (N, C) of the test part.
+    """
 
     share: float
-    patients: Sequence[int]  # of each draw
+    patients: Sequence[int]
     lesions: Sequence[int]
-    probabilities: Mapping[str, Sequence[np.ndarray]]  # arm -> D times (N, C), of the test part
+    probabilities: Mapping[str, Sequence[np.ndarray]]
 
 
 def read_points(path: Path, classes: Sequence[str], samples: Sequence[int]) -> list[Point]:
     """Read what the repeated trainings predicted, smallest share first; no points if none ran.
 
-    Raises InputError if the file cannot be read, or if a training did not predict `samples`.
+    Args:
+        path: the table that the training stage wrote.
+        classes: of the target.
+        samples: the sample numbers of the test part, in order.
+
+    Raises:
+        InputError: if the file cannot be read, or if a training did not predict `samples`.
     """
     table = read_predictions(path, READ, classes, text=("arm",))
     points = []

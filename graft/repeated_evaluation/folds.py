@@ -21,13 +21,18 @@ class Candidate:
     weight: float
 
     def named(self) -> dict:
-        """The candidate as metrics.json names it."""
+        """The candidate as an entry of metrics.json."""
         return {"source": self.source, "lambda": self.weight}
 
 
 @dataclass(frozen=True)
 class Predicted:
-    """What one network of a fold predicted, by part: sample numbers (N,) and (N, C)."""
+    """What one network of a fold predicted.
+
+    Attributes:
+        samples: by part, (N,) sample numbers.
+        probabilities: by part, (N, C).
+    """
 
     samples: Mapping[str, np.ndarray]
     probabilities: Mapping[str, np.ndarray]
@@ -35,7 +40,14 @@ class Predicted:
 
 @dataclass(frozen=True)
 class Fold:
-    """One fold of one repeat: the network from scratch, and one for each candidate."""
+    """One fold of one repeat, both numbered from 1, and the predictions of its networks.
+
+    Attributes:
+        repeat: the number of the repeat.
+        number: of the fold in its repeat.
+        scratch: by the network from scratch.
+        candidates: by the network of each candidate.
+    """
 
     repeat: int
     number: int
@@ -46,7 +58,15 @@ class Fold:
 def read_folds(path: Path, classes: Sequence[str]) -> tuple[list[Fold], list[Candidate]]:
     """Read what the networks of all folds predicted; nothing if no cross-validation ran.
 
-    Raises InputError if the file cannot be read, or if a fold lacks one of the networks.
+    Args:
+        path: the table that the training stage wrote.
+        classes: of the target.
+
+    Returns:
+        The folds of all repeats, and the candidates. The candidates of a fold have their order.
+
+    Raises:
+        InputError: if the file cannot be read, or if a fold lacks one of the networks.
     """
     table = read_predictions(path, READ, classes, text=("arm", "source", "part"))
     transfer = table[table["arm"] == "transfer"]
@@ -70,6 +90,7 @@ def read_folds(path: Path, classes: Sequence[str]) -> tuple[list[Fold], list[Can
 
 
 def _predicted(rows: pd.DataFrame, classes: Sequence[str]) -> Predicted:
+    """Collect the rows of one network by part."""
     samples, probabilities = {}, {}
     for part in ("validation", "test"):
         mine = rows[rows["part"] == part]

@@ -8,15 +8,18 @@ from graft.statistics.repeated_auroc import RepeatedAuroc
 
 
 def patients_needed(patients: np.ndarray, areas: np.ndarray, goal: np.ndarray) -> np.ndarray:
-    """The smallest number of patients (R,) at which a curve reaches a goal; infinite if never.
+    """Find the smallest number of patients at which each of R curves reaches its goal.
 
-    Between two points the curve is a straight line over the logarithm of the patients. A curve
-    that reaches the goal at its first point gives the patients of that point.
+    Between two points a curve is a straight line over the logarithm of the patients. A curve that
+    reaches the goal at its first point gives the patients of that point.
 
     Args:
         patients: (S,), rising.
-        areas: (S, R), the AUROC at each.
-        goal: (R,); NaN gives NaN.
+        areas: (S, R), the AUROC of the curves at each number of patients.
+        goal: (R,), an AUROC.
+
+    Returns:
+        (R,). It is infinite if the curve never reaches the goal, and NaN if the goal is NaN.
     """
     needed = np.full(goal.shape, np.inf)
     for at in reversed(range(len(patients))):
@@ -39,6 +42,15 @@ def labels_saved(
     """How many labelled patients transfer needs for the AUROC of scratch with the largest share.
 
     The interval is that of the resampled curves. A number beyond the end of the curve is NaN.
+
+    Args:
+        patients: (S,), rising.
+        scratch: its AUROC with the largest share.
+        transfer: its AUROC at each of S shares.
+        confidence: of the interval.
+
+    Returns:
+        The block `labels_saved` of metrics.json. `of` is the number of patients of scratch.
     """
     values = np.array([[arm.value] for arm in transfer])
     value = float(patients_needed(patients, values, np.array([scratch.value]))[0])
@@ -59,7 +71,7 @@ def labels_saved(
 
 
 def saved_lines(saved: Mapping) -> Iterator[str]:
-    """The printed line about saved labels, or none if nothing is defined."""
+    """Yield the printed line about saved labels, or none if nothing is defined."""
     if saved["reached"] == "not defined":
         return
     goal = f"The AUROC of scratch with {saved['of']:.0f} labelled patients"
@@ -76,7 +88,11 @@ def saved_lines(saved: Mapping) -> Iterator[str]:
 
 
 def _interval(values: np.ndarray, confidence: float) -> tuple[float, float]:
-    """Of two neighbouring values one is taken: nothing lies between a number and "never"."""
+    """The interval of R values, some of which are infinite; NaN without values.
+
+    A quantile between two values is one of them, because an interpolation between a number and
+    infinity would have no meaning.
+    """
     if not len(values):
         return np.nan, np.nan
     tail = (1 - confidence) / 2

@@ -1,4 +1,4 @@
-"""Whether transfer helps, by the number of labels: AUROC, gain and verdict at each share."""
+"""The block `learning_curve` of metrics.json: AUROC, gain and verdict at each share of labels."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -27,13 +27,16 @@ COLUMNS = ("share", "patients", "model", "auroc", "low", "high")  # of the table
 def judge_points(
     points: Sequence[Point], cases: Cases, confidence: float, random: np.random.Generator
 ) -> dict:
-    """The block `learning_curve` of metrics.json, checked; its value is None without points.
+    """Judge transfer at each share of the labels.
 
     Args:
         points: with rising shares, and the same draws in the same order.
         cases: the test part.
         confidence: of the intervals.
         random: draws the repetitions of each resample.
+
+    Returns:
+        {"learning_curve": block} as in metrics.json. The block is None without points.
     """
     if not points:
         return {"learning_curve": None}
@@ -57,25 +60,30 @@ def judge_points(
 def repeated_areas(
     cases: Cases, probabilities: Sequence[np.ndarray], picks: np.ndarray
 ) -> RepeatedAuroc:
-    """AUROC of D predictions of the same cases, each (N, C), from D draws of labelled patients.
+    """Compute AUROC of D predictions of the same cases, from D draws of labelled patients.
 
-    `picks` come from `graft.statistics.repeated_auroc.draw_repetitions`.
+    Args:
+        cases: the N cases.
+        probabilities: D arrays (N, C).
+        picks: from `graft.statistics.repeated_auroc.draw_repetitions`.
     """
 
     def measure(weights: np.ndarray) -> np.ndarray:
-        columns = [
-            auroc_from_pairs(*count_ranked_pairs(cases.labels, each, weights))
-            for each in probabilities
-        ]
+        columns = []
+        for predicted in probabilities:
+            won, number = count_ranked_pairs(cases.labels, predicted, weights)
+            columns.append(auroc_from_pairs(won, number))
         return np.stack(columns, 1)  # (r, D)
 
     return RepeatedAuroc.of(measure, cases, picks)
 
 
 def curve_table(block: Mapping) -> pd.DataFrame:
-    """COLUMNS, a row for each share and arm; no rows without a learning curve."""
+    """Make a table for plots: COLUMNS, a row for each share and arm; no rows without a curve."""
     rows = []
-    for point in block["learning_curve"]["points"] if block["learning_curve"] else []:
+    curve = block["learning_curve"]
+    points = curve["points"] if curve else []
+    for point in points:
         for arm, found in point["arms"].items():
             estimate = found["auroc"]
             values = (estimate["value"], estimate["low"], estimate["high"])
@@ -84,7 +92,7 @@ def curve_table(block: Mapping) -> pd.DataFrame:
 
 
 def curve_lines(block: Mapping) -> Iterator[str]:
-    """The printed lines: one per share, and one about saved labels if there are several."""
+    """Yield the printed lines: one per share, and one about saved labels if there are several."""
     curve = block["learning_curve"]
     if curve is None:
         return
@@ -102,16 +110,17 @@ def curve_lines(block: Mapping) -> Iterator[str]:
 
 
 def _areas_of_arms(point: Point, cases: Cases, picks: np.ndarray) -> dict[str, RepeatedAuroc]:
-    return {
-        arm: repeated_areas(cases, probabilities, picks)
-        for arm, probabilities in point.probabilities.items()
-    }
+    areas = {}
+    for arm, probabilities in point.probabilities.items():
+        areas[arm] = repeated_areas(cases, probabilities, picks)
+    return areas
 
 
 def _row(
     point: Point, arms: Mapping[str, RepeatedAuroc], patients: float, confidence: float
 ) -> dict:
-    estimates, gains = {}, {}
+    estimates = {}
+    gains = {}
     for arm, areas in arms.items():
         estimates[arm] = {"auroc": areas.estimate(confidence), "draw_sd": areas.spread}
         if arm != REFERENCE:

@@ -1,4 +1,7 @@
-"""Random transforms of a batch: first draw their parameters, then apply them by a pure function."""
+"""Random transforms of a batch.
+
+`draw` draws their parameters. `apply` is a pure function of the images and these parameters.
+"""
 
 import math
 from dataclasses import dataclass
@@ -16,10 +19,15 @@ from graft.training.settings import Augment
 class Transform:
     """One transform for each of B samples of D dimensions.
 
-    `affine` (B, D, D + 1) maps voxels of the result to voxels of the source. Both are counted from
-    the centre of the patch, with the axes in array order. An intensity x becomes
-    (x − ½)·contrast + ½ + brightness, plus Gaussian noise with the standard deviation `noise`.
-    These three have the shape (B,).
+    An intensity x in [0, 1] becomes (x − ½)·contrast + ½ + brightness + noise.
+
+    Attributes:
+        affine: (B, D, D + 1), maps voxels of the result to voxels of the source. Both are counted
+            from the centre of the patch, with the axes in array order.
+        contrast: (B,).
+        brightness: (B,).
+        noise: (B,), the standard deviation of the Gaussian noise.
+        seed: of the noise of all samples.
     """
 
     affine: Tensor
@@ -29,23 +37,36 @@ class Transform:
     seed: int
 
 
-def draw(limits: Augment, count: int, dimensions: int, random: np.random.Generator) -> Transform:
-    """Draw `count` transforms within the limits."""
+def draw(
+    limits: Augment,
+    count: int,
+    dimensions: int,
+    random: np.random.Generator,
+) -> Transform:
+    """Draw a transform for each of B = `count` samples of D = `dimensions`, within the limits."""
     mirrored = random.random((count, dimensions)) < limits.flip
     flip = np.where(mirrored, -1.0, 1.0)  # (B, D)
     scale = 1 + random.uniform(-limits.scale, limits.scale, (count, 1))
     shift = random.uniform(-limits.shift, limits.shift, (count, dimensions, 1))  # voxels
-    rotation = _rotations(random, count, dimensions, math.radians(limits.rotate))
-    linear = rotation * (flip * scale)[:, None, :]  # (B, D, D)
+    rotation = _draw_rotations(
+        math.radians(limits.rotate),
+        count,
+        dimensions,
+        random,
+    )
+    stretch = flip * scale  # (B, D)
+    linear = rotation * stretch[:, None, :]  # (B, D, D)
+    affine = np.concatenate([linear, shift], axis=2)
     contrast = 1 + random.uniform(-limits.contrast, limits.contrast, count)
     brightness = random.uniform(-limits.brightness, limits.brightness, count)
     noise = random.uniform(0, limits.noise, count)
+    seed = int(random.integers(2**62))
     return Transform(
-        affine=_as_tensor(np.concatenate([linear, shift], axis=2)),
+        affine=_as_tensor(affine),
         contrast=_as_tensor(contrast),
         brightness=_as_tensor(brightness),
         noise=_as_tensor(noise),
-        seed=int(random.integers(2**62)),
+        seed=seed,
     )
 
 
@@ -54,18 +75,19 @@ def apply(images: Tensor, transform: Transform) -> Tensor:
 
     Voxels from outside the patch repeat its border. Intensities are clipped to [0, 1].
     """
-    device = images.device
-    affine = _normalised(transform.affine, images.shape[2:]).to(device)
-    grid = F.affine_grid(affine, list(images.shape), align_corners=False)
-    images = F.grid_sample(images, grid, padding_mode="border", align_corners=False)
-    each = (-1, *[1] * (images.ndim - 1))
-    contrast = transform.contrast.to(device).view(each)  # (B, 1, ..., 1)
-    brightness = transform.brightness.to(device).view(each)
+    images = _resample(images, transform.affine)
+    contrast = _per_image(transform.contrast, images)
+    brightness = _per_image(transform.brightness, images)
     images = (images - 0.5) * contrast + 0.5 + brightness
     if transform.noise.any():
-        random = torch.Generator(device).manual_seed(transform.seed)
-        noise = torch.randn(images.shape, generator=random, device=device)
-        images = images + transform.noise.to(device).view(each) * noise
+        random = torch.Generator(images.device).manual_seed(transform.seed)
+        noise = torch.randn(
+            images.shape,
+            generator=random,
+            device=images.device,
+        )
+        deviation = _per_image(transform.noise, images)
+        images = images + deviation * noise
     return images.clamp(0, 1)
 
 
@@ -73,25 +95,59 @@ def _as_tensor(numbers: np.ndarray) -> Tensor:
     return torch.from_numpy(numbers).float()
 
 
-def _rotations(
-    random: np.random.Generator, count: int, dimensions: int, limit: float
+def _draw_rotations(
+    limit: float,
+    count: int,
+    dimensions: int,
+    random: np.random.Generator,
 ) -> np.ndarray:
-    """Products of one rotation in each plane of two axes: (count, D, D)."""
-    product = np.broadcast_to(np.eye(dimensions), (count, dimensions, dimensions))
+    """Draw rotations (B, D, D): products of one rotation in each plane of two axes.
+
+    Each of the angles is at most `limit` radians in either direction.
+    """
+    identity = np.eye(dimensions)
+    product = np.broadcast_to(identity, (count, dimensions, dimensions))
     for first, second in combinations(range(dimensions), 2):
-        angle = random.uniform(-limit, limit, count)
-        plane = np.tile(np.eye(dimensions), (count, 1, 1))
-        plane[:, first, first] = np.cos(angle)
-        plane[:, second, second] = np.cos(angle)
-        plane[:, first, second] = -np.sin(angle)
-        plane[:, second, first] = np.sin(angle)
+        angle = random.uniform(-limit, limit, count)  # (B,)
+        cos = np.cos(angle)
+        sin = np.sin(angle)
+        plane = np.tile(identity, (count, 1, 1))
+        plane[:, first, first] = cos
+        plane[:, second, second] = cos
+        plane[:, first, second] = -sin
+        plane[:, second, first] = sin
         product = product @ plane
     return product
 
 
-def _normalised(affine: Tensor, shape: torch.Size) -> Tensor:
-    """The same maps as `grid_sample` takes them: [-1, 1] along each axis, the last axis first."""
-    half = torch.tensor(shape, dtype=affine.dtype) / 2
+def _resample(images: Tensor, affine: Tensor) -> Tensor:
+    """Resample images (B, C, *spatial) linearly at the voxels that `affine` (B, D, D + 1) gives."""
+    normalised = _normalise(affine, images.shape[2:])
+    grid = F.affine_grid(
+        normalised.to(images.device),
+        list(images.shape),
+        align_corners=False,
+    )
+    return F.grid_sample(
+        images,
+        grid,
+        padding_mode="border",
+        align_corners=False,
+    )
+
+
+def _normalise(affine: Tensor, shape: torch.Size) -> Tensor:
+    """Convert maps (B, D, D + 1) from voxels to the coordinates of `grid_sample`.
+
+    These are in [-1, 1] along each axis, and the last axis of the array comes first.
+    """
+    half = torch.tensor(shape, dtype=affine.dtype) / 2  # (D,)
     linear = affine[:, :, :-1] * half / half[:, None]
     shift = affine[:, :, -1:] / half[:, None]
     return torch.cat([linear.flip(1, 2), shift.flip(1)], 2)
+
+
+def _per_image(numbers: Tensor, images: Tensor) -> Tensor:
+    """Move numbers (B,) to the device of images (B, C, *spatial), as (B, 1, ..., 1)."""
+    ones = [1] * (images.ndim - 1)
+    return numbers.to(images.device).view(-1, *ones)

@@ -1,4 +1,8 @@
-"""Checkpoints of a training: outside the outputs, with a key of everything that decides it."""
+"""Checkpoints, from which a killed training resumes.
+
+They lie outside the outputs of a stage. The name of a checkpoint is a digest of everything that
+decides the result of the training.
+"""
 
 import hashlib
 import json
@@ -15,23 +19,31 @@ from graft.common.code import code_digest
 from graft.common.files import whole_file
 
 CODE = ("common", "data", "networks", "training")  # the packages that decide a training
-SAVE_EVERY_S = 10.0  # seconds of training that a kill may cost
+SAVE_EVERY_S = 10.0  # a kill costs at most these seconds and one epoch
 
 
 class Checkpoint:
     """The newest state of one training.
 
-    `key` is everything that decides the result of the training, as plain values. The code of the
-    packages in CODE is added to it. A training with another key has another file, so that it never
-    resumes from a stale state.
+    A training with another key has another file, so that it never resumes from a stale state.
     """
 
     def __init__(self, folder: Path, key: object) -> None:
+        """Name the file of the checkpoint. Nothing is read or written yet.
+
+        Args:
+            folder: where the checkpoints of a stage lie.
+            key: everything that decides the result of the training, as plain JSON values. The
+                code of the packages in CODE is added to it.
+        """
         self.path = folder / f"{key_digest(key, CODE)}.safetensors"
         self._saved = time.monotonic()
 
     def load(self) -> tuple[dict[str, Tensor], dict] | None:
-        """The tensors and the progress that were saved last, or None if they cannot be read."""
+        """Read the tensors and the progress that were saved last.
+
+        The result is None if there is no checkpoint or if it cannot be read.
+        """
         try:
             with safe_open(self.path, "pt") as file:
                 progress = json.loads(file.metadata()["progress"])
@@ -42,13 +54,19 @@ class Checkpoint:
         return tensors, progress
 
     def due(self) -> bool:
-        """Whether the last save is long enough ago."""
+        """Whether at least SAVE_EVERY_S have passed since the last save."""
         return time.monotonic() - self._saved >= SAVE_EVERY_S
 
     def save(self, tensors: dict[str, Tensor], progress: dict) -> None:
-        """Replace the state by a new one, completely or not at all."""
+        """Replace the saved state, completely or not at all.
+
+        Args:
+            tensors: by name, contiguous and on the CPU.
+            progress: plain JSON values.
+        """
+        metadata = {"progress": json.dumps(progress)}
         with whole_file(self.path) as partial:
-            partial.write_bytes(as_bytes(tensors, {"progress": json.dumps(progress)}))
+            partial.write_bytes(as_bytes(tensors, metadata))
         self._saved = time.monotonic()
 
 
@@ -58,6 +76,9 @@ def clear_checkpoints(folder: Path) -> None:
 
 
 def key_digest(key: object, packages: Iterable[str]) -> str:
-    """A file name made from a key of plain values and from the code of some packages of graft."""
+    """Make a file name from a key of plain JSON values and the code of some packages of graft.
+
+    The name has 24 hexadecimal digits.
+    """
     text = json.dumps([key, code_digest(packages)], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:24]

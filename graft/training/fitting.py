@@ -1,4 +1,4 @@
-"""What the training stages share: fit a network on a task, and write its curves and its model."""
+"""The steps that the training stages share: train a network, and write its curves and model."""
 
 import hashlib
 from collections.abc import Iterator, Sequence
@@ -28,20 +28,25 @@ def train_network(
     weights: Tensor | None = None,
     show: bool = True,
 ) -> Row:
-    """Fit `network` in place, and resume if a training with the same inputs was killed.
+    """Train `network` in place, and resume if a training with the same inputs was killed.
 
     Args:
         network: the network to train.
-        task: what it trains on and what it is validated on.
+        task: what it trains on and is validated on.
         plan: how to train.
         log: gets one row per epoch.
         weights: (N,) of the training samples, on average 1.
-        show: whether a person sees the epochs. They do not if this training is one of many.
+        show: whether to print a progress bar over the epochs. It is off for a training that is
+            one of many.
 
     Returns:
         The row of the best epoch.
+
+    Raises:
+        InputError: if the loss or the penalty is not finite.
     """
-    checkpoint = Checkpoint(plan.checkpoints / plan.stage, _key(network, task, plan, weights))
+    key = _training_key(network, task, plan, weights)
+    checkpoint = Checkpoint(plan.checkpoints / plan.stage, key)
 
     def log_epoch(row: Row) -> None:
         if log is not None:
@@ -63,11 +68,11 @@ def train_network(
 
 
 def start_head(network: Classifier, task: Task, plan: Plan) -> None:
-    """Start a new head with the logistic regression of the covariates alone.
+    """Start a new head with the logistic regression on the covariates alone.
 
-    Images separate a few training lesions within some steps. A head that starts at 0 would then
-    have nothing left to explain by the covariates, and would ignore them. Without covariates the
-    head does not change.
+    A network separates a few training lesions by their images within some steps. With a head that
+    starts at 0, no loss would then be left for the covariates to reduce, and the head would ignore
+    them. Without covariates the head does not change.
     """
     covariates = task.train.covariates
     if covariates is None:
@@ -76,8 +81,11 @@ def start_head(network: Classifier, task: Task, plan: Plan) -> None:
     balanced = plan.training.class_weights == "balanced"
     numbers = covariates.cpu().numpy()
     weights, bias = regress(numbers, labels, len(task.domain.classes), balanced)
-    head = network.head.weight
-    network.add_to_head(torch.from_numpy(weights).to(head), torch.from_numpy(bias).to(head))
+    head = network.head.weight  # for its device and its dtype
+    network.add_to_head(
+        torch.from_numpy(weights).to(head),
+        torch.from_numpy(bias).to(head),
+    )
 
 
 @contextmanager
@@ -97,7 +105,10 @@ def log_curves(folder: Path) -> Iterator[Log]:
 
 
 def write_empty_curves(folder: Path) -> None:
-    """Write the curves of a stage that did not train: tables without rows, which plot nothing."""
+    """Write the curves of a stage that did not train: tables without rows.
+
+    The stage has the same outputs as if it had trained, and `dvc plots` draws no curve.
+    """
     with whole_folder(folder) as partial:
         tables = partial / "plots/metrics"
         tables.mkdir(parents=True)
@@ -117,12 +128,13 @@ def save_trained(
     """Write a complete model folder, then delete the checkpoints of the stage.
 
     Args:
-        folder: where the model goes.
+        folder: where the model is written.
         members: its networks.
-        architecture: the arguments that build one of them.
+        architecture: the arguments of `build_network` for each of them.
         task: what they trained on.
         plan: how they trained.
-        card: what differs between stages: the parent, the shares of the members, the scores.
+        card: the entries of the card that only the stage knows: the parent, the shares of the
+            members, the scores.
     """
     complete: dict[str, object] = {
         "stage": plan.stage,
@@ -145,13 +157,21 @@ def save_trained(
 
 
 def parent_reference(folder: Path) -> dict[str, str]:
-    """How a card names the model that a model was trained from."""
+    """The entry of a card about the parent, the model in `folder` that training started from."""
     weights = sha256(folder / "weights.safetensors")
     return {"folder": folder.as_posix(), "weights_sha256": weights}
 
 
-def _key(network: nn.Module, task: Task, plan: Plan, weights: Tensor | None) -> dict:
-    """Everything that decides the result of a training, as plain values."""
+def _training_key(
+    network: nn.Module,
+    task: Task,
+    plan: Plan,
+    weights: Tensor | None,
+) -> dict:
+    """Everything that decides the result of a training, as plain values.
+
+    The values that a pull leads towards are not in it: they are those of the start.
+    """
     start = hashlib.sha256()
     for tensor in network.state_dict().values():
         start.update(tensor.cpu().numpy().tobytes())

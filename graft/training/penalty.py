@@ -15,8 +15,11 @@ class Pull:
     distance Σ|θ − θ_pretrained|. It covers the tensors in `reference`. All other tensors are new
     and have no pretrained value. They get plain L2 with the same weight: λ·Σθ².
 
-    `reference` contains copies. With tensors that the optimizer also moves, the penalty would
-    always be 0.
+    Attributes:
+        weight: λ.
+        kind: "l2" or "l1", the distance R.
+        reference: the pretrained tensors by the name of the parameter. They are copies: with
+            tensors that the optimizer also changes, the penalty would always be 0.
     """
 
     weight: float
@@ -24,21 +27,36 @@ class Pull:
     reference: Mapping[str, Tensor]
 
     def __call__(self, network: nn.Module) -> Tensor:
-        """The penalty as a scalar () with its gradient."""
-        shared, pretrained, new = [], [], []
+        """The penalty of a network: a scalar () that can be differentiated."""
+        shared = []
+        pretrained = []
+        new = []
         for name, parameter in network.named_parameters():
             if name in self.reference:
                 shared.append(parameter)
                 pretrained.append(self.reference[name])
             else:
                 new.append(parameter)
-        moved = flat(shared) - flat(pretrained)
+        moved = flat(shared) - flat(pretrained)  # θ − θ_pretrained
         distance = moved.abs().sum() if self.kind == "l1" else moved.square().sum()
-        return self.weight * (distance + flat(new).square().sum())
+        plain = flat(new).square().sum()
+        return self.weight * (distance + plain)
 
 
-def pull_towards(network: nn.Module, names: list[str], weight: float, kind: str) -> Pull:
-    """The pull towards the present values of the tensors in `names`, which are copied."""
+def pull_towards(
+    network: nn.Module,
+    names: list[str],
+    weight: float,
+    kind: str,
+) -> Pull:
+    """The pull towards the present values of the parameters in `names`, which are copied.
+
+    Args:
+        network: before training.
+        names: of the parameters with a pretrained value. All others count as new.
+        weight: λ.
+        kind: "l2" or "l1", the distance R.
+    """
     reference = {}
     for name, parameter in network.named_parameters():
         if name in names:
@@ -57,6 +75,9 @@ def l2(network: nn.Module) -> Tensor:
 
 
 def flat(tensors: Iterable[Tensor]) -> Tensor:
-    """All tensors as one vector: one pass over memory instead of three small kernels for each."""
+    """Concatenate tensors into one vector, which is empty without tensors.
+
+    A penalty on it is one pass over memory, instead of three small GPU kernels per tensor.
+    """
     vectors = [tensor.reshape(-1) for tensor in tensors]
     return torch.cat(vectors) if vectors else torch.zeros(0)

@@ -20,7 +20,17 @@ class Training(Section):
 
 
 class Augment(Section):
-    """The limits of the random transforms."""
+    """The limits of the random transforms.
+
+    Attributes:
+        flip: the probability to mirror an axis.
+        rotate: degrees, at most, in each plane of two axes, in either direction.
+        scale: the largest change of the size, as a share of the size.
+        shift: voxels, at most, along each axis.
+        contrast: the largest change of the contrast, as a share of the contrast.
+        brightness: the largest change of the intensities, which are in [0, 1].
+        noise: the largest standard deviation of Gaussian noise, in the same unit.
+    """
 
     flip: Annotated[float, Field(ge=0, le=1)]
     rotate: Annotated[float, Field(ge=0, le=180)]
@@ -32,7 +42,16 @@ class Augment(Section):
 
 
 class Recipe(Section):
-    """How long one stage trains, and how strongly it is regularised."""
+    """How long one stage trains, and how strongly it is regularised.
+
+    Attributes:
+        epochs: at most.
+        lr: the learning rate at the start.
+        patience: epochs without a lower validation loss before training stops.
+        transforms: M, the transformed copies of each batch.
+        l1: the weight of Σ|θᵢ|.
+        l2: the weight of Σθᵢ².
+    """
 
     epochs: Count
     lr: Positive

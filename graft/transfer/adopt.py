@@ -1,4 +1,4 @@
-"""A pretrained model with weights that were trained elsewhere and a new head."""
+"""The pretrained model if its weights were trained elsewhere: their body and a new head."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,17 +20,18 @@ def save_adopted(
 ) -> None:
     """Write a model folder, as `graft.training.fitting.save_trained` does, with these weights.
 
-    Its card has no classes, because the head is untrained. Norms are frozen if the weights have
-    statistics.
+    Its card has no classes, because the head is untrained. If the weights have the running
+    statistics of BatchNorm, the norms of the network keep them and stay frozen.
 
     Args:
-        folder: where the model goes.
-        weights: of the body.
-        architecture: the arguments that build the network.
+        folder: where the model is written.
+        weights: of the body, as the file has them.
+        architecture: the arguments of `build_network`.
         domain: the source, whose preprocessing the card names.
         seed: of the new head.
 
-    Raises InputError if a tensor below the head is missing, left over or of another shape.
+    Raises:
+        InputError: if a tensor below the head is missing, left over or of another shape.
     """
     frozen = any(name.endswith("running_mean") for name in weights.tensors)
     architecture = {**architecture, "norm": "frozen" if frozen else "group"}
@@ -61,9 +62,13 @@ def fit_tensors(
 ) -> tuple[dict[str, Tensor], str]:
     """Adapt the tensors of a 2D network, or of one for other channels, to a network.
 
+    Args:
+        tensors: by their names on disk.
+        network: that they are for, in two or three dimensions.
+
     Returns:
-        The tensors, with kernels as deep and as many channels of the stem as the network has, and
-        a description of what happened to the stem.
+        The tensors, with kernels as deep as those of the network and a stem for its number of
+        channels, and a description of what happened to the stem.
     """
     wanted = network.saved_tensors()
     fitted = dict(tensors)
@@ -78,9 +83,9 @@ def fit_tensors(
 
 
 def inflate(kernel: Tensor) -> Tensor:
-    """A 2D kernel (out, in, k, k) as a 3D kernel (out, in, k, k, k).
+    """Repeat a 2D kernel (out, in, k, k) along a third axis, divided by its length k.
 
-    It is repeated along the third axis and divided by the length of that axis.
+    The result is (out, in, k, k, k).
 
     Source: Carreira and Zisserman, "Quo Vadis, Action Recognition?", CVPR 2017.
     """
@@ -92,8 +97,9 @@ def recolour(kernel: Tensor, channels: int) -> tuple[Tensor, str]:
     """Adapt the kernel (out, in, *k) of a stem to images with another number of channels.
 
     A stem for colours is summed over its channels. Its output for a grey image is then its former
-    output for that image in three equal channels. A grey stem is repeated and divided by the
-    number of channels. Its output for equal channels is then its former output for one of them.
+    output for that image in three equal channels. A stem for grey images is repeated and divided
+    by the number of channels. Its output for equal channels is then its former output for one of
+    them. Any other stem stays as it is.
 
     Returns:
         The kernel, and a description of what happened.

@@ -32,19 +32,28 @@ def carry(source: Mapping[str, Tensor], network: Classifier, *, head: str) -> Ca
 
     Args:
         source: tensors by their names on disk.
-        network: of the target.
+        network: the network of the target, which changes in place.
         head: "pretrained" if the head is copied too, else "new".
 
-    Raises InputError if a tensor below the head is missing, left over or of another shape. Such a
-    network would silently train from scratch, in part or completely.
+    Returns:
+        The names of the tensors that were copied and of those that were not.
+
+    Raises:
+        InputError: if a tensor below the head is missing, left over or of another shape. Such a
+            network would silently train from scratch, in part or completely.
     """
     target = network.saved_tensors()
-    wanted = {tensor for tensor in target if head == "pretrained" or not network.is_head(tensor)}
-    offered = {tensor for tensor in source if head == "pretrained" or not network.is_head(tensor)}
+    wanted = set(target)
+    offered = set(source)
+    if head != "pretrained":
+        wanted = {name for name in target if not network.is_head(name)}
+        offered = {name for name in source if not network.is_head(name)}
     unfit = []
-    for tensor in sorted(wanted | offered):
-        if _shape(source, tensor) != _shape(target, tensor):
-            unfit.append(f"{tensor} {_shape(source, tensor)} for {_shape(target, tensor)}")
+    for name in sorted(wanted | offered):
+        found = _shape(source, name)
+        expected_shape = _shape(target, name)
+        if found != expected_shape:
+            unfit.append(f"{name} {found} for {expected_shape}")
     if unfit:
         shown = ", ".join(unfit[:SHOWN]) + (", ..." if len(unfit) > SHOWN else "")
         expected = "the same architecture"
@@ -55,13 +64,17 @@ def carry(source: Mapping[str, Tensor], network: Classifier, *, head: str) -> Ca
             f"network ({shown}); expected {expected}"
         )
     with torch.no_grad():
-        for tensor in wanted:
-            target[tensor].copy_(source[tensor])
-    return Carried(sorted(wanted), sorted(set(target) - wanted), sorted(set(source) - wanted))
+        for name in wanted:
+            target[name].copy_(source[name])
+    return Carried(
+        loaded=sorted(wanted),
+        new=sorted(set(target) - wanted),
+        left=sorted(set(source) - wanted),
+    )
 
 
 def same_covariates(source: Encoding, target: Encoding) -> None:
-    """Raise InputError if a head that trained with covariates cannot read those of the target."""
+    """Raise InputError if a head was trained with other covariates than the target has."""
     if source.layout != target.layout:
         found = ", ".join(source.names) or "none"
         wanted = ", ".join(target.names) or "none"
@@ -77,4 +90,5 @@ def _in_brackets(names: list[str]) -> str:
 
 
 def _shape(tensors: Mapping[str, Tensor], name: str) -> str:
+    """The shape of a tensor as messages show it."""
     return str(tuple(tensors[name].shape)) if name in tensors else "(missing)"

@@ -4,13 +4,13 @@ from typing import Literal
 
 from graft.training.settings import Recipe
 
-# Published weights by name, and what the names of their networks begin with.
+# The prefix of the network names, by the name of the published weights.
 PUBLISHED = {"imagenet": "torchvision-", "kinetics": "video-", "medicalnet": "medicalnet-"}
 WEIGHT_SUFFIXES = (".pt", ".pth", ".safetensors")
 
 
 class Pretrain(Recipe):
-    """The recipe of pretraining, and the domain or the weights that the source comes from."""
+    """The recipe of pretraining, and its `source`: a domain, published weights or a file."""
 
     source: str
 

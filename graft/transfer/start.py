@@ -21,8 +21,12 @@ from graft.transfer.settings import Finetune
 class Start:
     """A network before training on the target, and what its training has to know about it.
 
-    `architecture` has the arguments that build the network, and `pull` leads towards the source's
-    weights. `carried` lists the tensors that come from there.
+    Attributes:
+        network: with the weights that training starts from.
+        architecture: the arguments of `build_network`.
+        pull: the penalty on the distance from the source's weights; None from scratch.
+        carried: the tensors that come from the source; None from scratch.
+        new_head: whether the head is untrained.
     """
 
     network: Classifier
@@ -33,9 +37,16 @@ class Start:
 
 
 def start_from_scratch(network: Network, task: Task, seed: int, device: torch.device) -> Start:
-    """A network with fresh weights, as the parameters describe it.
+    """Build a network with fresh weights, as the parameters describe it.
 
-    Raises InputError if the network does not take the images of the task.
+    Args:
+        network: the parameters.
+        task: whose images, classes and covariates it takes.
+        seed: of the weights.
+        device: where the network is placed.
+
+    Raises:
+        InputError: if the network does not take the images of the task.
     """
     architecture = architecture_for(network, task.domain, task.encoding.width)
     fresh = build_network(**architecture, seed=derive(seed, "network"))
@@ -45,9 +56,18 @@ def start_from_scratch(network: Network, task: Task, seed: int, device: torch.de
 def start_from_source(
     source: Model, task: Task, recipe: Finetune, weight: float, seed: int, device: torch.device
 ) -> Start:
-    """The network of a source with its weights, a new head if the recipe says so, and λ = `weight`.
+    """Build the network of a source with its weights, and a new head if the recipe asks for one.
 
-    Raises InputError if the images, classes or covariates of the target do not fit that network.
+    Args:
+        source: the pretrained model.
+        task: the target.
+        recipe: the head and the penalty R.
+        weight: λ.
+        seed: of a new head.
+        device: where the network is placed.
+
+    Raises:
+        InputError: if the images, classes or covariates of the target do not fit that network.
     """
     if recipe.head == "pretrained":
         same_covariates(source.encoding, task.encoding)
@@ -62,9 +82,17 @@ def start_from_source(
 def fit_start(
     start: Start, task: Task, plan: Plan, log: Log | None = None, show: bool = True
 ) -> Row:
-    """Minimise L_target(θ) + λ·R(θ − θ_pretrained) in place, by a plan with the pull of `start`.
+    """Minimise L_target(θ) + λ·R(θ − θ_pretrained) in place.
 
-    Returns the row of the best epoch. `log` and `show` are those of `train_network`.
+    Args:
+        start: the network.
+        task: what it trains on and is validated on.
+        plan: how to train, with the pull of `start`.
+        log: as in `train_network`.
+        show: as in `train_network`.
+
+    Returns:
+        The row of the best epoch.
     """
     if start.new_head:
         start_head(start.network, task, plan)

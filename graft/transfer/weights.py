@@ -1,4 +1,4 @@
-"""Weights that were trained elsewhere: finding their file, checking it and reading its tensors."""
+"""Weights that were trained elsewhere: find their file, check it and read its tensors."""
 
 import re
 from collections.abc import Mapping
@@ -31,19 +31,20 @@ class Weights:
 
     @property
     def title(self) -> str:
-        """The name in messages."""
+        """The name of the weights in messages."""
         return self.about.get("weights") or self.about["file"]
 
 
 def find_weights(source: str, network: str) -> Weights:
-    """The weights that `pretrain.source` names. Published ones are downloaded once.
+    """Find the weights that `pretrain.source` names. Published ones are downloaded once.
 
     Args:
-        source: imagenet, kinetics, medicalnet or a file.
+        source: imagenet, kinetics, medicalnet or the path of a file.
         network: the name of the network that the weights are for.
 
-    Raises InputError if the file is missing and cannot be downloaded, is damaged, or contains
-    something else.
+    Raises:
+        InputError: if the file is missing and cannot be downloaded, is damaged, or contains
+            something else.
     """
     if source == "medicalnet":
         path, weights = from_hugging_face(network)
@@ -58,10 +59,11 @@ def find_weights(source: str, network: str) -> Weights:
 
 
 def from_torch_hub(url: str) -> Path:
-    """The file of a published address in the cache of `torch.hub`, complete.
+    """Find the file of a URL in the cache of `torch.hub`, or download it.
 
-    Raises InputError if it is missing and cannot be downloaded, or if its SHA-256 is not that of
-    its name.
+    Raises:
+        InputError: if the file is missing and cannot be downloaded, or if its SHA-256 does not
+            begin with the digits in its name.
     """
     path = Path(torch.hub.get_dir()) / "checkpoints" / Path(urlparse(url).path).name
     named = TORCH_HUB_DIGEST.search(path.name)
@@ -84,13 +86,17 @@ def from_torch_hub(url: str) -> Path:
 
 
 def from_hugging_face(network: str) -> tuple[Path, str]:
-    """The file of MedicalNet in the cache of Hugging Face, complete, and its full name.
+    """Find the file of MedicalNet in the cache of Hugging Face, or download it.
 
     Args:
         network: such as `medicalnet-resnet18`.
 
-    Raises InputError if it is missing and cannot be downloaded, or if its SHA-256 is not that of
-    its name.
+    Returns:
+        The file, and its name with that of its repository.
+
+    Raises:
+        InputError: if the file is missing and cannot be downloaded, or if its SHA-256 is not that
+            of its name in the cache.
     """
     import huggingface_hub
     from monai.networks.nets import resnet as monai
@@ -129,14 +135,15 @@ def check_digest(path: Path, expected: str) -> None:
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
-    """The tensors of a file of weights, as float32.
+    """Read the tensors of a file of weights, as float32.
 
     A `.safetensors` file contains tensors only. A `.pt` or `.pth` file has to contain a state
-    dict, alone or under the key `state_dict`, and nothing that could run. The prefix `module.`,
-    which training on several GPUs leaves, and the counters of BatchNorm are dropped.
+    dict, alone or under the key `state_dict`, and no code. The prefix `module.`, which training
+    on several GPUs adds, is removed from the names. The counters of BatchNorm are dropped.
 
-    Raises InputError if the file is missing or damaged, or if it contains something else or
-    numbers that are not finite.
+    Raises:
+        InputError: if the file is missing or damaged, or if it contains something else or
+            numbers that are not finite.
     """
     if not path.is_file():
         found = "a folder" if path.is_dir() else "missing"
@@ -154,7 +161,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
 
 
 def _state_dict(path: Path) -> dict[str, Tensor]:
-    """The tensors of a file under their names in the network."""
+    """Read the tensors of a file under their names in the network."""
     content = _read_content(path)
     if isinstance(content, Mapping):
         content = content.get("state_dict", content)
@@ -192,13 +199,13 @@ def _is_state_dict(content: object) -> bool:
 
 
 def _short(path: Path) -> str:
-    """A path without the name of the user."""
+    """A path for messages, without the name of the user."""
     if path.is_relative_to(Path.home()):
         return f"~/{path.relative_to(Path.home())}"
     return str(path)
 
 
 def _line(error: Exception) -> str:
-    """The first line of an error."""
+    """The first line of an error, for a message."""
     text = str(error).strip() or type(error).__name__
     return text.splitlines()[0].rstrip(". ")
