@@ -58,18 +58,23 @@ def judge_folds(
     """
     if not folds:
         return {"cross_validation": None}
-    first_repeat = [fold for fold in folds if fold.repeat == folds[0].repeat]
-    samples = [fold.scratch.samples["test"] for fold in first_repeat]
-    tested = np.sort(np.concatenate(samples))  # each sample is tested once per repeat
+    tested = _tested_samples(folds)
     cases = Cases.of(domain.index.iloc[tested], domain.classes, resamples, random)
-    losses = np.array([_validation_losses(domain, fold) for fold in folds])  # (folds, candidates)
-    chosen = [choose_candidate(losses_of_fold) for losses_of_fold in losses]
+    losses = []
+    chosen = []
+    from_scratch = []
+    transferred = []
+    for fold in folds:
+        losses_of_fold = _validation_losses(domain, fold)
+        best = choose_candidate(losses_of_fold)
+        losses.append(losses_of_fold)
+        chosen.append(best)
+        from_scratch.append(fold.scratch)
+        transferred.append(fold.candidates[best])
     repeats = max(fold.repeat for fold in folds)
     picks = draw_repetitions(repeats, resamples, random)
-    from_scratch = [fold.scratch for fold in folds]
-    transferred = [fold.candidates[k] for fold, k in zip(folds, chosen, strict=True)]
-    scratch = _areas(cases, _tested(folds, from_scratch, tested), picks)
-    transfer = _areas(cases, _tested(folds, transferred, tested), picks)
+    scratch = _areas(cases, _predicted_folds(folds, from_scratch, tested), picks)
+    transfer = _areas(cases, _predicted_folds(folds, transferred, tested), picks)
     difference = transfer - scratch
     gain = {**difference.gain(confidence), **_by_repeat(difference)}
     block = {
@@ -83,7 +88,14 @@ def judge_folds(
         },
         "gain": gain,
         "verdict": verdict(clean(gain)),
-        "candidates": _candidate_rows(folds, candidates, cases, tested, losses, chosen),
+        "candidates": _candidate_rows(
+            folds,
+            candidates,
+            cases,
+            tested,
+            np.array(losses),
+            chosen,
+        ),
         "choices": _choice_rows(folds, candidates, chosen),
     }
     document = clean({"cross_validation": block})
@@ -151,10 +163,28 @@ def cross_validation_lines(block: Mapping) -> Iterator[str]:
     )
 
 
-def _tested(
+def _tested_samples(folds: Sequence[Fold]) -> np.ndarray:
+    """The sample numbers of all cases that were tested, in rising order.
+
+    The folds of one repeat test all of them.
+    """
+    samples = []
+    for fold in folds:
+        if fold.repeat == folds[0].repeat:
+            samples.append(fold.scratch.samples["test"])
+    return np.sort(np.concatenate(samples))
+
+
+def _predicted_folds(
     folds: Sequence[Fold], networks: Sequence[Predicted], tested: np.ndarray
 ) -> list[PredictedFold]:
-    """What one network per fold predicted of the cases that its fold tested."""
+    """Collect what one network per fold predicted of the cases that its fold tested.
+
+    Args:
+        folds: of all repeats.
+        networks: one of each fold.
+        tested: the sample numbers of all cases that were tested, in rising order.
+    """
     found = []
     for fold, network in zip(folds, networks, strict=True):
         cases = np.searchsorted(tested, network.samples["test"])
@@ -164,9 +194,11 @@ def _tested(
 
 def _areas(cases: Cases, folds: Sequence[PredictedFold], picks: np.ndarray) -> RepeatedAuroc:
     """AUROC of one model in each of T repeats; `picks` (R, T)."""
-    return RepeatedAuroc.of(
-        lambda weights: auroc_by_repeat(cases.labels, folds, weights), cases, picks
-    )
+
+    def measure(weights: np.ndarray) -> np.ndarray:
+        return auroc_by_repeat(cases.labels, folds, weights)
+
+    return RepeatedAuroc.of(measure, cases, picks)
 
 
 def _validation_losses(domain: Domain, fold: Fold) -> list[float]:
@@ -192,7 +224,8 @@ def _candidate_rows(
     ones = np.ones((1, len(tested)))
     for k, candidate in enumerate(candidates):
         networks = [fold.candidates[k] for fold in folds]
-        aurocs = auroc_by_repeat(cases.labels, _tested(folds, networks, tested), ones)
+        predicted = _predicted_folds(folds, networks, tested)
+        aurocs = auroc_by_repeat(cases.labels, predicted, ones)  # (1, T)
         row = candidate.named()
         row["validation_log_loss"] = losses[:, k].mean()
         row["auroc"] = aurocs.mean()

@@ -51,6 +51,7 @@ def read_points(path: Path, classes: Sequence[str], samples: Sequence[int]) -> l
                     f"{path}: {arm}, share {share:g}, draw {draw} has other samples than the test "
                     "part, expected its lesions in their order"
                 )
-            arms.setdefault(arm, []).append(predicted[probability_columns(classes)].to_numpy())
+            probabilities = predicted[probability_columns(classes)].to_numpy()
+            arms.setdefault(arm, []).append(probabilities)
         points.append(Point(share, list(draws["patients"]), list(draws["lesions"]), arms))
     return points

@@ -79,14 +79,18 @@ def read_folds(path: Path, classes: Sequence[str]) -> tuple[list[Fold], list[Can
         for candidate in candidates:
             mine = (rows["source"] == candidate.source) & (rows["lambda"] == candidate.weight)
             others.append(_predicted(rows[mine & (rows["arm"] == "transfer")], classes))
-        for predicted in (scratch, *others):
-            if not all(len(samples) for samples in predicted.samples.values()):
-                raise InputError(
-                    f"{path}: repeat {repeat}, fold {number} lacks a network or a part, expected "
-                    f"scratch and {len(candidates)} candidates with validation and test"
-                )
+        if not all(_is_complete(predicted) for predicted in (scratch, *others)):
+            raise InputError(
+                f"{path}: repeat {repeat}, fold {number} lacks a network or a part, expected "
+                f"scratch and {len(candidates)} candidates with validation and test"
+            )
         folds.append(Fold(int(repeat), int(number), scratch, others))
     return folds, candidates
+
+
+def _is_complete(predicted: Predicted) -> bool:
+    """Whether a network predicted at least one sample of each part."""
+    return all(len(samples) for samples in predicted.samples.values())
 
 
 def _predicted(rows: pd.DataFrame, classes: Sequence[str]) -> Predicted:
