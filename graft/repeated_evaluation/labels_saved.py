@@ -79,12 +79,13 @@ def saved_lines(saved: Mapping) -> Iterator[str]:
         yield f"{goal} is not reached by transfer"
         return
     needed = saved["needed"]
-    high = "beyond the curve" if needed["high"] is None else f"{needed['high']:.0f}"
+    low, high = _patients(needed["low"]), _patients(needed["high"])
     fewer = " or fewer" if saved["reached"] == "at the smallest share" else ""
-    yield (
-        f"{goal} is reached by transfer with {needed['value']:.0f}{fewer} "
-        f"[{needed['low']:.0f}, {high}]"
-    )
+    yield (f"{goal} is reached by transfer with {needed['value']:.0f}{fewer} [{low}, {high}]")
+
+
+def _patients(number: float | None) -> str:
+    return "beyond the curve" if number is None else f"{number:.0f}"
 
 
 def _interval(values: np.ndarray, confidence: float) -> tuple[float, float]:

@@ -137,6 +137,8 @@ def samme_alpha(wrong: np.ndarray, weights: np.ndarray, classes: int) -> float:
     """
     half_a_sample = 0.5 / len(weights)
     error = max(_weighted_error(wrong, weights), half_a_sample)
+    if error >= 1:  # wrong everywhere, where the logarithm is −∞
+        return 0.0
     alpha = math.log((1 - error) / error) + math.log(classes - 1)
     return max(0.0, alpha)
 

@@ -13,7 +13,7 @@ from graft.data.predictions import DECIMALS, probability_columns, write_table
 from graft.repeated.learning_curve import ARMS, empty_table
 from graft.repeated_evaluation import learning_curve
 from graft.repeated_evaluation.curve_points import Point, read_points
-from graft.repeated_evaluation.labels_saved import labels_saved, patients_needed
+from graft.repeated_evaluation.labels_saved import labels_saved, patients_needed, saved_lines
 from graft.repeated_evaluation.learning_curve import curve_lines, curve_table, judge_points
 from graft.statistics.cases import Cases
 from graft.statistics.repeated_auroc import RepeatedAuroc
@@ -93,6 +93,13 @@ def cases():
 
 def judge(points, cases):
     return judge_points(points, cases, 0.95, generator(0, "draws"))
+
+
+def test_ends_beyond_the_curve_are_printed_as_such():
+    needed = {"value": 41.0, "low": None, "high": None}
+    saved = {"of": 62.0, "reached": "between shares", "needed": needed}
+    (line,) = saved_lines(saved)
+    assert line.endswith("by transfer with 41 [beyond the curve, beyond the curve]")
 
 
 def test_the_gain_and_the_verdict_of_each_share(points, cases):

@@ -18,6 +18,7 @@ def test_alpha_by_hand():
 
 def test_a_member_no_better_than_chance_gets_alpha_zero():
     assert samme_alpha(np.array([True, False]), np.ones(2), 2) == 0
+    assert samme_alpha(np.array([True, True]), np.ones(2), 2) == 0  # wrong everywhere
     assert samme_alpha(np.array([True, True, False]), np.ones(3), 2) == 0
 
 
