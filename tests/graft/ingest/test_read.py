@@ -1,6 +1,7 @@
 import csv
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import nibabel
@@ -18,19 +19,34 @@ SHARED = Path(os.environ.get("GRAFT_SHARED_DATA") or Path(__file__).parents[3] /
 CLASSES = ["benign", "malignant"]
 GRID = Grid((8, 8, 8), (1.0, 1.0, 1.0), (0.0, 1.0))
 AFFINE = np.array([[-2.0, 0, 0, 30], [0, 1, 0, -10], [0, 0, 1, 5], [0, 0, 0, 1]])
-ROWS = [  # voxel (10, 12, 9) is (10, 2, 14) mm, and voxel (8, 15, 12) is (14, 5, 17) mm
-    {"patient": "ann", "image": "ann.nii.gz", "label": "benign", "x": "10", "y": "2", "z": "14"},
-    {"patient": "bob", "image": "bob.nii.gz", "label": "malignant", "x": "14", "y": "5", "z": "17"},
-    {"patient": "ann", "image": "ann.nii.gz", "label": "malignant", "x": "14", "y": "5", "z": "17"},
+ANN = {"patient": "ann", "image": "ann.nii.gz"}
+BOB = {"patient": "bob", "image": "bob.nii.gz"}
+AT_10_2_14 = {"x": "10", "y": "2", "z": "14"}  # mm, voxel (10, 12, 9)
+AT_14_5_17 = {"x": "14", "y": "5", "z": "17"}  # mm, voxel (8, 15, 12)
+ROWS = [
+    ANN | {"label": "benign"} | AT_10_2_14,
+    BOB | {"label": "malignant"} | AT_14_5_17,
+    ANN | {"label": "malignant"} | AT_14_5_17,
 ]
 
 
 def write_manifest(folder: Path, rows: list[dict[str, str]]) -> None:
-    columns = list(dict.fromkeys(name for row in rows for name in row))
+    columns: dict[str, None] = {}
+    for row in rows:
+        columns |= dict.fromkeys(row)
     with (folder / "manifest.csv").open("w", newline="") as file:
-        table = csv.DictWriter(file, columns, restval="")
+        table = csv.DictWriter(file, list(columns), restval="")
         table.writeheader()
         table.writerows(rows)
+
+
+def with_cells(column: str, cells: list[str]) -> list[dict[str, str]]:
+    """ROWS with one more column."""
+    return [row | {column: cell} for row, cell in zip(ROWS, cells, strict=True)]
+
+
+def write_nifti(path: Path, voxels: np.ndarray) -> None:
+    nibabel.save(nibabel.Nifti1Image(voxels, AFFINE), path)
 
 
 @pytest.fixture
@@ -40,10 +56,7 @@ def cohort(tmp_path) -> Path:
     folder.mkdir()
     rng = np.random.default_rng(0)
     for name in ("ann", "bob"):
-        nibabel.save(
-            nibabel.Nifti1Image(rng.random((20, 24, 20), np.float32), AFFINE),
-            folder / f"{name}.nii.gz",
-        )
+        write_nifti(folder / f"{name}.nii.gz", rng.random((20, 24, 20), np.float32))
     write_manifest(folder, ROWS)
     return folder
 
@@ -69,86 +82,98 @@ def write_medmnist(path: Path, size: tuple[int, ...] = (8, 8, 8), **arrays: np.n
     return path
 
 
-def read(path: Path, grid: Grid = GRID) -> Domain:
+def read_lung(path: Path, grid: Grid = GRID) -> Domain:
     return read_domain(path, "lung", CLASSES, grid)
 
 
-def fails(path: Path, message: str, grid: Grid = GRID) -> None:
+def assert_refused(path: Path, message: str, grid: Grid = GRID) -> None:
     with pytest.raises(InputError, match=message) as caught:
-        read(path, grid)
-    assert "\n" not in str(caught.value) and str(path) in str(caught.value)
+        read_lung(path, grid)
+    assert "\n" not in str(caught.value)
+    assert str(path) in str(caught.value)
 
 
-def test_a_manifest_gives_a_patch_a_row_in_its_order(cohort):
-    domain = read(cohort)
+def test_a_manifest_gives_one_patch_per_row(cohort):
+    domain = read_lung(cohort)
     index = domain.index
-    assert domain.images.shape == (3, 1, 8, 8, 8) and domain.images.dtype == np.float16
+    assert domain.images.shape == (3, 1, 8, 8, 8)
+    assert domain.images.dtype == np.float16
     assert list(index["label"]) == ["benign", "malignant", "malignant"]
     assert list(index["origin"]) == ["manifest.csv:2", "manifest.csv:3", "manifest.csv:4"]
-    assert index["patient"][0] == index["patient"][2] != index["patient"][1]
-    assert not index["patient"].isin(["ann", "bob"]).any()
+
+
+def test_the_rows_of_one_patient_have_one_pseudonym(cohort):
+    first, second, third = read_lung(cohort).index["patient"]
+    assert first == third
+    assert first != second
+    assert not {first, second} & {"ann", "bob"}
+
+
+def test_patches_are_in_the_order_of_the_rows(cohort):
+    images = read_lung(cohort).images
     write_manifest(cohort, [ROWS[2], ROWS[0], ROWS[1]])
-    assert np.array_equal(read(cohort).images, domain.images[[2, 0, 1]])
+    assert np.array_equal(read_lung(cohort).images, images[[2, 0, 1]])
 
 
-def test_frames_and_masks_name_the_same_place(cohort):
-    ras = read(cohort)
+def test_every_frame_and_a_mask_give_the_same_place(cohort):
+    by_millimetres = read_lung(cohort)
     mask = np.zeros((20, 24, 20), np.uint8)
-    mask[9:12, 12, 9] = 1  # centroid (10, 12, 9), as the first row; 3 voxels of 2 mm³
-    nibabel.save(nibabel.Nifti1Image(mask, AFFINE), cohort / "mask.nii.gz")
-    write_manifest(
-        cohort,
-        [
-            {**ROWS[0], "x": "", "y": "", "z": "", "mask": "mask.nii.gz"},
-            {**ROWS[1], "x": "-14", "y": "-5", "frame": "lps", "diameter_mm": "4.5"},
-            {**ROWS[2], "x": "8", "y": "15", "z": "12", "frame": "voxel", "diameter_mm": "7"},
-        ],
-    )
-    domain = read(cohort)
-    assert np.allclose(domain.images, ras.images, atol=1e-3)
+    mask[9:12, 12, 9] = 1  # centroid (10, 12, 9), as in the first row; 3 voxels of 2 mm³
+    write_nifti(cohort / "mask.nii.gz", mask)
+    in_mask = ANN | {"label": "benign", "mask": "mask.nii.gz"}
+    in_lps = ROWS[1] | {"x": "-14", "y": "-5", "frame": "lps", "diameter_mm": "4.5"}
+    in_voxels = ROWS[2] | {"x": "8", "y": "15", "z": "12", "frame": "voxel", "diameter_mm": "7"}
+    write_manifest(cohort, [in_mask, in_lps, in_voxels])
+
+    domain = read_lung(cohort)
+
+    assert np.allclose(domain.images, by_millimetres.images, atol=1e-3)
     assert domain.preprocessing["size"] == "diameter in mm"
     assert list(domain.index["size"]) == [2.25, 4.5, 7]  # (6 · 6 / π)^(1/3) = 2.2545
-    assert ras.masks is None and domain.masks.shape == (3, 8, 8, 8)
-    assert (
-        domain.masks[0].sum() == 6 and not domain.masks[1:].any()
-    )  # 3 voxels of 2 mm³, on a grid of 1 mm
+    assert by_millimetres.masks is None
+    assert domain.masks.shape == (3, 8, 8, 8)
+    assert domain.masks[0].sum() == 6  # 3 voxels of 2 mm³ on a grid of 1 mm
+    assert not domain.masks[1:].any()
 
 
-def test_a_mask_is_cut_where_its_image_is(cohort):
+def test_a_mask_is_cut_at_the_place_of_its_image(cohort):
     voxels = np.random.default_rng(0).random((20, 24, 20), np.float32) / 4
     voxels[9:12, 11:15, 8:11] = 1
-    nibabel.save(nibabel.Nifti1Image(voxels, AFFINE), cohort / "ann.nii.gz")
-    nibabel.save(
-        nibabel.Nifti1Image((voxels == 1).astype(np.uint8), AFFINE), cohort / "mask.nii.gz"
-    )
-    write_manifest(cohort, [{**ROWS[0], "x": "11", "mask": "mask.nii.gz"}, ROWS[1]])
-    domain = read(cohort)
-    mask, image = domain.masks[0] == 1, domain.images[0, 0]
+    lesion = (voxels == 1).astype(np.uint8)
+    write_nifti(cohort / "ann.nii.gz", voxels)
+    write_nifti(cohort / "mask.nii.gz", lesion)
+    write_manifest(cohort, [ROWS[0] | {"x": "11", "mask": "mask.nii.gz"}, ROWS[1]])
+
+    domain = read_lung(cohort)
+
+    mask = domain.masks[0] == 1
+    image = domain.images[0, 0]
     assert mask.sum() == 72  # mm³, 36 voxels of 2 mm³
-    assert mask[image > 0.7].all() and image[mask].mean() > 0.6 > 0.25 > image[~mask].mean()
+    assert mask[image > 0.7].all()
+    assert image[mask].mean() > 0.6
+    assert image[~mask].mean() < 0.25
 
 
-@pytest.mark.parametrize("suffix", (".mha", ".nrrd", ".nhdr", ".mhd", ".nii"))
-def test_formats_give_the_same_patch(cohort, suffix):
-    expected = read(cohort).images
+@pytest.mark.parametrize("suffix", [".mha", ".nrrd", ".nhdr", ".mhd", ".nii"])
+def test_every_format_gives_the_same_patch(cohort, suffix):
+    expected = read_lung(cohort).images
     for name in ("ann", "bob"):
-        SimpleITK.WriteImage(
-            SimpleITK.ReadImage(cohort / f"{name}.nii.gz"), cohort / f"{name}{suffix}"
-        )
-    write_manifest(
-        cohort, [{**row, "image": row["image"].replace(".nii.gz", suffix)} for row in ROWS]
-    )
-    assert np.allclose(read(cohort).images, expected, atol=1e-3)
+        scan = SimpleITK.ReadImage(cohort / f"{name}.nii.gz")
+        SimpleITK.WriteImage(scan, cohort / f"{name}{suffix}")
+    rows = [row | {"image": row["patient"] + suffix} for row in ROWS]
+    write_manifest(cohort, rows)
+    assert np.allclose(read_lung(cohort).images, expected, atol=1e-3)
 
 
-def test_without_a_diameter_size_counts_voxels(cohort):
-    domain = read(cohort)
+def test_without_a_diameter_the_size_is_a_number_of_voxels(cohort):
+    domain = read_lung(cohort)
     assert "voxels" in domain.preprocessing["size"]
     assert domain.index["size"][0] == (domain.images[0] > 0).sum()
 
 
-def test_a_manifest_gives_two_dimensions(cohort):
-    assert read(cohort, Grid((8, 6), (1.0, 1.0), (0.0, 1.0))).images.shape == (3, 1, 8, 6)
+def test_a_manifest_gives_patches_of_two_dimensions(cohort):
+    domain = read_lung(cohort, Grid((8, 6), (1.0, 1.0), (0.0, 1.0)))
+    assert domain.images.shape == (3, 1, 8, 6)
 
 
 ROW_FAULTS = [
@@ -186,104 +211,108 @@ ROW_FAULTS = [
         "manifest.csv:3: .*shifted.nii: lies on another grid than bob.nii.gz",
     ),
     ({"image": "ann.nii.gz"}, "manifest.csv:3: ann.nii.gz belongs to another patient on line 2"),
-    (
-        {"patient": "ann", **{key: ROWS[0][key] for key in ("image", "x", "y", "z")}},
-        "repeats the lesion of line 2",
-    ),
+    (ROWS[0] | {"label": "malignant"}, "repeats the lesion of line 2"),
 ]
 
 
-@pytest.mark.parametrize(
-    "change, message", ROW_FAULTS, ids=[message[:60] for _, message in ROW_FAULTS]
-)
-def test_a_row_that_cannot_be_used_is_named(cohort, change, message):
+@pytest.fixture
+def cohort_with_faulty_files(cohort) -> Path:
+    """The cohort with volumes that cannot be used, and a link that leaves the folder."""
     shape = (20, 24, 20)
     volumes = {
         "4d": np.ones((*shape, 2)),
         "nan": np.full(shape, np.nan),
         "flat": np.full(shape, 0.5),
-    }
-    for name, voxels in {
-        **volumes,
         "empty": np.zeros(shape),
         "shifted": np.ones((20, 24, 21)),
-    }.items():
-        nibabel.save(nibabel.Nifti1Image(voxels.astype(np.float32), AFFINE), cohort / f"{name}.nii")
-    (cohort / "broken.nii.gz").write_bytes((cohort / "bob.nii.gz").read_bytes()[:-20])
-    (cohort.parent / "out.nii.gz").write_bytes((cohort / "bob.nii.gz").read_bytes())
-    (cohort / "link.nii.gz").symlink_to(cohort.parent / "out.nii.gz")
-    write_manifest(cohort, [ROWS[0], ROWS[1] | change, ROWS[2]])
-    fails(cohort, message)
+    }
+    for name, voxels in volumes.items():
+        write_nifti(cohort / f"{name}.nii", voxels.astype(np.float32))
+    content = (cohort / "bob.nii.gz").read_bytes()
+    outside = cohort.parent / "out.nii.gz"
+    outside.write_bytes(content)
+    (cohort / "broken.nii.gz").write_bytes(content[:-20])
+    (cohort / "link.nii.gz").symlink_to(outside)
+    return cohort
 
 
 @pytest.mark.parametrize(
-    "cell, message", (("-4", "is -4, expected more"), ("", "is empty"), ("4 mm", "is '4 mm'"))
+    ("change", "message"), ROW_FAULTS, ids=[message[:60] for _, message in ROW_FAULTS]
 )
-def test_a_diameter_that_is_none_is_named(cohort, cell, message):
-    write_manifest(
-        cohort,
-        [row | {"diameter_mm": cells} for row, cells in zip(ROWS, ("5", cell, "7"), strict=True)],
-    )
-    fails(cohort, f"manifest.csv:3: diameter_mm {message}")
-
-
-@pytest.mark.parametrize("column", ("patient", "label", "y"))
-def test_a_missing_column_is_named(cohort, column):
-    write_manifest(
-        cohort, [{key: cell for key, cell in row.items() if key != column} for row in ROWS]
-    )
-    fails(cohort, f"manifest.csv: has no column {column}, expected")
+def test_a_row_that_cannot_be_used_is_named(cohort_with_faulty_files, change, message):
+    write_manifest(cohort_with_faulty_files, [ROWS[0], ROWS[1] | change, ROWS[2]])
+    assert_refused(cohort_with_faulty_files, message)
 
 
 @pytest.mark.parametrize(
-    "content, message",
-    (
+    ("cell", "message"),
+    [("-4", "is -4, expected more"), ("", "is empty"), ("4 mm", "is '4 mm'")],
+)
+def test_an_invalid_diameter_is_named(cohort, cell, message):
+    write_manifest(cohort, with_cells("diameter_mm", ["5", cell, "7"]))
+    assert_refused(cohort, f"manifest.csv:3: diameter_mm {message}")
+
+
+@pytest.mark.parametrize("column", ["patient", "label", "y"])
+def test_a_missing_column_is_named(cohort, column):
+    rows = [dict(row) for row in ROWS]
+    for row in rows:
+        del row[column]
+    write_manifest(cohort, rows)
+    assert_refused(cohort, f"manifest.csv: has no column {column}, expected")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
         (b"", "manifest.csv: has no column"),
         (b"patient,image,label,x,y,z\n", "has no rows"),
         (b"patient,image,label,x,y,z\nann,a.nii\n", "manifest.csv:2: has 2 cells, expected 6"),
         (b"patient,image,label,x,y,z,x\n", "has a column twice"),
         (b"patient,image,label,x,y,z\n\xff\n", "in UTF-8"),
-    ),
+    ],
 )
-def test_a_manifest_that_is_no_table_is_refused(cohort, content, message):
+def test_a_manifest_that_is_not_a_table_is_refused(cohort, content, message):
     (cohort / "manifest.csv").write_bytes(content)
-    fails(cohort, message)
+    assert_refused(cohort, message)
 
 
-def test_a_patient_in_two_given_splits_and_a_class_without_patients_are_refused(cohort):
-    write_manifest(
-        cohort,
-        [
-            row | {"split": split}
-            for row, split in zip(ROWS, ("train", "test", "test"), strict=True)
-        ],
-    )
-    fails(
-        cohort,
-        "one patient is in two given splits, 'train' at manifest.csv:2 and 'test' at manif",
-    )
+def test_a_patient_in_two_given_splits_is_refused(cohort):
+    write_manifest(cohort, with_cells("split", ["train", "test", "test"]))
+    message = "one patient is in two given splits, 'train' at manifest.csv:2 and 'test' at manif"
+    assert_refused(cohort, message)
+
+
+def test_a_class_without_patients_is_refused(cohort):
     write_manifest(cohort, ROWS[1:])
-    fails(cohort, "no patient has the label 'benign'")
+    assert_refused(cohort, "no patient has the label 'benign'")
 
 
-def test_arrays_are_windowed_padded_cropped_and_counted(tmp_path, capsys):
+def test_arrays_are_windowed_padded_and_cropped(tmp_path, capsys):
     data = np.zeros((2, 6, 8, 10))
-    data[0, 1, 2, 3], data[1, 5, 7, 5] = 50, 300
-    folder = write_arrays(
-        tmp_path / "a", data=data, labels=np.array(CLASSES), groups=np.array(["ann", "bob"])
-    )
-    domain = read(folder, Grid((8, 8, 8), (1.0, 1.0, 1.0), (-100.0, 100.0)))
-    assert "arrays have no spacing" in capsys.readouterr().out
+    data[0, 1, 2, 3] = 50
+    data[1, 5, 7, 5] = 300
+    groups = np.array(["ann", "bob"])
+    folder = write_arrays(tmp_path / "a", data=data, labels=np.array(CLASSES), groups=groups)
+    grid = Grid((8, 8, 8), (1.0, 1.0, 1.0), (-100.0, 100.0))
+
+    domain = read_lung(folder, grid)
+
+    # The first axis of 6 is padded by 1 on each side, the last of 10 is cropped by 1.
     expected = np.zeros((2, 1, 8, 8, 8), np.float16)
-    expected[:, 0, 1:7] = 0.5  # 0 lies in the middle of the window; padding is its floor
-    expected[0, 0, 2, 2, 2], expected[1, 0, 6, 7, 4] = 0.75, 1
+    expected[:, 0, 1:7] = 0.5  # 0 is the middle of the window, and padding is its lower end
+    expected[0, 0, 2, 2, 2] = 0.75  # 50 is three quarters of the way from -100 to 100
+    expected[1, 0, 6, 7, 4] = 1  # 300 is above the window
     assert np.array_equal(domain.images, expected)
-    assert list(domain.index["size"]) == [480, 480] and domain.preprocessing["spacing"] is None
+    assert list(domain.index["size"]) == [480, 480]  # 6 · 8 · 10 voxels
+    assert domain.preprocessing["spacing"] is None
+    assert "arrays have no spacing" in capsys.readouterr().out
 
 
 def test_arrays_may_have_channels_and_two_dimensions(tmp_path):
     data = np.random.default_rng(0).random((4, 3, 10, 12))
-    domain = read(write_arrays(tmp_path / "a", data=data), Grid((8, 8), (1.0, 1.0), (0.0, 1.0)))
+    folder = write_arrays(tmp_path / "a", data=data)
+    domain = read_lung(folder, Grid((8, 8), (1.0, 1.0), (0.0, 1.0)))
     assert np.allclose(domain.images, data[:, :, 1:9, 2:10], atol=1e-3)
     assert domain.index["patient"].nunique() == 4
 
@@ -325,38 +354,58 @@ ARRAY_FAULTS = [
 
 
 @pytest.mark.parametrize(
-    "change, message", ARRAY_FAULTS, ids=[message[:60] for _, message in ARRAY_FAULTS]
+    ("change", "message"), ARRAY_FAULTS, ids=[message[:60] for _, message in ARRAY_FAULTS]
 )
 def test_arrays_that_cannot_be_used_are_refused(tmp_path, change, message):
-    fails(write_arrays(tmp_path / "a", **change), message)
+    folder = write_arrays(tmp_path / "a", **change)
+    assert_refused(folder, message)
 
 
-def test_an_array_cut_short_or_missing_is_refused(tmp_path):
+def test_an_array_cut_short_is_refused(tmp_path):
     folder = write_arrays(tmp_path / "a")
-    (folder / "data.npy").write_bytes((folder / "data.npy").read_bytes()[:-1])
-    fails(folder, "data.npy: cannot be read")
+    path = folder / "data.npy"
+    path.write_bytes(path.read_bytes()[:-1])
+    assert_refused(folder, "data.npy: cannot be read")
+
+
+def test_a_missing_array_is_refused(tmp_path):
+    folder = write_arrays(tmp_path / "a")
     (folder / "data.npy").unlink()
-    fails(folder, "data.npy: is missing")
+    assert_refused(folder, "data.npy: is missing")
+
+
+def channels_first(image: np.ndarray) -> np.ndarray:
+    return np.moveaxis(image, -1, 0)
+
+
+def add_channel(image: np.ndarray) -> np.ndarray:
+    return image[None]
 
 
 @pytest.mark.parametrize(
-    "size, patch, shape",
-    (
-        ((8, 8, 8), (8, 8, 8), (1, 8, 8, 8)),
-        ((8, 8), (8, 8), (1, 8, 8)),
-        ((8, 8, 3), (8, 8), (3, 8, 8)),
-    ),
+    ("size", "patch", "with_channels"),
+    [
+        ((8, 8, 8), (8, 8, 8), add_channel),
+        ((8, 8), (8, 8), add_channel),
+        ((8, 8, 3), (8, 8), channels_first),
+    ],
+    ids=["volume", "plane", "colour"],
 )
-def test_medmnist_keeps_its_official_split(tmp_path, size, patch, shape):
+def test_medmnist_keeps_its_images_and_its_official_split(
+    tmp_path,
+    size: tuple[int, ...],
+    patch: tuple[int, ...],
+    with_channels: Callable[[np.ndarray], np.ndarray],
+):
     path = write_medmnist(tmp_path / "some.npz", size)
-    for place in (path, tmp_path):
-        domain = read(place, Grid(patch, (1.0,) * len(patch), (0.0, 255.0)))
-        assert domain.images.shape == (8, *shape)
-        assert list(domain.index["split"]) == ["train"] * 4 + ["validation"] * 2 + ["test"] * 2
     first = np.load(path)["train_images"][0] / 255
-    assert np.allclose(
-        domain.images[0], np.moveaxis(first, -1, 0) if shape[0] == 3 else first[None], atol=1e-3
-    )
+    expected = with_channels(first)
+    grid = Grid(patch, (1.0,) * len(patch), (0.0, 255.0))
+    for place in (path, tmp_path):  # the file, and the folder that contains it
+        domain = read_lung(place, grid)
+        assert domain.images.shape == (8, *expected.shape)
+        assert list(domain.index["split"]) == ["train"] * 4 + ["validation"] * 2 + ["test"] * 2
+        assert np.allclose(domain.images[0], expected, atol=1e-3)
 
 
 MEDMNIST_FAULTS = [
@@ -373,82 +422,107 @@ MEDMNIST_FAULTS = [
 
 
 @pytest.mark.parametrize(
-    "change, message", MEDMNIST_FAULTS, ids=[message for _, message in MEDMNIST_FAULTS]
+    ("change", "message"), MEDMNIST_FAULTS, ids=[message for _, message in MEDMNIST_FAULTS]
 )
 def test_a_medmnist_file_that_cannot_be_used_is_refused(tmp_path, change, message):
-    fails(write_medmnist(tmp_path / "some.npz", **change), message)
+    path = write_medmnist(tmp_path / "some.npz", **change)
+    assert_refused(path, message)
 
 
-def test_a_medmnist_file_cut_short_or_of_another_kind_is_refused(tmp_path):
+def test_a_medmnist_file_cut_short_is_refused(tmp_path):
     path = write_medmnist(tmp_path / "some.npz")
     path.write_bytes(path.read_bytes()[:-30])
-    fails(path, "cannot be read as arrays")
+    assert_refused(path, "cannot be read as arrays")
+
+
+def test_another_npz_file_is_refused(tmp_path):
+    path = tmp_path / "some.npz"
     np.savez(path, x=np.ones(3))
-    fails(path, "train_images is not a file in the archive, expected the arrays of a MedMNIST file")
+    message = "train_images is not a file in the archive, expected the arrays of a MedMNIST file"
+    assert_refused(path, message)
 
 
-def test_a_folder_of_no_form_or_of_two_is_refused(tmp_path, cohort):
-    fails(tmp_path / "gone", "is missing")
-    fails(tmp_path, "contains none of these, expected one form of raw data")
+def test_a_folder_without_raw_data_is_refused(tmp_path):
+    assert_refused(tmp_path / "gone", "is missing")
+    assert_refused(tmp_path, "contains none of these, expected one form of raw data")
+
+
+def test_a_folder_with_two_forms_of_raw_data_is_refused(cohort):
     write_arrays(cohort)
-    fails(cohort, "contains manifest and arrays, expected one form")
+    assert_refused(cohort, "contains manifest and arrays, expected one form")
 
 
-def test_pseudonyms_are_keyed_and_the_key_is_asked_for(cohort, monkeypatch, capsys):
-    public = read(cohort).index["patient"]
+def test_a_missing_key_is_reported_and_a_key_changes_every_pseudonym(cohort, monkeypatch, capsys):
+    public = read_lung(cohort).index["patient"]
     assert "GRAFT_PATIENT_KEY is not set" in capsys.readouterr().out
+
     monkeypatch.setenv("GRAFT_PATIENT_KEY", "Jefe")
-    keyed = read(cohort).index["patient"]
+    keyed = read_lung(cohort).index["patient"]
     assert capsys.readouterr().out == ""
-    assert not keyed.isin(public).any() and all(
-        re.fullmatch("[0-9a-f]{16}", name) for name in keyed
-    )
+    assert not keyed.isin(public).any()
+    for name in keyed:
+        assert re.fullmatch("[0-9a-f]{16}", name)
+
+
+def test_a_pseudonym_is_the_published_hmac():
     # RFC 4231, test case 2
     assert pseudonym("what do ya want for nothing?", "Jefe") == "5bdcc146bf60754e"
 
 
-def test_the_key_may_lie_in_a_file_outside_and_the_environment_wins(
-    cohort, monkeypatch, capsys, tmp_path
-):
-    def named(variable: str = "OUR_KEY", file: str | None = str(tmp_path / "key")) -> list[str]:
-        return list(
-            read_domain(
-                cohort,
-                "lung",
-                CLASSES,
-                GRID,
-                key=PseudonymKey(key_variable=variable, key_file=file),
-            ).index["patient"]
-        )
+@pytest.fixture
+def pseudonyms_with(cohort) -> Callable[[Path | None], list[str]]:
+    """A function that reads the patients with a key file and the variable OUR_KEY."""
 
-    (tmp_path / "key").write_text("Jefe\n")
-    in_file = named()
+    def patients(key_file: Path | None) -> list[str]:
+        file = None if key_file is None else str(key_file)
+        key = PseudonymKey(key_variable="OUR_KEY", key_file=file)
+        domain = read_domain(cohort, "lung", CLASSES, GRID, key=key)
+        return list(domain.index["patient"])
+
+    return patients
+
+
+def test_a_key_in_a_file_gives_the_pseudonyms_of_the_same_key_in_the_environment(
+    pseudonyms_with, monkeypatch, tmp_path
+):
+    key_file = tmp_path / "key"
+    key_file.write_text("Jefe\n")
+    expected = [pseudonym(row["patient"], "Jefe") for row in ROWS]
+    assert pseudonyms_with(key_file) == expected
     monkeypatch.setenv("OUR_KEY", "Jefe")
-    assert (
-        named()
-        == named(file=None)
-        == in_file
-        == [pseudonym(row["patient"], "Jefe") for row in ROWS]
-    )
+    assert pseudonyms_with(key_file) == expected
+    assert pseudonyms_with(None) == expected
+
+
+def test_the_key_of_the_environment_overrides_that_of_the_file(
+    pseudonyms_with, monkeypatch, capsys, tmp_path
+):
+    key_file = tmp_path / "key"
+    key_file.write_text("Jefe\n")
+    from_file = pseudonyms_with(key_file)
     monkeypatch.setenv("OUR_KEY", "another")
-    assert named() != in_file and capsys.readouterr().out == ""
-    monkeypatch.delenv("OUR_KEY")
-    assert named(file=None) == list(read(cohort).index["patient"])
+    assert pseudonyms_with(key_file) != from_file
+    assert capsys.readouterr().out == ""
+
+
+def test_without_a_key_the_pseudonyms_are_public(cohort, pseudonyms_with, capsys):
+    assert pseudonyms_with(None) == list(read_lung(cohort).index["patient"])
     assert "lung: OUR_KEY is not set" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
-    "content, message",
-    (
+    ("content", "message"),
+    [
         (b" \n", "is empty, expected a line with the key"),
         (b"\xff", "cannot be read .it is not UTF-8."),
         (None, "No such file"),
-    ),
+    ],
 )
 def test_a_file_without_a_key_is_refused(cohort, tmp_path, monkeypatch, content, message):
+    key_file = tmp_path / "key"
     if content is not None:
-        (tmp_path / "key").write_bytes(content)
-    key = PseudonymKey(key_variable="GRAFT_PATIENT_KEY", key_file=str(tmp_path / "key"))
+        key_file.write_bytes(content)
+    key = PseudonymKey(key_variable="GRAFT_PATIENT_KEY", key_file=str(key_file))
     with pytest.raises(InputError, match=f"privacy.key_file: .*key.*{message}"):
         read_domain(cohort, "lung", CLASSES, GRID, key=key)
     monkeypatch.chdir(tmp_path)
@@ -456,67 +530,95 @@ def test_a_file_without_a_key_is_refused(cohort, tmp_path, monkeypatch, content,
         read_domain(cohort, "lung", CLASSES, GRID, key=key)
 
 
-def test_dicom_series_and_segments_are_named_by_columns(cohort, write_series):
-    def numbered(number: int):
-        def change(made, k):
-            made.SeriesNumber, made.SeriesInstanceUID = number, f"2.25.{number}"
+CT_GRID = Grid((4, 4, 4), (1.0, 1.0, 1.0), (-2000.0, 2000.0))
 
-        return change
 
-    grid = Grid((4, 4, 4), (1.0, 1.0, 1.0), (-2000.0, 2000.0))
-    for number in (2, 5):
-        line = (1, -1000 - 20 * number)
-        write_series(
-            cohort / "disc" / str(number),
-            change=numbered(number),
-            rescale=lambda k, line=line: line,
-        )
-    at = {"x": "28", "y": "17", "z": "107"}
-    rows = [
-        {**ROWS[k], "image": "disc", "patient": "cy", **at, "series": str(n)}
-        for k, n in ((0, 2), (1, 5), (2, 2))
+@pytest.fixture
+def disc(cohort, write_series) -> dict[str, str]:
+    """Series 2 and 5 of one patient in the folder disc, and a row without a series."""
+
+    def write_numbered(number: int) -> None:
+        def change(made, k) -> None:
+            made.SeriesNumber = number
+            made.SeriesInstanceUID = f"2.25.{number}"
+
+        line = (1, -1000 - 20 * number)  # slope and intercept, so series 2 is 60 HU above 5
+        write_series(cohort / "disc" / str(number), change=change, rescale=lambda k: line)
+
+    write_numbered(2)
+    write_numbered(5)
+    return {"patient": "cy", "image": "disc", "x": "28", "y": "17", "z": "107"}
+
+
+def disc_rows(disc: dict[str, str]) -> list[dict[str, str]]:
+    return [
+        disc | {"label": "benign", "series": "2"},
+        disc | {"label": "malignant", "series": "5"},
+        disc | {"label": "malignant", "series": "2", "x": "27"},
     ]
-    rows[2] |= {"x": "27"}
+
+
+def test_the_column_series_selects_a_dicom_series(cohort, disc):
+    write_manifest(cohort, disc_rows(disc))
+    images = read_lung(cohort, CT_GRID).images[:, 0].astype(float)
+    difference = (images[0] - images[1]) * 4000  # HU, the width of the window
+    assert np.allclose(difference, 60, atol=3)
+
+
+def test_two_series_without_the_column_series_are_refused(cohort, disc):
+    rows = [row | {"series": ""} for row in disc_rows(disc)[1:]]
     write_manifest(cohort, rows)
-    images = read(cohort, grid).images[:, 0].astype(float) * 4000
-    assert np.allclose(images[0] - images[1], 60, atol=3)
-    write_manifest(cohort, [row | {"series": ""} for row in rows[1:]])
-    fails(cohort, "manifest.csv:[23]: .*disc: contains 2 series, expected the column series", grid)
-    write_manifest(cohort, [rows[0], rows[1] | {"patient": "di", "image": "disc/5", "series": ""}])
-    fails(cohort, "manifest.csv:3: 5 belongs to another patient on line 2", grid)
-    write_manifest(cohort, [rows[0] | {"segment": "first"}, rows[1]])
-    fails(cohort, "manifest.csv:2: segment is 'first', expected the number of a segment", grid)
-    write_manifest(cohort, [ROWS[0] | {"segment": "1", "mask": "bob.nii.gz"}, ROWS[1]])
-    fails(
-        cohort,
-        "manifest.csv:2: .*bob.nii.gz: is no DICOM SEG, expected the column segment to be empty",
-    )
-    write_manifest(cohort, [ROWS[0] | {"series": "1"}, ROWS[1]])
-    fails(
-        cohort, "manifest.csv:2: .*ann.nii.gz: is no DICOM, expected the column series to be empty"
-    )
+    message = "manifest.csv:[23]: .*disc: contains 2 series, expected the column series"
+    assert_refused(cohort, message, CT_GRID)
 
 
-def test_a_reader_that_takes_its_process_with_it_is_one_line(cohort, monkeypatch):
+def test_a_series_inside_the_folder_of_another_patient_is_refused(cohort, disc):
+    first, second, _ = disc_rows(disc)
+    other_patient = second | {"patient": "di", "image": "disc/5", "series": ""}
+    write_manifest(cohort, [first, other_patient])
+    assert_refused(cohort, "manifest.csv:3: 5 belongs to another patient on line 2", CT_GRID)
+
+
+def test_a_segment_that_is_not_a_number_is_refused(cohort, disc):
+    first, second, _ = disc_rows(disc)
+    write_manifest(cohort, [first | {"segment": "first"}, second])
+    message = "manifest.csv:2: segment is 'first', expected the number of a segment"
+    assert_refused(cohort, message, CT_GRID)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            {"segment": "1", "mask": "bob.nii.gz"},
+            ".*bob.nii.gz: is no DICOM SEG, expected the column segment to be empty",
+        ),
+        ({"series": "1"}, ".*ann.nii.gz: is no DICOM, expected the column series to be empty"),
+    ],
+)
+def test_a_series_or_a_segment_of_a_nifti_is_refused(cohort, change, message):
+    write_manifest(cohort, [ROWS[0] | change, ROWS[1]])
+    assert_refused(cohort, f"manifest.csv:2: {message}")
+
+
+def test_a_crash_of_the_reading_process_is_reported_in_one_line(cohort, monkeypatch):
     monkeypatch.setattr("graft.ingest.volumes.read_volume", lambda *_: os._exit(1))
-    fails(
-        cohort,
-        "manifest.csv: a process that read volumes ended: one is damaged, or memory ran out",
-    )
+    message = "manifest.csv: a process that read volumes ended: one is damaged, or memory ran out"
+    assert_refused(cohort, message)
 
 
-def test_real_adrenal_shapes_are_read():
+def test_real_adrenal_shapes_have_their_published_counts():
     path = SHARED / "adrenal" / "adrenalmnist3d.npz"
     if not path.is_file():
         pytest.skip(f"no real data at {path}: set GRAFT_SHARED_DATA to try it")
-    index = read_domain(
-        path, "adrenal", ["normal", "mass"], Grid((28, 28, 28), (1.0, 1.0, 1.0), (0.0, 255.0))
-    ).index
+    grid = Grid((28, 28, 28), (1.0, 1.0, 1.0), (0.0, 255.0))
+    index = read_domain(path, "adrenal", ["normal", "mass"], grid).index
     counts = index.groupby(["split", "label"]).size().to_dict()
-    published = {
+    assert counts == {
         ("train", "normal"): 929,
         ("train", "mass"): 259,
+        ("validation", "normal"): 76,
+        ("validation", "mass"): 22,
         ("test", "normal"): 229,
         ("test", "mass"): 69,
     }
-    assert counts == published | {("validation", "normal"): 76, ("validation", "mass"): 22}
