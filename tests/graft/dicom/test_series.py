@@ -2,7 +2,7 @@ import importlib.util
 import locale
 import resource
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -21,76 +21,110 @@ from graft.ingest.patches import cut_patch
 
 SAMPLES = Path(pydicom.data.__file__).parent / "test_files"
 OBLIQUE = Rotation.from_euler("xyz", (20, -15, 30), degrees=True).as_matrix()
-LOUD = ("Loudvoice", "Gertrude", "PID-77", "slice-", "2.25.", uid.PYDICOM_ROOT_UID)
+# What the written files contain about a patient, and what no message may repeat.
+IDENTIFYING = ("Loudvoice", "Gertrude", "PID-77", "slice-", "2.25.", uid.PYDICOM_ROOT_UID)
+RESCALE = ("RescaleSlope", "RescaleIntercept", "RescaleType")
+Change = Callable[[Dataset, int], None]
 
 
-def itk(folder: Path) -> Volume:
+def read_with_itk(folder: Path) -> Volume:
     reader = SimpleITK.ImageSeriesReader()
     reader.SetFileNames(reader.GetGDCMSeriesFileNames(str(folder)))
     image = reader.Execute()
+    directions = np.reshape(image.GetDirection(), (3, 3))
     affine = np.eye(4)
-    affine[:3, :3] = np.reshape(image.GetDirection(), (3, 3)) * image.GetSpacing()
+    affine[:3, :3] = directions * image.GetSpacing()
     affine[:3, 3] = image.GetOrigin()
     return Volume(folder, SimpleITK.GetArrayFromImage(image).T, LPS_TO_RAS @ affine)
 
 
-def fails(path: Path, message: str, series: str = "", burned_in: bool = False) -> None:
+def read_voxels(path: Path, series: str = "", burned_in: bool = False) -> np.ndarray:
+    return np.asarray(volumes.read_volume(path, series, burned_in).voxels)
+
+
+def assert_message_identifies_nobody(message: str, path: Path) -> None:
+    """The message is one line, and has nothing about the patient beside the path."""
+    assert "\n" not in message
+    without_path = message.removeprefix(str(path))
+    for word in IDENTIFYING:
+        assert word not in without_path
+
+
+def assert_refused(path: Path, message: str, series: str = "", burned_in: bool = False) -> None:
     with pytest.raises(InputError, match=message) as caught:
         volumes.read_volume(path, series, burned_in)
     text = str(caught.value)
-    assert "\n" not in text and text.startswith(f"{path}: ")
-    assert not any(word in text.removeprefix(str(path)) for word in LOUD)
+    assert text.startswith(f"{path}: ")
+    assert_message_identifies_nobody(text, path)
 
 
+ORIENTATIONS = {
+    "axial": np.eye(3),
+    "oblique": OBLIQUE,
+    "other axes": OBLIQUE[:, [1, 2, 0]],
+}
+
+
+@pytest.mark.parametrize("orientation", ORIENTATIONS)
 @pytest.mark.parametrize(
-    "turn", (np.eye(3), OBLIQUE, OBLIQUE[:, [1, 2, 0]]), ids=("axial", "oblique", "turned")
-)
-@pytest.mark.parametrize(
-    "modality, spacing, rescale",
-    (
+    ("modality", "spacing", "rescale"),
+    [
         ("CT", (0.7, 0.7), lambda k: (1, -1024)),
         ("CT", (0.9765625, 0.5), lambda k: (2, -1000 - k)),
-        ("PT", (4.07, 4.07), lambda k: (f"{0.37 + k / 7:.10g}", 0)),
+        ("PT", (4.07, 4.07), lambda k: (float(f"{0.37 + k / 7:.10g}"), 0)),
         ("MR", (1.2, 0.3), lambda k: (1, 0)),
-    ),
+    ],
 )
-def test_a_series_reads_as_itk_reads_it(tmp_path, write_series, turn, modality, spacing, rescale):
-    numbers = [tuple(map(float, rescale(k))) for k in range(6)]
+def test_a_series_is_read_as_itk_reads_it(
+    tmp_path, write_series, orientation, modality, spacing, rescale
+):
+    numbers = []
+    for k in range(6):
+        slope, intercept = rescale(k)
+        numbers.append((float(slope), float(intercept)))
+    turn = ORIENTATIONS[orientation]
     values = write_series(
         tmp_path, modality, spacing=spacing, turn=turn, rescale=lambda k: numbers[k]
     )
-    volume, other = volumes.read_volume(tmp_path), itk(tmp_path)
+    volume = volumes.read_volume(tmp_path)
+    by_itk = read_with_itk(tmp_path)
     assert np.array_equal(np.asarray(volume.voxels), values)
-    assert np.array_equal(np.asarray(volume.voxels), other.voxels)
-    assert np.abs(volume.affine - other.affine).max() < 1e-4
+    assert np.array_equal(np.asarray(volume.voxels), by_itk.voxels)
+    assert np.abs(volume.affine - by_itk.affine).max() < 1e-4
 
 
-def test_slices_lie_where_their_positions_say(tmp_path, write_series):
+def test_slices_are_placed_by_their_positions(tmp_path, write_series):
     write_series(tmp_path, turn=OBLIQUE)
     volume = volumes.read_volume(tmp_path)
     # Column 3, row 5 and 2 steps of 2.5 mm up, in LPS+:
     # first + 3 · 0.8 · row + 5 · 0.7 · column + 5 · normal
-    lps = np.array([-30, -20, 100]) + OBLIQUE @ (2.4, 3.5, 5.0)
-    assert np.allclose(volume.to_mm(np.array([3, 5, 2])), lps * (-1, -1, 1), atol=1e-6)
+    first = np.array([-30, -20, 100])
+    lps = first + OBLIQUE @ (2.4, 3.5, 5.0)
+    position = volume.to_mm(np.array([3, 5, 2]))
+    assert np.allclose(position, lps * (-1, -1, 1), atol=1e-6)
 
 
-def test_a_tilted_gantry_is_a_sheared_grid_and_is_cut_right(tmp_path, write_series):
-    step = np.array([0, 2.5 * np.tan(np.deg2rad(20)), 2.5])
+def test_a_tilted_gantry_gives_a_sheared_grid_that_is_cut_correctly(tmp_path, write_series):
+    tilt = np.deg2rad(20)
+    step = np.array([0, 2.5 * np.tan(tilt), 2.5])
     write_series(tmp_path, count=30, size=(40, 40), spacing=(1.5, 1.5), step=step)
-    read = volumes.read_volume(tmp_path)
-    assert np.allclose(LPS_TO_RAS[:3, :3] @ read.affine[:3, 2], step)
+    volume = volumes.read_volume(tmp_path)
+    assert np.allclose(LPS_TO_RAS[:3, :3] @ volume.affine[:3, 2], step)
+
+    # A linear ramp in mm must be the same ramp in the patch.
     slopes = np.array([1.5, -2.0, 3.0])
-    world = read.to_mm(np.stack(np.indices(read.voxels.shape), -1))
-    ramp, centre = (
-        Volume(tmp_path, world @ slopes, read.affine),
-        read.to_mm(np.array([19.3, 21.1, 14.6])),
-    )
-    offsets = np.stack(np.indices((6, 7, 8)), -1) - (2.5, 3, 3.5)
-    window = (float(centre @ slopes - 100), float(centre @ slopes + 100))
-    patch = cut_patch(ramp, centre, Grid((6, 7, 8), (1.4, 1.5, 1.6), window))[0]
-    assert np.allclose(
-        patch * 200 + window[0], (centre + offsets * (1.4, 1.5, 1.6)) @ slopes, atol=0.05
-    )
+    indices = np.stack(np.indices(volume.voxels.shape), -1)
+    ramp = Volume(tmp_path, volume.to_mm(indices) @ slopes, volume.affine)
+    centre = volume.to_mm(np.array([19.3, 21.1, 14.6]))
+    middle = float(centre @ slopes)
+    grid = Grid((6, 7, 8), (1.4, 1.5, 1.6), (middle - 100, middle + 100))
+
+    patch = cut_patch(ramp, centre, grid)[0]
+
+    steps = np.stack(np.indices(grid.patch), -1) - (2.5, 3, 3.5)
+    positions = centre + steps * grid.spacing
+    intensities = patch * 200 + middle - 100  # undoes the window
+    assert np.allclose(intensities, positions @ slopes, atol=0.05)
 
 
 WRITABLE = {
@@ -105,25 +139,47 @@ NEEDS_LIBJPEG = pytest.mark.skipif(
     importlib.util.find_spec("libjpeg") is None,
     reason="needs the extra jpeg: pip install pylibjpeg-libjpeg",
 )
-WRITABLE_SYNTAXES = [
-    pytest.param(syntax, id=name, marks=NEEDS_LIBJPEG if name == "jpeg-ls" else ())
-    for name, syntax in WRITABLE.items()
-]
+WRITABLE_SYNTAXES = []
+for name, syntax in WRITABLE.items():
+    marks = NEEDS_LIBJPEG if name == "jpeg-ls" else ()
+    WRITABLE_SYNTAXES.append(pytest.param(syntax, id=name, marks=marks))
 
 
 @pytest.mark.parametrize("syntax", WRITABLE_SYNTAXES)
 @pytest.mark.parametrize("signed", (True, False))
 def test_every_transfer_syntax_gives_the_same_values(tmp_path, write_series, syntax, signed):
     values = write_series(tmp_path, syntax=syntax, signed=signed, size=(65, 64))
-    assert np.array_equal(np.asarray(volumes.read_volume(tmp_path).voxels), values)
+    assert np.array_equal(read_voxels(tmp_path), values)
 
 
 @pytest.fixture
-def kept_locale() -> Iterator[None]:
+def restored_locale() -> Iterator[None]:
     """Restore the locale, which ITK's writer of JPEG sets to C: Python then reads ASCII."""
-    kept = locale.setlocale(locale.LC_ALL)
+    before = locale.setlocale(locale.LC_ALL)
     yield
-    locale.setlocale(locale.LC_ALL, kept)
+    locale.setlocale(locale.LC_ALL, before)
+
+
+def compress_with_gdcm(path: Path, target: Path, compressor: str) -> None:
+    """Write a compressed copy of a slice that keeps the place of its series."""
+    writer = SimpleITK.ImageFileWriter()
+    writer.KeepOriginalImageUIDOn()
+    writer.SetUseCompression(True)
+    writer.SetCompressor(compressor)
+    writer.SetFileName(str(target))
+    writer.Execute(SimpleITK.ReadImage(path))
+    plain = dcmread(path)
+    compressed = dcmread(target)
+    assert compressed.file_meta.TransferSyntaxUID.is_compressed
+    for name in (
+        "SeriesInstanceUID",
+        "ImageType",
+        "FrameOfReferenceUID",
+        "ImagePositionPatient",
+        "ImageOrientationPatient",
+    ):
+        setattr(compressed, name, plain[name].value)
+    compressed.save_as(target)
 
 
 @pytest.mark.parametrize(
@@ -134,75 +190,75 @@ def kept_locale() -> Iterator[None]:
         pytest.param("JPEGLS", marks=NEEDS_LIBJPEG),
     ),
 )
-def test_lossless_compression_by_gdcm_is_read(tmp_path, write_series, kept_locale, compressor):
-    values = write_series(tmp_path / "plain", size=(32, 32), rescale=lambda k: (1, 0))
-    writer = SimpleITK.ImageFileWriter()
-    writer.KeepOriginalImageUIDOn()
-    writer.SetUseCompression(True)
-    writer.SetCompressor(compressor)
-    for path in (tmp_path / "plain").iterdir():
-        (tmp_path / "small").mkdir(exist_ok=True)
-        writer.SetFileName(str(tmp_path / "small" / path.name))
-        writer.Execute(SimpleITK.ReadImage(path))
-        small, plain = dcmread(tmp_path / "small" / path.name), dcmread(path)
-        assert small.file_meta.TransferSyntaxUID.is_compressed
-        places = ("FrameOfReferenceUID", "ImagePositionPatient", "ImageOrientationPatient")
-        for name in ("SeriesInstanceUID", "ImageType", *places):
-            setattr(small, name, plain[name].value)
-        small.save_as(tmp_path / "small" / path.name)
-    assert np.array_equal(np.asarray(volumes.read_volume(tmp_path / "small").voxels), values)
+def test_lossless_compression_by_gdcm_is_read(tmp_path, write_series, restored_locale, compressor):
+    plain = tmp_path / "plain"
+    small = tmp_path / "small"
+    small.mkdir()
+    values = write_series(plain, size=(32, 32), rescale=lambda k: (1, 0))
+    for path in plain.iterdir():
+        compress_with_gdcm(path, small / path.name, compressor)
+    assert np.array_equal(read_voxels(small), values)
+
+
+def functional_group(name: str, **elements: object) -> Dataset:
+    """A functional group of an enhanced image: a sequence of one item."""
+    item = Dataset()
+    for key, value in elements.items():
+        setattr(item, key, value)
+    group = Dataset()
+    setattr(group, name, Sequence([item]))
+    return group
 
 
 def enhance(made: Dataset, positions: list[list[float]]) -> None:
     """Turn one slice into an enhanced CT whose frames have slopes of 1, 1.1, 1.2 and so on."""
-
-    def group(name: str, **elements: object) -> Dataset:
-        holder, inner = Dataset(), Dataset()
-        for key, value in elements.items():
-            setattr(inner, key, value)
-        setattr(holder, name, Sequence([inner]))
-        return holder
-
-    shared = group("PixelMeasuresSequence", PixelSpacing=made.PixelSpacing)
-    shared.update(
-        group("PlaneOrientationSequence", ImageOrientationPatient=made.ImageOrientationPatient)
-    )
+    orientation = made.ImageOrientationPatient
+    shared = functional_group("PixelMeasuresSequence", PixelSpacing=made.PixelSpacing)
+    shared.update(functional_group("PlaneOrientationSequence", ImageOrientationPatient=orientation))
     frames = []
     for k, position in enumerate(positions):
-        frame = group("PlanePositionSequence", ImagePositionPatient=position)
-        line = {"RescaleSlope": 1 + k / 10, "RescaleIntercept": -1024, "RescaleType": "HU"}
-        frame.update(group("PixelValueTransformationSequence", **line))
+        frame = functional_group("PlanePositionSequence", ImagePositionPatient=position)
+        values = functional_group(
+            "PixelValueTransformationSequence",
+            RescaleSlope=1 + k / 10,
+            RescaleIntercept=-1024,
+            RescaleType="HU",
+        )
+        frame.update(values)
         frames.append(frame)
-    made.SOPClassUID, made.NumberOfFrames = uid.EnhancedCTImageStorage, len(positions)
-    made.SharedFunctionalGroupsSequence, made.PerFrameFunctionalGroupsSequence = (
-        Sequence([shared]),
-        Sequence(frames),
-    )
+    made.SOPClassUID = uid.EnhancedCTImageStorage
+    made.NumberOfFrames = len(positions)
+    made.SharedFunctionalGroupsSequence = Sequence([shared])
+    made.PerFrameFunctionalGroupsSequence = Sequence(frames)
     made.PixelData = made.PixelData * len(positions)
-    for name in ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing"):
-        delattr(made, name)
-    for name in ("RescaleSlope", "RescaleIntercept", "RescaleType"):
+    for name in ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", *RESCALE):
         delattr(made, name)
 
 
-@pytest.mark.parametrize("named", ("slice-01.dcm", "file without suffix"))
-def test_an_enhanced_image_puts_each_frame_where_it_lies(tmp_path, write_series, named):
-    heights = (7.0, 1.0, 5.0, 3.0)  # so frames 1, 3, 2, 0 from below
+@pytest.mark.parametrize("name", ["slice-01.dcm", "file without suffix"])
+def test_an_enhanced_image_places_each_frame_by_its_position(tmp_path, write_series, name):
+    heights = (7.0, 1.0, 5.0, 3.0)  # mm, so from below these are frames 1, 3, 2 and 0
     places = [[-5.0, 6.0, z] for z in heights]
-    stored = write_series(tmp_path, count=1, change=lambda made, k: enhance(made, places)) + 1024
-    path = (tmp_path / "slice-01.dcm").rename(tmp_path / named)
-    for place in (path, tmp_path):
+    values = write_series(tmp_path, count=1, change=lambda made, k: enhance(made, places))
+    stored = values + 1024
+    path = (tmp_path / "slice-01.dcm").rename(tmp_path / name)
+
+    slopes_from_below = [1.1, 1.3, 1.2, 1.0]
+    affine = np.diag([-0.8, -0.7, 2, 1])
+    affine[:3, 3] = (5, -6, 1)
+    for place in (path, tmp_path):  # the file, and the folder that contains it
         volume = volumes.read_volume(place)
-        assert np.allclose(np.asarray(volume.voxels), stored * [1.1, 1.3, 1.2, 1.0] - 1024)
-        expected = [[-0.8, 0, 0, 5], [0, -0.7, 0, -6], [0, 0, 2, 1], [0, 0, 0, 1]]
-        assert np.allclose(volume.affine, expected)
+        assert np.allclose(np.asarray(volume.voxels), stored * slopes_from_below - 1024)
+        assert np.allclose(volume.affine, affine)
 
 
-def put(k: int | None = None, **elements: object):
-    """A change of a series: elements of slice k, or of all; None deletes one."""
+def put(k: int | None = None, **elements: object) -> Change:
+    """A change that sets elements of slice k, or of all slices; None deletes an element."""
 
     def change(made: Dataset, at: int) -> None:
-        for name, value in elements.items() if k in (None, at) else ():
+        if k is not None and k != at:
+            return
+        for name, value in elements.items():
             if value is None:
                 delattr(made, name)
             else:
@@ -260,21 +316,24 @@ FAULTS = [
 ]
 
 
-@pytest.mark.parametrize("change, message", FAULTS, ids=[message[:50] for _, message in FAULTS])
-def test_what_cannot_be_read_right_is_refused(tmp_path, write_series, change, message):
+@pytest.mark.parametrize(("change", "message"), FAULTS, ids=[message[:50] for _, message in FAULTS])
+def test_a_series_that_cannot_be_read_correctly_is_refused(tmp_path, write_series, change, message):
     write_series(tmp_path, change=change)
-    fails(tmp_path, message)
+    assert_refused(tmp_path, message)
 
 
-def test_other_units_of_pet_and_a_single_slice_are_refused(tmp_path, write_series):
-    write_series(tmp_path / "pet", "PT", change=put(Units="CNTS"))
-    fails(tmp_path / "pet", "has the Units CNTS, expected BQML for PET")
-    write_series(tmp_path / "one", count=1)
-    fails(tmp_path / "one", "has one slice, expected at least two")
-    fails(tmp_path / "one" / "slice-01.dcm", "has one slice")
+def test_pet_in_other_units_is_refused(tmp_path, write_series):
+    write_series(tmp_path, "PT", change=put(Units="CNTS"))
+    assert_refused(tmp_path, "has the Units CNTS, expected BQML for PET")
 
 
-PRIVATE = [
+def test_a_single_slice_is_refused(tmp_path, write_series):
+    write_series(tmp_path, count=1)
+    assert_refused(tmp_path, "has one slice, expected at least two")
+    assert_refused(tmp_path / "slice-01.dcm", "has one slice")
+
+
+MAY_SHOW_A_NAME = [
     (put(BurnedInAnnotation="YES"), "has the BurnedInAnnotation YES, which may show a name"),
     (put(SOPClassUID=uid.SecondaryCaptureImageStorage), "is a secondary capture or a screenshot"),
     (
@@ -285,66 +344,86 @@ PRIVATE = [
 ]
 
 
-@pytest.mark.parametrize("change, message", PRIVATE)
-def test_what_may_show_a_name_is_read_where_the_domain_allows_it(
+@pytest.mark.parametrize(("change", "message"), MAY_SHOW_A_NAME)
+def test_an_image_that_may_show_a_name_is_read_only_if_the_domain_allows_it(
     tmp_path, write_series, change, message
 ):
     values = write_series(tmp_path, change=change)
-    fails(tmp_path, message + ".* or the domain's burned_in: allow")
-    assert np.array_equal(np.asarray(volumes.read_volume(tmp_path, burned_in=True).voxels), values)
+    assert_refused(tmp_path, message + ".* or the domain's burned_in: allow")
+    assert np.array_equal(read_voxels(tmp_path, burned_in=True), values)
 
 
-def test_a_disc_needs_a_series_named(tmp_path, write_series):
-    chest = write_series(
-        tmp_path / "disc" / "A", change=put(SeriesNumber=2, SeriesInstanceUID="2.25.2")
-    )
-    seven = put(SeriesNumber=7, SeriesInstanceUID="2.25.7")
-    head = write_series(tmp_path / "disc" / "B" / "C", "MR", count=4, size=(8, 9), change=seven)
+def numbered(number: int, series: str) -> Change:
+    return put(SeriesNumber=number, SeriesInstanceUID=series)
+
+
+def test_a_disc_with_two_series_needs_the_name_of_one(tmp_path, write_series):
+    disc = tmp_path / "disc"
+    chest = write_series(disc / "A", change=numbered(2, "2.25.2"))
+    head = write_series(disc / "B" / "C", "MR", count=4, size=(8, 9), change=numbered(7, "2.25.7"))
     for path in (SAMPLES / "reportsi.dcm", SAMPLES / "dicomdirtests" / "DICOMDIR"):
-        shutil.copy(path, tmp_path / "disc")
-    (tmp_path / "disc" / "README").write_text("how to open this disc")
-    (tmp_path / "disc" / "viewer.exe").write_bytes(bytes(range(256)) * 4)
-    (tmp_path / "disc" / ".DS_Store").write_bytes(bytes(99))
+        shutil.copy(path, disc)
+    (disc / "README").write_text("how to open this disc")
+    (disc / "viewer.exe").write_bytes(bytes(range(256)) * 4)
+    (disc / ".DS_Store").write_bytes(bytes(99))
+
     listed = "number 2, CT, 6 slices 2.5 mm apart; number 7, MR, 4 slices 2.5 mm apart"
-    fails(
-        tmp_path / "disc",
-        f"contains 2 series, expected the column series to name one of them: {listed}",
-    )
-    fails(tmp_path / "disc", f"names none of the series there, .*: {listed}", series="5")
-    assert np.array_equal(np.asarray(volumes.read_volume(tmp_path / "disc", "2").voxels), chest)
-    assert np.array_equal(np.asarray(volumes.read_volume(tmp_path / "disc", "2.25.7").voxels), head)
-    write_series(tmp_path / "disc" / "D", change=put(SeriesNumber=2, SeriesInstanceUID="2.25.9"))
-    fails(tmp_path / "disc", "names 2 of the series there", series="2")
+    expected = "contains 2 series, expected the column series to name one of them"
+    assert_refused(disc, f"{expected}: {listed}")
+    assert_refused(disc, f"names none of the series there, .*: {listed}", series="5")
+    assert np.array_equal(read_voxels(disc, "2"), chest)
+    assert np.array_equal(read_voxels(disc, "2.25.7"), head)
+
+    write_series(disc / "D", change=numbered(2, "2.25.9"))
+    assert_refused(disc, "names 2 of the series there", series="2")
 
 
-def test_files_that_were_dicom_links_out_and_folders_of_nothing_are_refused(tmp_path, write_series):
-    write_series(tmp_path / "a")
-    (tmp_path / "a" / "IM01").write_bytes(bytes(300))
-    fails(tmp_path / "a", "file 1 of 7, sorted by name, does not begin as DICOM does")
-    (tmp_path / "a" / "IM01").unlink()
-    (tmp_path / "a" / "slice-00.dcm").symlink_to(SAMPLES / "CT_small.dcm")
-    fails(tmp_path / "a", "contains a link that leaves it")
-    (tmp_path / "a" / "slice-00.dcm").unlink()
-    (tmp_path / "a" / "more").symlink_to(tmp_path / "a")
-    fails(tmp_path / "a", "contains a link to a folder")
-    (tmp_path / "b").mkdir()
-    fails(tmp_path / "b", "contains no files")
-    (tmp_path / "b" / "notes.txt").write_text("nothing")
-    fails(tmp_path / "b", "contains no DICOM images")
-    (tmp_path / "c.dcm").write_text("nothing")
-    fails(tmp_path / "c.dcm", "does not begin as DICOM does|contains no DICOM images")
+def test_a_file_without_the_dicom_preamble_is_refused(tmp_path, write_series):
+    folder = tmp_path / "a"
+    write_series(folder)
+    (folder / "IM01").write_bytes(bytes(300))
+    assert_refused(folder, "file 1 of 7, sorted by name, does not begin as DICOM does")
 
 
-def test_a_series_and_a_segment_are_for_dicom_alone(tmp_path):
-    SimpleITK.WriteImage(SimpleITK.Image([4, 4, 4], SimpleITK.sitkInt16), tmp_path / "a.nii")
-    fails(tmp_path / "a.nii", "is no DICOM, expected the column series to be empty", series="3")
+def test_a_link_to_a_file_outside_is_refused(tmp_path, write_series):
+    folder = tmp_path / "a"
+    write_series(folder)
+    (folder / "slice-00.dcm").symlink_to(SAMPLES / "CT_small.dcm")
+    assert_refused(folder, "contains a link that leaves it")
+
+
+def test_a_link_to_a_folder_is_refused(tmp_path, write_series):
+    folder = tmp_path / "a"
+    write_series(folder)
+    (folder / "more").symlink_to(folder)
+    assert_refused(folder, "contains a link to a folder")
+
+
+def test_a_folder_without_dicom_images_is_refused(tmp_path):
+    folder = tmp_path / "b"
+    folder.mkdir()
+    assert_refused(folder, "contains no files")
+    (folder / "notes.txt").write_text("nothing")
+    assert_refused(folder, "contains no DICOM images")
+
+
+def test_a_text_file_with_the_suffix_of_dicom_is_refused(tmp_path):
+    path = tmp_path / "c.dcm"
+    path.write_text("nothing")
+    assert_refused(path, "does not begin as DICOM does|contains no DICOM images")
+
+
+def test_a_series_of_a_nifti_is_refused(tmp_path):
+    path = tmp_path / "a.nii"
+    SimpleITK.WriteImage(SimpleITK.Image([4, 4, 4], SimpleITK.sitkInt16), path)
+    assert_refused(path, "is no DICOM, expected the column series to be empty", series="3")
 
 
 def test_a_deflated_file_that_would_fill_the_memory_is_refused(tmp_path, write_series, monkeypatch):
     comment = put(ImageComments="x" * 9000)
     write_series(tmp_path, syntax=uid.DeflatedExplicitVRLittleEndian, size=(64, 64), change=comment)
     monkeypatch.setattr("graft.dicom.datasets.MAX_BYTES", 16000)
-    fails(tmp_path, "inflates to more than 16000 bytes")
+    assert_refused(tmp_path, "inflates to more than 16000 bytes")
 
 
 @pytest.mark.parametrize(
@@ -362,7 +441,7 @@ def test_compressed_pixels_that_claim_another_size_are_not_decoded(
         content = bytearray(path.read_bytes())
         content[content.index(mark, 500) + offset] = 0x7F  # of the height or width
         path.write_bytes(content)
-    fails(tmp_path, "has compressed pixels of .* expected 64 x 65, grey")
+    assert_refused(tmp_path, "has compressed pixels of .* expected 64 x 65, grey")
 
 
 SYNTAXES = (
@@ -378,14 +457,15 @@ SYNTAXES = (
 
 
 @pytest.mark.parametrize("syntax", SYNTAXES)
-def test_one_slice_of_real_mr_reads_alike_in_every_syntax(tmp_path, syntax):
+def test_a_real_slice_of_mr_has_the_same_values_in_every_syntax(tmp_path, syntax):
     for k in range(2):
-        slice_ = dcmread(SAMPLES / f"MR_small{syntax}.dcm")
-        slice_.ImagePositionPatient[2] += 5 * k
-        slice_.save_as(tmp_path / f"{k}.dcm")
-    found = np.asarray(volumes.read_volume(tmp_path).voxels)
+        dataset = dcmread(SAMPLES / f"MR_small{syntax}.dcm")
+        dataset.ImagePositionPatient[2] += 5 * k
+        dataset.save_as(tmp_path / f"{k}.dcm")
+    found = read_voxels(tmp_path)
     expected = dcmread(SAMPLES / "MR_small.dcm").pixel_array.T
-    assert np.array_equal(found[..., 0], expected) and np.array_equal(found[..., 1], expected)
+    assert np.array_equal(found[..., 0], expected)
+    assert np.array_equal(found[..., 1], expected)
 
 
 def test_compressed_pixels_without_their_transfer_syntax_are_refused(tmp_path, write_series):
@@ -393,9 +473,9 @@ def test_compressed_pixels_without_their_transfer_syntax_are_refused(tmp_path, w
     path = tmp_path / "slice-02.dcm"
     whole = path.read_bytes()
     path.write_bytes(whole.replace(b"\x02\x00\x10\x00UI", b"\x02\x00\x10\x16UI"))
-    fails(tmp_path, "file 2 of 6, .* has no TransferSyntaxUID")
+    assert_refused(tmp_path, "file 2 of 6, .* has no TransferSyntaxUID")
     path.write_bytes(whole.replace(b"1.2.840.10008.1.2.5\0", b"1.2.840.10008.1.2.1\0"))
-    fails(
+    assert_refused(
         tmp_path,
         "file 2 of 6, .* has compressed PixelData and a TransferSyntaxUID without compression",
     )
@@ -403,75 +483,103 @@ def test_compressed_pixels_without_their_transfer_syntax_are_refused(tmp_path, w
 
 @pytest.mark.filterwarnings("error")
 def test_every_sample_of_pydicom_is_read_or_refused_in_one_line(capfd):
-    others = (".json", ".dump", ".txt", ".icc")
-    samples = sorted(
-        path for path in SAMPLES.rglob("*") if path.is_file() and path.suffix not in others
-    )
+    other_suffixes = (".json", ".dump", ".txt", ".icc")
+    samples = []
+    for path in sorted(SAMPLES.rglob("*")):
+        if path.is_file() and path.suffix not in other_suffixes:
+            samples.append(path)
     assert len(samples) > 90
     for path in samples:
         try:
             volumes.read_volume(path, burned_in=True)
         except InputError as error:
-            assert "\n" not in str(error) and str(error).startswith(f"{path}: ")
+            assert "\n" not in str(error)
+            assert str(error).startswith(f"{path}: ")
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_real_series_reads_as_itk_reads_it():
+def test_a_real_series_is_read_as_itk_reads_it():
     folder = SAMPLES / "dicomdirtests" / "98892001" / "CT5N"
-    volume, other = volumes.read_volume(folder), itk(folder)
-    assert volume.voxels.shape == (16, 16, 5) and np.array_equal(
-        np.asarray(volume.voxels), other.voxels
-    )
-    assert np.abs(volume.affine - other.affine).max() < 1e-6
+    volume = volumes.read_volume(folder)
+    by_itk = read_with_itk(folder)
+    assert volume.voxels.shape == (16, 16, 5)
+    assert np.array_equal(np.asarray(volume.voxels), by_itk.voxels)
+    assert np.abs(volume.affine - by_itk.affine).max() < 1e-6
 
 
-def damage(whole: bytes, header: int, rng: np.random.Generator) -> bytes:
-    """A few bytes of the header changed, or the file cut short, or both."""
-    content = bytearray(whole)
+def damage(content: bytes, header: int, rng: np.random.Generator) -> bytes:
+    """Change a few bytes of the header, and cut three files in ten short."""
+    damaged = bytearray(content)
     for place in rng.integers(0, header, rng.integers(1, 5)):
-        content[place] = rng.integers(256)
-    return bytes(content[: rng.integers(len(content))] if rng.random() < 0.3 else content)
+        damaged[place] = rng.integers(256)
+    if rng.random() < 0.3:
+        length = rng.integers(len(damaged))
+        return bytes(damaged[:length])
+    return bytes(damaged)
 
 
-def check_damaged(folder: Path, syntax: uid.UID, rounds: int, write_series, capfd) -> int:
-    """Damage one slice of a series repeatedly; returns how often it was still read correctly."""
+def header_size(content: bytes) -> int:
+    """The number of bytes before the tag of PixelData in either byte order, if it is readable."""
+    little_endian = content.rfind(b"\xe0\x7f\x10\x00")
+    big_endian = content.rfind(b"\x7f\xe0\x00\x10")
+    pixels = max(little_endian, big_endian)
+    return pixels if pixels > 0 else len(content)
+
+
+def values_of_damaged_slice(path: Path, syntax: uid.UID, stored: np.ndarray) -> np.ndarray:
+    """What a damaged slice must be read as: its stored values with its own slope and intercept."""
+    dataset = dcmread(path, force=True)
+    if syntax.is_deflated:  # deflating adds no checksum, so the pixels may be damaged too
+        stored = dataset.pixel_array.T
+    return stored * float(dataset.RescaleSlope) + float(dataset.RescaleIntercept)
+
+
+def peak_memory() -> int:
+    """The most memory that this process has used, in KiB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def count_correct_readings(
+    folder: Path, syntax: uid.UID, rounds: int, write_series: Callable[..., np.ndarray]
+) -> int:
+    """Damage one slice repeatedly; return how often the series was still read, and correctly."""
     values = write_series(folder, syntax=syntax, size=(32, 32))
     path = folder / "slice-02.dcm"  # the last but one along the normal
-    whole = path.read_bytes()
-    pixels = max(whole.rfind(b"\xe0\x7f\x10\x00"), whole.rfind(b"\x7f\xe0\x00\x10"))
-    header, rng, read = pixels if pixels > 0 else len(whole), np.random.default_rng(0), 0
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    stored = values[..., 4] + 1024
+    content = path.read_bytes()
+    header = header_size(content)
+    rng = np.random.default_rng(0)
+    memory_before = peak_memory()
+    readings = 0
     for _ in range(rounds):
-        path.write_bytes(damage(whole, header, rng))
+        path.write_bytes(damage(content, header, rng))
         try:
-            found = np.asarray(volumes.read_volume(folder).voxels)
+            found = read_voxels(folder)
         except InputError as error:
-            assert "\n" not in str(error) and not any(
-                word in str(error).removeprefix(str(folder)) for word in LOUD
-            )
+            assert_message_identifies_nobody(str(error), folder)
             continue
-        harmed = dcmread(path, force=True)
         expected = values.copy()
-        line = float(harmed.RescaleSlope), float(harmed.RescaleIntercept)
-        stored = (
-            harmed.pixel_array.T if syntax.is_deflated else values[..., 4] + 1024
-        )  # deflating adds no sum
-        expected[..., 4] = stored * line[0] + line[1]
+        expected[..., 4] = values_of_damaged_slice(path, syntax, stored)
         assert np.array_equal(found, expected)
-        read += 1
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 300_000  # KiB
-    assert capfd.readouterr() == ("", "")
-    return read
+        readings += 1
+    assert peak_memory() - memory_before < 300_000
+    return readings
 
 
 @pytest.mark.parametrize(
-    "syntax", (uid.ExplicitVRLittleEndian, *(WRITABLE[key] for key in ("implicit", "jpeg 2000")))
+    "syntax", [uid.ExplicitVRLittleEndian, WRITABLE["implicit"], WRITABLE["jpeg 2000"]]
 )
-def test_damaged_files_are_refused_or_read_right(tmp_path, write_series, capfd, syntax):
-    assert 5 < check_damaged(tmp_path, syntax, 70, write_series, capfd) < 65
+def test_damaged_files_are_refused_or_read_correctly(tmp_path, write_series, capfd, syntax):
+    readings = count_correct_readings(tmp_path, syntax, 70, write_series)
+    assert readings > 5
+    assert readings < 65
+    assert capfd.readouterr() == ("", "")
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("syntax", WRITABLE_SYNTAXES)
-def test_a_thousand_damaged_files_are_refused_or_read_right(tmp_path, write_series, capfd, syntax):
-    check_damaged(tmp_path, syntax, 1000, write_series, capfd)
+def test_a_thousand_damaged_files_are_refused_or_read_correctly(
+    tmp_path, write_series, capfd, syntax
+):
+    count_correct_readings(tmp_path, syntax, 1000, write_series)
+    assert capfd.readouterr() == ("", "")
