@@ -1,4 +1,4 @@
-"""Covariates as numbers, in the head of a network, and in what a model directory says."""
+"""Covariates as numbers, in the head of a network, and in a model directory."""
 
 import csv
 from pathlib import Path
@@ -34,71 +34,98 @@ TRAIN = pd.DataFrame(
 SHAPE = {"patch": (16, 16), "channels": 1, "classes": 2, "width": 8}
 
 
-def fitted(**columns: list[str]) -> Encoding:
+def fit(**columns: list[str]) -> Encoding:
     """The encoding of columns, each named by its kind."""
-    return covariates.fit_encoding(pd.DataFrame(columns), {name: name for name in columns}, "liver")
+    kinds = {name: name for name in columns}
+    return covariates.fit_encoding(pd.DataFrame(columns), kinds, "liver")
 
 
-def test_numbers_by_hand():
-    # Mean 50 and standard deviation 10 of the two that are known.
-    encoding = fitted(number=["40", "60", ""])
-    assert encoding.encode(pd.DataFrame({"number": ["65", "", "40"]})).tolist() == [
+def fit_train(kinds: dict[str, str] = KINDS, domain: str = "liver") -> Encoding:
+    return covariates.fit_encoding(TRAIN, kinds, domain)
+
+
+def encode(encoding: Encoding, **columns: list[str]) -> np.ndarray:
+    return encoding.encode(pd.DataFrame(columns))
+
+
+def test_a_number_is_standardised_beside_a_flag_for_a_missing_one():
+    # The two that are known have a mean of 50 and a standard deviation of 10: 65 is 1.5
+    # standard deviations above, and 40 is 1 below.
+    encoding = fit(number=["40", "60", ""])
+    found = encode(encoding, number=["65", "", "40"])
+    assert found.tolist() == [
         [1.5, 0],
         [0, 1],
         [-1, 0],
     ]
 
 
-def test_equal_numbers_are_not_divided_by_rounding():
-    found = fitted(number=["0.1"] * 3).encode(pd.DataFrame({"number": ["0.1", "1.1"]}))
+def test_equal_numbers_are_not_divided_by_a_rounding_error():
+    encoding = fit(number=["0.1"] * 3)
+    found = encode(encoding, number=["0.1", "1.1"])
     assert found == pytest.approx(np.array([[0, 0], [1, 0]]))
 
 
-def test_categories_by_hand():
-    encoding = fitted(category=["m", "f", "", "m"])
-    table = pd.DataFrame({"category": ["f", "m", "x", ""]})
-    assert encoding.encode(table).tolist() == [
+def test_a_category_has_one_column_per_value_and_one_for_others():
+    encoding = fit(category=["m", "f", "", "m"])
+    found = encode(encoding, category=["f", "m", "x", ""])
+    # The columns are f, m, and neither of them.
+    assert found.tolist() == [
         [1, 0, 0],
         [0, 1, 0],
         [0, 0, 1],
         [0, 0, 1],
-    ]  # f, m, neither of them
-
-
-def test_texts_by_hand():
-    scar, old = bag_of_words(["scar", "old"])
-    assert bag_of_words(["Old scar, old SCAR; scar! a"]) == [
-        " ".join(sorted((f"{old[:-1]}2", f"{scar[:-1]}3"), key=bucket))
     ]
-    found = fitted(text=bag_of_words(["fever"])).encode(
-        pd.DataFrame({"text": bag_of_words(["old old old scar scar scar scar", " -- "])})
-    )
+
+
+def bucket_of(entry: str) -> int:
+    """The bucket of an entry of a bag of words, which is "bucket:count"."""
+    bucket, _, _ = entry.partition(":")
+    return int(bucket)
+
+
+def test_a_bag_of_words_counts_the_buckets_of_words():
+    scar, old = (bucket_of(entry) for entry in bag_of_words(["scar", "old"]))
+    found = bag_of_words(["Old scar, old SCAR; scar! a"])
+    expected = sorted({old: 2, scar: 3}.items())
+    assert found == [" ".join(f"{bucket}:{count}" for bucket, count in expected)]
+
+
+def test_a_text_is_a_unit_vector_beside_a_flag_for_an_empty_one():
+    scar, old = (bucket_of(entry) for entry in bag_of_words(["scar", "old"]))
+    encoding = fit(text=bag_of_words(["fever"]))
+    words = bag_of_words(["old old old scar scar scar scar", " -- "])
+    found = encode(encoding, text=words)
+    # The counts 3 and 4 have a length of 5.
     assert found.shape == (2, WORD_BUCKETS + 1)
-    assert (found[0, bucket(old)], found[0, bucket(scar)], found[0].sum()) == pytest.approx(
-        (0.6, 0.8, 1.4)
-    )
+    assert found[0, old] == pytest.approx(0.6)
+    assert found[0, scar] == pytest.approx(0.8)
+    assert found[0].sum() == pytest.approx(1.4)
     assert found[1].tolist() == [0] * WORD_BUCKETS + [1]
 
 
-def bucket(pair: str) -> int:
-    return int(pair.partition(":")[0])
+def test_the_columns_of_all_kinds_are_joined():
+    encoding = fit_train()
+    assert encoding.width == 2 + WORD_BUCKETS + 1 + 3  # age, note and sex
+    assert encoding.encode(TRAIN).shape == (3, encoding.width)
 
 
-def test_all_kinds_stand_side_by_side_and_a_withheld_lesion_says_so_in_each():
-    encoding = covariates.fit_encoding(TRAIN, KINDS, "liver")
-    assert encoding.encode(TRAIN).shape == (3, encoding.width) == (3, 2 + WORD_BUCKETS + 1 + 3)
+def test_withheld_covariates_are_encoded_as_missing():
+    encoding = fit_train()
     hidden = encoding.encode(withheld(TRAIN))
-    assert np.flatnonzero(hidden[0]).tolist() == [1, 2 + WORD_BUCKETS, encoding.width - 1]
+    flags_of_missing = [1, 2 + WORD_BUCKETS, encoding.width - 1]
+    assert np.flatnonzero(hidden[0]).tolist() == flags_of_missing
     assert (hidden == hidden[0]).all()
 
 
-def test_no_covariates_are_no_numbers():
+def test_without_covariates_the_encoding_has_no_columns():
     nothing = pd.DataFrame(index=range(3))
-    assert covariates.fit_encoding(nothing, {}, "liver").encode(nothing).shape == (3, 0)
+    encoding = covariates.fit_encoding(nothing, {}, "liver")
+    assert encoding.encode(nothing).shape == (3, 0)
 
 
 @pytest.mark.parametrize(
-    ("columns", "asked", "told"),
+    ("columns", "encoded", "message"),
     [
         (
             {"number": ["", ""]},
@@ -114,88 +141,102 @@ def test_no_covariates_are_no_numbers():
         ),
     ],
 )
-def test_what_cannot_be_encoded_is_one_line(columns, asked, told):
-    with pytest.raises(InputError, match=told) as caught:
-        fitted(**columns).encode(pd.DataFrame(asked))
+def test_covariates_that_cannot_be_encoded_are_refused_in_one_line(columns, encoded, message):
+    with pytest.raises(InputError, match=message) as caught:
+        encode(fit(**columns), **encoded)
     assert "\n" not in str(caught.value)
 
 
-def test_the_regression_is_the_start_of_the_head_and_the_baseline():
-    known, labels = np.array([[-1.0, 0], [0, 0], [1, 0], [2, 0]]), np.array([0, 0, 1, 1])
-    weights, bias = covariates.regress(known, labels, 2, balanced=True)
-    assert (
-        weights[:, 1].tolist() == [0, 0] and weights[1, 0] == -weights[0, 0] > 0
-    )  # what is never there says nothing
-    # By symmetry about 0.5 the chance there is one half.
-    assert covariates_only(known, labels, np.array([[0.5, 0]]), 2) == pytest.approx(
-        np.array([[0.5, 0.5]]), abs=1e-4
-    )
-    expected = expit(known @ (weights[1] - weights[0]) + bias[1] - bias[0])
-    assert np.allclose(covariates_only(known, labels, known, 2)[:, 1], expected)
+# The second covariate is 0 in every lesion. The classes differ at 0.5 of the first.
+KNOWN = np.array([[-1.0, 0], [0, 0], [1, 0], [2, 0]])
+LABELS = np.array([0, 0, 1, 1])
 
 
-def test_a_class_that_nobody_has_leaves_the_regression_silent():
+def test_the_regression_ignores_a_covariate_that_is_always_0():
+    weights, _ = covariates.regress(KNOWN, LABELS, 2, balanced=True)
+    assert weights[:, 1].tolist() == [0, 0]
+    assert weights[1, 0] == -weights[0, 0]
+    assert weights[1, 0] > 0
+
+
+def test_the_baseline_of_covariates_is_that_regression():
+    weights, bias = covariates.regress(KNOWN, LABELS, 2, balanced=True)
+    logits = KNOWN @ (weights[1] - weights[0]) + bias[1] - bias[0]
+    predicted = covariates_only(KNOWN, LABELS, KNOWN, 2)
+    assert np.allclose(predicted[:, 1], expit(logits))
+
+    # The lesions are symmetric about 0.5, so the probability there is one half.
+    in_the_middle = covariates_only(KNOWN, LABELS, np.array([[0.5, 0]]), 2)
+    assert in_the_middle == pytest.approx(np.array([[0.5, 0.5]]), abs=1e-4)
+
+
+def test_the_regression_is_0_if_a_class_has_no_lesions():
     weights, bias = covariates.regress(np.ones((2, 3)), np.array([0, 2]), 3, balanced=True)
-    assert not weights.any() and not bias.any()
+    assert not weights.any()
+    assert not bias.any()
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_every_network_reads_covariates_beside_the_image(name):
+def test_every_network_adds_covariates_to_its_logits(name):
     patch = (32,) * NETWORKS[name].dimensions[0]
-    plain = build_network(name, **{**SHAPE, "patch": patch}, seed=1).eval()
-    joint = build_network(name, **{**SHAPE, "patch": patch}, seed=1, covariates=3).eval()
+    shape = SHAPE | {"patch": patch}
+    plain = build_network(name, **shape, seed=1).eval()
+    joint = build_network(name, **shape, seed=1, covariates=3).eval()
     assert plain.state_dict().keys() == joint.state_dict().keys()
-    images, known = torch.rand(2, 1, *patch), torch.rand(2, 3)
-    assert torch.allclose(
-        joint(images, known), plain(images), atol=1e-6
-    )  # at first they say nothing
-    joint.add_to_head(torch.tensor([[0.0, 0, 0], [1, 2, 3]]), torch.tensor([0.0, 4]))
-    added = joint(images, known) - plain(images)
-    assert torch.allclose(
-        added, torch.stack([torch.zeros(2), known @ torch.tensor([1.0, 2, 3]) + 4], 1), atol=1e-5
-    )
+    images = torch.rand(2, 1, *patch)
+    known = torch.rand(2, 3)
+    # A new network gives its covariates a weight of 0.
+    assert torch.allclose(joint(images, known), plain(images), atol=1e-6)
+
+    weights = torch.tensor([1.0, 2, 3])
+    joint.add_to_head(torch.stack([torch.zeros(3), weights]), torch.tensor([0.0, 4]))
+    added = joint(images, known) - plain(images)  # (2, classes)
+    expected = torch.stack([torch.zeros(2), known @ weights + 4], 1)
+    assert torch.allclose(added, expected, atol=1e-5)
 
 
-def test_members_with_covariates_learn_together_under_vmap():
+def test_members_with_covariates_give_the_same_logits_under_vmap():
     members = [build_network("resnet", **SHAPE, seed=k, covariates=3) for k in range(3)]
     stacked, _ = stack_module_state(members)
-    images, known = torch.rand(3, 4, 1, 16, 16), torch.rand(3, 4, 3)
-    together = vmap(lambda weights, *batch: functional_call(members[0], weights, batch))(
-        stacked, images, known
-    )
-    alone = [member(*batch) for member, *batch in zip(members, images, known, strict=True)]
+    images = torch.rand(3, 4, 1, 16, 16)  # a batch per member
+    known = torch.rand(3, 4, 3)
+
+    def forward(weights, *batch):
+        return functional_call(members[0], weights, batch)
+
+    together = vmap(forward)(stacked, images, known)
+    alone = []
+    for member, batch, values in zip(members, images, known, strict=True):
+        alone.append(member(batch, values))
     assert torch.allclose(together, torch.stack(alone), atol=1e-5)
 
 
-def test_the_body_is_carried_between_domains_of_other_covariates():
-    source, target = (
-        build_network("resnet", **SHAPE, seed=1, covariates=2),
-        build_network("resnet", **SHAPE, seed=2, covariates=5),
-    )
+def test_the_body_is_carried_between_domains_with_different_covariates():
+    source = build_network("resnet", **SHAPE, seed=1, covariates=2)
+    target = build_network("resnet", **SHAPE, seed=2, covariates=5)
     carried = carry(source.saved_tensors(), target, head="new")
-    assert torch.equal(source.body.stem.weight, target.body.stem.weight) and carried.new == [
-        "head.bias",
-        "head.weight",
-    ]
+    assert torch.equal(source.body.stem.weight, target.body.stem.weight)
+    assert carried.new == ["head.bias", "head.weight"]
 
 
-def test_a_pretrained_head_wants_the_same_covariates():
-    here = covariates.fit_encoding(TRAIN, KINDS, "lung")
-    same_covariates(
-        here, covariates.fit_encoding(TRAIN.replace("40", "41"), KINDS, "liver")
-    )  # its own mean is no difference
-    with pytest.raises(
-        InputError,
-        match=r"finetune.head: got 'pretrained'.* age, note, sex, but the target has none",
-    ):
-        same_covariates(here, Encoding())
+def test_a_pretrained_head_accepts_covariates_with_another_mean():
+    target = covariates.fit_encoding(TRAIN.replace("40", "41"), KINDS, "liver")
+    same_covariates(fit_train(domain="lung"), target)
+
+
+def test_a_pretrained_head_needs_the_same_covariates():
+    source = fit_train(domain="lung")
+    message = r"finetune.head: got 'pretrained'.* age, note, sex, but the target has none"
+    with pytest.raises(InputError, match=message):
+        same_covariates(source, Encoding())
+    other_categories = covariates.fit_encoding(TRAIN.replace("m", "x"), KINDS, "liver")
     with pytest.raises(InputError, match="with the same categories, or head: new"):
-        same_covariates(here, covariates.fit_encoding(TRAIN.replace("m", "x"), KINDS, "liver"))
+        same_covariates(source, other_categories)
 
 
-def test_a_model_directory_is_enough_to_predict_with(tmp_path):
+def test_a_saved_model_predicts_with_its_covariates(tmp_path):
     torch.manual_seed(0)
-    encoding = covariates.fit_encoding(TRAIN, KINDS, "liver")
+    encoding = fit_train()
     architecture = {"name": "resnet", **SHAPE, "covariates": encoding.width}
     network = build_network(**architecture, seed=0).eval()
     torch.nn.init.normal_(network.head.weight)
@@ -205,13 +246,18 @@ def test_a_model_directory_is_enough_to_predict_with(tmp_path):
         "covariates": list(encoding.columns),
     }
     saved.save_model(tmp_path, [network], card)
-    images, loaded = torch.rand(3, 1, 16, 16), saved.load_model(tmp_path)
-    expected = network(images, torch.from_numpy(encoding.encode(TRAIN))).softmax(1).detach().numpy()
-    assert np.allclose(loaded.predict(images, TRAIN.assign(other="x")), expected, atol=1e-6)
-    assert not np.allclose(loaded.predict(images, withheld(TRAIN)), expected, atol=1e-3)
-    with pytest.raises(
-        InputError, match="covariates: got none, expected age, note, sex of 3 images"
-    ):
+    images = torch.rand(3, 1, 16, 16)
+    known = torch.from_numpy(encoding.encode(TRAIN))
+    expected = network(images, known).softmax(1).detach().numpy()
+
+    loaded = saved.load_model(tmp_path)
+
+    with_another_column = loaded.predict(images, TRAIN.assign(other="x"))
+    without_values = loaded.predict(images, withheld(TRAIN))
+    assert np.allclose(with_another_column, expected, atol=1e-6)
+    assert not np.allclose(without_values, expected, atol=1e-3)
+    message = "covariates: got none, expected age, note, sex of 3 images"
+    with pytest.raises(InputError, match=message):
         loaded.predict(images)
     with pytest.raises(InputError, match="covariates: got 2 rows, expected"):
         loaded.predict(images, TRAIN[:2])
@@ -220,83 +266,83 @@ def test_a_model_directory_is_enough_to_predict_with(tmp_path):
 @pytest.fixture
 def cohort(tmp_path) -> Path:
     """A manifest of three lesions, with an age, a sex and a note."""
-    rng = np.random.default_rng(0)
-    nibabel.save(
-        nibabel.Nifti1Image(rng.random((12, 12, 12), np.float32), np.eye(4)),
-        tmp_path / "ann.nii.gz",
-    )
-    notes = "Jane Doe, cirrhosis", "", "ok"
-    rows = [("benign", 4, "71", "f"), ("malignant", 5, "", "m"), ("benign", 6, "1e1", "")]
+    voxels = np.random.default_rng(0).random((12, 12, 12), np.float32)
+    nibabel.save(nibabel.Nifti1Image(voxels, np.eye(4)), tmp_path / "ann.nii.gz")
+    rows = [
+        ("benign", 4, "71", "f", "Jane Doe, cirrhosis"),
+        ("malignant", 5, "", "m", ""),
+        ("benign", 6, "1e1", "", "ok"),
+    ]
     with (tmp_path / "manifest.csv").open("w", newline="") as file:
         table = csv.writer(file)
         table.writerow(("patient", "image", "label", "x", "y", "z", "age", "sex", "note"))
-        for (label, x, *known), note in zip(rows, notes, strict=True):
-            table.writerow(("ann", "ann.nii.gz", label, x, 6, 6, *known, note))
+        for label, x, *known in rows:
+            table.writerow(("ann", "ann.nii.gz", label, x, 6, 6, *known))
     return tmp_path
 
 
-def read(path: Path, kinds: dict[str, str]) -> Domain:
+def read_liver(path: Path, kinds: dict[str, str]) -> Domain:
     grid = Grid((8, 8, 8), (1.0,) * 3, (0.0, 1.0))
     return read_domain(path, "liver", ["benign", "malignant"], grid, covariates=kinds)
 
 
-def test_the_columns_of_a_manifest_come_with_the_domain_and_its_text_is_gone(cohort, tmp_path):
-    write_domain(
-        tmp_path / "liver", read(cohort, {"sex": "category", "note": "text", "age": "number"})
-    )
-    domain = Domain.read(tmp_path / "liver")
+def test_a_domain_keeps_covariates_but_no_text(cohort, tmp_path):
+    kinds = {"sex": "category", "note": "text", "age": "number"}
+    folder = tmp_path / "liver"
+    write_domain(folder, read_liver(cohort, kinds))
+    domain = Domain.read(folder)
+    notes = ["Jane Doe, cirrhosis", "", "ok"]
     assert list(domain.kinds.items()) == sorted(KINDS.items())
     assert domain.covariates["age"].tolist() == ["71", "", "1e1"]
     assert domain.covariates["sex"].tolist() == ["f", "m", ""]
-    assert domain.covariates["note"].tolist() == bag_of_words(["Jane Doe, cirrhosis", "", "ok"])
-    assert not any(b"Jane" in path.read_bytes() for path in (tmp_path / "liver").iterdir())
-    (tmp_path / "liver/covariates.csv").write_text("sample,age,note\n")
-    with pytest.raises(
-        InputError,
-        match="covariates.csv: cannot be read, expected the columns sample, age, note, sex",
-    ):
-        Domain.read(tmp_path / "liver")
+    assert domain.covariates["note"].tolist() == bag_of_words(notes)
+    for path in folder.iterdir():
+        assert b"Jane" not in path.read_bytes()
+
+
+def test_a_domain_without_a_column_of_its_covariates_is_refused(cohort, tmp_path):
+    folder = tmp_path / "liver"
+    write_domain(folder, read_liver(cohort, KINDS))
+    (folder / "covariates.csv").write_text("sample,age,note\n")
+    message = "covariates.csv: cannot be read, expected the columns sample, age, note, sex"
+    with pytest.raises(InputError, match=message):
+        Domain.read(folder)
 
 
 def test_a_domain_without_covariates_has_no_file_of_them(cohort, tmp_path):
-    write_domain(tmp_path / "liver", read(cohort, {}))
-    files = {
-        "images.npy",
-        "index.csv",
-        "domain.json",
-        "groups.csv",
-    }  # sex and age are kept for the subgroups
-    assert {path.name for path in (tmp_path / "liver").iterdir()} == files
-    assert "covariates" not in (tmp_path / "liver/domain.json").read_text()
+    folder = tmp_path / "liver"
+    write_domain(folder, read_liver(cohort, {}))
+    # groups.csv contains sex and age, which only evaluation uses.
+    files = {"images.npy", "index.csv", "domain.json", "groups.csv"}
+    assert {path.name for path in folder.iterdir()} == files
+    assert "covariates" not in (folder / "domain.json").read_text()
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "told"),
+    ("before", "after", "message"),
     [
         ("71", "old", r"manifest.csv:2: age is 'old', expected a number, or nothing"),
         ("71", "inf", r"manifest.csv:2: age is 'inf', expected a number"),
         (",age", ",years", "has no column age, expected the covariates of the parameters"),
     ],
 )
-def test_a_wrong_column_is_one_line(cohort, before, after, told):
+def test_an_invalid_column_of_a_manifest_is_refused(cohort, before, after, message):
     manifest = cohort / "manifest.csv"
     manifest.write_text(manifest.read_text().replace(before, after))
-    with pytest.raises(InputError, match=told):
-        read(cohort, KINDS)
+    with pytest.raises(InputError, match=message):
+        read_liver(cohort, KINDS)
 
 
-def test_a_category_with_a_value_a_lesion_is_refused(cohort, monkeypatch):
+def test_a_category_with_too_many_values_is_refused(cohort, monkeypatch):
     monkeypatch.setattr(ingest_covariates, "MAX_CATEGORIES", 1)
-    with pytest.raises(
-        InputError, match="the category sex has 2 different values, expected at most 1"
-    ):
-        read(cohort, KINDS)
+    message = "the category sex has 2 different values, expected at most 1"
+    with pytest.raises(InputError, match=message):
+        read_liver(cohort, KINDS)
 
 
-def test_only_a_manifest_has_columns(tmp_path):
+def test_arrays_with_covariates_are_refused(tmp_path):
     np.save(tmp_path / "data.npy", np.random.default_rng(0).random((4, 8, 8, 8)))
     np.save(tmp_path / "labels.npy", np.array([0, 1, 0, 1]))
-    with pytest.raises(
-        InputError, match=r"domains.liver.covariates: got age, note, sex, expected \{\}, as"
-    ):
-        read(tmp_path, KINDS)
+    message = r"domains.liver.covariates: got age, note, sex, expected \{\}, as"
+    with pytest.raises(InputError, match=message):
+        read_liver(tmp_path, KINDS)

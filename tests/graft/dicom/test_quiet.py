@@ -7,7 +7,7 @@ from graft.dicom.datasets import LOGGERS, reading_dicom
 from graft.dicom.quiet import quiet_readers
 
 
-def state(name: str) -> tuple[list[logging.Handler], bool]:
+def logger_state(name: str) -> tuple[list[logging.Handler], bool]:
     logger = logging.getLogger(name)
     return list(logger.handlers), logger.propagate
 
@@ -23,13 +23,14 @@ def test_readers_print_nothing_within_the_block(capfd, caplog, recwarn):
 
 @pytest.mark.parametrize("fails", (False, True))
 def test_loggers_and_warnings_are_as_before_after_the_block(fails):
-    before = [state(name) for name in LOGGERS]
+    before = [logger_state(name) for name in LOGGERS]
     filters = list(warnings.filters)
     try:
         with reading_dicom("a.dcm:"):
             if fails:
                 raise ValueError("Gertrude")
     except ValueError as error:
-        assert str(error).startswith("a.dcm: cannot be read") and "Gertrude" not in str(error)
-    assert [state(name) for name in LOGGERS] == before
+        assert str(error).startswith("a.dcm: cannot be read")
+        assert "Gertrude" not in str(error)
+    assert [logger_state(name) for name in LOGGERS] == before
     assert list(warnings.filters) == filters
