@@ -25,11 +25,13 @@ def test_a_failure_leaves_the_earlier_folder_and_nothing_beside_it(tmp_path):
 
 
 def test_leftovers_of_a_killed_run_are_deleted(tmp_path):
-    (tmp_path / ".out.partial").mkdir()
-    (tmp_path / ".out.partial/stale").touch()
+    leftover = tmp_path / ".out.partial"
+    leftover.mkdir()
+    (leftover / "stale").touch()
     with whole_folder(tmp_path / "out"):
         pass
-    assert list((tmp_path / "out").iterdir()) == [] and not (tmp_path / ".out.partial").exists()
+    assert list((tmp_path / "out").iterdir()) == []
+    assert not leftover.exists()
 
 
 def test_a_file_is_replaced_completely_or_not_at_all(tmp_path):
@@ -39,15 +41,17 @@ def test_a_file_is_replaced_completely_or_not_at_all(tmp_path):
     with pytest.raises(RuntimeError), whole_file(path) as partial:
         partial.write_text("torn")
         raise RuntimeError
-    assert path.read_text() == "whole" and len(list(path.parent.iterdir())) == 1
+    assert path.read_text() == "whole"
+    assert list(path.parent.iterdir()) == [path]
 
 
 def test_json_that_is_cut_short_names_the_file(tmp_path):
-    write_json(tmp_path / "card.json", {"a": [1, 2]})
-    assert read_json(tmp_path / "card.json") == {"a": [1, 2]}
-    (tmp_path / "card.json").write_text('{"a": [1,')
+    path = tmp_path / "card.json"
+    write_json(path, {"a": [1, 2]})
+    assert read_json(path) == {"a": [1, 2]}
+    path.write_text('{"a": [1,')
     with pytest.raises(InputError, match=r"card\.json"):
-        read_json(tmp_path / "card.json")
+        read_json(path)
 
 
 def test_nan_is_refused_because_json_has_none(tmp_path):
@@ -57,9 +61,9 @@ def test_nan_is_refused_because_json_has_none(tmp_path):
 
 @pytest.mark.parametrize("whole", [whole_file, whole_folder])
 def test_the_error_of_a_full_disk_gets_the_name_of_the_output(tmp_path, whole):
-    with pytest.raises(OSError, match="No space left") as caught, whole(tmp_path / "results"):
-        raise OSError(
-            errno.ENOSPC, os.strerror(errno.ENOSPC)
-        )  # as a full disk does: without a name
-    assert caught.value.filename == str(tmp_path / "results")
+    path = tmp_path / "results"
+    full_disk = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))  # it has no file name
+    with pytest.raises(OSError, match="No space left") as caught, whole(path):
+        raise full_disk
+    assert caught.value.filename == str(path)
     assert list(tmp_path.iterdir()) == []

@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -14,11 +16,9 @@ def make_index(benign: int = 10, malignant: int = 10, lesions: int = 1) -> pd.Da
     """Patients b0, b1, ... and m0, m1, ... with some lesions each, ordered by lesion."""
     patients = [("benign", f"b{number}") for number in range(benign)]
     patients += [("malignant", f"m{number}") for number in range(malignant)]
-    rows = [
-        (name, label, "site-a", "", f"row {name}", 1.0)
-        for _ in range(lesions)
-        for label, name in patients
-    ]
+    rows = []
+    for label, name in patients * lesions:
+        rows.append((name, label, "site-a", "", f"row {name}", 1.0))
     index = pd.DataFrame(rows, columns=["patient", "label", "site", "split", "origin", "size"])
     index.insert(0, "sample", range(len(index)))
     return index
@@ -54,12 +54,15 @@ def test_each_class_is_divided_by_the_shares():
     assert (parts.groupby(index["patient"]).nunique() == 1).all()
 
 
-def test_three_patients_of_a_class_are_enough_and_two_are_not():
+def test_three_patients_of_a_class_are_enough():
     index = make_index(malignant=3)
-    assert set(divide(index)[index["label"] == "malignant"]) == {"train", "validation", "test"}
-    with pytest.raises(
-        InputError, match="class 'malignant' has 2 patients to split, expected at least 3"
-    ):
+    parts = divide(index)
+    assert set(parts[index["label"] == "malignant"]) == {"train", "validation", "test"}
+
+
+def test_two_patients_of_a_class_are_refused():
+    message = "class 'malignant' has 2 patients to split, expected at least 3"
+    with pytest.raises(InputError, match=message):
         divide(make_index(malignant=2))
 
 
@@ -68,15 +71,19 @@ def test_the_split_depends_on_the_seed_and_not_on_the_pseudonyms():
     parts = divide(index)
     assert parts.equals(divide(index))
     assert not parts.equals(divide(index, seed=43))
-    assert parts.equals(divide(index.assign(patient=index["patient"].str[::-1])))
+
+    other_pseudonyms = index["patient"].str[::-1]
+    assert parts.equals(divide(index.assign(patient=other_pseudonyms)))
 
 
 def test_a_patient_counts_by_the_last_class_of_their_lesions():
     index = make_index(benign=12, malignant=4)
     index.loc[len(index)] = (16, "b0", "malignant", "site-a", "", "row b0", 1.0)
     # 5 patients have a malignant lesion: round(1.5) = 2 to test, 1 to validate, 2 to train
-    malignant = index["patient"].isin(index["patient"][index["label"] == "malignant"])
-    assert counts(index[malignant].assign(label="any"), divide(index)[malignant]) == {
+    names = index["patient"][index["label"] == "malignant"]
+    malignant = index["patient"].isin(names)
+    one_label = index[malignant].assign(label="any")
+    assert counts(one_label, divide(index)[malignant]) == {
         ("test", "any"): 2,
         ("train", "any"): 2,
         ("validation", "any"): 1,
@@ -92,26 +99,25 @@ def test_the_external_site_is_kept_whole():
     assert "external" not in set(divide(index))
 
 
-def test_the_external_site_must_exist_and_have_every_class():
+def test_an_external_site_that_does_not_exist_is_refused():
+    message = "lung.split.external: got 'site-z', expected null or one of the sites site-a"
+    with pytest.raises(InputError, match=message):
+        divide(make_index(), external="site-z")
+
+
+def test_an_external_site_without_a_class_is_refused():
     index = make_index()
-    with pytest.raises(
-        InputError,
-        match="lung.split.external: got 'site-z', expected null or one of the sites site-a",
-    ):
-        divide(index, external="site-z")
     index.loc[index["patient"].isin(["b0", "b1"]), "site"] = "site-b"
-    with pytest.raises(
-        InputError, match="part external has none of the 10 patients with the class 'malignant'"
-    ):
+    message = "part external has none of the 10 patients with the class 'malignant'"
+    with pytest.raises(InputError, match=message):
         divide(index, external="site-b")
 
 
 def test_a_patient_of_two_sites_of_which_one_is_external_is_refused():
     index = make_index(lesions=2)
     index.loc[[0, 15], "site"] = "site-b"
-    with pytest.raises(
-        InputError, match=r"the patient b0 is in another site \(row b0\) and in external \(row b0\)"
-    ):
+    message = r"the patient b0 is in another site \(row b0\) and in external \(row b0\)"
+    with pytest.raises(InputError, match=message):
         divide(index, external="site-b")
 
 
@@ -119,35 +125,55 @@ def test_given_splits_are_respected():
     given = ["train"] * 6 + ["validation"] * 2 + ["test"] * 2
     index = make_index().assign(split=given * 2)
     assert list(divide(index)) == given * 2
-    index.loc[[3, 13], ["site", "split"]] = "site-b", ""
-    assert list(divide(index, external="site-b")[[2, 3, 13]]) == ["train", "external", "external"]
 
 
-def test_splits_given_to_some_or_without_a_class_are_refused():
-    index = make_index().assign(split=["train"] * 6 + ["validation"] * 2 + ["test"] * 12)
-    with pytest.raises(
-        InputError, match="part train has none of the 10 patients with the class 'malignant'"
-    ):
-        divide(index)
+def test_lesions_of_the_external_site_need_no_given_split():
+    given = ["train"] * 6 + ["validation"] * 2 + ["test"] * 2
+    index = make_index().assign(split=given * 2)
+    index.loc[[3, 13], "site"] = "site-b"
+    index.loc[[3, 13], "split"] = ""
+    parts = divide(index, external="site-b")
+    assert list(parts[[2, 3, 13]]) == ["train", "external", "external"]
+
+
+def test_given_splits_without_a_class_are_refused():
+    given = ["train"] * 6 + ["validation"] * 2 + ["test"] * 12
+    message = "part train has none of the 10 patients with the class 'malignant'"
+    with pytest.raises(InputError, match=message):
+        divide(make_index().assign(split=given))
+
+
+def test_splits_given_to_only_some_lesions_are_refused():
+    given = ["train"] * 6 + ["validation"] * 2 + ["test"] * 12
+    index = make_index().assign(split=given)
     index.loc[4, "split"] = ""
-    with pytest.raises(
-        InputError, match=r"1 of 20 lesions have no given split \(the first is row b4\)"
-    ):
+    message = r"1 of 20 lesions have no given split \(the first is row b4\)"
+    with pytest.raises(InputError, match=message):
         divide(index)
 
 
-def test_a_lower_share_of_labels_is_a_subset_and_leaves_the_test_part_alone():
+SHARES = (0.1, 0.2, 0.5, 1.0)
+
+
+@pytest.mark.parametrize(("lower", "higher"), list(pairwise(SHARES)))
+def test_a_lower_share_of_labels_is_a_subset_and_leaves_the_test_part_alone(lower, higher):
     index = make_index(benign=40, malignant=20, lesions=2)
-    by_share = {share: divide(index, labelled=share) for share in (0.1, 0.2, 0.5, 1.0)}
-    for fewer, more in zip([0.1, 0.2, 0.5], [0.2, 0.5, 1.0], strict=True):
-        for part in ("train", "validation"):
-            assert patients(index, by_share[fewer], part) < patients(index, by_share[more], part)
-        assert patients(index, by_share[fewer], "test") == patients(index, by_share[more], "test")
-    assert counts(index, by_share[0.2])["train", "benign"] == 4  # 0.2 · (40 − 12 − 8)
-    assert counts(index, by_share[0.1])["validation", "malignant"] == 1  # at least one, of 4
+    fewer = divide(index, labelled=lower)
+    more = divide(index, labelled=higher)
+    assert patients(index, fewer, "train") < patients(index, more, "train")
+    assert patients(index, fewer, "validation") < patients(index, more, "validation")
+    assert patients(index, fewer, "test") == patients(index, more, "test")
 
 
-def test_it_is_read_as_the_rows_of_each_part(tmp_path):
+def test_a_share_of_labels_keeps_at_least_one_patient_per_class():
+    index = make_index(benign=40, malignant=20, lesions=2)
+    fifth = counts(index, divide(index, labelled=0.2))
+    tenth = counts(index, divide(index, labelled=0.1))
+    assert fifth["train", "benign"] == 4  # 0.2 · (40 − 12 − 8)
+    assert tenth["validation", "malignant"] == 1  # at least one, of 4
+
+
+def test_a_written_split_is_read_as_the_rows_of_each_part(tmp_path):
     index = make_index(lesions=2)
     parts = divide(index, labelled=0.5)
     write_split(tmp_path / "lung.csv", parts)
@@ -158,8 +184,8 @@ def test_it_is_read_as_the_rows_of_each_part(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "content, message",
-    (
+    ("content", "message"),
+    [
         (
             "sample,part\n0,train\n1,validation\n4,test\n",
             "expected samples from 0 to 3, each at most once",
@@ -180,7 +206,7 @@ def test_it_is_read_as_the_rows_of_each_part(tmp_path):
         ("sample,group\n0,train\n", "cannot be read, expected the columns sample, part"),
         ("sample,part\nzero,train\n", "cannot be read"),
         ("", "cannot be read"),
-    ),
+    ],
 )
 def test_an_impossible_split_is_refused(tmp_path, content, message):
     (tmp_path / "lung.csv").write_text(content)
@@ -189,7 +215,7 @@ def test_an_impossible_split_is_refused(tmp_path, content, message):
 
 
 @pytest.mark.parametrize(("given", "pool"), [("", 10), ("test", 6)])
-def test_pooled_leaves_out_the_external_site_and_a_given_test(given, pool):
+def test_cross_validation_excludes_the_external_site_and_a_given_test_part(given, pool):
     parts = {
         "train": np.arange(4),
         "validation": np.arange(4, 6),
@@ -198,4 +224,5 @@ def test_pooled_leaves_out_the_external_site_and_a_given_test(given, pool):
     }
     index = pd.DataFrame({"patient": [f"p{i}" for i in range(12)], "split": given})
     rows, validation = pool_for_cross_validation(parts, index)
-    assert rows.tolist() == list(range(pool)) and validation == pytest.approx(2 / 6)
+    assert rows.tolist() == list(range(pool))
+    assert validation == pytest.approx(2 / 6)

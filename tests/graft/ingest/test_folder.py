@@ -1,5 +1,6 @@
 import csv
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -18,9 +19,14 @@ COLOUR = np.random.default_rng(1).integers(0, 256, (8, 8, 3), np.uint8)
 ALPHA = np.full((8, 8), 255, np.uint8)
 
 
+PATIENT_PATTERN = r"^(P\d+)_"
+
+
 def save(path: Path, pixels: np.ndarray | Image.Image, **options: object) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    (pixels if isinstance(pixels, Image.Image) else Image.fromarray(pixels)).save(path, **options)
+    if not isinstance(pixels, Image.Image):
+        pixels = Image.fromarray(pixels)
+    pixels.save(path, **options)
     return path
 
 
@@ -30,24 +36,22 @@ def folder(tmp_path) -> Path:
     rng = np.random.default_rng(2)
     for label in CLASSES:
         for patient in ("P1", "P2"):
-            save(
-                tmp_path / "raw" / label / f"{patient}_{label}.png",
-                rng.integers(0, 256, (8, 8), np.uint8),
-            )
+            pixels = rng.integers(0, 256, (8, 8), np.uint8)
+            save(tmp_path / "raw" / label / f"{patient}_{label}.png", pixels)
     return tmp_path / "raw"
 
 
-def read(path: Path, grid: Grid = GRID, pattern: str | None = None) -> Domain:
+def read_liver(path: Path, grid: Grid = GRID, pattern: str | None = None) -> Domain:
     return read_domain(path, "liver", CLASSES, grid, patient_pattern=pattern)
 
 
-def fails(path: Path, message: str, grid: Grid = GRID, pattern: str | None = None) -> None:
+def assert_refused(path: Path, message: str, grid: Grid = GRID, pattern: str | None = None) -> None:
     with pytest.raises(InputError, match=message) as caught:
-        read(path, grid, pattern)
+        read_liver(path, grid, pattern)
     assert "\n" not in str(caught.value)
 
 
-def first(
+def read_alone(
     folder: Path,
     suffix: str,
     pixels: np.ndarray | Image.Image,
@@ -58,159 +62,194 @@ def first(
     shutil.rmtree(folder)
     for label in CLASSES:
         save(folder / label / f"a{suffix}", pixels, **options)
-    return read(folder, grid).images[0]
+    return read_liver(folder, grid).images[0]
 
 
-def test_pictures_come_by_class_and_name_and_their_names_stay_behind(folder, capsys):
+def channels_first(colour: np.ndarray) -> np.ndarray:
+    return np.moveaxis(colour, -1, 0)
+
+
+def test_pictures_are_ordered_by_class_and_name(folder):
+    domain = read_liver(folder)
+    origins = ["benign#1", "benign#2", "malignant#1", "malignant#2"]
+    assert list(domain.index["origin"]) == origins
+    assert domain.images.shape == (4, 1, 8, 8)
+    assert domain.images.dtype == np.float16
+    assert domain.index["size"][0] == (domain.images[0] > 0).sum()
+    assert domain.preprocessing["spacing"] is None
+
+
+def test_hidden_files_are_skipped(folder, capsys):
     (folder / "benign" / ".DS_Store").write_bytes(b"x")
     (folder / "Thumbs.db").write_bytes(b"x")
-    domain = read(folder)
-    out = capsys.readouterr().out
-    assert "2 hidden files skipped" in out and "each picture counts as a patient" in out
-    assert domain.images.shape == (4, 1, 8, 8) and domain.images.dtype == np.float16
-    assert list(domain.index["origin"]) == ["benign#1", "benign#2", "malignant#1", "malignant#2"]
-    assert domain.index["patient"].nunique() == 4
-    assert domain.index["size"][0] == (domain.images[0] > 0).sum()
-    assert "P1" not in domain.index.to_csv() and domain.preprocessing["spacing"] is None
+    assert len(read_liver(folder).images) == 4
+    assert "2 hidden files skipped" in capsys.readouterr().out
 
 
-def test_a_pattern_finds_the_patients_and_each_name_must_have_one(folder):
-    index = read(folder, pattern=r"^(P\d+)_").index
-    assert index["patient"][0] == index["patient"][2] != index["patient"][1]
+def test_without_a_pattern_each_picture_is_a_patient_and_its_name_is_not_kept(folder, capsys):
+    index = read_liver(folder).index
+    assert index["patient"].nunique() == 4
+    assert "P1" not in index.to_csv()
+    assert "each picture counts as a patient" in capsys.readouterr().out
+
+
+def test_a_pattern_finds_the_patient_in_a_name(folder):
+    patients = read_liver(folder, pattern=PATIENT_PATTERN).index["patient"]
+    assert patients[0] == patients[2]
+    assert patients[0] != patients[1]
+
+
+def test_a_name_without_a_patient_is_refused(folder):
     save(folder / "malignant" / "nobody.png", GREY)
-    fails(
-        folder,
-        r"malignant/nobody.png: has a name in which patient_pattern '.*' matches no patient",
-        pattern=r"^(P\d+)_",
-    )
-    for other in ("data.npy", "labels.npy"):
-        np.save(folder.parent / other, np.zeros((2, 8, 8)))
-    shutil.rmtree(folder)
-    fails(folder.parent, "liver.patient_pattern: got '.P.', expected null", pattern="(P)")
+    message = r"malignant/nobody.png: has a name in which patient_pattern '.*' matches no patient"
+    assert_refused(folder, message, pattern=PATIENT_PATTERN)
+
+
+def test_a_pattern_for_arrays_is_refused(tmp_path):
+    for name in ("data.npy", "labels.npy"):
+        np.save(tmp_path / name, np.zeros((2, 8, 8)))
+    assert_refused(tmp_path, "liver.patient_pattern: got '.P.', expected null", pattern="(P)")
 
 
 @pytest.mark.parametrize("validation", ("val", "valid", "validation"))
-def test_folders_over_the_classes_are_the_given_splits(folder, validation):
+def test_folders_above_the_classes_are_the_given_splits(folder, validation):
+    parts = folder.parent / "parts"
     for part in ("train", validation, "test"):
         for label in CLASSES:
-            shutil.copytree(folder / label, folder.parent / "parts" / part / label)
-    index = read(folder.parent / "parts").index
+            shutil.copytree(folder / label, parts / part / label)
+    index = read_liver(parts).index
     assert list(index["split"]) == ["train"] * 4 + ["validation"] * 4 + ["test"] * 4
     assert index["origin"][5] == f"{validation}/benign#2"
-    fails(
-        folder.parent / "parts",
-        "one patient is in two given splits, 'train' at train/benign#1",
-        pattern=r"^(P\d+)_",
-    )
+
+    message = "one patient is in two given splits, 'train' at train/benign#1"
+    assert_refused(parts, message, pattern=PATIENT_PATTERN)
 
 
 @pytest.mark.parametrize("suffix", (".png", ".tif", ".bmp", ".TIFF"))
-def test_grey_and_colour_keep_their_pixels(folder, suffix):
-    assert np.allclose(first(folder, suffix, GREY)[0], GREY / 255, atol=1e-3)
-    assert np.allclose(first(folder, suffix, COLOUR), np.moveaxis(COLOUR, -1, 0) / 255, atol=1e-3)
+def test_grey_and_colour_pictures_keep_their_pixels(folder, suffix):
+    grey = read_alone(folder, suffix, GREY)
+    assert np.allclose(grey[0], GREY / 255, atol=1e-3)
+    colour = read_alone(folder, suffix, COLOUR)
+    assert np.allclose(colour, channels_first(COLOUR) / 255, atol=1e-3)
 
 
-def test_palette_alpha_and_two_levels_are_read_as_they_look(folder):
+def test_a_palette_is_read_as_its_colours(folder):
     palette = Image.fromarray(COLOUR).quantize(16)
-    look = np.asarray(palette.convert("RGB")) / 255
-    assert np.allclose(first(folder, ".png", palette), np.moveaxis(look, -1, 0), atol=1e-3)
-    assert np.allclose(first(folder, ".png", np.dstack([GREY, ALPHA]))[0], GREY / 255, atol=1e-3)
-    assert np.allclose(
-        first(folder, ".png", np.dstack([COLOUR, ALPHA])),
-        np.moveaxis(COLOUR, -1, 0) / 255,
-        atol=1e-3,
-    )
-    assert np.array_equal(first(folder, ".png", Image.fromarray(GREY > 99))[0], GREY > 99)
-    assert first(folder, ".png", np.dstack([GREY] * 3)).shape == (
-        1,
-        8,
-        8,
-    )  # stored as RGB, and grey
+    colours = np.asarray(palette.convert("RGB")) / 255
+    found = read_alone(folder, ".png", palette)
+    assert np.allclose(found, channels_first(colours), atol=1e-3)
+
+
+def test_an_opaque_alpha_channel_is_dropped(folder):
+    grey = read_alone(folder, ".png", np.dstack([GREY, ALPHA]))
+    assert np.allclose(grey[0], GREY / 255, atol=1e-3)
+    colour = read_alone(folder, ".png", np.dstack([COLOUR, ALPHA]))
+    assert np.allclose(colour, channels_first(COLOUR) / 255, atol=1e-3)
+
+
+def test_a_picture_of_one_bit_is_black_and_white(folder):
+    found = read_alone(folder, ".png", Image.fromarray(GREY > 99))
+    assert np.array_equal(found[0], GREY > 99)
+
+
+def test_grey_stored_as_rgb_has_one_channel(folder):
+    found = read_alone(folder, ".png", np.dstack([GREY] * 3))
+    assert found.shape == (1, 8, 8)
+
+
+# 256 of the 65,536 levels of 16 bits, which 8 bits would round to one or two.
+NARROW_GRID = Grid((8, 8), (1.0, 1.0), (1000.0, 1256.0))
 
 
 @pytest.mark.parametrize(
-    "suffix, options", ((".png", {}), (".tif", {}), (".tif", {"compression": "tiff_deflate"}))
+    ("suffix", "options"), [(".png", {}), (".tif", {}), (".tif", {"compression": "tiff_deflate"})]
 )
-def test_sixteen_bits_are_kept_in_grey_and_in_colour(folder, suffix, options):
-    grid = Grid((8, 8), (1.0, 1.0), (1000.0, 1256.0))  # finer than 8 bits of 65,536 can tell
-    assert np.allclose(
-        first(folder, suffix, GREY + np.uint16(1000), grid, **options)[0], GREY / 256, atol=1e-3
-    )
+def test_pictures_of_16_bits_keep_their_depth(folder, suffix, options):
+    grey = read_alone(folder, suffix, GREY + np.uint16(1000), NARROW_GRID, **options)
+    assert np.allclose(grey[0], GREY / 256, atol=1e-3)
+
+    colour = SimpleITK.GetImageFromArray(COLOUR + np.uint16(1000), isVector=True)
     for label in CLASSES:
-        colour = SimpleITK.GetImageFromArray(COLOUR + np.uint16(1000), isVector=True)
         SimpleITK.WriteImage(colour, folder / label / f"a{suffix}", bool(options))
-    assert np.allclose(read(folder, grid).images[0], np.moveaxis(COLOUR, -1, 0) / 256, atol=1e-3)
+    found = read_liver(folder, NARROW_GRID).images[0]
+    assert np.allclose(found, channels_first(COLOUR) / 256, atol=1e-3)
 
 
-@pytest.mark.parametrize("turn", range(1, 9))
+def orient(pixels: np.ndarray, orientation: int) -> np.ndarray:
+    """What a viewer shows for an EXIF orientation from 1 to 8."""
+    return {
+        1: pixels,
+        2: pixels[:, ::-1],
+        3: pixels[::-1, ::-1],
+        4: pixels[::-1],
+        5: pixels.T,
+        6: np.rot90(pixels, -1),
+        7: np.rot90(pixels, 2).T,
+        8: np.rot90(pixels),
+    }[orientation]
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize(
-    "suffix, options",
-    ((".jpg", {"quality": 100}), (".png", {}), (".tif", {}), (".tif", {"compression": "tiff_lzw"})),
+    ("suffix", "options"),
+    [(".jpg", {"quality": 100}), (".png", {}), (".tif", {}), (".tif", {"compression": "tiff_lzw"})],
 )
-def test_a_picture_stands_as_its_exif_says(folder, suffix, options, turn):
-    wide = np.kron(GREY[:4], np.ones((8, 8))).astype(np.uint8)  # 32 x 64, in blocks that JPEG keeps
-    shown = {
-        1: wide,
-        2: wide[:, ::-1],
-        3: wide[::-1, ::-1],
-        4: wide[::-1],
-        5: wide.T,
-        6: np.rot90(wide, -1),
-        7: np.rot90(wide, 2).T,
-        8: np.rot90(wide),
-    }[turn]
-    options = (
-        {**options, "tiffinfo": {274: turn}}
-        if suffix == ".tif"
-        else {**options, "exif": exif(turn)}
-    )
-    found = first(folder, suffix, wide, Grid(shown.shape, (1.0, 1.0), (0.0, 255.0)), **options)
+def test_a_picture_is_oriented_by_its_exif(folder, suffix, options, orientation):
+    blocks = np.kron(GREY[:4], np.ones((8, 8)))  # (32, 64), in blocks that JPEG keeps
+    stored = blocks.astype(np.uint8)
+    shown = orient(stored, orientation)
+    if suffix == ".tif":
+        tags = {"tiffinfo": {274: orientation}}
+    else:
+        tags = {"exif": make_exif(orientation)}
+    grid = Grid(shown.shape, (1.0, 1.0), (0.0, 255.0))
+    found = read_alone(folder, suffix, stored, grid, **options, **tags)
     assert np.allclose(found[0], shown / 255, atol=0.02)
 
 
-def exif(turn: int) -> Image.Exif:
+def make_exif(orientation: int) -> Image.Exif:
     tags = Image.Exif()
-    tags[274] = turn
+    tags[274] = orientation
     return tags
 
 
-def test_the_shorter_side_is_resized_with_antialiasing_and_the_middle_kept(folder):
+def test_the_shorter_side_is_resized_with_antialiasing_and_the_middle_is_kept(folder):
     stripes = np.zeros((32, 48), np.uint8)
     stripes[:, ::2] = 200  # finer than the patch: antialiasing gives their mean
     stripes[:16] //= 2
-    stripes[:, :6] = stripes[:, 42:] = (
-        255  # further from the middle 32 x 32 than the filter reaches into it
-    )
-    found = first(folder, ".png", stripes)[0]  # (8, 8)
-    assert np.allclose(found[:3, 1:-1], 50 / 255, atol=0.01) and np.allclose(
-        found[5:, 1:-1], 100 / 255, atol=0.01
-    )
-    whole = Image.fromarray(stripes.astype(np.float32) / 255).resize(
-        (12, 8), Image.Resampling.BILINEAR
-    )
+    # White beside the middle 32 x 32, farther away than the filter reaches.
+    stripes[:, :6] = 255
+    stripes[:, 42:] = 255
+
+    found = read_alone(folder, ".png", stripes)[0]  # (8, 8)
+
+    assert np.allclose(found[:3, 1:-1], 50 / 255, atol=0.01)
+    assert np.allclose(found[5:, 1:-1], 100 / 255, atol=0.01)
+    picture = Image.fromarray(stripes.astype(np.float32) / 255)
+    whole = picture.resize((12, 8), Image.Resampling.BILINEAR)
     assert np.allclose(found, np.asarray(whole)[:, 2:10], atol=1e-3)
 
 
-def test_grey_pictures_are_repeated_beside_colour(folder, capsys):
+def test_grey_pictures_get_three_channels_if_another_has_colour(folder, capsys):
     save(folder / "benign" / "z.png", COLOUR)
-    domain = read(folder)
+    images = read_liver(folder).images
     assert "4 of 5 pictures are grey, and repeated in 3 channels" in capsys.readouterr().out
-    assert domain.images.shape == (5, 3, 8, 8) and np.array_equal(
-        domain.images[0, 0], domain.images[0, 2]
-    )
+    assert images.shape == (5, 3, 8, 8)
+    assert np.array_equal(images[0, 0], images[0, 2])
 
 
-def broken(folder: Path) -> None:
-    content = save(
-        folder / "benign" / "z.jpg", np.kron(GREY, np.ones((20, 20))).astype(np.uint8)
-    ).read_bytes()
-    (folder / "benign" / "z.jpg").write_bytes(content[: len(content) // 2])
+def save_half_a_jpeg(folder: Path) -> None:
+    large = np.kron(GREY, np.ones((20, 20))).astype(np.uint8)
+    path = save(folder / "benign" / "z.jpg", large)
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
 
 
-def spoilt(folder: Path) -> None:
-    content = bytearray(save(folder / "benign" / "z.png", COLOUR).read_bytes())
+def save_a_damaged_png(folder: Path) -> None:
+    path = save(folder / "benign" / "z.png", COLOUR)
+    content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 4
-    (folder / "benign" / "z.png").write_bytes(content)
+    path.write_bytes(content)
 
 
 def without_colour(image: Image.Image) -> Image.Image:
@@ -218,9 +257,9 @@ def without_colour(image: Image.Image) -> Image.Image:
     return image
 
 
-PICTURE_FAULTS = [
-    (broken, "benign/z.jpg: cannot be read, it may be cut short"),
-    (spoilt, "benign/z.png: cannot be read, it may be cut short"),
+PICTURE_FAULTS: list[tuple[Callable[[Path], object], str]] = [
+    (save_half_a_jpeg, "benign/z.jpg: cannot be read, it may be cut short"),
+    (save_a_damaged_png, "benign/z.png: cannot be read, it may be cut short"),
     (
         lambda f: (f / "benign/z.png").write_bytes(b"GIF89a"),
         "benign/z.png: cannot be read, expected a whole PNG, JPEG",
@@ -290,63 +329,74 @@ PICTURE_FAULTS = [
 
 
 @pytest.mark.parametrize(
-    "spoil, message", PICTURE_FAULTS, ids=[message[:60] for _, message in PICTURE_FAULTS]
+    ("damage", "message"), PICTURE_FAULTS, ids=[message[:60] for _, message in PICTURE_FAULTS]
 )
-def test_a_folder_that_cannot_be_used_names_the_file(folder, spoil, message):
+def test_a_folder_that_cannot_be_used_names_the_file(folder, damage, message):
     save(folder.parent / "out.png", GREY)
-    spoil(folder)
-    fails(folder, message)
+    damage(folder)
+    assert_refused(folder, message)
 
 
-@pytest.mark.parametrize(
-    "limit", (63, 20)
-)  # Pillow warns of the first, and raises at twice its limit
+# The pictures have 64 pixels. Pillow warns above the limit, and raises above twice the limit.
+@pytest.mark.parametrize("limit", [63, 20])
 def test_more_pixels_than_pillow_allows_are_refused(folder, monkeypatch, limit):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", limit)
-    fails(folder, f"P1_benign.png: has more than {limit} pixels, expected fewer")
+    assert_refused(folder, f"P1_benign.png: has more than {limit} pixels, expected fewer")
 
 
-def test_the_window_and_the_patch_must_be_those_of_pictures(folder):
-    fails(
-        folder,
-        r"liver.window: got \[-1000.0, 400.0\], expected intensities from 0 to 255",
-        Grid((8, 8), (1.0, 1.0), (-1000.0, 400.0)),
-    )
-    fails(
-        folder,
-        "preprocess.patch: got .8, 8, 8., expected two numbers",
-        Grid((8, 8, 8), (1.0,) * 3, (0.0, 255.0)),
-    )
+def test_a_window_of_negative_intensities_is_refused_for_pictures(folder):
+    message = r"liver.window: got \[-1000.0, 400.0\], expected intensities from 0 to 255"
+    assert_refused(folder, message, Grid((8, 8), (1.0, 1.0), (-1000.0, 400.0)))
+
+
+def test_a_patch_of_three_dimensions_is_refused_for_pictures(folder):
+    grid = Grid((8, 8, 8), (1.0,) * 3, (0.0, 255.0))
+    assert_refused(folder, "preprocess.patch: got .8, 8, 8., expected two numbers", grid)
 
 
 def write_manifest(
     folder: Path, rows: list[tuple[str, ...]], columns: str = "patient,image,label,site"
 ) -> None:
     with (folder / "manifest.csv").open("w", newline="") as file:
-        csv.writer(file).writerows([columns.split(","), *rows])
+        table = csv.writer(file)
+        table.writerow(columns.split(","))
+        table.writerows(rows)
 
 
-def test_a_manifest_may_list_pictures(folder):
-    expected = read(folder)
-    rows = [
-        (f"{n % 2}", file.relative_to(folder).as_posix(), file.parent.name, "site-a")
-        for n, file in enumerate(sorted(folder.glob("*/*")))
-    ]
-    write_manifest(folder, rows)
-    domain = read(folder)
+@pytest.fixture
+def manifest_rows(folder) -> list[tuple[str, ...]]:
+    """The pictures of the folder, of two patients at one site."""
+    rows = []
+    for number, file in enumerate(sorted(folder.glob("*/*"))):
+        image = file.relative_to(folder).as_posix()
+        rows.append((str(number % 2), image, file.parent.name, "site-a"))
+    return rows
+
+
+def test_a_manifest_may_list_pictures(folder, manifest_rows):
+    expected = read_liver(folder)
+    write_manifest(folder, manifest_rows)
+    domain = read_liver(folder)
     assert np.array_equal(domain.images, expected.images)
-    assert domain.index["patient"].nunique() == 2 and set(domain.index["site"]) == {"site-a"}
-    assert (
-        list(domain.index["origin"])[0] == "manifest.csv:2"
-        and domain.preprocessing["spacing"] is None
-    )
-    write_manifest(folder, [(*row, "4") for row in rows], "patient,image,label,site,diameter_mm")
-    assert list(read(folder).index["size"]) == [4] * 4
-    fails(folder, "liver.patient_pattern: got", pattern="(P)")
+    assert domain.index["patient"].nunique() == 2
+    assert set(domain.index["site"]) == {"site-a"}
+    assert domain.index["origin"][0] == "manifest.csv:2"
+    assert domain.preprocessing["spacing"] is None
+
+
+def test_a_manifest_gives_the_diameters_of_pictures(folder, manifest_rows):
+    rows = [(*row, "4") for row in manifest_rows]
+    write_manifest(folder, rows, "patient,image,label,site,diameter_mm")
+    assert list(read_liver(folder).index["size"]) == [4] * 4
+
+
+def test_a_pattern_for_a_manifest_is_refused(folder, manifest_rows):
+    write_manifest(folder, manifest_rows)
+    assert_refused(folder, "liver.patient_pattern: got", pattern="(P)")
 
 
 @pytest.mark.parametrize(
-    "row, message",
+    ("row", "message"),
     (
         (
             ("b", "gone.png", "benign", "", "", ""),
@@ -376,9 +426,6 @@ def test_a_manifest_may_list_pictures(folder):
 )
 def test_a_row_with_a_picture_that_cannot_be_used_is_named(folder, row, message):
     (folder / "scan.nii").write_bytes(b"x")
-    write_manifest(
-        folder,
-        [("a", "benign/P1_benign.png", "malignant", "", "", ""), row],
-        "patient,image,label,x,y,z",
-    )
-    fails(folder, message)
+    first = ("a", "benign/P1_benign.png", "malignant", "", "", "")
+    write_manifest(folder, [first, row], "patient,image,label,x,y,z")
+    assert_refused(folder, message)
