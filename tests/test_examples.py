@@ -51,8 +51,10 @@ def key_paths(section: object, above: str = "") -> set[str]:
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.parent.name)
 def test_the_parameters_of_an_example_are_complete_and_allowed(file):
     parameters = load_parameters(file)
-    example, default = read_yaml(file), read_yaml(ROOT / "params.yaml")
-    del example["phantom"], default["phantom"]
+    example = read_yaml(file)
+    default = read_yaml(ROOT / "params.yaml")
+    del example["phantom"]
+    del default["phantom"]
     assert key_paths(example) == key_paths(default)  # DVC requires every key that a stage reads
     intensities = {domain.intensity for domain in parameters.domains.values()}
     assert intensities <= {"window", "percentile"}
@@ -65,14 +67,14 @@ def test_the_file_of_an_example_starts_with_a_comment_that_describes_it(file):
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.parent.name)
-def test_a_phantom_that_an_example_points_at_is_made(file):
+def test_a_phantom_that_an_example_uses_is_generated(file):
     parameters = read_yaml(file)
     paths = [Path(domain["path"]) for domain in parameters["domains"].values()]
     organs = {path.name for path in paths if "phantom" in path.parts}
     assert organs <= set(parameters["phantom"])
 
 
-def test_the_default_pipeline_makes_no_mr():
+def test_the_default_pipeline_generates_no_mr():
     assert set(read_yaml(ROOT / "params.yaml")["phantom"]) == {"lung", "liver"}
 
 
@@ -93,9 +95,9 @@ def test_examples_are_listed():
     assert [line.split()[0] for line in lines] == [file.parent.name for file in FILES]
 
 
-def test_an_unknown_example_is_one_line():
-    told = run_example(ROOT, "nope", fails=True)
-    assert told == "error: examples: got 'nope', expected one of ct-to-mr, numpy, resnet18\n"
+def test_an_unknown_example_is_reported_in_one_line():
+    printed = run_example(ROOT, "nope", fails=True)
+    assert printed == "error: examples: got 'nope', expected one of ct-to-mr, numpy, resnet18\n"
 
 
 def test_help_explains_the_argument():
@@ -144,24 +146,25 @@ def shrink(file: Path) -> None:
     YAML().dump(parameters, file)
 
 
-def test_missing_data_is_one_line_and_nothing_is_made(repository):
-    told = run_example(repository, "resnet18", fails=True)
+def test_missing_data_is_reported_in_one_line_and_nothing_is_written(repository):
+    printed = run_example(repository, "resnet18", fails=True)
     message = "is missing, expected your data as described in docs/data.md"
-    assert told == f"error: data/raw/liver_images: {message}\n"
+    assert printed == f"error: data/raw/liver_images: {message}\n"
     assert not (repository / ".graft").exists()
 
 
 @pytest.mark.slow
-def test_arrays_stand_in_until_the_user_has_data(repository):
-    told = run_example(repository, "numpy")
-    stand_in = "is missing, so axial slices of the phantom's lung lesions stand in for it"
-    assert f"data/raw/lung_arrays: {stand_in}" in told
+def test_arrays_of_the_phantom_are_used_until_the_user_has_data(repository):
+    printed = run_example(repository, "numpy")
+    substitute = "is missing, so axial slices of the phantom's lung lesions stand in for it"
+    assert f"data/raw/lung_arrays: {substitute}" in printed
     metrics = ".graft/examples/numpy/metrics/metrics.json"
-    assert told.endswith(f"numpy: done. The numbers are in {metrics}\n")
+    assert printed.endswith(f"numpy: done. The numbers are in {metrics}\n")
     workspace = repository / ".graft/examples/numpy"
     data = np.load(workspace / "data/raw/lung_arrays/data.npy")
     assert data.shape[1:] == (32, 32)
-    assert (data.min(), data.max()) == (0, 1)
+    assert data.min() == 0
+    assert data.max() == 1
     counts = json.loads((repository / metrics).read_text())["target"]["counts"]
     assert counts["test"]["lesions"] > 0
     assert command_output(repository, "git", "status", "--porcelain") == ""
@@ -170,9 +173,9 @@ def test_arrays_stand_in_until_the_user_has_data(repository):
     own_data = repository / "data/raw/lung_arrays"
     shutil.copytree(workspace / "data/raw/lung_arrays", own_data)
     np.save(own_data / "data.npy", np.load(own_data / "data.npy")[:, ::-1])
-    told = run_example(repository, "numpy")
-    assert "lung_arrays: is missing" not in told
-    assert "Running stage 'preprocess@lung'" in told
-    assert "Running stage 'preprocess@liver'" not in told
+    printed = run_example(repository, "numpy")
+    assert "lung_arrays: is missing" not in printed
+    assert "Running stage 'preprocess@lung'" in printed
+    assert "Running stage 'preprocess@liver'" not in printed
     assert (workspace / "data/raw/lung_arrays").is_symlink()
     assert not own_data.is_symlink()

@@ -1,4 +1,7 @@
+from pathlib import Path
+
 import numpy as np
+import pandas as pd
 import pytest
 
 from graft.common.files import InputError
@@ -13,18 +16,24 @@ CLASSES = ["benign", "malignant"]
 
 
 @pytest.fixture
-def path(tmp_path):
+def path(tmp_path) -> Path:
     """A table of three predictions, with an arm that looks like a missing value."""
-    disease = np.array([1 / 3, 0.1 + 0.2, 1e-9])
-    table = probability_table(np.stack([1 - disease, disease], 1), CLASSES)
+    malignant = np.array([1 / 3, 0.1 + 0.2, 1e-9])
+    probabilities = np.stack([1 - malignant, malignant], 1)
+    table = probability_table(probabilities, CLASSES)
     table.insert(0, "share", [0.1, 1 / 3, 1.0])
     table.insert(0, "arm", ["scratch", "NA", "007"])
-    write_table(tmp_path / "predictions.csv", table)
-    return tmp_path / "predictions.csv"
+    file = tmp_path / "predictions.csv"
+    write_table(file, table)
+    return file
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    return read_predictions(path, ("arm", "share"), CLASSES, text=("arm",))
 
 
 def test_a_written_table_is_read_without_loss(path):
-    found = read_predictions(path, ("arm", "share"), CLASSES, text=("arm",))
+    found = read_table(path)
     assert list(found) == ["arm", "share", *probability_columns(CLASSES)]
     assert found["arm"].tolist() == ["scratch", "NA", "007"]
     assert found["share"].tolist() == [0.1, 1 / 3, 1.0]
@@ -32,15 +41,15 @@ def test_a_written_table_is_read_without_loss(path):
 
 
 def test_reading_and_writing_again_gives_the_same_bytes(path, tmp_path):
-    write_table(
-        tmp_path / "again.csv", read_predictions(path, ("arm", "share"), CLASSES, text=("arm",))
-    )
-    assert (tmp_path / "again.csv").read_bytes() == path.read_bytes()
+    again = tmp_path / "again.csv"
+    write_table(again, read_table(path))
+    assert again.read_bytes() == path.read_bytes()
 
 
 def test_a_table_without_rows_can_be_read(tmp_path):
-    write_table(tmp_path / "empty.csv", probability_table(np.zeros((0, 2)), CLASSES))
-    assert read_predictions(tmp_path / "empty.csv", (), CLASSES).empty
+    path = tmp_path / "empty.csv"
+    write_table(path, probability_table(np.zeros((0, 2)), CLASSES))
+    assert read_predictions(path, (), CLASSES).empty
 
 
 @pytest.mark.parametrize(
@@ -51,10 +60,10 @@ def test_a_table_without_rows_can_be_read(tmp_path):
         ("0.33333333", "inf", "has a probability that is not finite"),
     ],
 )
-def test_a_wrong_table_is_refused(path, before, after, message):
+def test_an_invalid_table_is_refused(path, before, after, message):
     path.write_text(path.read_text().replace(before, after))
     with pytest.raises(InputError, match=message):
-        read_predictions(path, ("arm", "share"), CLASSES, text=("arm",))
+        read_table(path)
 
 
 def test_a_missing_table_is_refused(tmp_path):

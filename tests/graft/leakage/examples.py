@@ -13,7 +13,7 @@ from graft.leakage.split_domain import SplitDomain
 
 CLASSES = ["benign", "malignant"]
 SEED = 42
-ABOUT = {
+PREPROCESSING = {
     "patch": [8, 8, 8],
     "spacing": None,
     "window": [0, 1],
@@ -23,38 +23,46 @@ ABOUT = {
 RULES = SplitRules(external="site-b", test=0.3, validation=0.2, labelled=1.0)
 HALF_LABELLED = RULES.model_copy(update={"labelled": 0.5})
 NO_EXTERNAL_SITE = RULES.model_copy(update={"external": None})
+
+
+def change_slightly(image: np.ndarray) -> np.ndarray:
+    """The image with a little noise and 10 % more contrast."""
+    noise = np.random.default_rng(1).standard_normal(image.shape)
+    return np.clip(1.1 * (image + 0.02 * noise), 0, 1)
+
+
+# Copies of an image by the evidence that a message gives for them.
 COPIES = {
     "identical": lambda image: image,
     "mirrored": lambda image: image[:, ::-1],
-    "coarse correlation": lambda image: np.clip(
-        1.1 * (image + 0.02 * np.random.default_rng(1).standard_normal(image.shape)), 0, 1
-    ),
+    "coarse correlation": change_slightly,
 }
 
 
 def make(name: str, rules: SplitRules = RULES, given: bool = False) -> SplitDomain:
     """Make 40 patients with one lesion each, a quarter of them of site-b, and draw their parts."""
-    count = np.arange(40)
-    images = np.random.default_rng(len(name)).random((40, 1, 8, 8, 8)).astype(np.float16)
-    parts = np.array(["train", "train", "validation", "test", "test"])[count // 2 % 5]
-    index = pd.DataFrame(
-        {
-            "sample": count,
-            "patient": [f"{name}-{i}" for i in count],
-            "label": np.array(CLASSES)[count % 2],
-            "site": np.where(count // 2 % 4 == 0, "site-b", "site-a"),
-            "split": parts if given else "",
-            "origin": [f"manifest.csv:{i + 2}" for i in count],
-            "size": 5.0,
-            "hash": fingerprints.fingerprint_images(images),
-        }
-    )
-    drawn = split.assign_parts(name, index, CLASSES, rules, SEED)
-    return SplitDomain(Domain(name, images, index, CLASSES, ABOUT), drawn)
+    rows = np.arange(40)
+    pairs = rows // 2  # one lesion of each class
+    rng = np.random.default_rng(len(name))
+    images = rng.random((40, 1, 8, 8, 8)).astype(np.float16)
+    given_parts = np.array(["train", "train", "validation", "test", "test"])
+    table = {
+        "sample": rows,
+        "patient": [f"{name}-{row}" for row in rows],
+        "label": np.array(CLASSES)[rows % 2],
+        "site": np.where(pairs % 4 == 0, "site-b", "site-a"),
+        "split": given_parts[pairs % 5] if given else "",
+        "origin": [f"manifest.csv:{row + 2}" for row in rows],
+        "size": 5.0,
+        "hash": fingerprints.fingerprint_images(images),
+    }
+    index = pd.DataFrame(table)
+    parts = split.assign_parts(name, index, CLASSES, rules, SEED)
+    return SplitDomain(Domain(name, images, index, CLASSES, PREPROCESSING), parts)
 
 
 def with_image(domain: SplitDomain, row: int, image: np.ndarray) -> SplitDomain:
-    """The same with another image at a row."""
+    """The same domain with another image in a row."""
     images = domain.domain.images.copy()
     images[row] = image
     index = domain.domain.index.assign(hash=fingerprints.fingerprint_images(images))

@@ -6,47 +6,54 @@ from graft.common.files import InputError
 from graft.leakage.across import check_across
 from tests.graft.leakage.examples import COPIES, make, with_column, with_image
 
+SOURCE = make("lung")
+TARGET = make("liver")
+
+
+def rows_of(source_part: str, target_part: str) -> tuple[int, int]:
+    """The first row of a part of the source, and that of a part of the target."""
+    return SOURCE.rows(source_part)[0], TARGET.rows(target_part)[0]
+
 
 @pytest.mark.parametrize("part", ["validation", "test", "external"])
-def test_a_patient_of_the_source_would_evaluate_a_model_on_the_target(part):
-    source, target = make("lung"), make("liver")
-    ours, theirs = source.rows("train")[0], target.rows(part)[0]
+def test_a_source_patient_that_would_evaluate_a_model_on_the_target_is_refused(part):
+    source_row, target_row = rows_of("train", part)
+    target = with_column(TARGET, target_row, patient=f"lung-{source_row}")
     with pytest.raises(InputError) as caught:
-        check_across(source, with_column(target, theirs, patient=f"lung-{ours}"))
+        check_across(SOURCE, target)
     assert str(caught.value).startswith(
         "domains.lung and liver: 1 patient of lung in train or validation "
         "would be used to evaluate a model on liver: "
-        f"manifest.csv:{ours + 2} (train) and manifest.csv:{theirs + 2} ({part}); expected"
+        f"manifest.csv:{source_row + 2} (train) and manifest.csv:{target_row + 2} ({part}); "
+        "expected"
     )
 
 
-def test_cross_validation_would_test_a_patient_of_the_source():
-    source, target = make("lung"), make("liver")
-    ours, theirs = source.rows("train")[0], target.rows("train")[0]
-    target = with_column(target, theirs, patient=f"lung-{ours}")
-    check_across(source, target)
+def test_a_source_patient_that_cross_validation_would_test_is_refused():
+    source_row, target_row = rows_of("train", "train")
+    target = with_column(TARGET, target_row, patient=f"lung-{source_row}")
+    check_across(SOURCE, target)
     with pytest.raises(InputError, match="would be used to evaluate a model on liver"):
-        check_across(source, target, everybody=True)
+        check_across(SOURCE, target, everybody=True)
 
 
-@pytest.mark.parametrize("how", COPIES)
-def test_an_image_of_the_source_would_evaluate_a_model_on_the_target(how):
-    source, target = make("lung"), make("liver")
-    ours, theirs = source.rows("validation")[0], target.rows("test")[0]
-    copy = COPIES[how](source.domain.images[ours])
-    with pytest.raises(
-        InputError, match=f"1 image of lung .*manifest.csv:{ours + 2} \\(validation\\) .*{how}"
-    ):
-        check_across(source, with_image(target, theirs, copy))
+@pytest.mark.parametrize("evidence", COPIES)
+def test_a_source_image_that_would_evaluate_a_model_on_the_target_is_refused(evidence):
+    source_row, target_row = rows_of("validation", "test")
+    copy = COPIES[evidence](SOURCE.domain.images[source_row])
+    target = with_image(TARGET, target_row, copy)
+    place = rf"manifest.csv:{source_row + 2} \(validation\)"
+    with pytest.raises(InputError, match=f"1 image of lung .*{place} .*{evidence}"):
+        check_across(SOURCE, target)
 
 
-def test_data_that_evaluates_no_model_may_be_in_both_domains():
-    source, target = make("lung"), make("liver")
-    ours, theirs = source.rows("train")[0], target.rows("train")[0]
-    assert check_across(
-        source, with_column(target, theirs, patient=f"lung-{ours}")
-    )  # it trains twice and is never tested
-    ours, theirs = source.rows("test")[0], target.rows("test")[0]
-    assert check_across(
-        source, with_image(target, theirs, source.domain.images[ours])
-    )  # no model was trained on it
+def test_a_patient_may_train_both_models():
+    source_row, target_row = rows_of("train", "train")
+    target = with_column(TARGET, target_row, patient=f"lung-{source_row}")
+    assert check_across(SOURCE, target)
+
+
+def test_an_image_of_both_test_parts_is_allowed():
+    source_row, target_row = rows_of("test", "test")
+    image = SOURCE.domain.images[source_row]
+    assert check_across(SOURCE, with_image(TARGET, target_row, image))

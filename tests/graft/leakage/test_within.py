@@ -12,10 +12,10 @@ from graft.leakage.rows import checks_document
 from graft.leakage.split_domain import SplitDomain
 from graft.leakage.within import check_within
 from tests.graft.leakage.examples import (
-    ABOUT,
     COPIES,
     HALF_LABELLED,
     NO_EXTERNAL_SITE,
+    PREPROCESSING,
     RULES,
     SEED,
     make,
@@ -72,89 +72,99 @@ def test_rows_have_what_was_checked_and_found():
     )
 
 
-def test_a_patient_in_two_parts():
+def first_row(domain: SplitDomain, part: str) -> int:
+    return domain.rows(part)[0]
+
+
+def line(row: int) -> str:
+    """The line of a row in the manifest, which starts at 2."""
+    return f"manifest.csv:{row + 2}"
+
+
+def test_a_patient_in_two_parts_is_refused():
     domain = make("liver")
-    learns, tests = domain.rows("train")[0], domain.rows("test")[0]
-    told = error_of(with_column(domain, tests, patient=f"liver-{learns}"))
-    assert (
-        f"the patient liver-{learns} is in test (manifest.csv:{tests + 2}) "
-        f"and in train (manifest.csv:{learns + 2})" in told
+    train_row = first_row(domain, "train")
+    test_row = first_row(domain, "test")
+    message = error_of(with_column(domain, test_row, patient=f"liver-{train_row}"))
+    expected = (
+        f"the patient liver-{train_row} is in test ({line(test_row)}) "
+        f"and in train ({line(train_row)})"
     )
+    assert expected in message
 
 
-@pytest.mark.parametrize("how", COPIES)
+@pytest.mark.parametrize("evidence", COPIES)
 @pytest.mark.parametrize("part", ["validation", "test", "external"])
-def test_an_image_twice(how, part):
+def test_a_copy_of_a_training_image_in_another_part_is_refused(evidence, part):
     domain = make("liver")
-    learns, judges = domain.rows("train")[0], domain.rows(part)[0]
-    told = error_of(with_image(domain, judges, COPIES[how](domain.domain.images[learns])))
-    assert (
-        f"manifest.csv:{learns + 2} (train)" in told
-        and f"manifest.csv:{judges + 2} ({part})" in told
-        and how in told
-    )
+    train_row = first_row(domain, "train")
+    other_row = first_row(domain, part)
+    copy = COPIES[evidence](domain.domain.images[train_row])
+    message = error_of(with_image(domain, other_row, copy))
+    assert f"{line(train_row)} (train)" in message
+    assert f"{line(other_row)} ({part})" in message
+    assert evidence in message
 
 
-def test_an_official_test_sample_in_train():
+def test_a_sample_of_the_given_test_part_in_train_is_refused():
     domain = make("liver", given=True)
-    row = domain.rows("test")[0]
-    told = error_of(with_part(domain, row, "train"))
-    assert (
-        "1 lesion left the part that the data gives: "
-        f"manifest.csv:{row + 2} (train), given test; expected" in told
+    row = first_row(domain, "test")
+    message = error_of(with_part(domain, row, "train"))
+    expected = (
+        f"1 lesion left the part that the data gives: {line(row)} (train), given test; expected"
     )
+    assert expected in message
 
 
-def test_an_official_test_sample_left_out():
+def test_a_sample_of_the_given_test_part_that_is_left_out_is_refused():
     domain = make("liver", given=True)
-    assert "(unused), given test" in error_of(with_part(domain, domain.rows("test")[0], ""))
+    left_out = with_part(domain, first_row(domain, "test"), "")
+    assert "(unused), given test" in error_of(left_out)
 
 
-@pytest.mark.parametrize("part", ["train", ""])
-def test_a_patient_of_the_external_site_elsewhere(part):
+@pytest.mark.parametrize(("part", "name"), [("train", "train"), ("", "unused")])
+def test_a_patient_of_the_external_site_in_another_part_is_refused(part, name):
     domain = make("liver")
-    row = domain.rows("external")[0]
-    told = error_of(with_part(domain, row, part))
-    assert (
-        "wrong side of the external site 'site-b': "
-        f"manifest.csv:{row + 2} ({part or 'unused'}) of site-b" in told
-    )
+    row = first_row(domain, "external")
+    message = error_of(with_part(domain, row, part))
+    expected = f"wrong side of the external site 'site-b': {line(row)} ({name}) of site-b"
+    assert expected in message
 
 
-def test_a_patient_of_another_site_in_external():
+def test_a_patient_of_another_site_in_external_is_refused():
     domain = make("liver")
-    assert "(external) of site-a" in error_of(
-        with_part(domain, domain.rows("train")[0], "external")
-    )
+    changed = with_part(domain, first_row(domain, "train"), "external")
+    assert "(external) of site-a" in error_of(changed)
 
 
-def test_a_part_without_a_class():
+def test_a_part_without_a_class_is_refused():
     domain = make("liver")
-    healthy = [row for row in domain.rows("test") if row % 2 == 0]
-    for row in healthy:
-        domain = with_part(domain, row, "train")
+    for row in domain.rows("test"):
+        if row % 2 == 0:  # benign
+            domain = with_part(domain, row, "train")
     assert "the part test has none of the 20 patients with the class 'benign'" in error_of(domain)
 
 
-def test_a_label_that_is_not_to_be_used():
+def test_an_unused_label_in_train_is_refused():
     domain = make("liver", HALF_LABELLED)
     row = np.flatnonzero(domain.parts == "")[0]
-    assert f"manifest.csv:{row + 2} (train), drawn unused; expected" in error_of(
-        with_part(domain, row, "train"), HALF_LABELLED
-    )
+    message = error_of(with_part(domain, row, "train"), HALF_LABELLED)
+    assert f"{line(row)} (train), drawn unused; expected" in message
 
 
-def test_a_hard_case_left_out_of_the_test():
+def test_a_case_that_is_left_out_of_the_drawn_test_part_is_refused():
     domain = make("liver")
-    row = domain.rows("test")[0]
-    assert (
+    row = first_row(domain, "test")
+    message = error_of(with_part(domain, row, ""))
+    expected = (
         "1 lesion not in the part that the rules and the seed draw: "
-        f"manifest.csv:{row + 2} (unused), drawn test" in error_of(with_part(domain, row, ""))
+        f"{line(row)} (unused), drawn test"
     )
+    assert expected in message
 
 
 @pytest.mark.parametrize(
-    ("about", "message"),
+    ("preprocessing", "message"),
     [
         ({"intensity": "dataset"}, "has the intensity 'dataset' and"),
         ({"window": [0.4]}, "has the intensity 'window' and"),
@@ -164,8 +174,7 @@ def test_a_hard_case_left_out_of_the_test():
         ),
     ],
 )
-def test_a_normalisation_that_was_fitted_over_samples(about, message):
+def test_a_normalisation_that_may_have_been_fitted_over_samples_is_refused(preprocessing, message):
     domain = make("liver")
-    assert message in error_of(
-        replace(domain, domain=replace(domain.domain, preprocessing=ABOUT | about))
-    )
+    changed = replace(domain.domain, preprocessing=PREPROCESSING | preprocessing)
+    assert message in error_of(replace(domain, domain=changed))
