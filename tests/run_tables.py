@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from graft.data.predictions import probability_columns
 from graft.statistics import curves
 from tests.run_metrics import AUROC, SIZES
 
@@ -25,17 +26,21 @@ def predictions_of_model(
     rng: np.random.Generator, labels: np.ndarray, model: str, classes: list[str]
 ) -> pd.DataFrame:
     """Probabilities that favour the actual class, the more the higher the model's AUROC."""
-    favour = 4 * (AUROC[model][0] - 0.5)
+    auroc_on_test, _ = AUROC[model]
+    favour = 4 * (auroc_on_test - 0.5)
     noise = rng.normal(size=(len(labels), len(classes)))
     actual = np.eye(len(classes))[labels]  # (N, C), 1 at the actual class
     odds = np.exp(noise + favour * actual)
     probabilities = odds / odds.sum(1, keepdims=True)
-    table = pd.DataFrame(probabilities.round(8), columns=[f"p_{label}" for label in classes])
-    table["predicted"] = [classes[code] for code in probabilities.argmax(1)]
+    predicted = probabilities.argmax(1)
+    table = pd.DataFrame(probabilities.round(8), columns=probability_columns(classes))
+    table["predicted"] = [classes[code] for code in predicted]
     table["label"] = [classes[code] for code in labels]
-    return table.assign(
-        sample=range(len(labels)), patient="81f845995db91ade", site="site-a", model=model
-    )
+    table["sample"] = range(len(labels))
+    table["patient"] = "81f845995db91ade"
+    table["site"] = "site-a"
+    table["model"] = model
+    return table
 
 
 def curve_tables(predictions: pd.DataFrame, classes: list[str]) -> dict[str, pd.DataFrame]:
@@ -46,14 +51,15 @@ def curve_tables(predictions: pd.DataFrame, classes: list[str]) -> dict[str, pd.
         "calibration": [],
         "decision": [],
     }
-    columns = [f"p_{label}" for label in classes]
+    columns = probability_columns(classes)
     for (part, model), rows in predictions.groupby(["part", "model"], sort=False):
         labels = rows["label"].map(classes.index).to_numpy()
         probabilities = rows[columns].to_numpy()
+        samples = rows["sample"].to_numpy()
         made = {
             "roc": curves.roc(labels, probabilities),
             "precision_recall": curves.precision_recall(labels, probabilities),
-            "calibration": calibration_table(labels, probabilities, rows["sample"].to_numpy()),
+            "calibration": calibration_table(labels, probabilities, samples),
             "decision": curves.decision(labels, probabilities),
         }
         for kind, table in made.items():
@@ -63,7 +69,10 @@ def curve_tables(predictions: pd.DataFrame, classes: list[str]) -> dict[str, pd.
             treat_none = curves.decision(labels, np.zeros_like(probabilities))
             tables["decision"].append(treat_all.assign(part=part, model="all"))
             tables["decision"].append(treat_none.assign(part=part, model="none"))
-    return {kind: pd.concat(made, ignore_index=True) for kind, made in tables.items()}
+    joined = {}
+    for kind, parts in tables.items():
+        joined[kind] = pd.concat(parts, ignore_index=True)
+    return joined
 
 
 def calibration_table(

@@ -43,11 +43,11 @@ def test_a_missing_decoder_names_its_package_and_extra(
     write_series(tmp_path, change=compress, syntax=syntax, is_compressed_already=True)
     with pytest.raises(InputError) as caught:
         volumes.read_volume(tmp_path)
-    assert "cannot be read" not in str(caught.value)
-    assert f"is compressed as {syntax.name}" in str(caught.value)
-    assert "the extra 'jpeg' of graft; install it with: pip install pylibjpeg-libjpeg" in str(
-        caught.value
-    )
+    message = str(caught.value)
+    installation = "the extra 'jpeg' of graft; install it with: pip install pylibjpeg-libjpeg"
+    assert "cannot be read" not in message
+    assert f"is compressed as {syntax.name}" in message
+    assert installation in message
 
 
 @pytest.mark.parametrize("syntax", NEEDS_NO_EXTRA, ids=lambda syntax: syntax.keyword)
@@ -62,23 +62,25 @@ def test_baseline_jpeg_is_decoded_by_pillow_in_any_case(
 ):
     if not has_libjpeg:
         request.getfixturevalue("without_libjpeg")
+    size = (16, 24)
     rng = np.random.default_rng(0)
     planes = []
 
     def compress(made: Dataset, k: int) -> None:
-        picture = Image.fromarray(rng.integers(0, 256, made_size, np.uint8))
+        picture = Image.fromarray(rng.integers(0, 256, size, np.uint8))
         path = Path(tmp_path, f"{k}.jpg")
         picture.save(path, quality=90)
         planes.append(np.asarray(Image.open(path)))
-        made.BitsAllocated, made.BitsStored, made.HighBit = 8, 8, 7
+        made.BitsAllocated = 8
+        made.BitsStored = 8
+        made.HighBit = 7
         made.PixelRepresentation = 0
         made.PixelData = encapsulate([path.read_bytes()])
         made["PixelData"].is_undefined_length = True
 
-    made_size = (16, 24)
     write_series(
         tmp_path / "series",
-        size=made_size,
+        size=size,
         change=compress,
         syntax=uid.JPEGBaseline8Bit,
         rescale=lambda k: (1, 0),

@@ -9,4 +9,5 @@ SEED = 5
 
 @pytest.fixture(scope="session", params=["lung", "liver", "liver_mr"])
 def many_patients(request: pytest.FixtureRequest) -> list[Patient]:
-    return [draw_patient(SEED, request.param, number) for number in range(600)]
+    organ = request.param
+    return [draw_patient(SEED, organ, number) for number in range(600)]

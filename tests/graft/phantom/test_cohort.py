@@ -89,7 +89,8 @@ def test_every_lesion_of_the_manifest_is_inside_its_volume(cohort):
     assert set(manifest["label"]) <= {"benign", "malignant"}
     for lesion in manifest.itertuples():
         image = nibabel.load(cohort / lesion.image)
-        index = np.linalg.inv(image.affine) @ (lesion.x, lesion.y, lesion.z, 1)
+        to_index = np.linalg.inv(image.affine)
+        index = to_index @ (lesion.x, lesion.y, lesion.z, 1)
         assert (index[:3] > 0).all()
         assert (index[:3] < np.array(image.shape) - 1).all()
 
@@ -98,7 +99,8 @@ def test_volumes_are_int16_and_both_affines_agree(cohort):
     for path in cohort.glob("*.nii.gz"):
         image = nibabel.load(path)
         assert image.get_data_dtype() == np.int16
-        assert image.header["sform_code"] == image.header["qform_code"] == 1
+        assert image.header["sform_code"] == 1
+        assert image.header["qform_code"] == 1
         np.testing.assert_allclose(image.get_qform(), image.affine, atol=1e-3)
 
 
@@ -134,15 +136,16 @@ def test_size_alone_does_not_separate_the_classes(many_patients):
     for patient in many_patients:
         rows += manifest_rows(patient)
     manifest = pd.DataFrame(rows, columns=COLUMNS)
-    assert 0.55 < size_auroc(manifest) < 0.7
+    auroc = size_auroc(manifest)
+    assert auroc > 0.55
+    assert auroc < 0.7
     assert manifest["diameter_mm"].between(8, 24).all()
 
 
 def test_size_auroc_by_hand():
     # Of four pairs, malignant 9 exceeds both benign ones, malignant 5 exceeds 3 and ties with 5.
-    manifest = pd.DataFrame(
-        {"label": ["benign", "benign", "malignant", "malignant"], "diameter_mm": [3, 5, 5, 9]}
-    )
+    rows = [("benign", 3), ("benign", 5), ("malignant", 5), ("malignant", 9)]
+    manifest = pd.DataFrame(rows, columns=["label", "diameter_mm"])
     assert size_auroc(manifest) == 3.5 / 4
 
 
@@ -161,7 +164,9 @@ def test_patients_have_one_to_three_lesions(many_patients):
     counts = np.array([len(patient.lesions) for patient in many_patients])
     assert counts.min() == 1
     assert counts.max() == 3
-    assert 0.25 < (counts > 1).mean() < 0.35
+    share_with_several = (counts > 1).mean()
+    assert share_with_several > 0.25
+    assert share_with_several < 0.35
 
 
 def test_lesions_are_inside_the_body(many_patients):

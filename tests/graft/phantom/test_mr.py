@@ -22,63 +22,87 @@ from graft.phantom.traits import TRAITS
 SEED = 5
 
 
+def draw_tilted_patient() -> Patient:
+    """A patient of site-a whose scan is tilted."""
+    for number in range(50):
+        patient = draw_patient(SEED, "liver_mr", number)
+        if patient.scan.site == "site-a" and abs(patient.scan.affine[0, 1]) > 0.02:
+            return patient
+    raise AssertionError("none of 50 scans of site-a is tilted")
+
+
 @pytest.fixture(scope="module")
 def patient() -> Patient:
     """A patient of site-a with a tilted scan and one smooth, solid lesion: 16 mm, T2 80 ms."""
-    for number in range(50):
-        drawn = draw_patient(SEED, "liver_mr", number)
-        if drawn.scan.site == "site-a" and abs(drawn.scan.affine[0, 1]) > 0.02:
-            break
+    drawn = draw_tilted_patient()
     traits = dict.fromkeys(TRAITS["liver_mr"], 0.0)
     traits |= {"diameter": 16.0, "edge": 0.5, "t2": 80.0}
     lesion = Lesion("malignant", drawn.lesions[0].centre, traits)
     return replace(drawn, lesions=(lesion,))
 
 
+def render(patient: Patient, **changes: float) -> np.ndarray:
+    """The voxels of a patient whose scan has other settings."""
+    scan = replace(patient.scan, **changes)
+    return render_patient(replace(patient, scan=scan), generator(SEED, "test"))
+
+
 def test_the_same_seed_gives_the_same_bytes(tmp_path: Path):
-    for name in ("a", "b"):
-        write_cohort(tmp_path / name, "liver_mr", patients=2, seed=SEED, workers=1)
-    for path in (tmp_path / "a").iterdir():
-        assert path.read_bytes() == (tmp_path / "b" / path.name).read_bytes()
+    first = tmp_path / "first"
+    second = tmp_path / "second"
+    for folder in (first, second):
+        write_cohort(folder, "liver_mr", patients=2, seed=SEED, workers=1)
+    for path in first.iterdir():
+        assert path.read_bytes() == (second / path.name).read_bytes()
 
 
 def test_every_scan_has_its_own_gain():
-    gains = [draw_patient(SEED, "liver_mr", number).scan.gain for number in range(200)]
+    gains = []
+    for number in range(200):
+        patient = draw_patient(SEED, "liver_mr", number)
+        gains.append(patient.scan.gain)
     assert len(set(gains)) == 200
     assert min(gains) > 500
     assert max(gains) < 8000
     assert np.median(gains) == pytest.approx(2000, rel=0.25)  # sqrt(500 * 8000)
 
 
-def test_intensities_follow_t2(patient):
-    scan = replace(patient.scan, te_ms=80.0, gain=1000.0, noise=1e-4, reach_mm=1e4)  # no bias field
-    volume = render_patient(replace(patient, scan=scan), generator(SEED, "test")).astype(float)
+def distance_from_lesion(patient: Patient) -> np.ndarray:
+    """The distance of each voxel from the first lesion of the manifest: (X, Y, Z) mm."""
     _, _, _, *position, _, _ = manifest_rows(patient)[0]
+    scan = patient.scan
     indices = np.indices(scan.shape).reshape(3, -1)
     points = scan.affine[:3, :3] @ indices + scan.affine[:3, 3:]
     offsets = points - np.array(position)[:, None]
-    distance = np.linalg.norm(offsets, axis=0).reshape(scan.shape)
+    return np.linalg.norm(offsets, axis=0).reshape(scan.shape)
+
+
+def test_intensities_follow_t2(patient):
+    # A reach of 10 m leaves no bias field.
+    volume = render(patient, te_ms=80.0, gain=1000.0, noise=1e-4, reach_mm=1e4).astype(float)
+    distance = distance_from_lesion(patient)
     lesion = volume[distance < 4].mean()
     liver = np.median(volume[(distance > 12) & (distance < 20)])
     assert lesion == pytest.approx(368, abs=3)  # 1000 * exp(-80 / 80)
     assert liver == pytest.approx(176, abs=6)  # 1000 * exp(-80 / 46)
 
 
-def test_a_window_in_percentiles_removes_the_gain(patient):
+def window_at_gain(patient: Patient, gain: float) -> np.ndarray:
+    volume = render(patient, gain=gain)
+    window = raw_window((1.0, 99.0), "percentile", volume)
+    return np.array(window)
+
+
+def test_a_window_in_percentiles_follows_the_gain(patient):
     low_gain = window_at_gain(patient, 1500.0)
     high_gain = window_at_gain(patient, 6000.0)
     assert high_gain / low_gain == pytest.approx(4, rel=0.02)
 
 
-def window_at_gain(patient: Patient, gain: float) -> np.ndarray:
-    scan = replace(patient.scan, gain=gain)
-    volume = render_patient(replace(patient, scan=scan), generator(SEED, "test"))
-    return np.array(raw_window((1.0, 99.0), "percentile", volume))
-
-
 def test_the_bias_field_is_a_gaussian_around_the_coil():
-    # The reach is 100 mm. 10 mm nearer to the coil it is exp((60² - 50²) / (2 * 100²)), 10 mm
-    # farther away exp((60² - 70²) / (2 * 100²)).
+    # The coil is 60 mm from the centre, and its reach is 100 mm. Relative to the centre, the field
+    # is exp((60² - 50²) / (2 * 100²)) = 1.0565 at 10 mm nearer to the coil, and
+    # exp((60² - 70²) / (2 * 100²)) = 0.9371 at 10 mm farther away.
     scan = mr.MrScan(
         site="site-a",
         shape=(21, 21, 21),
@@ -92,14 +116,17 @@ def test_the_bias_field_is_a_gaussian_around_the_coil():
         reach_mm=100.0,
     )
     field = scan.bias_field()
-    values = (field[10, 0, 10], field[10, 10, 10], field[10, 20, 10])
-    assert values == pytest.approx((1.0565, 1, 0.9371), abs=1e-4)
+    along_y = field[10, :, 10]
+    assert along_y[0] == pytest.approx(1.0565, abs=1e-4)
+    assert along_y[10] == pytest.approx(1, abs=1e-4)
+    assert along_y[20] == pytest.approx(0.9371, abs=1e-4)
 
 
 def test_noise_is_rician():
     # Without a signal the magnitude has a Rayleigh distribution, whose mean is sqrt(pi / 2)
     # standard deviations: 1.2533 * 20.
-    scan = draw_patient(SEED, "liver_mr", 1).scan
-    scan = replace(scan, shape=(30, 30, 30), spacing=(1.0, 1.0, 1.0), noise=0.02, gain=1000.0)
-    volume = mr.acquire(scan, np.zeros((30, 30, 30)), generator(SEED, "test"))
+    drawn = draw_patient(SEED, "liver_mr", 1).scan
+    shape = (30, 30, 30)
+    scan = replace(drawn, shape=shape, spacing=(1.0, 1.0, 1.0), noise=0.02, gain=1000.0)
+    volume = mr.acquire(scan, np.zeros(shape), generator(SEED, "test"))
     assert volume.mean() == pytest.approx(25.07, abs=0.3)

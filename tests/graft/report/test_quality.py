@@ -7,7 +7,8 @@ from graft.report import explained, quality
 
 def test_a_flagged_gap_is_marked(read_run):
     block = read_run().block("subgroups")
-    flags = [row[-1] for row in quality.subgroups(block, "test").rows]
+    table = quality.subgroups(block, "test")
+    flags = [row[-1] for row in table.rows]
     assert [str(flag) for flag in flags] == ["flagged", "", "", ""]
     assert flags[0].mark == "bad"
     assert quality.flagged(block).startswith("1 gap flagged")
@@ -21,14 +22,16 @@ def test_operating_points_have_one_table_per_kind(read_run):
 
 
 def test_a_method_that_randomised_weights_do_not_change_is_marked(read_run):
-    verdicts = [str(row[-1]) for row in explained.saliency(read_run()).rows]
+    table = explained.saliency(read_run())
+    verdicts = [str(row[-1]) for row in table.rows]
     assert verdicts == ["lower, as it should be", "as high: do not trust it"]
 
 
 @pytest.mark.parametrize(("randomised", "count"), [(0.11, 0), (0.6, 1)])
 def test_a_peak_no_better_than_with_randomised_weights_is_doubted(read_run, randomised, count):
-    block = read_run().saliency  # the trained network's peak is in the lesion in 0.58 of cases
-    block["methods"]["grad_cam"]["randomised"]["pointing_game"]["value"] = randomised
+    block = read_run().saliency
+    grad_cam = block["methods"]["grad_cam"]  # its peak is in the lesion in 0.58 of cases
+    grad_cam["randomised"]["pointing_game"]["value"] = randomised
     doubts = list(explained.doubts(block))
     expected = "Grad-CAM peaks in the lesion no more often than with randomised weights."
     assert doubts == [expected] * count
