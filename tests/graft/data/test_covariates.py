@@ -234,7 +234,9 @@ def test_a_pretrained_head_needs_the_same_covariates():
         same_covariates(source, other_categories)
 
 
-def test_a_saved_model_predicts_with_its_covariates(tmp_path):
+@pytest.fixture
+def saved_model(tmp_path) -> torch.nn.Module:
+    """A network with covariates that is saved in tmp_path."""
     torch.manual_seed(0)
     encoding = fit_train()
     architecture = {"name": "resnet", **SHAPE, "covariates": encoding.width}
@@ -246,9 +248,14 @@ def test_a_saved_model_predicts_with_its_covariates(tmp_path):
         "covariates": list(encoding.columns),
     }
     saved.save_model(tmp_path, [network], card)
+    return network
+
+
+def test_a_saved_model_predicts_with_its_covariates(saved_model, tmp_path):
     images = torch.rand(3, 1, 16, 16)
-    known = torch.from_numpy(encoding.encode(TRAIN))
-    expected = network(images, known).softmax(1).detach().numpy()
+    known = torch.from_numpy(fit_train().encode(TRAIN))
+    logits = saved_model(images, known)
+    expected = logits.softmax(1).detach().numpy()
 
     loaded = saved.load_model(tmp_path)
 
@@ -256,6 +263,11 @@ def test_a_saved_model_predicts_with_its_covariates(tmp_path):
     without_values = loaded.predict(images, withheld(TRAIN))
     assert np.allclose(with_another_column, expected, atol=1e-6)
     assert not np.allclose(without_values, expected, atol=1e-3)
+
+
+def test_a_saved_model_refuses_missing_covariates(saved_model, tmp_path):
+    loaded = saved.load_model(tmp_path)
+    images = torch.rand(3, 1, 16, 16)
     message = "covariates: got none, expected age, note, sex of 3 images"
     with pytest.raises(InputError, match=message):
         loaded.predict(images)

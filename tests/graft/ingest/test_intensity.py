@@ -8,7 +8,7 @@ import pytest
 
 from graft.common.files import InputError
 from graft.config.parameters import load_parameters
-from graft.data.domain import Grid
+from graft.data.domain import Domain, Grid
 from graft.ingest import intensity
 from graft.ingest.intensity import raw_window
 from graft.ingest.volumes import read_volume
@@ -16,7 +16,9 @@ from tests.raw import read_domain
 
 # 27 voxels: a background of six, and a foreground of 1, 2, ... 21.
 # The foreground has a mean of 11 and a variance of (21² - 1) / 12 = 110 / 3.
-SCAN = np.array([0.0] * 6 + [float(k) for k in range(1, 22)]).reshape(3, 3, 3)
+BACKGROUND = np.zeros(6)
+FOREGROUND = np.arange(1.0, 22.0)
+SCAN = np.concatenate([BACKGROUND, FOREGROUND]).reshape(3, 3, 3)
 SPREAD = (110 / 3) ** 0.5
 WINDOWS = [("percentile", (5.0, 90.0)), ("zscore", (-2.0, 3.0))]
 GRID = Grid((8, 8, 8), (1.0, 1.0, 1.0), (1.0, 99.0), "percentile")
@@ -43,8 +45,9 @@ def test_each_kind_gives_the_window_computed_by_hand(kind, window, expected):
 @pytest.mark.parametrize(("kind", "window"), WINDOWS)
 def test_a_window_follows_the_gain_and_the_offset_of_a_scan(kind, window):
     low, high = raw_window(window, kind, SCAN)
-    scaled_window = raw_window(window, kind, 7.5 * SCAN - 300)
-    assert scaled_window == pytest.approx((7.5 * low - 300, 7.5 * high - 300))
+    scaled_low, scaled_high = raw_window(window, kind, 7.5 * SCAN - 300)
+    assert scaled_low == pytest.approx(7.5 * low - 300)
+    assert scaled_high == pytest.approx(7.5 * high - 300)
 
 
 @pytest.mark.parametrize(("kind", "window"), WINDOWS)
@@ -56,12 +59,14 @@ def test_more_background_and_non_finite_voxels_change_nothing(kind, window):
 
 
 def test_the_window_of_a_large_scan_comes_from_every_third_voxel(monkeypatch):
-    scan = np.random.default_rng(0).normal(100, 10, (40, 60, 50))
-    from_all_voxels = raw_window((5.0, 95.0), "percentile", scan)
+    rng = np.random.default_rng(0)
+    scan = rng.normal(100, 10, (40, 60, 50))
+    window = (5.0, 95.0)
+    from_all_voxels = raw_window(window, "percentile", scan)
     monkeypatch.setattr(intensity, "MAX_VOXELS", 20_000)
-    from_part = raw_window((5.0, 95.0), "percentile", scan)
+    from_part = raw_window(window, "percentile", scan)
     small_scan = scan[:, ::3, ::3]  # 40 · 20 · 17 = 13,600 voxels
-    assert from_part == raw_window((5.0, 95.0), "percentile", small_scan)
+    assert from_part == raw_window(window, "percentile", small_scan)
     assert from_part != from_all_voxels
     assert from_part == pytest.approx(from_all_voxels, abs=1)
 
@@ -86,11 +91,17 @@ def test_a_window_whose_two_ends_are_one_intensity_is_refused():
         raw_window((30.0, 60.0), "percentile", scan)
 
 
+def read_liver(folder: Path, grid: Grid) -> Domain:
+    return read_domain(folder, "liver", CLASSES, grid)
+
+
 def write_scans(folder: Path, change: Callable[[np.ndarray], np.ndarray]) -> Path:
     """Write a benign scan of noise and a malignant one that `change` makes from it."""
-    noise = np.random.default_rng(0).integers(0, 1000, (20, 20, 20)).astype(np.int16)
-    nibabel.save(nibabel.Nifti1Image(noise, np.eye(4)), folder / "a.nii.gz")
-    nibabel.save(nibabel.Nifti1Image(change(noise), np.eye(4)), folder / "b.nii.gz")
+    rng = np.random.default_rng(0)
+    noise = rng.integers(0, 1000, (20, 20, 20)).astype(np.int16)
+    for name, voxels in (("a", noise), ("b", change(noise))):
+        image = nibabel.Nifti1Image(voxels, np.eye(4))
+        nibabel.save(image, folder / f"{name}.nii.gz")
     rows = [
         "patient,image,label,x,y,z",
         "ann,a.nii.gz,benign,9,9,9",
@@ -102,7 +113,7 @@ def write_scans(folder: Path, change: Callable[[np.ndarray], np.ndarray]) -> Pat
 
 def test_volumes_that_differ_in_gain_give_the_same_patch(tmp_path):
     folder = write_scans(tmp_path, lambda scan: 8 * scan + 16)
-    domain = read_domain(folder, "liver", CLASSES, GRID)
+    domain = read_liver(folder, GRID)
     assert np.array_equal(domain.images[0], domain.images[1])
     assert domain.preprocessing["intensity"] == "percentile"
     assert domain.preprocessing["window"] == [1, 99]
@@ -111,7 +122,7 @@ def test_volumes_that_differ_in_gain_give_the_same_patch(tmp_path):
 def test_a_reversed_window_reverses_the_contrast_of_a_volume(tmp_path):
     folder = write_scans(tmp_path, lambda scan: 8 * scan + 16)
     grid = replace(GRID, patch=(7, 7, 7), window=(99.0, 1.0))
-    images = read_domain(folder, "liver", CLASSES, grid).images
+    images = read_liver(folder, grid).images
 
     voxels = np.asarray(read_volume(folder / "a.nii.gz").voxels)
     # These percentiles include the background, which the tolerance below allows for.
@@ -122,26 +133,26 @@ def test_a_reversed_window_reverses_the_contrast_of_a_volume(tmp_path):
 
 
 def test_a_flat_volume_is_refused_with_its_row(tmp_path):
-    folder = write_scans(tmp_path, lambda scan: np.where(scan > 500, 1, 0).astype(np.int16))
+    folder = write_scans(tmp_path, lambda scan: (scan > 500).astype(np.int16))
     message = "manifest.csv:3: b.nii.gz: it has 2 intensities, expected at least 3"
     with pytest.raises(InputError, match=message):
-        read_domain(folder, "liver", CLASSES, GRID)
+        read_liver(folder, GRID)
 
 
 def test_each_sample_of_an_array_has_its_own_window(tmp_path):
-    data = np.random.default_rng(0).random((2, 3, 8, 8))
-    data[1] = 40 * data[0] - 7
-    np.save(tmp_path / "data.npy", data)
+    sample = np.random.default_rng(0).random((3, 8, 8))
+    scaled = 40 * sample - 7
+    np.save(tmp_path / "data.npy", np.stack([sample, scaled]))
     np.save(tmp_path / "labels.npy", np.array([0, 1]))
     grid = Grid((8, 8), (1.0, 1.0), (-2.0, 2.0), "zscore")
-    images = read_domain(tmp_path, "liver", CLASSES, grid).images
+    images = read_liver(tmp_path, grid).images
     assert np.allclose(images[0], images[1], atol=1e-3)
     assert images[0].mean() == pytest.approx(0.5, abs=0.02)
 
     flat_sample = np.ones((3, 8, 8))
-    np.save(tmp_path / "data.npy", np.stack([data[0], flat_sample]))
+    np.save(tmp_path / "data.npy", np.stack([sample, flat_sample]))
     with pytest.raises(InputError, match="data.npy:1: it has 1 intensities"):
-        read_domain(tmp_path, "liver", CLASSES, grid)
+        read_liver(tmp_path, grid)
 
 
 def test_a_window_in_percentiles_must_be_within_0_and_100(tmp_path):

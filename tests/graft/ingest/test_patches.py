@@ -13,8 +13,7 @@ from graft.ingest.patches import cut_mask, cut_patch, smoothing_sigma
 
 SHARED = Path(os.environ.get("GRAFT_SHARED_DATA") or Path(__file__).parents[3] / "shared" / "data")
 UNIT_WINDOW = (0.0, 1.0)
-GRID_4 = Grid((4, 4, 4), (1, 1, 1), UNIT_WINDOW)
-GRID_6_AXIAL = Grid((6, 6), (1, 1), UNIT_WINDOW)
+AXIAL_GRID = Grid((6, 6), (1, 1), UNIT_WINDOW)
 
 # Rotations of the scan about x, y and z in degrees.
 ROTATIONS = (
@@ -22,6 +21,33 @@ ROTATIONS = (
     (20, -15, 30),
     (90, 0, 180),
 )
+
+
+def cubic_grid(size: int, window: tuple[float, float] = UNIT_WINDOW, spacing: float = 1.0) -> Grid:
+    return Grid((size,) * 3, (spacing,) * 3, window)
+
+
+def random_scan(size: int) -> Volume:
+    shape = (size, size, size)
+    voxels = np.random.default_rng(0).random(shape)
+    return make_scan(voxels)
+
+
+def empty_voxels(size: int) -> np.ndarray:
+    return np.zeros((size, size, size))
+
+
+def cut_at(scan: Volume, centre: tuple[float, float, float], grid: Grid) -> np.ndarray:
+    """The only channel of the patch around a position in mm."""
+    (patch,) = cut_patch(scan, np.array(centre), grid)
+    return patch
+
+
+def patch_positions(centre: np.ndarray, grid: Grid) -> np.ndarray:
+    """The position of each voxel of a patch in mm, (*patch, 3)."""
+    middle_index = (np.array(grid.patch) - 1) / 2
+    indices = np.stack(np.indices(grid.patch), -1)
+    return centre + (indices - middle_index) * grid.spacing
 
 
 def make_scan(voxels: np.ndarray, affine: np.ndarray | None = None) -> Volume:
@@ -64,25 +90,23 @@ def test_a_linear_ramp_in_mm_is_the_same_ramp_in_the_patch(degrees, spacing, tol
     centre = np.array([11.3, -19.2, 29.6])
     grid = Grid((8, 9, 6), (1.25, 1.0, 1.5), (-300.0, 300.0))
 
-    patch = cut_patch(volume, centre, grid)[0]
+    patch = cut_at(volume, centre, grid)
 
-    middle_index = (np.array(grid.patch) - 1) / 2
-    steps = np.stack(np.indices(grid.patch), -1) - middle_index
-    positions = centre + steps * grid.spacing  # (8, 9, 6, 3), mm
+    ramp = patch_positions(centre, grid) @ slopes
     intensities = patch * 600 - 300  # undoes the window
-    assert np.allclose(intensities, positions @ slopes, atol=tolerance)
+    assert np.allclose(intensities, ramp, atol=tolerance)
 
 
 def test_patch_axes_point_right_to_the_front_and_to_the_head():
-    voxels = np.zeros((21, 21, 21))
+    voxels = empty_voxels(21)
     voxels[4, 10, 10] = 1
     voxels[10, 5, 10] = 2
     voxels[10, 10, 17] = 3
     affine = np.diag([-1.0, -1.0, 1.0, 1.0])  # the first two axes are stored in LPS
     affine[:3, 3] = (10, 10, -10)
-    grid = Grid((21, 21, 21), (1, 1, 1), (0, 3))
+    scan = make_scan(voxels, affine)
 
-    patch = cut_patch(make_scan(voxels, affine), np.zeros(3), grid)[0]
+    patch = cut_at(scan, (0, 0, 0), cubic_grid(21, window=(0, 3)))
 
     # Reversing an axis of 21 voxels moves index 4 to 16 and index 5 to 15.
     assert np.isclose(patch[16, 10, 10], 1 / 3)
@@ -92,19 +116,19 @@ def test_patch_axes_point_right_to_the_front_and_to_the_head():
 
 
 def test_voxels_outside_the_scan_get_the_lower_end_of_the_window():
-    voxels = np.full((9, 9, 9), 400)
-    grid = Grid((8, 8, 8), (1, 1, 1), (-1000, 400))
-    patch = cut_patch(make_scan(voxels), np.zeros(3), grid)[0]
+    scan = make_scan(np.full((9, 9, 9), 400))
+    grid = cubic_grid(8, window=(-1000, 400))
+    patch = cut_at(scan, (0, 0, 0), grid)
     assert (patch[:3] == 0).all()
     assert (patch[:, :3] == 0).all()
     assert (patch[4:, 4:, 4:] == 1).all()
 
 
 def test_the_window_is_applied_before_the_interpolation():
-    voxels = np.zeros((9, 9, 9))
+    voxels = empty_voxels(9)
     voxels[4] = 3000  # metal: half of 3000 would still be above the window, half of 1 is not
-    grid = Grid((4, 4, 4), (1, 1, 1), (0, 100))
-    patch = cut_patch(make_scan(voxels), np.full(3, 4.0), grid)[0]
+    grid = cubic_grid(4, window=(0, 100))
+    patch = cut_at(make_scan(voxels), (4, 4, 4), grid)
     assert np.isclose(patch[1:3], 0.5).all()
 
 
@@ -114,16 +138,16 @@ def test_a_mask_matches_its_lesion_in_a_rotated_scan(degrees):
     lesion_centre = np.array([12.0, -18.5, 31.0])
     radius = 6.0  # mm
     affine = rotated_affine((0.9, 0.8, 1.5), shape, degrees)
-    voxel_distance = np.linalg.norm(voxel_positions(shape, affine) - lesion_centre, axis=-1)
-    ball = voxel_distance < radius
+    voxel_offsets = voxel_positions(shape, affine) - lesion_centre
+    ball = np.linalg.norm(voxel_offsets, axis=-1) < radius
     mask = make_scan(ball.astype(np.uint8) * 255, affine)  # any value above 0 is inside
     patch_centre = lesion_centre + (2, 0, -1)
-    grid = Grid((20, 20, 20), (1, 1, 1), UNIT_WINDOW)
+    grid = cubic_grid(20)
 
     found = cut_mask(mask, patch_centre, grid)
 
-    positions = patch_centre + np.stack(np.indices(grid.patch), -1) - 9.5  # mm
-    distance = np.linalg.norm(positions - lesion_centre, axis=-1)
+    offsets = patch_positions(patch_centre, grid) - lesion_centre
+    distance = np.linalg.norm(offsets, axis=-1)
     ball_volume = 4 / 3 * np.pi * radius**3  # in mm³, and each voxel of the patch has 1 mm³
     assert found.dtype == np.uint8
     assert set(np.unique(found)) == {0, 1}
@@ -134,12 +158,13 @@ def test_a_mask_matches_its_lesion_in_a_rotated_scan(degrees):
 
 
 def test_a_mask_of_two_dimensions_is_the_plane_through_the_lesion():
-    voxels = np.zeros((12, 12, 12))
+    voxels = empty_voxels(12)
     voxels[4:8, 5:7, 6] = 1
     mask = make_scan(voxels)
-    in_the_lesion = cut_mask(mask, np.array([5.5, 5.5, 6.0]), GRID_6_AXIAL)
-    two_slices_above = cut_mask(mask, np.array([5.5, 5.5, 8.0]), GRID_6_AXIAL)
-    assert in_the_lesion.tolist() == voxels[3:9, 3:9, 6].tolist()
+    centre = np.array([5.5, 5.5, 6.0])
+    two_slices_above = cut_mask(mask, centre + (0, 0, 2), AXIAL_GRID)
+    in_the_lesion = cut_mask(mask, centre, AXIAL_GRID)
+    assert np.array_equal(in_the_lesion, voxels[3:9, 3:9, 6])
     assert not two_slices_above.any()
 
 
@@ -147,8 +172,8 @@ def test_a_patch_of_two_dimensions_is_the_axial_plane_through_the_lesion():
     voxels = np.random.default_rng(0).random((12, 12, 12))
     affine = np.eye(4)[[1, 2, 0, 3]]  # axes stored as S, R, A
     stored = make_scan(voxels.transpose(2, 0, 1), affine)
-    grid = Grid((5, 7), (1, 1), UNIT_WINDOW)
-    patch = cut_patch(stored, np.array([6.0, 5.0, 7.0]), grid)
+    centre = np.array([6.0, 5.0, 7.0])
+    patch = cut_patch(stored, centre, Grid((5, 7), (1, 1), UNIT_WINDOW))
     assert patch.shape == (1, 5, 7)
     assert np.allclose(patch[0], voxels[4:9, 2:9, 7], atol=1e-5)
 
@@ -169,10 +194,10 @@ def test_the_smoothing_follows_its_formula():
 
 
 def test_stripes_finer_than_the_patch_do_not_alias():
-    voxels = np.zeros((60, 60, 60))
+    voxels = empty_voxels(60)
     voxels[::2] = 1  # sampled at 0, 2.1, 4.2, ... without smoothing, it would vary from 0 to 1
-    grid = Grid((9, 9, 9), (2.1, 2.1, 2.1), UNIT_WINDOW)
-    patch = cut_patch(make_scan(voxels), np.full(3, 30.0), grid)
+    grid = cubic_grid(9, spacing=2.1)
+    patch = cut_at(make_scan(voxels), (30, 30, 30), grid)
     # σ = 0.784 leaves an amplitude of about 0.5 exp(-(0.784 π)² / 2) = 0.024.
     assert np.abs(patch - 0.5).max() < 0.05
 
@@ -192,8 +217,7 @@ class CountingVoxels:
 
 def test_only_the_crop_is_read():
     voxels = CountingVoxels()
-    grid = Grid((32, 32, 32), (1, 1, 1), UNIT_WINDOW)
-    cut_patch(make_scan(voxels), np.full(3, 250.0), grid)
+    cut_at(make_scan(voxels), (250, 250, 250), cubic_grid(32))
     assert voxels.count > 32**3
     assert voxels.count < 40**3
 
@@ -203,24 +227,23 @@ def test_a_lesion_outside_its_volume_is_refused(index):
     scan = make_scan(np.ones((10, 10, 10)))
     message = "scan.nii: the lesion at .* outside the scan, expected one of its .10, 10, 10. vox"
     with pytest.raises(InputError, match=message):
-        cut_patch(scan, np.array(index), GRID_4)
+        cut_at(scan, index, cubic_grid(4))
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_a_voxel_that_is_not_finite_is_refused_only_inside_the_patch(value):
-    voxels = np.random.default_rng(0).random((30, 30, 30))
-    voxels[2, 2, 2] = value
-    scan = make_scan(voxels)
-    assert cut_patch(scan, np.full(3, 20.0), GRID_4).max() > 0
+    scan = random_scan(30)
+    scan.voxels[2, 2, 2] = value
+    grid = cubic_grid(4)
+    assert cut_at(scan, (20, 20, 20), grid).max() > 0
     with pytest.raises(InputError, match="has 1 voxels around it that are NaN or infinite"):
-        cut_patch(scan, np.full(3, 3.0), GRID_4)
+        cut_at(scan, (3, 3, 3), grid)
 
 
 def test_a_constant_patch_is_refused():
-    voxels = np.random.default_rng(0).random((20, 20, 20))
-    grid = Grid((4, 4, 4), (1, 1, 1), (100, 200))
+    grid = cubic_grid(4, window=(100, 200))
     with pytest.raises(InputError, match=r"0 everywhere after the window \[100, 200\]"):
-        cut_patch(make_scan(voxels), np.full(3, 10.0), grid)
+        cut_at(random_scan(20), (10, 10, 10), grid)
 
 
 def test_a_real_lesion_is_in_the_middle_of_its_patch():
@@ -230,12 +253,12 @@ def test_a_real_lesion_is_in_the_middle_of_its_patch():
     image = volumes.read_volume(folder / "lung1_image.nrrd")
     mask = volumes.read_volume(folder / "lung1_label.nrrd")
     centre, diameter = volumes.locate_lesion(mask, image)
-    grid = Grid((32, 32, 32), (1.25, 1.25, 1.25), (-1000, 400))
+    grid = cubic_grid(32, window=(-1000, 400), spacing=1.25)
 
-    patch = cut_patch(image, centre, grid)[0]
+    patch = cut_at(image, centre, grid)
 
-    offsets = (np.stack(np.indices(patch.shape), -1) - 15.5) * 1.25  # mm
-    radius = np.linalg.norm(offsets, axis=-1)
+    offsets = patch_positions(np.zeros(3), grid)
+    radius = np.linalg.norm(offsets, axis=-1)  # mm
     shell = (radius > diameter / 2 + 3) & (radius < diameter / 2 + 6)
     assert diameter > 10
     assert diameter < 20
