@@ -62,8 +62,9 @@ def test_a_number_is_standardised_beside_a_flag_for_a_missing_one():
 
 def test_equal_numbers_are_not_divided_by_a_rounding_error():
     encoding = fit(number=["0.1"] * 3)
-    found = encode(encoding, number=["0.1", "1.1"])
-    assert found == pytest.approx(np.array([[0, 0], [1, 0]]))
+    first, second = encode(encoding, number=["0.1", "1.1"])
+    assert first.tolist() == pytest.approx([0, 0])
+    assert second.tolist() == pytest.approx([1, 0])
 
 
 def test_a_category_has_one_column_per_value_and_one_for_others():
@@ -148,7 +149,8 @@ def test_covariates_that_cannot_be_encoded_are_refused_in_one_line(columns, enco
 
 
 # The second covariate is 0 in every lesion. The classes differ at 0.5 of the first.
-KNOWN = np.array([[-1.0, 0], [0, 0], [1, 0], [2, 0]])
+KNOWN = np.zeros((4, 2))
+KNOWN[:, 0] = (-1, 0, 1, 2)
 LABELS = np.array([0, 0, 1, 1])
 
 
@@ -161,17 +163,21 @@ def test_the_regression_ignores_a_covariate_that_is_always_0():
 
 def test_the_baseline_of_covariates_is_that_regression():
     weights, bias = covariates.regress(KNOWN, LABELS, 2, balanced=True)
-    logits = KNOWN @ (weights[1] - weights[0]) + bias[1] - bias[0]
+    weight_difference = weights[1] - weights[0]
+    logits = KNOWN @ weight_difference + bias[1] - bias[0]
     predicted = covariates_only(KNOWN, LABELS, KNOWN, 2)
     assert np.allclose(predicted[:, 1], expit(logits))
 
     # The lesions are symmetric about 0.5, so the probability there is one half.
-    in_the_middle = covariates_only(KNOWN, LABELS, np.array([[0.5, 0]]), 2)
-    assert in_the_middle == pytest.approx(np.array([[0.5, 0.5]]), abs=1e-4)
+    middle = np.array([[0.5, 0]])
+    (probabilities,) = covariates_only(KNOWN, LABELS, middle, 2)
+    assert probabilities.tolist() == pytest.approx([0.5, 0.5], abs=1e-4)
 
 
 def test_the_regression_is_0_if_a_class_has_no_lesions():
-    weights, bias = covariates.regress(np.ones((2, 3)), np.array([0, 2]), 3, balanced=True)
+    known = np.ones((2, 3))
+    labels = np.array([0, 2])
+    weights, bias = covariates.regress(known, labels, 3, balanced=True)
     assert not weights.any()
     assert not bias.any()
 
@@ -189,14 +195,18 @@ def test_every_network_adds_covariates_to_its_logits(name):
     assert torch.allclose(joint(images, known), plain(images), atol=1e-6)
 
     weights = torch.tensor([1.0, 2, 3])
-    joint.add_to_head(torch.stack([torch.zeros(3), weights]), torch.tensor([0.0, 4]))
+    weights_of_classes = torch.stack([torch.zeros(3), weights])
+    joint.add_to_head(weights_of_classes, torch.tensor([0.0, 4]))
     added = joint(images, known) - plain(images)  # (2, classes)
-    expected = torch.stack([torch.zeros(2), known @ weights + 4], 1)
-    assert torch.allclose(added, expected, atol=1e-5)
+    logit = known @ weights + 4
+    assert torch.allclose(added[:, 0], torch.zeros(2), atol=1e-5)
+    assert torch.allclose(added[:, 1], logit, atol=1e-5)
 
 
 def test_members_with_covariates_give_the_same_logits_under_vmap():
-    members = [build_network("resnet", **SHAPE, seed=k, covariates=3) for k in range(3)]
+    members = []
+    for seed in range(3):
+        members.append(build_network("resnet", **SHAPE, seed=seed, covariates=3))
     stacked, _ = stack_module_state(members)
     images = torch.rand(3, 4, 1, 16, 16)  # a batch per member
     known = torch.rand(3, 4, 3)
@@ -278,8 +288,10 @@ def test_a_saved_model_refuses_missing_covariates(saved_model, tmp_path):
 @pytest.fixture
 def cohort(tmp_path) -> Path:
     """A manifest of three lesions, with an age, a sex and a note."""
-    voxels = np.random.default_rng(0).random((12, 12, 12), np.float32)
-    nibabel.save(nibabel.Nifti1Image(voxels, np.eye(4)), tmp_path / "ann.nii.gz")
+    rng = np.random.default_rng(0)
+    voxels = rng.random((12, 12, 12), np.float32)
+    image = nibabel.Nifti1Image(voxels, np.eye(4))
+    nibabel.save(image, tmp_path / "ann.nii.gz")
     rows = [
         ("benign", 4, "71", "f", "Jane Doe, cirrhosis"),
         ("malignant", 5, "", "m", ""),
@@ -353,8 +365,10 @@ def test_a_category_with_too_many_values_is_refused(cohort, monkeypatch):
 
 
 def test_arrays_with_covariates_are_refused(tmp_path):
-    np.save(tmp_path / "data.npy", np.random.default_rng(0).random((4, 8, 8, 8)))
-    np.save(tmp_path / "labels.npy", np.array([0, 1, 0, 1]))
+    data = np.random.default_rng(0).random((4, 8, 8, 8))
+    labels = np.array([0, 1, 0, 1])
+    np.save(tmp_path / "data.npy", data)
+    np.save(tmp_path / "labels.npy", labels)
     message = r"domains.liver.covariates: got age, note, sex, expected \{\}, as"
     with pytest.raises(InputError, match=message):
         read_liver(tmp_path, KINDS)

@@ -33,7 +33,8 @@ def divide(
 
 def counts(index: pd.DataFrame, parts: pd.Series) -> dict[tuple[str, str], int]:
     """The number of patients by part and class."""
-    return index.groupby([parts, index["label"]])["patient"].nunique().to_dict()
+    groups = index.groupby([parts, index["label"]])
+    return groups["patient"].nunique().to_dict()
 
 
 def patients(index: pd.DataFrame, parts: pd.Series, *names: str) -> set[str]:
@@ -51,13 +52,15 @@ def test_each_class_is_divided_by_the_shares():
         ("validation", "malignant"): 2,
         ("test", "malignant"): 3,
     }
-    assert (parts.groupby(index["patient"]).nunique() == 1).all()
+    parts_per_patient = parts.groupby(index["patient"]).nunique()
+    assert (parts_per_patient == 1).all()
 
 
 def test_three_patients_of_a_class_are_enough():
     index = make_index(malignant=3)
     parts = divide(index)
-    assert set(parts[index["label"] == "malignant"]) == {"train", "validation", "test"}
+    malignant = index["label"] == "malignant"
+    assert set(parts[malignant]) == {"train", "validation", "test"}
 
 
 def test_two_patients_of_a_class_are_refused():
@@ -92,9 +95,10 @@ def test_a_patient_counts_by_the_last_class_of_their_lesions():
 
 def test_the_external_site_is_kept_whole():
     index = make_index(benign=20, malignant=20)
-    index.loc[index["patient"].str.endswith(("7", "8")), "site"] = "site-b"
+    at_site_b = index["patient"].str.endswith(("7", "8"))
+    index.loc[at_site_b, "site"] = "site-b"
     parts = divide(index, external="site-b")
-    assert ((parts == "external") == (index["site"] == "site-b")).all()
+    assert parts.eq("external").equals(at_site_b)
     assert counts(index, parts)["test", "benign"] == 5  # round(0.3 · 16)
     assert "external" not in set(divide(index))
 
@@ -107,7 +111,8 @@ def test_an_external_site_that_does_not_exist_is_refused():
 
 def test_an_external_site_without_a_class_is_refused():
     index = make_index()
-    index.loc[index["patient"].isin(["b0", "b1"]), "site"] = "site-b"
+    benign = index["patient"].isin(["b0", "b1"])
+    index.loc[benign, "site"] = "site-b"
     message = "part external has none of the 10 patients with the class 'malignant'"
     with pytest.raises(InputError, match=message):
         divide(index, external="site-b")
@@ -210,8 +215,9 @@ def test_a_written_split_is_read_as_the_rows_of_each_part(tmp_path):
 )
 def test_an_impossible_split_is_refused(tmp_path, content, message):
     (tmp_path / "lung.csv").write_text(content)
+    index = make_index(benign=1, malignant=1, lesions=2)
     with pytest.raises(InputError, match=message):
-        read_split(tmp_path / "lung.csv", make_index(benign=1, malignant=1, lesions=2))
+        read_split(tmp_path / "lung.csv", index)
 
 
 @pytest.mark.parametrize(("given", "pool"), [("", 10), ("test", 6)])
@@ -222,7 +228,8 @@ def test_cross_validation_excludes_the_external_site_and_a_given_test_part(given
         "test": np.arange(6, 10),
         "external": np.array([10, 11]),
     }
-    index = pd.DataFrame({"patient": [f"p{i}" for i in range(12)], "split": given})
+    patients = [f"p{number}" for number in range(12)]
+    index = pd.DataFrame({"patient": patients, "split": given})
     rows, validation = pool_for_cross_validation(parts, index)
     assert rows.tolist() == list(range(pool))
     assert validation == pytest.approx(2 / 6)

@@ -24,8 +24,10 @@ PATIENTS = 12  # of each class
 def picture(seed: int, size: tuple[int, int] = (96, 96)) -> Image.Image:
     """Speckle of several sizes that differs for each seed."""
     width, height = size
-    noise = np.random.default_rng(seed).integers(0, 220, (height, width), np.uint8)
-    coarse = Image.fromarray(noise[::16, ::16]).resize(size, Image.Resampling.BICUBIC)
+    rng = np.random.default_rng(seed)
+    noise = rng.integers(0, 220, (height, width), np.uint8)
+    every_16th = Image.fromarray(noise[::16, ::16])
+    coarse = every_16th.resize(size, Image.Resampling.BICUBIC)
     fine = Image.fromarray(noise).filter(ImageFilter.GaussianBlur(2))
     return Image.blend(coarse, fine, 0.4)
 
@@ -42,7 +44,8 @@ def make_domain(*images: np.ndarray) -> Domain:
 
 def plane(image: Image.Image) -> np.ndarray:
     """The pixels of a picture at 32 x 32 in [0, 1]."""
-    small = image.convert("F").resize((32, 32), Image.Resampling.BILINEAR)
+    grey = image.convert("F")
+    small = grey.resize((32, 32), Image.Resampling.BILINEAR)
     return np.asarray(small) / 255
 
 
@@ -50,10 +53,14 @@ def planes_of(count: int) -> list[np.ndarray]:
     return [plane(picture(seed)) for seed in range(count)]
 
 
+def rows_of(found: list[DuplicatePair]) -> list[tuple[int, int]]:
+    return [(pair.first, pair.second) for pair in found]
+
+
 def paired_rows(domain: Domain) -> set[tuple[int, int]]:
     rows = np.arange(len(domain.index))
-    pairs_found = pairs.find_pairs((domain, rows))
-    return {(pair.first, pair.second) for pair in pairs_found}
+    found = pairs.find_pairs((domain, rows))
+    return set(rows_of(found))
 
 
 def as_jpeg(image: Image.Image, folder: Path) -> Image.Image:
@@ -131,7 +138,8 @@ def brighten_voxels(image: np.ndarray) -> np.ndarray:
 
 
 def change_every_voxel(image: np.ndarray) -> np.ndarray:
-    blurred = gaussian_filter(image[::-1, ::-1, ::-1], 0.5)
+    mirrored = np.flip(image)
+    blurred = gaussian_filter(mirrored, 0.5)
     return round_to_8_bits(brighten_voxels(blurred))
 
 
@@ -159,15 +167,19 @@ def test_a_changed_copy_of_a_volume_is_found_and_other_volumes_are_not(name):
 
 
 def test_the_evidence_names_a_mirrored_volume():
-    domain = make_domain(volume(0), volume(1), volume(0)[:, ::-1])
+    original = volume(0)
+    domain = make_domain(original, volume(1), original[:, ::-1])
     (pair,) = pairs.find_pairs((domain, np.arange(3)))
     assert pair == DuplicatePair(0, 2, "coarse correlation 1.000, mirrored")
 
 
 def nodule(seed: int) -> np.ndarray:
     """A ball on an empty background: all have one size, and only their voxels differ."""
-    speckle = 0.15 * np.random.default_rng(seed).standard_normal((24, 24, 24))
-    distance = np.linalg.norm(np.indices((24, 24, 24)) - 11.5, axis=0)
+    shape = (24, 24, 24)
+    rng = np.random.default_rng(seed)
+    speckle = 0.15 * rng.standard_normal(shape)
+    offsets = np.indices(shape) - 11.5
+    distance = np.linalg.norm(offsets, axis=0)
     return np.where(distance < 4, 0.6 + speckle, 0)
 
 
@@ -196,21 +208,27 @@ def test_shapes_of_a_few_voxels_are_copies_only_if_identical():
 
 
 def test_only_images_of_different_domains_are_paired():
-    one = make_domain(volume(0), volume(1), volume(1))
-    other = make_domain(volume(2), volume(3), volume(1)[::-1])
-    (pair,) = pairs.pairs_between(one, np.array([0, 1]), other, np.array([1, 2]))
+    shared = volume(1)
+    one = make_domain(volume(0), shared, shared)
+    other = make_domain(volume(2), volume(3), shared[::-1])
+    rows = np.array([0, 1])
+    other_rows = np.array([1, 2])
+    (pair,) = pairs.pairs_between(one, rows, other, other_rows)
     assert pair.first == 1
     assert pair.second == 2
     assert "mirrored" in pair.evidence
 
     first_row = np.array([0])
-    assert pairs.pairs_between(one, first_row, other, np.arange(3)) == []
+    all_rows = np.arange(3)
+    assert pairs.pairs_between(one, first_row, other, all_rows) == []
 
 
 def test_volumes_of_different_shapes_are_not_paired():
     one = make_domain(volume(0), volume(1), volume(1))
     smaller = make_domain(volume(1)[:20, :20, :20])
-    assert pairs.pairs_between(one, np.arange(3), smaller, np.array([0])) == []
+    rows = np.arange(3)
+    only_row = np.array([0])
+    assert pairs.pairs_between(one, rows, smaller, only_row) == []
 
 
 @pytest.fixture
@@ -223,7 +241,7 @@ def domain_with_two_copies() -> Domain:
 def test_copies_within_one_part_are_returned(domain_with_two_copies):
     parts = pd.Series(["train", "test", "test", "train", "test"])
     copies = pairs.check_duplicates(domain_with_two_copies, parts)
-    assert [(pair.first, pair.second) for pair in copies] == [(0, 3), (1, 4)]
+    assert rows_of(copies) == [(0, 3), (1, 4)]
 
 
 def test_copies_in_no_part_are_ignored(domain_with_two_copies):

@@ -21,7 +21,9 @@ FOREGROUND = np.arange(1.0, 22.0)
 SCAN = np.concatenate([BACKGROUND, FOREGROUND]).reshape(3, 3, 3)
 SPREAD = (110 / 3) ** 0.5
 WINDOWS = [("percentile", (5.0, 90.0)), ("zscore", (-2.0, 3.0))]
-GRID = Grid((8, 8, 8), (1.0, 1.0, 1.0), (1.0, 99.0), "percentile")
+PATCH = (8, 8, 8)
+SPACING = (1.0, 1.0, 1.0)
+GRID = Grid(PATCH, SPACING, (1.0, 99.0), "percentile")
 CLASSES = ["benign", "malignant"]
 
 
@@ -86,7 +88,8 @@ def test_a_flat_foreground_is_refused(kind, window, name):
 
 
 def test_a_window_whose_two_ends_are_one_intensity_is_refused():
-    scan = np.where(SCAN > 19, SCAN, np.minimum(SCAN, 4.0))  # 16 of 21 are 4
+    at_most_4 = np.minimum(SCAN, 4.0)
+    scan = np.where(SCAN > 19, SCAN, at_most_4)  # 16 of 21 are 4
     with pytest.raises(InputError, match=r"window \[30.0, 60.0\] of its foreground is 4 to 4"):
         raw_window((30.0, 60.0), "percentile", scan)
 
@@ -98,8 +101,10 @@ def read_liver(folder: Path, grid: Grid) -> Domain:
 def write_scans(folder: Path, change: Callable[[np.ndarray], np.ndarray]) -> Path:
     """Write a benign scan of noise and a malignant one that `change` makes from it."""
     rng = np.random.default_rng(0)
-    noise = rng.integers(0, 1000, (20, 20, 20)).astype(np.int16)
-    for name, voxels in (("a", noise), ("b", change(noise))):
+    drawn = rng.integers(0, 1000, (20, 20, 20))
+    noise = drawn.astype(np.int16)
+    scans = {"a": noise, "b": change(noise)}
+    for name, voxels in scans.items():
         image = nibabel.Nifti1Image(voxels, np.eye(4))
         nibabel.save(image, folder / f"{name}.nii.gz")
     rows = [
@@ -129,7 +134,8 @@ def test_a_reversed_window_reverses_the_contrast_of_a_volume(tmp_path):
     low, high = np.percentile(voxels, (1, 99))
     around_the_lesion = voxels[6:13, 6:13, 6:13]
     patch = (around_the_lesion - low) / (high - low)
-    assert np.allclose(images[1][0], 1 - patch.clip(0, 1), atol=2e-3)
+    reversed_patch = 1 - patch.clip(0, 1)
+    assert np.allclose(images[1][0], reversed_patch, atol=2e-3)
 
 
 def test_a_flat_volume_is_refused_with_its_row(tmp_path):
@@ -140,11 +146,13 @@ def test_a_flat_volume_is_refused_with_its_row(tmp_path):
 
 
 def test_each_sample_of_an_array_has_its_own_window(tmp_path):
-    sample = np.random.default_rng(0).random((3, 8, 8))
+    rng = np.random.default_rng(0)
+    sample = rng.random((3, 8, 8))
     scaled = 40 * sample - 7
     np.save(tmp_path / "data.npy", np.stack([sample, scaled]))
     np.save(tmp_path / "labels.npy", np.array([0, 1]))
-    grid = Grid((8, 8), (1.0, 1.0), (-2.0, 2.0), "zscore")
+    window = (-2.0, 2.0)
+    grid = Grid((8, 8), (1.0, 1.0), window, "zscore")
     images = read_liver(tmp_path, grid).images
     assert np.allclose(images[0], images[1], atol=1e-3)
     assert images[0].mean() == pytest.approx(0.5, abs=0.02)

@@ -11,8 +11,11 @@ from graft.data.volume import Volume
 from graft.ingest import volumes
 from graft.ingest.patches import cut_mask, cut_patch, smoothing_sigma
 
-SHARED = Path(os.environ.get("GRAFT_SHARED_DATA") or Path(__file__).parents[3] / "shared" / "data")
+ROOT = Path(__file__).parents[3]
+SHARED = Path(os.environ.get("GRAFT_SHARED_DATA") or ROOT / "shared" / "data")
 UNIT_WINDOW = (0.0, 1.0)
+Shape = tuple[int, ...]
+Triple = tuple[float, float, float]
 AXIAL_GRID = Grid((6, 6), (1, 1), UNIT_WINDOW)
 
 # Rotations of the scan about x, y and z in degrees.
@@ -37,7 +40,7 @@ def empty_voxels(size: int) -> np.ndarray:
     return np.zeros((size, size, size))
 
 
-def cut_at(scan: Volume, centre: tuple[float, float, float], grid: Grid) -> np.ndarray:
+def cut_at(scan: Volume, centre: Triple, grid: Grid) -> np.ndarray:
     """The only channel of the patch around a position in mm."""
     (patch,) = cut_patch(scan, np.array(centre), grid)
     return patch
@@ -56,19 +59,18 @@ def make_scan(voxels: np.ndarray, affine: np.ndarray | None = None) -> Volume:
     return Volume(Path("scan.nii"), voxels, affine)
 
 
-def rotated_affine(
-    spacing: tuple[float, ...], shape: tuple[int, ...], degrees: tuple[float, ...]
-) -> np.ndarray:
+def rotated_affine(spacing: Triple, shape: Shape, degrees: Triple) -> np.ndarray:
     """An affine whose grid has its middle at (10, -20, 30) mm."""
     rotation = Rotation.from_euler("xyz", degrees, degrees=True)
     middle_index = (np.array(shape) - 1) / 2
     affine = np.eye(4)
     affine[:3, :3] = rotation.as_matrix() * spacing
-    affine[:3, 3] = np.array([10, -20, 30]) - affine[:3, :3] @ middle_index
+    middle_offset = affine[:3, :3] @ middle_index
+    affine[:3, 3] = np.array([10, -20, 30]) - middle_offset
     return affine
 
 
-def voxel_positions(shape: tuple[int, ...], affine: np.ndarray) -> np.ndarray:
+def voxel_positions(shape: Shape, affine: np.ndarray) -> np.ndarray:
     """The position of each voxel in mm, (*shape, 3)."""
     indices = np.stack(np.indices(shape), -1)
     return make_scan(np.empty(shape), affine).to_mm(indices)
@@ -88,7 +90,8 @@ def test_a_linear_ramp_in_mm_is_the_same_ramp_in_the_patch(degrees, spacing, tol
     affine = rotated_affine(spacing, shape, degrees)
     volume = make_scan(voxel_positions(shape, affine) @ slopes, affine)
     centre = np.array([11.3, -19.2, 29.6])
-    grid = Grid((8, 9, 6), (1.25, 1.0, 1.5), (-300.0, 300.0))
+    window = (-300.0, 300.0)
+    grid = Grid((8, 9, 6), (1.25, 1.0, 1.5), window)
 
     patch = cut_at(volume, centre, grid)
 
@@ -106,7 +109,8 @@ def test_patch_axes_point_right_to_the_front_and_to_the_head():
     affine[:3, 3] = (10, 10, -10)
     scan = make_scan(voxels, affine)
 
-    patch = cut_at(scan, (0, 0, 0), cubic_grid(21, window=(0, 3)))
+    grid = cubic_grid(21, window=(0, 3))
+    patch = cut_at(scan, (0, 0, 0), grid)
 
     # Reversing an axis of 21 voxels moves index 4 to 16 and index 5 to 15.
     assert np.isclose(patch[16, 10, 10], 1 / 3)
@@ -169,28 +173,33 @@ def test_a_mask_of_two_dimensions_is_the_plane_through_the_lesion():
 
 
 def test_a_patch_of_two_dimensions_is_the_axial_plane_through_the_lesion():
-    voxels = np.random.default_rng(0).random((12, 12, 12))
+    voxels = random_scan(12).voxels
     affine = np.eye(4)[[1, 2, 0, 3]]  # axes stored as S, R, A
     stored = make_scan(voxels.transpose(2, 0, 1), affine)
     centre = np.array([6.0, 5.0, 7.0])
-    patch = cut_patch(stored, centre, Grid((5, 7), (1, 1), UNIT_WINDOW))
+    grid = Grid((5, 7), (1, 1), UNIT_WINDOW)
+    patch = cut_patch(stored, centre, grid)
+    plane = voxels[4:9, 2:9, 7]
     assert patch.shape == (1, 5, 7)
-    assert np.allclose(patch[0], voxels[4:9, 2:9, 7], atol=1e-5)
+    assert np.allclose(patch[0], plane, atol=1e-5)
 
 
 def test_the_smoothing_follows_its_formula():
     # k is the target spacing over the scan's: σ = sqrt(k² - 1) / 2.35482 voxels if k > 1.5.
     # k = 2, 1 and 5: sqrt(3) / 2.35482 = 0.73554, 0, and sqrt(24) / 2.35482 = 2.08041.
     target_mm = np.ones(3)
-    anisotropic = smoothing_sigma(np.diag([0.5, 1, 0.2, 1]), target_mm)
+    affine = np.diag([0.5, 1, 0.2, 1])
+    anisotropic = smoothing_sigma(affine, target_mm)
     assert np.allclose(anisotropic, (0.73554, 0, 2.08041), atol=1e-5)
 
     # k = 1.5 is not above 1.5.
     at_the_limit = smoothing_sigma(np.eye(4), np.full(3, 1.5))
     assert not at_the_limit.any()
 
-    rotated = rotated_affine((0.5, 0.5, 0.5), (1, 1, 1), (20, 40, 60))
-    assert np.allclose(smoothing_sigma(rotated, target_mm), 0.73554, atol=1e-5)
+    spacing = (0.5, 0.5, 0.5)
+    rotated = rotated_affine(spacing, (1, 1, 1), degrees=(20, 40, 60))
+    isotropic = smoothing_sigma(rotated, target_mm)
+    assert np.allclose(isotropic, 0.73554, atol=1e-5)
 
 
 def test_stripes_finer_than_the_patch_do_not_alias():
@@ -235,7 +244,8 @@ def test_a_voxel_that_is_not_finite_is_refused_only_inside_the_patch(value):
     scan = random_scan(30)
     scan.voxels[2, 2, 2] = value
     grid = cubic_grid(4)
-    assert cut_at(scan, (20, 20, 20), grid).max() > 0
+    elsewhere = cut_at(scan, (20, 20, 20), grid)
+    assert elsewhere.max() > 0
     with pytest.raises(InputError, match="has 1 voxels around it that are NaN or infinite"):
         cut_at(scan, (3, 3, 3), grid)
 
@@ -259,7 +269,8 @@ def test_a_real_lesion_is_in_the_middle_of_its_patch():
 
     offsets = patch_positions(np.zeros(3), grid)
     radius = np.linalg.norm(offsets, axis=-1)  # mm
-    shell = (radius > diameter / 2 + 3) & (radius < diameter / 2 + 6)
+    beyond_surface = radius - diameter / 2  # mm
+    shell = (beyond_surface > 3) & (beyond_surface < 6)
     assert diameter > 10
     assert diameter < 20
     # The lesion is soft tissue (0.6 is -160 HU) in aerated lung (0.4 is -440 HU).

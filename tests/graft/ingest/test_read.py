@@ -15,10 +15,12 @@ from graft.ingest.pseudonyms import pseudonym
 from graft.ingest.settings import PseudonymKey
 from tests.raw import read_domain
 
-SHARED = Path(os.environ.get("GRAFT_SHARED_DATA") or Path(__file__).parents[3] / "shared" / "data")
+ROOT = Path(__file__).parents[3]
+SHARED = Path(os.environ.get("GRAFT_SHARED_DATA") or ROOT / "shared" / "data")
 CLASSES = ["benign", "malignant"]
 GRID = Grid((8, 8, 8), (1.0, 1.0, 1.0), (0.0, 1.0))
-AFFINE = np.array([[-2.0, 0, 0, 30], [0, 1, 0, -10], [0, 0, 1, 5], [0, 0, 0, 1]])
+AFFINE = np.diag([-2.0, 1, 1, 1])
+AFFINE[:3, 3] = (30, -10, 5)
 ANN = {"patient": "ann", "image": "ann.nii.gz"}
 BOB = {"patient": "bob", "image": "bob.nii.gz"}
 AT_10_2_14 = {"x": "10", "y": "2", "z": "14"}  # mm, voxel (10, 12, 9)
@@ -56,16 +58,16 @@ def cohort(tmp_path) -> Path:
     folder.mkdir()
     rng = np.random.default_rng(0)
     for name in ("ann", "bob"):
-        write_nifti(folder / f"{name}.nii.gz", rng.random((20, 24, 20), np.float32))
+        voxels = rng.random((20, 24, 20), np.float32)
+        write_nifti(folder / f"{name}.nii.gz", voxels)
     write_manifest(folder, ROWS)
     return folder
 
 
 def write_arrays(folder: Path, **arrays: np.ndarray) -> Path:
-    good = {
-        "data": np.random.default_rng(0).random((4, 8, 8, 8), np.float32),
-        "labels": np.array([0, 1, 0, 1]),
-    }
+    rng = np.random.default_rng(0)
+    data = rng.random((4, 8, 8, 8), np.float32)
+    good = {"data": data, "labels": np.array([0, 1, 0, 1])}
     folder.mkdir(exist_ok=True)
     for name, array in (good | arrays).items():
         np.save(folder / f"{name}.npy", array)
@@ -76,8 +78,10 @@ def write_medmnist(path: Path, size: tuple[int, ...] = (8, 8, 8), **arrays: np.n
     rng = np.random.default_rng(0)
     good = {}
     for part, count in (("train", 4), ("val", 2), ("test", 2)):
-        good[f"{part}_images"] = rng.integers(0, 256, (count, *size), np.uint8)
-        good[f"{part}_labels"] = np.arange(count, dtype=np.uint8)[:, None] % 2
+        shape = (count, *size)
+        labels = np.arange(count, dtype=np.uint8) % 2
+        good[f"{part}_images"] = rng.integers(0, 256, shape, np.uint8)
+        good[f"{part}_labels"] = labels[:, None]
     np.savez_compressed(path, **(good | arrays))
     return path
 
@@ -137,12 +141,14 @@ def test_every_frame_and_a_mask_give_the_same_place(cohort):
 
 
 def test_a_mask_is_cut_at_the_place_of_its_image(cohort):
-    voxels = np.random.default_rng(0).random((20, 24, 20), np.float32) / 4
+    rng = np.random.default_rng(0)
+    voxels = rng.random((20, 24, 20), np.float32) / 4
     voxels[9:12, 11:15, 8:11] = 1
     lesion = (voxels == 1).astype(np.uint8)
     write_nifti(cohort / "ann.nii.gz", voxels)
     write_nifti(cohort / "mask.nii.gz", lesion)
-    write_manifest(cohort, [ROWS[0] | {"x": "11", "mask": "mask.nii.gz"}, ROWS[1]])
+    masked = ROWS[0] | {"x": "11", "mask": "mask.nii.gz"}
+    write_manifest(cohort, [masked, ROWS[1]])
 
     domain = read_lung(cohort)
 
@@ -168,11 +174,13 @@ def test_every_format_gives_the_same_patch(cohort, suffix):
 def test_without_a_diameter_the_size_is_a_number_of_voxels(cohort):
     domain = read_lung(cohort)
     assert "voxels" in domain.preprocessing["size"]
-    assert domain.index["size"][0] == (domain.images[0] > 0).sum()
+    above_0 = domain.images[0] > 0
+    assert domain.index["size"][0] == above_0.sum()
 
 
 def test_a_manifest_gives_patches_of_two_dimensions(cohort):
-    domain = read_lung(cohort, Grid((8, 6), (1.0, 1.0), (0.0, 1.0)))
+    grid = Grid((8, 6), (1.0, 1.0), (0.0, 1.0))
+    domain = read_lung(cohort, grid)
     assert domain.images.shape == (3, 1, 8, 6)
 
 
@@ -293,7 +301,8 @@ def test_arrays_are_windowed_padded_and_cropped(tmp_path, capsys):
     data[0, 1, 2, 3] = 50
     data[1, 5, 7, 5] = 300
     groups = np.array(["ann", "bob"])
-    folder = write_arrays(tmp_path / "a", data=data, labels=np.array(CLASSES), groups=groups)
+    labels = np.array(CLASSES)
+    folder = write_arrays(tmp_path / "a", data=data, labels=labels, groups=groups)
     grid = Grid((8, 8, 8), (1.0, 1.0, 1.0), (-100.0, 100.0))
 
     domain = read_lung(folder, grid)
@@ -312,8 +321,10 @@ def test_arrays_are_windowed_padded_and_cropped(tmp_path, capsys):
 def test_arrays_may_have_channels_and_two_dimensions(tmp_path):
     data = np.random.default_rng(0).random((4, 3, 10, 12))
     folder = write_arrays(tmp_path / "a", data=data)
-    domain = read_lung(folder, Grid((8, 8), (1.0, 1.0), (0.0, 1.0)))
-    assert np.allclose(domain.images, data[:, :, 1:9, 2:10], atol=1e-3)
+    grid = Grid((8, 8), (1.0, 1.0), (0.0, 1.0))
+    domain = read_lung(folder, grid)
+    cropped = data[:, :, 1:9, 2:10]
+    assert np.allclose(domain.images, cropped, atol=1e-3)
     assert domain.index["patient"].nunique() == 4
 
 

@@ -14,7 +14,8 @@ def write_manifest(folder: Path, **columns: list[str]) -> Path:
     with (folder / "manifest.csv").open("w", newline="") as file:
         table = csv.writer(file)
         table.writerow(("patient", "image", "label", *columns))
-        for i, cells in enumerate(zip(*columns.values(), strict=True)):
+        rows = zip(*columns.values(), strict=True)
+        for i, cells in enumerate(rows):
             table.writerow((f"p{i}", f"{i}.nii", "benign", *cells))
     return folder
 
@@ -64,8 +65,10 @@ def test_a_scanner_of_at_least_three_patients_is_kept(tmp_path):
 
 def test_lesions_of_one_patient_do_not_make_a_scanner_common(tmp_path):
     path = write_manifest(tmp_path, scanner=["Jane Doe"] * 3) / "manifest.csv"
-    one_patient = path.read_text().replace("p1,", "p0,").replace("p2,", "p0,")
-    path.write_text(one_patient)
+    text = path.read_text()
+    for patient in ("p1,", "p2,"):
+        text = text.replace(patient, "p0,")
+    path.write_text(text)
     assert read_subgroup_columns(tmp_path)["scanner"].tolist() == ["other"] * 3
 
 

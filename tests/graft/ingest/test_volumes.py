@@ -66,12 +66,14 @@ def test_every_format_gives_the_same_positions(tmp_path, image, suffix):
 
 def test_the_scaling_of_a_nifti_is_applied(tmp_path):
     path = tmp_path / "scan.nii.gz"
-    stored = np.full((4, 5, 6, 1), 7, np.int16)
+    shape = (4, 5, 6, 1)
+    stored = np.full(shape, 7, np.int16)
     scan = nibabel.Nifti1Image(stored, IDENTITY)
     scan.header.set_slope_inter(2, -1024)
     scan.to_filename(path)
     voxels = read_volume(path).voxels
-    assert (np.asarray(voxels[1:3]) == 7 * 2 - 1024).all()
+    two_planes = np.asarray(voxels[1:3])
+    assert (two_planes == 7 * 2 - 1024).all()
 
 
 @pytest.mark.parametrize("missing", [1, 8, 100, "half"])
@@ -130,7 +132,8 @@ def test_a_file_of_an_unknown_kind_is_refused(tmp_path):
 
 
 def test_a_nifti_with_four_dimensions_is_refused(tmp_path):
-    path = write_nifti(tmp_path / "a.nii", np.zeros((4, 4, 4, 2)))
+    voxels = np.zeros((4, 4, 4, 2))
+    path = write_nifti(tmp_path / "a.nii", voxels)
     with pytest.raises(InputError, match=r"has 4 dimensions \(4, 4, 4, 2\), expected three"):
         read_volume(path)
 
@@ -188,7 +191,8 @@ def test_a_mask_gives_the_centroid_and_the_diameter_of_its_lesion():
     centre, diameter = locate_lesion(mask, scan)
 
     sphere = 4 / 3 * np.pi * (diameter / 2) ** 3
-    assert np.allclose(centre, (-2 * 2.5 + 9, 5, 3 * 5 - 1))
+    expected = (-2 * 2.5 + 9, 5, 3 * 5 - 1)
+    assert np.allclose(centre, expected)
     assert np.isclose(sphere, 36)  # mm³, 6 voxels of 6 mm³
 
 

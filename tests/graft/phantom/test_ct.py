@@ -21,8 +21,10 @@ SCAN = CtScan(
 
 
 def test_a_scan_adds_noise_and_averages_fine_slices():
-    tissue = np.tile(np.float32([100, 300]), (20, 20, 20))  # (20, 20, 40)
-    volume = acquire(replace(SCAN, noise_hu=20.0), tissue, generator(SEED, "test"))
+    two_slices = np.float32([100, 300])
+    tissue = np.tile(two_slices, (20, 20, 20))  # (20, 20, 40)
+    scan = replace(SCAN, noise_hu=20.0)
+    volume = acquire(scan, tissue, generator(SEED, "test"))
     assert volume.shape == (20, 20, 20)
     assert volume.mean() == pytest.approx(200, abs=3)
     assert volume.std() == pytest.approx(20, abs=0.5)  # HU, the noise of one slice

@@ -26,7 +26,8 @@ def draw_tilted_patient() -> Patient:
     """A patient of site-a whose scan is tilted."""
     for number in range(50):
         patient = draw_patient(SEED, "liver_mr", number)
-        if patient.scan.site == "site-a" and abs(patient.scan.affine[0, 1]) > 0.02:
+        scan = patient.scan
+        if scan.site == "site-a" and abs(scan.affine[0, 1]) > 0.02:
             return patient
     raise AssertionError("none of 50 scans of site-a is tilted")
 
@@ -79,10 +80,12 @@ def distance_from_lesion(patient: Patient) -> np.ndarray:
 
 def test_intensities_follow_t2(patient):
     # A reach of 10 m leaves no bias field.
-    volume = render(patient, te_ms=80.0, gain=1000.0, noise=1e-4, reach_mm=1e4).astype(float)
+    volume = render(patient, te_ms=80.0, gain=1000.0, noise=1e-4, reach_mm=1e4)
+    volume = volume.astype(float)
     distance = distance_from_lesion(patient)
     lesion = volume[distance < 4].mean()
-    liver = np.median(volume[(distance > 12) & (distance < 20)])
+    around_the_lesion = (distance > 12) & (distance < 20)
+    liver = np.median(volume[around_the_lesion])
     assert lesion == pytest.approx(368, abs=3)  # 1000 * exp(-80 / 80)
     assert liver == pytest.approx(176, abs=6)  # 1000 * exp(-80 / 46)
 
