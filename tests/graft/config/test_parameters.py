@@ -8,17 +8,20 @@ from graft.config.parameters import load_parameters
 ROOT = Path(__file__).parents[3]
 
 
-def edited(folder: Path, before: str, after: str) -> Path:
+def write_edited(folder: Path, before: str, after: str) -> Path:
+    """Write params.yaml with the first occurrence of a text replaced."""
     text = (ROOT / "params.yaml").read_text()
     assert before in text
-    (folder / "params.yaml").write_text(text.replace(before, after, 1))
-    return folder / "params.yaml"
+    path = folder / "params.yaml"
+    path.write_text(text.replace(before, after, 1))
+    return path
 
 
 def test_the_values_of_the_file_are_read(tmp_path):
-    path = edited(tmp_path, "lambda: 0.01", "lambda: 1e-3")
+    path = write_edited(tmp_path, "lambda: 0.01", "lambda: 1e-3")
     found = load_parameters(path)
-    assert (found.seed, found.lambda_) == (42, 0.001)
+    assert found.seed == 42
+    assert found.lambda_ == 0.001
     assert found.domains["liver"].split.external == "site-b"
 
 
@@ -131,11 +134,12 @@ def test_the_values_of_the_file_are_read(tmp_path):
         ("GRAFT_PATIENT_KEY", "no name", "privacy.key_variable", "'no name'", "pattern"),
     ],
 )
-def test_a_wrong_parameter_is_one_line_with_key_value_and_what_is_allowed(
+def test_an_error_is_one_line_with_the_key_the_value_and_what_is_allowed(
     tmp_path, before, after, key, found, expected
 ):
+    path = write_edited(tmp_path, before, after)
     with pytest.raises(InputError) as caught:
-        load_parameters(edited(tmp_path, before, after))
+        load_parameters(path)
     message = str(caught.value)
     for part in ("params.yaml", key, found, expected):
         assert part in message
@@ -143,18 +147,20 @@ def test_a_wrong_parameter_is_one_line_with_key_value_and_what_is_allowed(
 
 
 def test_published_weights_need_a_network_that_fits_them_and_a_new_head(tmp_path):
-    path = edited(tmp_path, "  source: lung ", "  source: imagenet ")
-    path.write_text(path.read_text().replace("name: resnet ", "name: torchvision-resnet18-planes "))
+    path = write_edited(tmp_path, "  source: lung ", "  source: imagenet ")
+    text = path.read_text()
+    text = text.replace("name: resnet ", "name: torchvision-resnet18-planes ")
+    path.write_text(text)
     assert load_parameters(path).pretrain.source == "imagenet"
-    path.write_text(path.read_text().replace("head: new ", "head: pretrained "))
-    with pytest.raises(
-        InputError, match=r"finetune.head: got 'pretrained' with .*'imagenet'.* expected 'new'"
-    ):
+
+    path.write_text(text.replace("head: new ", "head: pretrained "))
+    message = r"finetune.head: got 'pretrained' with .*'imagenet'.* expected 'new'"
+    with pytest.raises(InputError, match=message):
         load_parameters(path)
 
 
 def test_the_setting_of_the_torchvision_tutorial_is_allowed(tmp_path):
-    path = edited(tmp_path, "  source: lung ", "  source: imagenet ")
+    path = write_edited(tmp_path, "  source: lung ", "  source: imagenet ")
     text = path.read_text()
     for before, after in (
         ("name: resnet ", "name: torchvision-resnet18 "),
@@ -169,25 +175,35 @@ def test_the_setting_of_the_torchvision_tutorial_is_allowed(tmp_path):
         text = text.replace(before, after)
     path.write_text(text)
     training = load_parameters(path).training
-    assert (training.batch, training.optimizer) == (32, "adam")
+    assert training.batch == 32
+    assert training.optimizer == "adam"
 
 
-def test_a_missing_file_and_one_without_keys_have_different_messages(tmp_path):
+def test_a_missing_file_is_refused(tmp_path):
     with pytest.raises(InputError, match="cannot be read"):
         load_parameters(tmp_path / "params.yaml")
-    (tmp_path / "params.yaml").write_text("- 1\n")
+
+
+def test_a_file_without_keys_is_refused(tmp_path):
+    path = tmp_path / "params.yaml"
+    path.write_text("- 1\n")
     with pytest.raises(InputError, match="expected keys and values"):
-        load_parameters(tmp_path / "params.yaml")
+        load_parameters(path)
 
 
-def test_every_key_of_params_yaml_has_a_comment():
-    sections = [line for line in (ROOT / "params.yaml").read_text().splitlines() if line.strip()]
-    values = [
-        line for line in sections if not line.startswith("#") and not line.rstrip().endswith(":")
-    ]
-    values = [line for line in values if not line.strip().startswith("- ")]
-    first_seen = {}
-    for line in values:
-        first_seen.setdefault(line.split(":")[0].strip(), line)
-    uncommented = [name for name, line in first_seen.items() if "#" not in line]
+def is_value(line: str) -> bool:
+    """Whether a line of params.yaml has a key and its value, and is no item of a list."""
+    text = line.strip()
+    if not text or line.startswith("#"):
+        return False
+    return not text.endswith(":") and not text.startswith("- ")
+
+
+def test_every_key_of_params_yaml_has_a_comment_where_it_first_appears():
+    first_lines = {}
+    for line in (ROOT / "params.yaml").read_text().splitlines():
+        if is_value(line):
+            key, _, _ = line.partition(":")
+            first_lines.setdefault(key.strip(), line)
+    uncommented = [key for key, line in first_lines.items() if "#" not in line]
     assert uncommented == []

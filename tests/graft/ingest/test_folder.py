@@ -14,8 +14,9 @@ from tests.raw import read_domain
 
 CLASSES = ["benign", "malignant"]
 GRID = Grid((8, 8), (1.0, 1.0), (0.0, 255.0))
-GREY = np.random.default_rng(0).integers(0, 256, (8, 8), np.uint8)
-COLOUR = np.random.default_rng(1).integers(0, 256, (8, 8, 3), np.uint8)
+SIZE = (8, 8)
+GREY = np.random.default_rng(0).integers(0, 256, SIZE, np.uint8)
+COLOUR = np.random.default_rng(1).integers(0, 256, (*SIZE, 3), np.uint8)
 ALPHA = np.full((8, 8), 255, np.uint8)
 
 
@@ -75,7 +76,8 @@ def test_pictures_are_ordered_by_class_and_name(folder):
     assert list(domain.index["origin"]) == origins
     assert domain.images.shape == (4, 1, 8, 8)
     assert domain.images.dtype == np.float16
-    assert domain.index["size"][0] == (domain.images[0] > 0).sum()
+    above_0 = domain.images[0] > 0
+    assert domain.index["size"][0] == above_0.sum()
     assert domain.preprocessing["spacing"] is None
 
 
@@ -231,7 +233,7 @@ def test_the_shorter_side_is_resized_with_antialiasing_and_the_middle_is_kept(fo
 
 
 def test_grey_pictures_get_three_channels_if_another_has_colour(folder, capsys):
-    save(folder / "benign" / "z.png", COLOUR)
+    save(folder / "benign/z.png", COLOUR)
     images = read_liver(folder).images
     assert "4 of 5 pictures are grey, and repeated in 3 channels" in capsys.readouterr().out
     assert images.shape == (5, 3, 8, 8)

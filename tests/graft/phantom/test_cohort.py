@@ -37,7 +37,8 @@ def cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def digests(folder: Path) -> dict[str, str]:
     found = {}
     for path in sorted(folder.iterdir()):
-        found[path.name] = hashlib.sha256(path.read_bytes()).hexdigest()
+        content = path.read_bytes()
+        found[path.name] = hashlib.sha256(content).hexdigest()
     return found
 
 
@@ -75,10 +76,11 @@ def test_a_patient_is_the_same_in_a_larger_cohort(cohort, tmp_path):
 
 
 def test_a_failed_run_leaves_the_previous_cohort(tmp_path):
-    (tmp_path / "kidney").mkdir()
-    (tmp_path / "kidney" / "old").touch()
+    folder = tmp_path / "kidney"  # an organ without a phantom
+    folder.mkdir()
+    (folder / "old").touch()
     with pytest.raises(KeyError):
-        write_cohort(tmp_path / "kidney", "kidney", patients=1, seed=SEED, workers=1)
+        write_cohort(folder, "kidney", patients=1, seed=SEED, workers=1)
     assert [path.name for path in tmp_path.rglob("*")] == ["kidney", "old"]
 
 
@@ -91,8 +93,9 @@ def test_every_lesion_of_the_manifest_is_inside_its_volume(cohort):
         image = nibabel.load(cohort / lesion.image)
         to_index = np.linalg.inv(image.affine)
         index = to_index @ (lesion.x, lesion.y, lesion.z, 1)
+        last_index = np.array(image.shape) - 1
         assert (index[:3] > 0).all()
-        assert (index[:3] < np.array(image.shape) - 1).all()
+        assert (index[:3] < last_index).all()
 
 
 def test_volumes_are_int16_and_both_affines_agree(cohort):

@@ -128,8 +128,10 @@ def test_the_bias_field_is_a_gaussian_around_the_coil():
 def test_noise_is_rician():
     # Without a signal the magnitude has a Rayleigh distribution, whose mean is sqrt(pi / 2)
     # standard deviations: 1.2533 * 20.
-    drawn = draw_patient(SEED, "liver_mr", 1).scan
+    patient = draw_patient(SEED, "liver_mr", 1)
     shape = (30, 30, 30)
-    scan = replace(drawn, shape=shape, spacing=(1.0, 1.0, 1.0), noise=0.02, gain=1000.0)
-    volume = mr.acquire(scan, np.zeros(shape), generator(SEED, "test"))
+    spacing = (1.0, 1.0, 1.0)
+    scan = replace(patient.scan, shape=shape, spacing=spacing, noise=0.02, gain=1000.0)
+    no_signal = np.zeros(shape)
+    volume = mr.acquire(scan, no_signal, generator(SEED, "test"))
     assert volume.mean() == pytest.approx(25.07, abs=0.3)

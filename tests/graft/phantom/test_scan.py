@@ -35,11 +35,13 @@ def test_the_affine_has_the_spacing_of_the_scan(many_patients):
 
 def test_sites_differ_in_share_noise_and_contrast(many_patients):
     is_mr = many_patients[0].organ == "liver_mr"
-    noise, contrast = ("noise", "te_ms") if is_mr else ("noise_hu", "enhancement")
     rows = []
     for patient in many_patients:
         scan = patient.scan
-        rows.append((scan.site, getattr(scan, noise), getattr(scan, contrast)))
+        if is_mr:
+            rows.append((scan.site, scan.noise, scan.te_ms))
+        else:
+            rows.append((scan.site, scan.noise_hu, scan.enhancement))
     table = pd.DataFrame(rows, columns=["site", "noise", "contrast"])
     shares = table["site"].value_counts(normalize=True)
     assert shares["site-a"] == pytest.approx(0.7, abs=0.06)
