@@ -28,9 +28,10 @@ ABOUT = {
 }
 
 
-def lay_out(name: str) -> None:
+def write_processed(name: str) -> None:
     """A processed domain of 40 patients with a lesion each, of two sites, and its split."""
-    count, random = np.arange(40), np.random.default_rng(len(name))
+    count = np.arange(40)
+    random = np.random.default_rng(len(name))
     images = random.random((40, 1, 8, 8, 8)).astype(np.float16)
     index = pd.DataFrame(
         {
@@ -53,7 +54,7 @@ def project(tmp_path, monkeypatch) -> Path:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "params.yaml").write_bytes((ROOT / "params.yaml").read_bytes())
     for name in ("lung", "liver"):
-        lay_out(name)
+        write_processed(name)
     return tmp_path
 
 
@@ -81,7 +82,8 @@ def edit(path: str, column: str, row: int, value: str) -> None:
 
 
 def in_two_parts() -> str:
-    tests, learns = rows_of("liver", "test")[0], rows_of("liver", "train")[0]
+    tests = rows_of("liver", "test")[0]
+    learns = rows_of("liver", "train")[0]
     edit("data/processed/liver/index.csv", "patient", tests, f"liver{learns:02}")
     return rf"the patient liver{learns:02} is in test \(manifest.csv:{tests + 2}\) and in train"
 
@@ -149,7 +151,8 @@ def test_a_clean_cohort_passes_with_the_same_bytes_twice(project, capsys):
     check.main()
     assert (paths.CHECKS.read_bytes(), paths.LEAKS_CHECKED.read_bytes()) == first
     found = json.loads(first[0])
-    assert rows.checks_document(found["checks"]) == found and len(found["checks"]) == 2 * 7 + 2
+    assert rows.checks_document(found["checks"]) == found
+    assert len(found["checks"]) == 2 * 7 + 2
     assert "lung and liver: patients across: " in capsys.readouterr().out
 
 
@@ -159,7 +162,7 @@ def test_the_list_of_sources_has_the_candidates_and_no_folder_of_a_weight_file(p
     parameters["sources"]["candidates"] = ["kidney"]
     parameters["pretrain"]["source"] = "/home/somebody/theirs.pth"
     YAML().dump(parameters, Path("params.yaml"))
-    lay_out("kidney")
+    write_processed("kidney")
     check.main()
     assert json.loads(paths.SOURCE_LIST.read_text()) == {
         "theirs.pth": "models/pretrained",
@@ -169,24 +172,28 @@ def test_the_list_of_sources_has_the_candidates_and_no_folder_of_a_weight_file(p
 
 def test_the_gate_is_the_same_whatever_was_counted(project):
     check.main()
-    gate, report = paths.LEAKS_CHECKED.read_bytes(), paths.CHECKS.read_bytes()
+    gate = paths.LEAKS_CHECKED.read_bytes()
+    report = paths.CHECKS.read_bytes()
     text = Path("params.yaml").read_text(encoding="utf-8")
     Path("params.yaml").write_text(text.replace("labelled: 1.0", "labelled: 0.5"), encoding="utf-8")
     split.main("liver")
     split.main("lung")
     check.main()
-    assert paths.LEAKS_CHECKED.read_bytes() == gate and paths.CHECKS.read_bytes() != report
+    assert paths.LEAKS_CHECKED.read_bytes() == gate
+    assert paths.CHECKS.read_bytes() != report
 
 
 @pytest.mark.parametrize("plant", LEAKS)
-def test_a_leak_is_one_line_and_closes_the_gate(project, plant):
+def test_a_leak_raises_an_error_and_stops_the_pipeline(project, plant):
     check.main()
     before = paths.CHECKS.read_bytes()
     expected = plant()
     with pytest.raises(InputError, match=expected) as caught:
         check.main()
-    assert "\n" not in str(caught.value) and "expected" in str(caught.value)
-    assert not paths.LEAKS_CHECKED.exists() and paths.CHECKS.read_bytes() == before
+    assert "\n" not in str(caught.value)
+    assert "expected" in str(caught.value)
+    assert not paths.LEAKS_CHECKED.exists()
+    assert paths.CHECKS.read_bytes() == before
 
 
 def test_it_imports_no_torch():

@@ -1,4 +1,4 @@
-"""The stage on real files: weights, images, a split and the tables that evaluate leaves."""
+"""The stage on real files: weights, images, a split and the tables that evaluate writes."""
 
 import json
 from pathlib import Path
@@ -16,15 +16,16 @@ from stages import explain, paths
 
 ROOT = Path(__file__).parents[2]
 CLASSES = ["benign", "malignant"]
-OUTS = ("saliency.json", "robustness.json", "robustness.csv")
+OUTPUTS = ("saliency.json", "robustness.json", "robustness.csv")
 
 
-def lay_out(
+def write_inputs(
     patch: tuple[int, ...], spacing: list[float] | None = None, masks: np.ndarray | None = None
 ) -> None:
     """A domain of 24 patients with two lesions each, a model, and the outputs of evaluate."""
     rng = np.random.default_rng(0)
-    patient, labels = np.arange(48) // 2, np.array(CLASSES)[np.arange(48) % 2]
+    patient = np.arange(48) // 2
+    labels = np.array(CLASSES)[np.arange(48) % 2]
     index = pd.DataFrame(
         {
             "sample": np.arange(48),
@@ -37,123 +38,129 @@ def lay_out(
             "hash": "",
         }
     )
-    about = {"spacing": spacing, "size": "diameter in mm" if spacing else "pixels"}
+    preprocessing = {"spacing": spacing, "size": "diameter in mm" if spacing else "pixels"}
     images = rng.random((48, 1, *patch))
-    write_domain(
-        Path("data/processed/liver"), Domain("liver", images, index, CLASSES, about, masks=masks)
-    )
+    domain = Domain("liver", images, index, CLASSES, preprocessing, masks=masks)
+    write_domain(Path("data/processed/liver"), domain)
     parts = np.array(["train", "validation", "test", "external"])[patient % 4]
     Path("data/splits").mkdir(parents=True, exist_ok=True)
-    pd.DataFrame({"sample": index["sample"], "part": parts}).to_csv(
-        "data/splits/liver.csv", index=False
-    )
+    split = pd.DataFrame({"sample": index["sample"], "part": parts})
+    split.to_csv("data/splits/liver.csv", index=False)
     shape = {"name": "resnet", "patch": list(patch), "channels": 1, "classes": 2, "width": 8}
     paths.BEST.mkdir(parents=True, exist_ok=True)
     card = {"architecture": shape, "classes": CLASSES, "shares": [0.5, 0.5]}
-    saved.save_model(paths.BEST, [build_network(**shape, seed=k) for k in range(2)], card)
-    tested = np.isin(parts, ["test", "external"])
-    p = saved.load_model(paths.BEST).predict(images[tested])
-    table = index[tested].assign(
-        part=parts[tested], model="bagging", p_benign=p[:, 0], p_malignant=p[:, 1]
-    )
-    table["predicted"] = np.array(CLASSES)[p.argmax(1)]
+    networks = [build_network(**shape, seed=k) for k in range(2)]
+    saved.save_model(paths.BEST, networks, card)
+    is_tested = np.isin(parts, ["test", "external"])
+    probabilities = saved.load_model(paths.BEST).predict(images[is_tested])
+    table = index[is_tested].copy()
+    table["part"] = parts[is_tested]
+    table["model"] = "bagging"
+    table["p_benign"] = probabilities[:, 0]
+    table["p_malignant"] = probabilities[:, 1]
+    table["predicted"] = np.array(CLASSES)[probabilities.argmax(1)]
     paths.METRICS.mkdir(exist_ok=True)
     table.to_csv(paths.METRICS / "predictions.csv", index=False)
-    (paths.METRICS / "metrics.json").write_text(json.dumps({"chosen": {"model": "bagging"}}))
+    metrics = {"chosen": {"model": "bagging"}}
+    (paths.METRICS / "metrics.json").write_text(json.dumps(metrics))
 
 
 @pytest.fixture
 def project(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    params = (
-        (ROOT / "params.yaml")
-        .read_text(encoding="utf-8")
-        .replace("resamples: 2000", "resamples: 100")
-    )
-    (tmp_path / "params.yaml").write_text(params.replace("cases: 6", "cases: 2"), encoding="utf-8")
+    params = (ROOT / "params.yaml").read_text(encoding="utf-8")
+    params = params.replace("resamples: 2000", "resamples: 100")
+    params = params.replace("cases: 6", "cases: 2")
+    (tmp_path / "params.yaml").write_text(params, encoding="utf-8")
     threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # images this small are faster so on a busy machine
+    # On a busy machine, one thread is faster for images this small.
+    torch.set_num_threads(1)
     yield tmp_path
     torch.set_num_threads(threads)
 
 
-def read(name: str) -> dict:
+def read_document(name: str) -> dict:
     return json.loads((paths.EXPLAIN / name).read_text())
 
 
-def everything() -> dict[str, bytes]:
-    return {
-        str(path): path.read_bytes() for path in sorted(paths.EXPLAIN.rglob("*")) if path.is_file()
-    }
+def read_outputs() -> dict[str, bytes]:
+    found = {}
+    for path in sorted(paths.EXPLAIN.rglob("*")):
+        if path.is_file():
+            found[str(path)] = path.read_bytes()
+    return found
 
 
-def test_leaves_every_out_and_the_same_bytes_twice(project, capsys):
-    lay_out((8, 8, 8), spacing=[1.0, 1.0, 1.0])
+def test_writes_every_output_and_the_same_bytes_twice(project, capsys):
+    write_inputs((8, 8, 8), spacing=[1.0, 1.0, 1.0])
     explain.main()
-    first, found = everything(), read("saliency.json")
+    first = read_outputs()
+    found = read_document("saliency.json")
     pictures = [case["picture"] for case in found["cases"]]
-    assert (
-        set(first) == {f"metrics/explain/{name}" for name in (*OUTS, *pictures)}
-        and len(pictures) == 2
-    )
-    assert (found["model"], found["region"], found["lesions"]) == (
-        "bagging",
-        "ball of the diameter",
-        24,
-    )
-    assert all(case["part"] == "test" for case in found["cases"])
+    assert set(first) == {f"metrics/explain/{name}" for name in (*OUTPUTS, *pictures)}
+    assert len(pictures) == 2
+    assert found["model"] == "bagging"
+    assert found["region"] == "ball of the diameter"
+    assert found["lesions"] == 24
+    for case in found["cases"]:
+        assert case["part"] == "test"
     explain.main()
-    assert everything() == first
+    assert read_outputs() == first
     assert "Grad-CAM of bagging: 0." in capsys.readouterr().out
+    # No output names a patient or a folder of this machine.
     for content in first.values():
-        assert b"p02" not in content and str(project).encode() not in content
+        assert b"p02" not in content
+        assert str(project).encode() not in content
 
 
-def test_clean_images_score_what_the_weights_say(project):
-    lay_out((8, 8, 8))
+def test_the_auroc_of_clean_images_is_that_of_the_predictions(project):
+    write_inputs((8, 8, 8))
     explain.main()
     table = pd.read_csv("metrics/predictions.csv").query("part == 'test'")
-    told = [table.loc[table["label"] == label, "p_malignant"].to_numpy() for label in CLASSES]
-    expected = (told[1][:, None] > told[0]).mean()
-    assert read("robustness.json")["auroc"]["value"] == pytest.approx(expected, abs=1e-6)
+    benign = table.loc[table["label"] == "benign", "p_malignant"].to_numpy()
+    malignant = table.loc[table["label"] == "malignant", "p_malignant"].to_numpy()
+    expected = (malignant[:, None] > benign).mean()
+    found = read_document("robustness.json")["auroc"]["value"]
+    assert found == pytest.approx(expected, abs=1e-6)
 
 
-def test_pictures_without_a_place_or_a_spacing(project):
-    lay_out((16, 16))
+def test_two_dimensions_without_a_spacing_have_pictures_but_no_regions(project):
+    write_inputs((16, 16))
     explain.main()
-    assert (
-        read("saliency.json")["region"] is None
-        and read("saliency.json")["methods"]["occlusion"] is None
-    )
+    found = read_document("saliency.json")
+    assert found["region"] is None
+    assert found["methods"]["occlusion"] is None
     assert "slice thickness" not in (paths.EXPLAIN / "robustness.csv").read_text()
     assert len(list((paths.EXPLAIN / "maps").iterdir())) == 2
 
 
-def test_masks_are_the_regions_where_there_are_any(project):
+def test_masks_are_the_regions_if_there_are_any(project):
     masks = np.zeros((48, 8, 8), np.uint8)
     masks[:, 2:5, 2:5] = 1
-    lay_out((8, 8), [1.0, 1.0], masks)
+    write_inputs((8, 8), [1.0, 1.0], masks)
     explain.main()
-    assert read("saliency.json")["region"] == "mask"
-    assert read("saliency.json")["uniform_share"] == pytest.approx(9 / 64, abs=1e-6)
+    found = read_document("saliency.json")
+    assert found["region"] == "mask"
+    # 3 · 3 of 8 · 8 pixels.
+    assert found["uniform_share"] == pytest.approx(9 / 64, abs=1e-6)
 
 
-def test_no_cases_are_no_pictures(project):
+def test_without_cases_there_are_no_pictures(project):
     params = Path("params.yaml")
     params.write_text(params.read_text().replace("cases: 2", "cases: 0"))
-    lay_out((8, 8))
+    write_inputs((8, 8))
     explain.main()
-    assert read("saliency.json")["cases"] == [] and not list((paths.EXPLAIN / "maps").iterdir())
+    assert read_document("saliency.json")["cases"] == []
+    assert not list((paths.EXPLAIN / "maps").iterdir())
 
 
-def test_predictions_of_another_run_are_one_line_and_leave_the_outs(project):
-    lay_out((8, 8))
+def test_predictions_of_another_run_raise_an_error_and_keep_the_outputs(project):
+    write_inputs((8, 8))
     explain.main()
-    before = everything()
+    before = read_outputs()
     table = pd.read_csv("metrics/predictions.csv").assign(model="scratch")
     table.to_csv("metrics/predictions.csv", index=False)
-    with pytest.raises(
-        InputError, match="predictions.csv: has no row of the model bagging, expected"
-    ):
+    message = "predictions.csv: has no row of the model bagging, expected"
+    with pytest.raises(InputError, match=message):
         explain.main()
-    assert everything() == before
+    assert read_outputs() == before

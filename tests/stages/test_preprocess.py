@@ -33,10 +33,8 @@ def project(tmp_path, monkeypatch) -> Path:
         for number in range(2 * PATIENTS):
             scan = nibabel.Nifti1Image(rng.random(SHAPE, np.float32), np.eye(4))
             nibabel.save(scan, tmp_path / "raw" / f"{number}.nii.gz")
-            label, site = (
-                ("benign", "malignant")[number % 2],
-                "site-b" if number % 6 < 2 else "site-a",
-            )
+            label = ("benign", "malignant")[number % 2]
+            site = "site-b" if number % 6 < 2 else "site-a"
             table.writerow(
                 (f"Jane Doe {number}", f"{number}.nii.gz", label, 8, 8, 8, site, 5 + number % 2)
             )
@@ -85,7 +83,7 @@ def test_two_runs_write_the_same_bytes(project):
     assert contents(project / "data/processed/lung") == first
 
 
-def test_bad_input_is_one_line_and_leaves_the_earlier_output(project):
+def test_bad_input_raises_an_error_and_keeps_the_earlier_output(project):
     preprocess.main("lung")
     before = contents(project / "data/processed/lung")
     scan = project / "raw" / "7.nii.gz"
@@ -125,7 +123,7 @@ def test_a_wrong_argument_is_a_usage_error(project, words, message):
         (("stages.split", "lung"), "error: data/processed/lung/domain.json: cannot be read"),
     ),
 )
-def test_an_unknown_or_unread_domain_is_one_line(project, words, message):
+def test_an_unknown_or_unread_domain_raises_an_error(project, words, message):
     done = run(*words)
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1

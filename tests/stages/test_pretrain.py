@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 CLASSES = ["benign", "malignant"]
 
 
-def lay_out(name: str) -> None:
+def write_processed(name: str) -> None:
     """A processed domain of 24 grey planes, bright in the middle where malignant, and its split."""
     label = np.arange(24) % 2
     images = np.random.default_rng(len(name)).random((24, 1, 32, 32)) / 2
@@ -51,12 +51,13 @@ def project(tmp_path, monkeypatch):
     yaml = YAML()
     params = yaml.load(ROOT / "params.yaml")
     params["preprocess"] |= {"patch": [32, 32], "spacing": [1.0, 1.0]}
-    params["network"]["name"], params["pretrain"]["source"] = "torchvision-resnet18", "theirs.pth"
+    params["network"]["name"] = "torchvision-resnet18"
+    params["pretrain"]["source"] = "theirs.pth"
     params["training"] |= {"device": "cpu", "batch": 4}
     params["finetune"] |= {"epochs": 1, "lr": 0.0001}
     yaml.dump(params, tmp_path / "params.yaml")
     for name in ("lung", "liver"):
-        lay_out(name)
+        write_processed(name)
     torch.manual_seed(0)
     torch.save(get_model("resnet18").state_dict(), tmp_path / "theirs.pth")
     threads = torch.get_num_threads()
@@ -72,11 +73,9 @@ def test_foreign_weights_are_carried_into_finetune_and_keep_their_statistics(pro
         in capsys.readouterr().out
     )
     card = json.loads(Path("models/pretrained/card.json").read_text())
-    assert (
-        card["classes"] == []
-        and card["weights"]["file"] == "theirs.pth"
-        and str(project) not in json.dumps(card)
-    )
+    assert card["classes"] == []
+    assert card["weights"]["file"] == "theirs.pth"
+    assert str(project) not in json.dumps(card)
     for name in ("train_loss", "validation_loss"):  # what dvc.yaml plots
         assert (
             Path(f"metrics/curves/pretrain/plots/metrics/{name}.tsv").read_text()

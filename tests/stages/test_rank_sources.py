@@ -23,8 +23,8 @@ ROOT = Path(__file__).parents[2]
 CLASSES = ["benign", "malignant"]
 
 
-def lay_out(name: str, side: int = 16, grey: float = 0.5) -> None:
-    """A processed domain of 32 planes of as many patients, bright in the middle if malignant."""
+def write_processed(name: str, side: int = 16, grey: float = 0.5) -> None:
+    """Write a domain of 32 planes of 32 patients, bright in the middle if malignant."""
     label = np.arange(32) % 2
     images = np.random.default_rng(len(name)).random((32, 1, side, side)) * grey
     images[label == 1, :, 6:10, 6:10] += 0.4
@@ -40,16 +40,16 @@ def lay_out(name: str, side: int = 16, grey: float = 0.5) -> None:
             "hash": [f"{name:_>8}{i:08}" for i in range(32)],
         }
     )
-    write_domain(
-        Path("data/processed") / name, Domain(name, images, index, CLASSES, {"spacing": None})
-    )
+    domain = Domain(name, images, index, CLASSES, {"spacing": None})
+    write_domain(Path("data/processed") / name, domain)
     split = Path(f"data/splits/{name}.csv")
     split.parent.mkdir(parents=True, exist_ok=True)
     parts = np.array(["train", "train", "validation", "test"])[np.arange(32) // 2 % 4]
     pd.DataFrame({"sample": index["sample"], "part": parts}).to_csv(split, index=False)
 
 
-def edit(**sections: dict) -> None:
+def edit_params(**sections: dict) -> None:
+    """Change values in sections of params.yaml."""
     yaml = YAML()
     params = yaml.load(Path("params.yaml"))
     for name, values in sections.items():
@@ -65,13 +65,13 @@ def project(tmp_path, monkeypatch):
     params = yaml.load(ROOT / "params.yaml")
     params["domains"]["kidney"] = params["domains"]["lung"]
     yaml.dump(params, Path("params.yaml"))
-    edit(
+    edit_params(
         preprocess={"patch": [16, 16], "spacing": [1.0, 1.0]},
         training={"device": "cpu"},
         pretrain={"epochs": 2},
     )
     for name, grey in (("lung", 0.5), ("liver", 0.45), ("kidney", 0.1)):
-        lay_out(name, grey=grey)
+        write_processed(name, grey=grey)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     pretrain.main()
@@ -92,10 +92,14 @@ def ranking() -> dict:
 
 def test_without_candidates_the_source_and_a_random_network_are_ranked(project, capsys):
     rank_sources.main()
-    found, first = ranking(), paths.SOURCES.read_bytes()
-    assert [(row["source"], row["lesions"]) for row in found["distances"]] == [("lung", 16)]
-    assert {row["source"] for row in found["ranking"]} == {"lung", "random"}
+    found = ranking()
+    first = paths.SOURCES.read_bytes()
     assert found["target"] == "liver"
+    (distance,) = found["distances"]
+    assert distance["source"] == "lung"
+    assert distance["lesions"] == 16
+    ranked = {row["source"] for row in found["ranking"]}
+    assert ranked == {"lung", "random"}
     assert "sources: lung for liver: LogME" in capsys.readouterr().out
     rank_sources.main()
     assert paths.SOURCES.read_bytes() == first
@@ -107,13 +111,16 @@ def test_the_scores_are_those_of_the_targets_training_features(project):
     split = pd.read_csv("data/splits/liver.csv")
     train = split["sample"][split["part"] == "train"].to_numpy()
     model = saved.load_model(paths.PRETRAINED)
-    seen = extract_features(model.networks[0], images[train])
-    (row,) = [row for row in ranking()["ranking"] if row["source"] == "lung"]
-    assert row["logme"] == pytest.approx(transferability.log_me(seen, train % 2), abs=1e-5)
-    assert row["h_score"] == pytest.approx(transferability.h_score(seen, train % 2), abs=1e-5)
+    features = extract_features(model.networks[0], images[train])
+    labels = train % 2
+    rows = {row["source"]: row for row in ranking()["ranking"]}
+    logme = transferability.log_me(features, labels)
+    assert rows["lung"]["logme"] == pytest.approx(logme, abs=1e-5)
+    h_score = transferability.h_score(features, labels)
+    assert rows["lung"]["h_score"] == pytest.approx(h_score, abs=1e-5)
 
 
-def test_a_candidate_is_trained_as_the_source_is(project):
+def test_a_candidate_is_trained_like_the_source(project):
     pretrain.main("kidney")
     list_sources(lung="models/pretrained", kidney="models/candidates/kidney")
     rank_sources.main()
@@ -123,12 +130,14 @@ def test_a_candidate_is_trained_as_the_source_is(project):
     assert kidney["stage"] == "pretrain-kidney"
     for key in ("architecture", "training", "classes", "parent"):
         assert kidney[key] == lung[key]
-    distance = {row["source"]: row["mmd"] for row in ranking()["distances"]}
-    assert list(distance) == ["lung", "kidney"]
-    assert distance["kidney"] > distance["lung"]  # its images are darker
-    promises = [row["logme"] for row in ranking()["ranking"]]
-    assert len(promises) == 3
-    assert promises == sorted(promises, reverse=True)
+    found = ranking()
+    distances = {row["source"]: row["mmd"] for row in found["distances"]}
+    assert list(distances) == ["lung", "kidney"]
+    # The images of the kidney are darker.
+    assert distances["kidney"] > distances["lung"]
+    scores = [row["logme"] for row in found["ranking"]]
+    assert len(scores) == 3
+    assert scores == sorted(scores, reverse=True)
 
 
 def test_neither_test_parts_nor_the_targets_labels_change_the_distances(project):
@@ -154,14 +163,16 @@ def test_weights_trained_elsewhere_have_no_distance(project):
     list_sources(**{"theirs.pth": "models/pretrained"})
     rank_sources.main()
     unknown = dict.fromkeys(("lesions", "frechet", "mmd", "mmd_p", "proxy_a"))
-    assert ranking()["distances"] == [{"source": "theirs.pth", **unknown}]
-    assert {row["source"] for row in ranking()["ranking"]} == {"theirs.pth", "random"}
+    found = ranking()
+    assert found["distances"] == [{"source": "theirs.pth", **unknown}]
+    ranked = {row["source"] for row in found["ranking"]}
+    assert ranked == {"theirs.pth", "random"}
 
 
-def test_a_target_of_another_shape_is_one_line_and_keeps_the_earlier_ranking(project):
+def test_a_target_of_another_shape_raises_an_error_and_keeps_the_earlier_ranking(project):
     rank_sources.main()
     before = paths.SOURCES.read_bytes()
-    lay_out("liver", side=20)
+    write_processed("liver", side=20)
     expected = "domain liver: images have 1 channels of .20, 20.*expected 1 of .16, 16"
     with pytest.raises(InputError, match=expected):
         rank_sources.main()

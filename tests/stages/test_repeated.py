@@ -20,12 +20,13 @@ from graft.repeated import trainings
 from stages import cross_validate, learning_curve, paths
 
 ROOT = Path(__file__).parents[2]
-PATCH, CLASSES = [8, 8], ["benign", "malignant"]
+PATCH = [8, 8]
+CLASSES = ["benign", "malignant"]
 CURVE = paths.REPEATED["learning_curve"]
 FOLDS = paths.REPEATED["cross_validation"]
 
 
-def lay_out(given: str = "") -> None:
+def write_inputs(given: str = "") -> None:
     """A processed target of 48 patients, brighter if malignant, and its split."""
     label = np.arange(48) % 2
     several = np.array(["train", "train", "validation", "test", "test", "external"])
@@ -52,7 +53,8 @@ def lay_out(given: str = "") -> None:
 
 
 def edit(**sections: dict) -> None:
-    yaml, path = YAML(), Path("params.yaml")
+    yaml = YAML()
+    path = Path("params.yaml")
     params = yaml.load(path)
     for name, values in sections.items():
         params[name] |= values
@@ -64,7 +66,7 @@ def project(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "params.yaml").write_bytes((ROOT / "params.yaml").read_bytes())
     edit(finetune={"epochs": 2}, training={"device": "cpu"}, evaluate={"resamples": 100})
-    lay_out()
+    write_inputs()
     pretrained = Path("models/pretrained")
     pretrained.mkdir(parents=True)
     shape = {"name": "resnet", "patch": PATCH, "channels": 1, "classes": 2, "width": 8}
@@ -177,7 +179,7 @@ def test_each_patient_is_tested_once_in_each_repeat(project, trained, capsys):
 
 
 def test_an_official_test_part_is_not_divided(project):
-    lay_out(given="yes")
+    write_inputs(given="yes")
     edit(cross_validation={"folds": 2, "repeats": 1})
     cross_validate.main()
     table = pd.read_csv(FOLDS)

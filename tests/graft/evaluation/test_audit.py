@@ -53,16 +53,17 @@ def digest(domain: Domain, encoding: Encoding, *parts: str) -> str:
 def models(domain, tmp_path, monkeypatch) -> dict[str, TrainedModel]:
     """A model with the right data, and one that started from it."""
     monkeypatch.chdir(tmp_path)
-    learnt = encoding(domain, "train")
-    data = {f"{part}_sha256": digest(domain, learnt, part) for part in ("train", "validation")}
-    found, parent = {}, None
+    fitted = encoding(domain, "train")
+    data = {f"{part}_sha256": digest(domain, fitted, part) for part in ("train", "validation")}
+    found = {}
+    parent = None
     for name in ("transfer", "regularized"):
         folder = Path("models") / name
         folder.mkdir(parents=True)
         (folder / "weights.safetensors").write_text(f"the weights of {name}")
         card = {
             "data": {"domain": "liver", **data},
-            "covariates": list(learnt.columns),
+            "covariates": list(fitted.columns),
             "parent": parent,
         }
         (folder / "card.json").write_text(json.dumps(card))
@@ -79,14 +80,12 @@ def rewrite(model: TrainedModel, **change: object) -> None:
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
 
 
-def one_line(models: dict[str, TrainedModel]) -> str:
+def error_of(models: dict[str, TrainedModel]) -> str:
     with pytest.raises(InputError) as caught:
         check_cards({name: replace(model) for name, model in models.items()})  # cards are read anew
-    assert (
-        "\n" not in str(caught.value)
-        and "card.json: " in str(caught.value)
-        and "expected" in str(caught.value)
-    )
+    assert "\n" not in str(caught.value)
+    assert "card.json: " in str(caught.value)
+    assert "expected" in str(caught.value)
     return str(caught.value)
 
 
@@ -110,7 +109,7 @@ def test_a_model_trained_on_more_than_the_training_part(domain, models, parts):
     rewrite(models["transfer"], data=data)
     assert (
         f"models/transfer/card.json: trained on {' and '.join(parts)}, "
-        "expected the part train of liver" in one_line(models)
+        "expected the part train of liver" in error_of(models)
     )
 
 
@@ -121,7 +120,7 @@ def test_a_model_validated_on_the_test_part(domain, models):
     rewrite(models["regularized"], data=data)
     assert (
         "regularized/card.json: validated on test, expected the part validation of liver"
-        in one_line(models)
+        in error_of(models)
     )
 
 
@@ -130,45 +129,46 @@ def test_a_model_of_data_that_has_changed_since(domain, models):
     changed = {
         name: replace(model, domain=replace(domain, index=labels)) for name, model in models.items()
     }
-    assert "trained on data that these parts do not have now" in one_line(changed)
+    assert "trained on data that these parts do not have now" in error_of(changed)
 
 
 def test_a_card_of_another_domain_or_of_none(models):
     rewrite(models["transfer"], data={"domain": "lung"})
-    assert "trained on the domain 'lung', expected 'liver'" in one_line(models)
+    assert "trained on the domain 'lung', expected 'liver'" in error_of(models)
     rewrite(models["regularized"], data={})
-    assert "trained on the domain None, expected 'liver'" in one_line(
+    assert "trained on the domain None, expected 'liver'" in error_of(
         {"regularized": models["regularized"]}
     )
 
 
-def test_a_scaler_that_was_fitted_on_everything(domain, models):
-    everything = encoding(domain, *PARTS)
-    data = {f"{part}_sha256": digest(domain, everything, part) for part in ("train", "validation")}
+def test_a_scaler_fitted_on_all_parts_raises_an_error(domain, models):
+    of_all_parts = encoding(domain, *PARTS)
+    data = {
+        f"{part}_sha256": digest(domain, of_all_parts, part) for part in ("train", "validation")
+    }
     rewrite(
-        models["transfer"], covariates=list(everything.columns), data={"domain": "liver", **data}
+        models["transfer"], covariates=list(of_all_parts.columns), data={"domain": "liver", **data}
     )
-    assert "transfer/card.json: age not encoded by the training part of liver" in one_line(models)
+    assert "transfer/card.json: age not encoded by the training part of liver" in error_of(models)
 
 
 def test_a_model_that_leaves_a_covariate_out(domain, models):
     data = {f"{part}_sha256": digest(domain, Encoding(), part) for part in ("train", "validation")}
     rewrite(models["transfer"], covariates=[], data={"domain": "liver", **data})
-    assert "age not encoded" in one_line(models)
+    assert "age not encoded" in error_of(models)
 
 
 def test_a_wrong_parent(models):
     (models["transfer"].folder / "weights.safetensors").write_text("trained again")
-    assert "regularized/card.json: started from the weights " in one_line(
-        models
-    ) and "which are there now" in one_line(models)
+    assert "regularized/card.json: started from the weights " in error_of(models)
+    assert "which are there now" in error_of(models)
     rewrite(models["regularized"], parent=None)
-    assert "started from no other model, expected models/transfer" in one_line(models)
+    assert "started from no other model, expected models/transfer" in error_of(models)
 
 
 def test_a_baseline_that_did_not_start_from_scratch(models):
     stray = replace(models["regularized"], parent=None)
-    assert "started from models/transfer, expected no other model" in one_line({"scratch": stray})
+    assert "started from models/transfer, expected no other model" in error_of({"scratch": stray})
 
 
 def test_weights_from_elsewhere_have_only_their_parent_checked(models):
@@ -178,9 +178,9 @@ def test_weights_from_elsewhere_have_only_their_parent_checked(models):
 
 
 def test_what_was_fitted_on_the_validation_part_and_what_was_not(domain):
-    told = audit.check_tuning(domain, ROWS, {"bagging": {"temperature": ROWS["validation"][::-1]}})
-    assert told["looked_at"] == "temperature of bagging"
-    for samples, told in (
+    found = audit.check_tuning(domain, ROWS, {"bagging": {"temperature": ROWS["validation"][::-1]}})
+    assert found["looked_at"] == "temperature of bagging"
+    for samples, description in (
         (ROWS["test"], r"6 samples \(6 of test\)"),
         (
             np.append(ROWS["validation"], [0, 99]),
@@ -189,14 +189,14 @@ def test_what_was_fitted_on_the_validation_part_and_what_was_not(domain):
         (ROWS["validation"][1:], r"5 samples \(5 of validation\)"),
         (np.array([], int), r"0 samples \(none\)"),
     ):
-        with pytest.raises(
-            InputError,
-            match=f"^domains.liver: temperature of bagging was fitted on {told}, expected the 6 of",
-        ):
+        message = (
+            f"^domains.liver: temperature of bagging was fitted on {description}, expected the 6"
+        )
+        with pytest.raises(InputError, match=message + " of"):
             audit.check_tuning(domain, ROWS, {"bagging": {"temperature": samples}})
 
 
-def said(threshold: float | None, *disease: float) -> Assessment:
+def assessment(threshold: float | None, *disease: float) -> Assessment:
     """A model with these probabilities of the disease for the six validation lesions."""
     return Assessment(
         threshold,
@@ -207,7 +207,7 @@ def said(threshold: float | None, *disease: float) -> Assessment:
 
 
 def test_a_threshold_that_the_validation_part_does_not_give(domain):
-    good = said(
+    good = assessment(
         0.3, 0.1, 0.4, 0.2, 0.6, 0.1, 0.7
     )  # halfway between 0.2 and 0.4, the only one without an error
     assert (
@@ -230,7 +230,10 @@ def test_a_threshold_that_the_validation_part_does_not_give(domain):
 
 
 def test_another_model_is_chosen(domain):
-    models = {"scratch": said(0.5, *[0.5] * 6), "transfer": said(0.5, *[0.25, 0.75] * 3)}
+    models = {
+        "scratch": assessment(0.5, *[0.5] * 6),
+        "transfer": assessment(0.5, *[0.25, 0.75] * 3),
+    }
     row = audit.check_choice(domain, ROWS, models, "transfer")
     assert row["found"] == "transfer, 0.2877, the lowest"  # -ln 0.75
     with pytest.raises(

@@ -6,75 +6,104 @@ from graft.evaluation.ranking_outcome import compare_ranking
 
 
 def ranking(**scores: tuple[float, float]) -> dict:
-    rows = [{"source": name, "logme": logme, "h_score": h} for name, (logme, h) in scores.items()]
+    """A ranking from LogME and H-score by source; the pretrained source is the lung."""
+    rows = []
+    for name, (logme, h_score) in scores.items():
+        rows.append({"source": name, "logme": logme, "h_score": h_score})
     return {"distances": [{"source": "lung"}], "ranking": rows}
 
 
+# LogME prefers the lung, the H-score random weights.
+TWO_SOURCES = ranking(lung=(-0.5, 0.2), random=(-0.7, 0.3))
+
+
+def auroc(value: float | None) -> dict:
+    return {"auroc": {"value": value}}
+
+
 def models(transfer: float | None, scratch: float | None) -> dict:
-    aurocs = {"transfer": transfer, "scratch": scratch}
-    return {name: {"test": {"auroc": {"value": value}}} for name, value in aurocs.items()}
+    """The AUROC of both models on the test part. Scratch starts from random weights."""
+    return {"transfer": {"test": auroc(transfer)}, "scratch": {"test": auroc(scratch)}}
 
 
-def test_two_sources_rank_right_or_wrong():
-    sources = ranking(lung=(-0.5, 0.2), random=(-0.7, 0.3))
-    found = compare_ranking(sources, models(0.8, 0.6))
+def outcomes(**aurocs: float) -> list[dict]:
+    return [{"source": name, "auroc": value} for name, value in aurocs.items()]
+
+
+def test_the_ranking_of_two_sources_is_right_or_wrong():
+    found = compare_ranking(TWO_SOURCES, models(transfer=0.8, scratch=0.6))
     assert found == {
         "by": "AUROC, test",
-        "outcomes": [{"source": "lung", "auroc": 0.8}, {"source": "random", "auroc": 0.6}],
+        "outcomes": outcomes(lung=0.8, random=0.6),
         "logme_tau": 1.0,
         "h_score_tau": -1.0,
     }
-    assert compare_ranking(sources, models(0.6, 0.8))["logme_tau"] == -1
+    opposite = compare_ranking(TWO_SOURCES, models(transfer=0.6, scratch=0.8))
+    assert opposite["logme_tau"] == -1
 
 
-def test_several_trainings_count_before_one():
-    sources = ranking(lung=(-0.5, 0.2), random=(-0.7, 0.3))
-    arms = {"scratch": {"auroc": {"value": 0.7}}, "transfer": {"auroc": {"value": 0.65}}}
+def test_the_mean_of_several_trainings_is_preferred_to_one_training():
+    arms = {"scratch": auroc(0.7), "transfer": auroc(0.65)}
     curve = {"draws": 5, "points": [{"share": 1.0, "arms": arms}]}
-    found = compare_ranking(sources, models(0.8, 0.6), curve)
-    assert found["by"] == "AUROC, test, mean of several trainings" and found["logme_tau"] == -1
-    assert found["outcomes"] == [
-        {"source": "random", "auroc": 0.7},
-        {"source": "lung", "auroc": 0.65},
-    ]
-    assert compare_ranking(sources, models(0.8, 0.6), curve | {"draws": 1})["logme_tau"] == 1
+    once = models(transfer=0.8, scratch=0.6)
+    found = compare_ranking(TWO_SOURCES, once, curve)
+    assert found["by"] == "AUROC, test, mean of several trainings"
+    assert found["logme_tau"] == -1
+    assert found["outcomes"] == outcomes(random=0.7, lung=0.65)
+    one_draw = compare_ranking(TWO_SOURCES, once, curve | {"draws": 1})
+    assert one_draw["logme_tau"] == 1
 
 
-def test_equal_or_missing_outcomes_have_no_tau():
-    sources = ranking(lung=(-0.5, 0.2), random=(-0.7, 0.3))
-    assert compare_ranking(sources, models(0.7, 0.7))["logme_tau"] is None
-    missing = compare_ranking(sources, models(None, 0.7))
-    assert (
-        missing["outcomes"] == [{"source": "random", "auroc": 0.7}]
-        and missing["h_score_tau"] is None
-    )
+def test_equal_outcomes_have_no_tau():
+    found = compare_ranking(TWO_SOURCES, models(transfer=0.7, scratch=0.7))
+    assert found["logme_tau"] is None
 
 
-def test_several_sources_of_a_cross_validation_count_at_their_best_lambda():
-    sources = ranking(lung=(-0.5, 0.4), kidney=(-0.6, 0.1), random=(-0.7, 0.2), spleen=(-0.9, 0.3))
-    rows = [
-        ("lung", 0.70, 0.75),
-        ("lung", 0.60, 0.72),
-        ("kidney", 0.65, 0.80),
-        ("spleen", 0.65, 0.55),
-    ]
-    block = {
-        "candidates": [
-            {"source": s, "lambda": 0, "validation_log_loss": v, "auroc": a} for s, v, a in rows
-        ],
-        "models": {"scratch": {"auroc": {"value": 0.60}}},
+def test_missing_outcomes_have_no_tau():
+    found = compare_ranking(TWO_SOURCES, models(transfer=None, scratch=0.7))
+    assert found["outcomes"] == outcomes(random=0.7)
+    assert found["h_score_tau"] is None
+
+
+def candidate(source: str, validation_log_loss: float, auroc: float) -> dict:
+    return {
+        "source": source,
+        "lambda": 0,
+        "validation_log_loss": validation_log_loss,
+        "auroc": auroc,
     }
+
+
+LUNG_CANDIDATES = [candidate("lung", 0.70, 0.75), candidate("lung", 0.60, 0.72)]
+OTHER_CANDIDATES = [candidate("kidney", 0.65, 0.80), candidate("spleen", 0.65, 0.55)]
+SCRATCH_ONLY = {"scratch": auroc(0.60)}
+
+
+def test_each_source_of_a_cross_validation_counts_with_its_best_lambda():
+    sources = ranking(
+        lung=(-0.5, 0.4),
+        kidney=(-0.6, 0.1),
+        random=(-0.7, 0.2),
+        spleen=(-0.9, 0.3),
+    )
+    block = {"candidates": LUNG_CANDIDATES + OTHER_CANDIDATES, "models": SCRATCH_ONLY}
     found = compare_ranking(sources, models(0.1, 0.2), None, block)
     assert found["by"] == "AUROC, cross-validation"
-    assert [(row["source"], row["auroc"]) for row in found["outcomes"]] == [
-        ("kidney", 0.80),
-        ("lung", 0.72),
-        ("random", 0.60),
-        ("spleen", 0.55),
-    ]
-    # LogME orders lung, kidney, random, spleen: one of six pairs is wrong, τ = (5 − 1) / 6.
-    assert found["logme_tau"] == pytest.approx(2 / 3) and found["h_score_tau"] == pytest.approx(
-        -2 / 6
+    expected = outcomes(kidney=0.80, lung=0.72, random=0.60, spleen=0.55)
+    assert found["outcomes"] == expected
+    # LogME orders lung, kidney, random, spleen: one of six pairs is wrong, τ = (5 - 1) / 6.
+    assert found["logme_tau"] == pytest.approx(2 / 3)
+    # The H-score orders lung, spleen, random, kidney: four pairs are wrong, τ = (2 - 4) / 6.
+    assert found["h_score_tau"] == pytest.approx(-2 / 6)
+
+
+def test_a_cross_validation_of_one_source_is_not_used():
+    sources = ranking(
+        lung=(-0.5, 0.4),
+        kidney=(-0.6, 0.1),
+        random=(-0.7, 0.2),
+        spleen=(-0.9, 0.3),
     )
-    alone = block | {"candidates": block["candidates"][:2]}
-    assert compare_ranking(sources, models(0.8, 0.6), None, alone)["by"] == "AUROC, test"
+    block = {"candidates": LUNG_CANDIDATES, "models": SCRATCH_ONLY}
+    found = compare_ranking(sources, models(0.8, 0.6), None, block)
+    assert found["by"] == "AUROC, test"

@@ -1,4 +1,4 @@
-"""Subgroups: who is in which, what is compared with what, and when a gap is flagged."""
+"""Subgroups: their members, their comparison with all others, and when a gap is flagged."""
 
 from dataclasses import replace
 
@@ -11,203 +11,235 @@ from graft.common.seeds import generator
 from graft.data.domain import Domain
 from graft.evaluation.evaluated_domain import EvaluatedDomain
 from graft.evaluation.subgroups import LEAST, groups, score_subgroups
-from graft.statistics.cases import Cases, assess
+from graft.statistics.cases import Assessment, Cases, assess
 
 CLASSES = ["benign", "malignant"]
 PARTS = ("train", "validation", "test")
 COUNT = 40  # patients of each part, with two lesions each
 
 
-def study(kept: dict | None = None, external: bool = False) -> EvaluatedDomain:
-    """Alternate sites a and b, sizes 1 to 80 in each part, every second pair malignant."""
-    parts = PARTS + (("external",) if external else ())
-    total = len(parts) * COUNT * 2
-    patient, place = np.arange(total) // 2, np.arange(total) % (COUNT * 2)
+PLACES = COUNT * 2  # lesions of each part
+
+
+def study(covariates: dict | None = None, external: bool = False) -> EvaluatedDomain:
+    """Alternate sites a and b, sizes 1 to 80 in each part, every second pair malignant.
+
+    Args:
+        covariates: For each covariate, a function that makes its values from the index.
+        external: Whether to add an external part, with the site c.
+    """
+    parts = (*PARTS, "external") if external else PARTS
+    total = len(parts) * PLACES
+    lesion = np.arange(total)
+    patient = lesion // 2
     index = pd.DataFrame(
         {
-            "sample": np.arange(total),
+            "sample": lesion,
             "patient": [f"p{i}" for i in patient],
             "label": np.array(CLASSES)[patient // 2 % 2],
             "site": np.where(patient % 2, "b", "a"),
             "split": "",
             "origin": "",
-            "size": place + 1.0,
+            "size": lesion % PLACES + 1.0,
         }
     )
-    rows = {
-        part: np.flatnonzero(np.arange(total) // (COUNT * 2) == at) for at, part in enumerate(parts)
-    }
+    rows = {}
+    for position, part in enumerate(parts):
+        rows[part] = np.flatnonzero(lesion // PLACES == position)
     if external:
         index.loc[rows["external"], "site"] = "c"
-    cases = {
-        part: Cases.of(
-            index.iloc[found],
-            CLASSES,
-            200 if part in ("test", "external") else 0,
-            generator(0, part),
-        )
-        for part, found in rows.items()
-        if part != "train"
-    }
-    table = (
-        None if kept is None else pd.DataFrame({name: make(index) for name, make in kept.items()})
-    )
-    return EvaluatedDomain(
-        Domain("liver", np.zeros((total, 1)), index, CLASSES, {}, groups=table), rows, cases
-    )
+    cases = {}
+    for part, positions in rows.items():
+        if part != "train":
+            resamples = 0 if part == "validation" else 200
+            of_part = index.iloc[positions]
+            cases[part] = Cases.of(of_part, CLASSES, resamples, generator(0, part))
+    groups_table = None
+    if covariates is not None:
+        columns = {name: make(index) for name, make in covariates.items()}
+        groups_table = pd.DataFrame(columns)
+    domain = Domain("liver", np.zeros((total, 1)), index, CLASSES, {}, groups=groups_table)
+    return EvaluatedDomain(domain, rows, cases)
 
 
-def model(made: EvaluatedDomain, blind: str | None = None):
-    """Predicts the label with noise; on the site `blind` it predicts at random."""
+def with_columns(made: EvaluatedDomain, **columns) -> EvaluatedDomain:
+    """The same study with other columns of the index."""
+    index = made.domain.index.assign(**columns)
+    cases = {}
+    for part, of_part in made.cases.items():
+        cases[part] = replace(of_part, rows=index.loc[of_part.rows.index])
+    return EvaluatedDomain(replace(made.domain, index=index), made.rows, cases)
+
+
+def noisy_model(made: EvaluatedDomain, uninformed_site: str | None = None) -> Assessment:
+    """A model that predicts the label with noise, and only noise on the uninformed site."""
     probabilities = {}
     for part, cases in made.cases.items():
         random = np.random.default_rng(len(part))
-        known = cases.labels * (
-            0.5 if blind is None else 0.5 * (cases.rows["site"].to_numpy() != blind)
-        )
-        disease = (0.25 + known + random.normal(0, 0.2, len(cases.labels))).clip(0, 1)
+        is_informed = cases.rows["site"].to_numpy() != uninformed_site
+        signal = 0.5 * cases.labels * is_informed
+        noise = random.normal(0, 0.2, len(cases.labels))
+        disease = (0.25 + signal + noise).clip(0, 1)
         probabilities[part] = np.stack([1 - disease, disease], axis=1)
     return assess(made.cases, probabilities)
 
 
-def rows(
-    made: EvaluatedDomain, found, by: str | None = None, confidence: float = 0.95
+def subgroup_rows(
+    made: EvaluatedDomain,
+    model: Assessment,
+    by: str | None = None,
+    confidence: float = 0.95,
 ) -> list[dict]:
-    return [
-        row
-        for row in score_subgroups(made, "bagging", found, confidence)["rows"]
-        if by in (None, row["by"])
-    ]
+    """The rows of one kind of group, or all."""
+    rows = score_subgroups(made, "bagging", model, confidence)["rows"]
+    if by is None:
+        return rows
+    return [row for row in rows if row["by"] == by]
 
 
-def test_the_scores_are_those_of_the_groups_own_cases_and_the_gap_is_to_all_others():
+def test_the_scores_are_of_the_groups_own_cases_and_the_gap_is_to_all_others():
     made = study()
-    found = model(made)
-    labels, disease = made.cases["test"].labels, found.probabilities["test"][:, 1]
+    model = noisy_model(made)
+    labels = made.cases["test"].labels
+    disease = model.probabilities["test"][:, 1]
     inside = made.cases["test"].rows["site"].to_numpy() == "a"
-    here, others = (roc_auc_score(labels[side], disease[side]) for side in (inside, ~inside))
-    row = rows(made, found, "site")[0]
-    assert (row["group"], row["patients"], row["lesions"]) == ("a", 20, 40)
-    assert row["auroc"]["value"] == pytest.approx(here) and row["gap"]["value"] == pytest.approx(
-        here - others
-    )
-    called = disease[inside & (labels == 1)] >= found.threshold
+    auroc_inside = roc_auc_score(labels[inside], disease[inside])
+    auroc_outside = roc_auc_score(labels[~inside], disease[~inside])
+    row = subgroup_rows(made, model, "site")[0]
+    assert row["group"] == "a"
+    assert row["patients"] == 20
+    assert row["lesions"] == 40
+    assert row["auroc"]["value"] == pytest.approx(auroc_inside)
+    assert row["auroc"]["low"] < auroc_inside < row["auroc"]["high"]
+    assert row["gap"]["value"] == pytest.approx(auroc_inside - auroc_outside)
+    assert row["gap"]["left_out"] == 0
+    called = disease[inside & (labels == 1)] >= model.threshold
     assert row["sensitivity"]["value"] == pytest.approx(called.mean())
-    assert row["auroc"]["low"] < here < row["auroc"]["high"] and row["gap"]["left_out"] == 0
 
 
 def test_two_groups_have_opposite_gaps():
-    one, other = (row["gap"] for row in rows(study(), model(study()), "site"))
-    assert one["value"] == pytest.approx(-other["value"]) and one["low"] == pytest.approx(
-        -other["high"]
-    )
-    assert one["p"] == other["p"]
-
-
-def test_a_model_that_is_blind_on_one_site_is_flagged_there_and_a_fair_one_is_nowhere():
     made = study()
-    flagged = [
-        (row["group"], row["flagged"]) for row in rows(made, model(made, blind="b"), "site", 0.9)
-    ]
-    assert flagged == [("a", True), ("b", True)]
-    assert rows(made, model(made, blind="b"), "site")[1]["gap"]["high"] < -0.2
-    assert not any(row["flagged"] for row in rows(made, model(made)))
+    a, b = subgroup_rows(made, noisy_model(made), "site")
+    assert a["gap"]["value"] == pytest.approx(-b["gap"]["value"])
+    assert a["gap"]["low"] == pytest.approx(-b["gap"]["high"])
+    assert a["gap"]["p"] == b["gap"]["p"]
 
 
-def test_a_flag_needs_more_than_a_p_value_of_its_own():
-    made = study({"sex": lambda index: np.where(index["sample"] // 2 % 3, "F", "M")})
-    told = rows(made, model(made, blind="b"))
-    for row in told:
-        assert row["gap"]["p_holm"] >= row["gap"]["p"] and row["flagged"] == (
-            row["gap"]["p_holm"] < 0.05
-        )
-    assert any(row["gap"]["p_holm"] > row["gap"]["p"] for row in told)
-
-
-def test_limits_of_size_come_from_the_training_part():
+def test_a_model_that_fails_on_one_site_is_flagged():
     made = study()
-    names = [(name, inside.sum()) for by, name, inside in groups(made, "test") if by == "size"]
-    assert names == [("up to 27.3", 27), ("27.3 to 53.7", 26), ("above 53.7", 27)]
+    model = noisy_model(made, uninformed_site="b")
+    a, b = subgroup_rows(made, model, "site", confidence=0.9)
+    assert a["group"] == "a"
+    assert a["flagged"] is True
+    assert b["group"] == "b"
+    assert b["flagged"] is True
+    _, b = subgroup_rows(made, model, "site")
+    assert b["gap"]["high"] < -0.2
+
+
+def test_a_model_without_gaps_is_not_flagged():
+    made = study()
+    for row in subgroup_rows(made, noisy_model(made)):
+        assert not row["flagged"]
+
+
+def test_a_flag_depends_on_the_corrected_p_value():
+    def sex(index):
+        return np.where(index["sample"] // 2 % 3, "F", "M")
+
+    made = study({"sex": sex})
+    rows = subgroup_rows(made, noisy_model(made, uninformed_site="b"))
+    is_corrected = []
+    for row in rows:
+        gap = row["gap"]
+        assert gap["p_holm"] >= gap["p"]
+        assert row["flagged"] == (gap["p_holm"] < 0.05)
+        is_corrected.append(gap["p_holm"] > gap["p"])
+    assert any(is_corrected)
+
+
+def lesions_by_size(made: EvaluatedDomain) -> dict[str, int]:
+    found = {}
+    for by, name, inside in groups(made, "test"):
+        if by == "size":
+            found[name] = inside.sum()
+    return found
+
+
+def test_the_limits_of_size_are_the_thirds_of_the_training_part():
+    made = study()
+    found = lesions_by_size(made)
+    assert found == {"up to 27.3": 27, "27.3 to 53.7": 26, "above 53.7": 27}
+    # Larger lesions in the test part do not move the limits.
     sizes = made.domain.index["size"].copy()
     sizes[made.rows["test"]] *= 100
-    index = made.domain.index.assign(size=sizes)
-    cases = {
-        part: replace(found, rows=index.loc[found.rows.index]) for part, found in made.cases.items()
-    }
-    moved = EvaluatedDomain(replace(made.domain, index=index), made.rows, cases)
-    assert [(name, inside.sum()) for by, name, inside in groups(moved, "test") if by == "size"] == [
-        ("up to 27.3", 0),
-        ("27.3 to 53.7", 0),
-        ("above 53.7", 80),
-    ]
-    assert [row["group"] for row in rows(moved, model(made), "size")] == ["above 53.7"]
+    larger = with_columns(made, size=sizes)
+    found = lesions_by_size(larger)
+    assert found == {"up to 27.3": 0, "27.3 to 53.7": 0, "above 53.7": 80}
+    rows = subgroup_rows(larger, noisy_model(made), "size")
+    assert [row["group"] for row in rows] == ["above 53.7"]
 
 
-def test_every_case_is_in_one_group_of_a_kind_at_most_and_what_is_not_known_in_none():
-    made = study(
-        {
-            "age": lambda index: np.where(
-                index["sample"] % 4 < 2, "", np.where(index["size"] > 40, "70s", "60s")
-            ),
-            "scanner": lambda index: np.full(len(index), "Aquilion ONE"),
-        }
-    )
-    counted = {}
-    for by, _, inside in groups(made, "test"):
-        counted[by] = counted.get(by, 0) + inside
-    assert (
-        counted["size"].tolist()
-        == counted["site"].tolist()
-        == counted["scanner"].tolist()
-        == [1] * 80
-    )
-    assert counted["age"].sum() == 40 and counted["age"].max() == 1
-    assert [by for by, _, _ in groups(made, "test")] == ["site"] * 2 + ["scanner"] + [
-        "size"
-    ] * 3 + ["age"] * 2
+def test_each_case_is_in_at_most_one_group_of_a_kind_and_unknown_values_are_in_none():
+    def age(index):
+        known = np.where(index["size"] > 40, "70s", "60s")
+        is_unknown = index["sample"] % 4 < 2
+        return np.where(is_unknown, "", known)
+
+    def scanner(index):
+        return np.full(len(index), "Aquilion ONE")
+
+    made = study({"age": age, "scanner": scanner})
+    found = list(groups(made, "test"))
+    kinds = [by for by, _, _ in found]
+    assert kinds == ["site"] * 2 + ["scanner"] + ["size"] * 3 + ["age"] * 2
+    groups_of_case = dict.fromkeys(kinds, 0)
+    for by, _, inside in found:
+        groups_of_case[by] = groups_of_case[by] + inside.astype(int)
+    assert groups_of_case["size"].tolist() == [1] * 80
+    assert groups_of_case["site"].tolist() == [1] * 80
+    assert groups_of_case["scanner"].tolist() == [1] * 80
+    assert groups_of_case["age"].sum() == 40
+    assert groups_of_case["age"].max() == 1
 
 
 def test_equal_sizes_and_empty_sites_make_no_groups():
     made = study()
-    index = made.domain.index.assign(size=7.0, site="")
-    cases = {
-        part: replace(found, rows=index.loc[found.rows.index]) for part, found in made.cases.items()
-    }
-    assert score_subgroups(
-        EvaluatedDomain(replace(made.domain, index=index), made.rows, cases),
-        "bagging",
-        model(made),
-        0.95,
-    ) == {"model": "bagging", "rows": []}
+    uniform = with_columns(made, size=7.0, site="")
+    found = score_subgroups(uniform, "bagging", noisy_model(made), 0.95)
+    assert found == {"model": "bagging", "rows": []}
 
 
-def test_a_group_with_too_few_patients_of_a_class_has_the_scores_that_it_can_have():
-    malignant = np.arange(COUNT * 2) // 4 % 2 == 1
+def test_a_group_with_too_few_patients_of_a_class_has_only_the_scores_of_the_other_class():
+    is_malignant = np.arange(PLACES) // 4 % 2 == 1
 
-    def sexes(index):
-        cells = np.full(len(index), "F", dtype=object)
-        test = cells[COUNT * 4 :]
-        test[np.flatnonzero(malignant)[: 2 * LEAST - 2]] = "M"  # LEAST - 1 malignant patients
-        test[np.flatnonzero(~malignant)[: 2 * LEAST]] = "M"  # LEAST benign ones
-        return cells
+    def sex(index):
+        values = np.full(len(index), "F", dtype=object)
+        of_test = values[2 * PLACES :]
+        malignant = np.flatnonzero(is_malignant)
+        of_test[malignant[: 2 * (LEAST - 1)]] = "M"  # LEAST - 1 patients of two lesions
+        benign = np.flatnonzero(~is_malignant)
+        of_test[benign[: 2 * LEAST]] = "M"  # LEAST patients
+        return values
 
-    few, others = reversed(rows(study({"sex": sexes}), model(study()), "sex"))
-    assert (
-        few["patients"] == 2 * LEAST - 1
-        and few["auroc"] is few["sensitivity"] is few["gap"] is None
-    )
-    assert few["specificity"]["value"] is not None and few["flagged"] is False
-    assert (
-        others["auroc"] is not None and others["gap"] is None
-    )  # there are no others to compare with
+    made = study({"sex": sex})
+    women, men = subgroup_rows(made, noisy_model(study()), "sex")
+    assert men["patients"] == 2 * LEAST - 1
+    assert men["auroc"] is None
+    assert men["sensitivity"] is None
+    assert men["gap"] is None
+    assert men["specificity"]["value"] is not None
+    assert men["flagged"] is False
+    # The women have an AUROC, but nobody to be compared with.
+    assert women["auroc"] is not None
+    assert women["gap"] is None
 
 
-def test_the_external_site_stands_beside_the_internal_ones():
+def test_the_external_site_is_reported_beside_the_internal_sites():
     made = study(external=True)
-    found = rows(made, model(made), "site")
-    assert [(row["part"], row["group"]) for row in found] == [
-        ("test", "a"),
-        ("test", "b"),
-        ("external", "c"),
-    ]
-    assert found[2]["auroc"]["value"] and found[2]["gap"] is None
+    rows = subgroup_rows(made, noisy_model(made), "site")
+    found = [(row["part"], row["group"]) for row in rows]
+    assert found == [("test", "a"), ("test", "b"), ("external", "c")]
+    external = rows[2]
+    assert external["auroc"]["value"]
+    assert external["gap"] is None

@@ -26,13 +26,8 @@ TABLE = predictions(
 def test_the_hardest_cases_come_first_and_those_of_the_test_part_before_the_others():
     others = TABLE.assign(model="scratch", p_malignant=0.5, p_benign=0.5)
     found = find_hardest_cases(pd.concat([others, TABLE]), "bagging", CLASSES, 9)
-    assert found["sample"].tolist() == [
-        0,
-        5,
-        3,
-        1,
-        4,
-    ]  # 0 and 5 are as hard: 0.1 for the true class
+    # The samples 0 and 5 are equally hard: their true class has the probability 0.1.
+    assert found["sample"].tolist() == [0, 5, 3, 1, 4]
     assert found["p"].tolist() == [0.1, 0.9, 0.3, 0.1, 0.99]
     assert find_hardest_cases(TABLE, "bagging", CLASSES, 0).empty
 
@@ -44,7 +39,7 @@ def test_the_hardest_cases_come_first_and_those_of_the_test_part_before_the_othe
         (TABLE.assign(model="boosting").drop(columns="p_benign"), "column p_benign"),
     ),
 )
-def test_another_table_is_refused(table, message):
+def test_a_table_without_the_model_or_a_class_raises_an_error(table, message):
     with pytest.raises(InputError, match=f"predictions.csv: has no {message}"):
         find_hardest_cases(table, "boosting", CLASSES, 3)
 

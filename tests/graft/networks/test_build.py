@@ -20,39 +20,58 @@ def make(name: str, patch=(32, 32), classes: int = 3, seed: int = 0) -> Classifi
     return build_network(name, patch=patch, channels=1, classes=classes, width=8, seed=seed)
 
 
+def one_patch_domain(*shape: int, classes: tuple[str, ...] = ("benign", "malignant")) -> Domain:
+    """A domain of one patch of (channels, *patch)."""
+    images = np.zeros((1, *shape), np.float16)
+    return Domain("small", images, pd.DataFrame(), list(classes), {})
+
+
 @pytest.mark.parametrize("name", PLAIN)
 @pytest.mark.parametrize("patch", [(32, 32), (32, 40, 32)])
 def test_maps_patches_to_logits_in_two_and_three_dimensions(name, patch):
     network = make(name, patch).eval()
-    assert network(torch.rand(2, 1, *patch)).shape == (2, 3)
-    heads = [tensor for name, tensor in network.saved_tensors().items() if network.is_head(name)]
-    assert [len(tensor) for tensor in heads] == [3, 3]
+    logits = network(torch.rand(2, 1, *patch))
+    assert logits.shape == (2, 3)
+    head_sizes = []
+    for saved_name, tensor in network.saved_tensors().items():
+        if network.is_head(saved_name):
+            head_sizes.append(len(tensor))
+    assert head_sizes == [3, 3]  # weight and bias
+
+
+# These layers are nondeterministic on a GPU or depend on the other images of the batch.
+FORBIDDEN = (
+    "MaxPool1d",
+    "MaxPool2d",
+    "MaxPool3d",
+    "AvgPool",
+    "Adaptive",
+    "BatchNorm",
+    "Dropout",
+)
 
 
 @pytest.mark.parametrize("name", PLAIN)
-def test_nothing_in_it_is_nondeterministic_on_a_gpu_or_depends_on_the_batch(name):
-    forbidden = (
-        "MaxPool1d",
-        "MaxPool2d",
-        "MaxPool3d",
-        "AvgPool",
-        "Adaptive",
-        "BatchNorm",
-        "Dropout",
-    )
-    kinds = {type(module).__name__ for module in make(name, (16, 16, 16)).modules()}
-    assert not [kind for kind in kinds if kind.startswith(forbidden) or kind.endswith(forbidden)]
+def test_contains_no_layer_that_is_nondeterministic_or_depends_on_the_batch(name):
+    network = make(name, (16, 16, 16))
+    for module in network.modules():
+        kind = type(module).__name__
+        assert not kind.startswith(FORBIDDEN)
+        assert not kind.endswith(FORBIDDEN)
 
 
 def test_the_simple_cnn_has_exactly_the_layers_of_its_description():
-    shapes = [tuple(p.shape) for p in make("cnn", classes=2).parameters() if p.ndim > 1]
+    shapes = []
+    for parameter in make("cnn", classes=2).parameters():
+        if parameter.ndim > 1:
+            shapes.append(tuple(parameter.shape))
     assert shapes == [(32, 1, 3, 3), (64, 32, 3, 3), (128, 64 * 8 * 8), (2, 128)]
 
 
 def test_the_simple_cnn_computes_what_pytorchs_own_layers_do():
-    network, x = make("cnn", classes=2), torch.rand(4, 1, 32, 32)
+    network = make("cnn", classes=2)
     cnn = network.body
-    layers = [
+    expected = nn.Sequential(
         cnn.conv1,
         nn.ReLU(),
         nn.MaxPool2d(2),
@@ -60,13 +79,16 @@ def test_the_simple_cnn_computes_what_pytorchs_own_layers_do():
         nn.ReLU(),
         nn.MaxPool2d(2),
         nn.Flatten(),
-    ]
-    assert torch.equal(
-        network(x), nn.Sequential(*layers, cnn.hidden, nn.ReLU(), network.head)((x - 0.5) * 4)
+        cnn.hidden,
+        nn.ReLU(),
+        network.head,
     )
+    x = torch.rand(4, 1, 32, 32)
+    standardised = (x - 0.5) * 4
+    assert torch.equal(network(x), expected(standardised))
 
 
-def test_pools_equal_pytorchs():
+def test_pools_equal_those_of_pytorch():
     x = torch.rand(2, 3, 9, 8, 7)
     assert torch.equal(MaxPool(2)(x), nn.MaxPool3d(2)(x))
     assert torch.equal(MaxPool(3, padding=1)(x), nn.MaxPool3d(3, 2, 1)(x))
@@ -74,29 +96,34 @@ def test_pools_equal_pytorchs():
     assert torch.allclose(GlobalMean()(x), nn.AdaptiveAvgPool3d(1)(x), atol=1e-6)
 
 
+def gradient_of_squares(layer: nn.Module, x: torch.Tensor) -> torch.Tensor:
+    (gradient,) = torch.autograd.grad(layer(x).square().sum(), x)
+    return gradient
+
+
 def test_max_pool_passes_its_gradient_to_the_maximum():
     x = torch.rand(2, 3, 8, 8, requires_grad=True)
-    ours = torch.autograd.grad(MaxPool(3, padding=1)(x).square().sum(), x)[0]
-    assert torch.allclose(ours, torch.autograd.grad(nn.MaxPool2d(3, 2, 1)(x).square().sum(), x)[0])
+    found = gradient_of_squares(MaxPool(3, padding=1), x)
+    expected = gradient_of_squares(nn.MaxPool2d(3, 2, 1), x)
+    assert torch.allclose(found, expected)
 
 
-def test_weights_come_from_the_seed_and_leave_global_randomness_alone():
+def test_weights_depend_on_the_seed_and_global_randomness_is_unchanged():
     torch.manual_seed(7)
     before = torch.rand(1)
     torch.manual_seed(7)
-    first, again, other = (make("resnet", seed=seed).body.stem.weight for seed in (1, 1, 2))
-    assert (
-        torch.equal(first, again)
-        and not torch.equal(first, other)
-        and torch.equal(torch.rand(1), before)
-    )
+    first = make("resnet", seed=1).body.stem.weight
+    again = make("resnet", seed=1).body.stem.weight
+    other = make("resnet", seed=2).body.stem.weight
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+    assert torch.equal(torch.rand(1), before)
 
 
-def test_a_patch_too_small_for_the_network_names_the_parameter():
-    domain = Domain(
-        "small", np.zeros((1, 1, 16, 16), np.float16), pd.DataFrame(), ["benign", "malignant"], {}
-    )
-    assert architecture_for(Network(name="resnet", width=8), domain)["patch"] == [16, 16]
+def test_a_patch_too_small_for_the_network_raises_an_error_that_names_the_parameter():
+    domain = one_patch_domain(1, 16, 16)
+    architecture = architecture_for(Network(name="resnet", width=8), domain)
+    assert architecture["patch"] == [16, 16]
     with pytest.raises(InputError, match=r"preprocess\.patch: got \[16, 16\] .* at least 32"):
         architecture_for(Network(name="densenet121", width=8), domain)
 
@@ -109,17 +136,16 @@ def test_a_patch_too_small_for_the_network_names_the_parameter():
         ("torchvision-resnet18-planes", (16, 16, 8), "expected three equal sides"),
     ],
 )
-def test_a_patch_of_other_dimensions_than_the_networks_names_the_parameter(name, patch, expected):
-    domain = Domain("d", np.zeros((1, 1, *patch), np.float16), pd.DataFrame(), ["a", "b"], {})
+def test_a_patch_with_the_wrong_dimensions_raises_an_error(name, patch, expected):
+    domain = one_patch_domain(1, *patch)
     with pytest.raises(InputError, match=rf"preprocess\.patch: got .* '{name}', {expected}"):
         architecture_for(Network(name=name, width=8), domain)
 
 
 def test_pretrained_and_target_images_must_have_one_shape():
-    domain = Domain(
-        "other", np.zeros((1, 3, 16, 16), np.float16), pd.DataFrame(), ["a", "b", "c"], {}
-    )
+    domain = one_patch_domain(3, 16, 16, classes=("a", "b", "c"))
     source = {"name": "resnet", "patch": [16, 16], "channels": 3, "classes": 2, "width": 8}
     assert adapt_architecture(source, domain) == {**source, "classes": 3}
+    one_channel = {**source, "channels": 1}
     with pytest.raises(InputError, match="3 channels"):
-        adapt_architecture({**source, "channels": 1}, domain)
+        adapt_architecture(one_channel, domain)

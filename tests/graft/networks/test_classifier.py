@@ -27,7 +27,8 @@ def test_an_exported_network_gives_the_same_logits_for_any_number_of_images(
 ):
     network = make(name, patch, covariates)
     batch = torch.export.Dim("batch")
-    inputs, dynamic = [torch.rand(2, 1, *patch)], [{0: batch}]
+    inputs = [torch.rand(2, 1, *patch)]
+    dynamic = [{0: batch}]
     others = [torch.rand(3, 1, *patch)]
     if covariates:
         inputs.append(torch.rand(2, covariates))
@@ -47,7 +48,8 @@ def test_an_exported_network_gives_the_same_logits_for_any_number_of_images(
     ],
 )
 def test_tensors_are_saved_by_the_names_of_the_library_and_loaded_by_them(name, patch, head):
-    network, other = make(name, patch), build_network(name, patch=patch, **{**SHAPE, "seed": 1})
+    network = make(name, patch)
+    other = build_network(name, patch=patch, **{**SHAPE, "seed": 1})
     tensors = network.saved_tensors()
     assert [saved for saved in tensors if network.is_head(saved)] == [
         f"{head}.weight",
@@ -69,7 +71,8 @@ def test_a_missing_tensor_is_an_error():
 
 
 def test_covariates_start_with_the_weight_0_and_the_same_network_otherwise():
-    plain, joint = make("resnet", (8, 8)), make("resnet", (8, 8), covariates=2)
+    plain = make("resnet", (8, 8))
+    joint = make("resnet", (8, 8), covariates=2)
     assert torch.equal(joint.head.weight[:, :-2], plain.head.weight)
     assert not joint.head.weight[:, -2:].any()
     assert torch.equal(joint.head.bias, plain.head.bias)
@@ -86,8 +89,10 @@ def test_building_a_network_with_covariates_leaves_global_randomness_alone():
 
 def test_weights_are_added_to_those_of_the_covariates():
     network = make("resnet", (8, 8), covariates=2)
-    images, covariates = torch.rand(4, 1, 8, 8), torch.rand(4, 2)
-    weights, bias = torch.rand(3, 2), torch.rand(3)
+    images = torch.rand(4, 1, 8, 8)
+    covariates = torch.rand(4, 2)
+    weights = torch.rand(3, 2)
+    bias = torch.rand(3)
     with torch.no_grad():
         before = network(images, covariates)
         network.add_to_head(weights, bias)
@@ -102,7 +107,7 @@ def test_weights_are_added_to_those_of_the_covariates():
         (2, None, "got none, expected 2"),
     ],
 )
-def test_covariates_that_do_not_fit_the_head_are_refused(covariates, given, message):
+def test_covariates_that_do_not_fit_the_head_raise_an_error(covariates, given, message):
     network = make("resnet", (8, 8), covariates)
     with pytest.raises(ValueError, match=message):
         network(torch.rand(1, 1, 8, 8), given)

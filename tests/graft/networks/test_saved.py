@@ -20,45 +20,50 @@ def test_a_folder_is_enough_to_predict_with(tmp_path):
     saved.save_model(tmp_path, [network], CARD)
     images = torch.rand(70, 1, 8, 8)  # more than one batch
     expected = network(images).softmax(1).detach().numpy()
-    assert np.allclose(
-        saved.load_model(tmp_path).predict(images.numpy().astype(np.float32)), expected, atol=1e-6
-    )
+    loaded = saved.load_model(tmp_path)
+    found = loaded.predict(images.numpy().astype(np.float32))
+    assert np.allclose(found, expected, atol=1e-6)
 
 
 def test_an_ensemble_is_the_weighted_mean_of_its_members(tmp_path):
     members = networks(3)
     saved.save_model(tmp_path, members, {**CARD, "shares": [0.5, 0.3, 0.2]})
     images = torch.rand(4, 1, 8, 8)
-    each = [member(images).softmax(1).detach().numpy() for member in members]
-    expected = 0.5 * each[0] + 0.3 * each[1] + 0.2 * each[2]
-    assert np.allclose(saved.load_model(tmp_path).predict(images), expected, atol=1e-6)
+    first, second, third = [member(images).softmax(1) for member in members]
+    expected = 0.5 * first + 0.3 * second + 0.2 * third
+    found = saved.load_model(tmp_path).predict(images)
+    assert np.allclose(found, expected.detach().numpy(), atol=1e-6)
 
 
 def test_no_images_give_no_predictions(tmp_path):
     saved.save_model(tmp_path, networks(1), CARD)
-    assert saved.load_model(tmp_path).predict(np.zeros((0, 1, 8, 8))).shape == (0, 2)
+    no_images = np.zeros((0, 1, 8, 8))
+    found = saved.load_model(tmp_path).predict(no_images)
+    assert found.shape == (0, 2)
 
 
-def test_the_same_weights_are_the_same_bytes(tmp_path):
-    for name in "ab":
-        (tmp_path / name).mkdir()
-        saved.save_model(tmp_path / name, networks(2), {**CARD, "shares": [0.5, 0.5]})
+def test_the_same_weights_give_the_same_bytes(tmp_path):
+    card = {**CARD, "shares": [0.5, 0.5]}
+    for folder in (tmp_path / "a", tmp_path / "b"):
+        folder.mkdir()
+        saved.save_model(folder, networks(2), card)
     for file in ("weights.safetensors", "card.json"):
-        assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
+        first = (tmp_path / "a" / file).read_bytes()
+        second = (tmp_path / "b" / file).read_bytes()
+        assert first == second
 
 
-def test_a_weights_file_cut_short_is_one_line(tmp_path):
+def test_a_truncated_weights_file_raises_an_error_of_one_line(tmp_path):
     saved.save_model(tmp_path, networks(1), CARD)
     path = tmp_path / "weights.safetensors"
     path.write_bytes(path.read_bytes()[:-100])
-    with pytest.raises(
-        InputError, match=r"weights\.safetensors: cannot be read as safetensors"
-    ) as caught:
+    message = r"weights\.safetensors: cannot be read as safetensors"
+    with pytest.raises(InputError, match=message) as caught:
         saved.load_model(tmp_path)
     assert "\n" not in str(caught.value)
 
 
-def test_another_weights_file_is_not_taken_for_the_cards(tmp_path):
+def test_a_weights_file_with_another_hash_than_in_the_card_raises_an_error(tmp_path):
     saved.save_model(tmp_path, networks(1), CARD)
     path = tmp_path / "weights.safetensors"
     content = bytearray(path.read_bytes())
@@ -68,25 +73,26 @@ def test_another_weights_file_is_not_taken_for_the_cards(tmp_path):
         saved.load_model(tmp_path)
 
 
-def test_images_of_another_shape_are_refused(tmp_path):
+def test_images_of_another_shape_raise_an_error(tmp_path):
     saved.save_model(tmp_path, networks(1), CARD)
+    model = saved.load_model(tmp_path)
     with pytest.raises(InputError, match=r"\(1, 9, 9\)"):
-        saved.load_model(tmp_path).predict(np.zeros((1, 1, 9, 9)))
+        model.predict(np.zeros((1, 1, 9, 9)))
 
 
-def test_a_missing_model_names_its_folder(tmp_path):
+def test_a_missing_model_raises_an_error_that_names_its_folder(tmp_path):
     with pytest.raises(InputError, match="nowhere"):
         saved.load_model(tmp_path / "nowhere")
 
 
 @pytest.mark.parametrize("change", [{"width": 16}, {"name": "nonet"}, {"depth": 3}])
-def test_a_card_of_another_network_is_one_line(tmp_path, change):
+def test_a_card_of_another_network_raises_an_error_of_one_line(tmp_path, change):
     saved.save_model(tmp_path, networks(1), CARD)
     card = read_json(tmp_path / "card.json")
-    write_json(tmp_path / "card.json", {**card, "architecture": {**ARCHITECTURE, **change}})
-    with pytest.raises(
-        InputError, match="card.json: does not describe a network of these weights"
-    ) as caught:
+    other = {**card, "architecture": {**ARCHITECTURE, **change}}
+    write_json(tmp_path / "card.json", other)
+    message = "card.json: does not describe a network of these weights"
+    with pytest.raises(InputError, match=message) as caught:
         saved.load_model(tmp_path)
     assert "\n" not in str(caught.value)
 
@@ -94,6 +100,9 @@ def test_a_card_of_another_network_is_one_line(tmp_path, change):
 def test_tensors_have_the_names_of_the_library_on_disk(tmp_path):
     saved.save_model(tmp_path, networks(1), CARD)
     names = list(load_file(tmp_path / "weights.safetensors"))
-    assert "stem.weight" in names and "blocks.0.conv1.weight" in names
-    assert {"head.weight", "head.bias"} <= set(names)
-    assert not [name for name in names if name.startswith("body.")]
+    assert "stem.weight" in names
+    assert "blocks.0.conv1.weight" in names
+    assert "head.weight" in names
+    assert "head.bias" in names
+    for name in names:
+        assert not name.startswith("body.")

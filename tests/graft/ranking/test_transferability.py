@@ -7,8 +7,10 @@ from scipy.stats import multivariate_normal
 from graft.ranking.transferability import h_score, log_me
 
 
-def drawn(count: int, width: int, classes: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Features of which the first says something of the label, none below 0."""
+def labelled_features(
+    count: int, width: int, classes: int, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Draw features that are at least 0, of which only the first depends on the label."""
     random = np.random.default_rng(seed)
     labels = np.arange(count) % classes
     features = random.normal(size=(count, width))
@@ -16,113 +18,138 @@ def drawn(count: int, width: int, classes: int, seed: int) -> tuple[np.ndarray, 
     return np.abs(features), labels
 
 
-def best_on_a_grid(features: np.ndarray, labels: np.ndarray, grid: np.ndarray) -> float:
+def best_evidence_on_a_grid(features: np.ndarray, labels: np.ndarray, grid: np.ndarray) -> float:
     """Maximise the density of y ~ N(0, I/β + FFᵀ/α) on a grid of α and β; the mean over classes."""
     values, vectors = np.linalg.eigh(features @ features.T)
+    values = np.maximum(values, 0)
+    beta = grid[:, None, None]
+    alpha = grid[None, :, None]
+    variances = 1 / beta + values / alpha  # (β, α, N)
     best = []
     for label in np.unique(labels):
         y = vectors.T @ (labels == label).astype(float)
-        variances = (
-            1 / grid[:, None, None] + np.maximum(values, 0) / grid[None, :, None]
-        )  # (β, α, N)
-        best.append(
-            (-0.5 * (np.log(2 * np.pi * variances) + y**2 / variances).sum(2)).max() / len(labels)
-        )
+        terms = np.log(2 * np.pi * variances) + y**2 / variances
+        evidence = -0.5 * terms.sum(2)  # (β, α)
+        best.append(evidence.max() / len(labels))
     return np.mean(best)
 
 
 @pytest.mark.parametrize(("count", "width", "classes"), [(12, 3, 2), (10, 15, 3)])
 def test_log_me_is_the_greatest_evidence_on_a_grid(count, width, classes):
-    features, labels = drawn(count, width, classes, 0)
-    expected = best_on_a_grid(features, labels, np.exp(np.linspace(-6, 9, 90)))
+    features, labels = labelled_features(count, width, classes, seed=0)
+    grid = np.exp(np.linspace(-6, 9, 90))
+    expected = best_evidence_on_a_grid(features, labels, grid)
     assert expected <= log_me(features, labels) < expected + 0.002
 
 
 def test_log_me_is_the_highest_of_several_maxima():
-    # A loud feature says nothing, a quiet one all: that it is all noise is a lesser maximum.
-    random, labels = np.random.default_rng(2), np.arange(20) % 2
-    features = np.c_[100 * random.normal(size=20), labels + 0.02 * random.normal(size=20)]
-    expected = best_on_a_grid(features, labels, np.exp(np.linspace(-3, 16, 100)))
-    assert expected <= log_me(features, labels) < expected + 0.01 and expected > 0
+    # The feature with the large scale is noise, the one with the small scale predicts the label.
+    # To explain the labels by noise alone is a lower maximum.
+    random = np.random.default_rng(2)
+    labels = np.arange(20) % 2
+    large_noise = 100 * random.normal(size=20)
+    predictive = labels + 0.02 * random.normal(size=20)
+    features = np.column_stack([large_noise, predictive])
+    grid = np.exp(np.linspace(-3, 16, 100))
+    expected = best_evidence_on_a_grid(features, labels, grid)
+    assert expected > 0
+    assert expected <= log_me(features, labels) < expected + 0.01
 
 
-def test_log_me_by_the_density_of_one_pair_of_weights():
-    # With one feature that is 1 throughout, y = w + noise: a Gaussian with α and β from a fine
-    # grid.
-    features, labels = np.ones((6, 1)), np.array([0, 0, 0, 0, 1, 1])
+def test_log_me_of_a_constant_feature_is_a_gaussian_density():
+    # With one feature that is 1 throughout, y = w + noise: a Gaussian whose α and β are searched
+    # on a fine grid.
+    features = np.ones((6, 1))
+    labels = np.array([0, 0, 0, 0, 1, 1])
     grid = np.exp(np.linspace(-2, 5, 32))
-    best = [
-        max(
-            multivariate_normal.logpdf((labels == label) * 1.0, cov=np.eye(6) / b + 1 / a)
-            for a in grid
-            for b in grid
-        )
-        / 6
-        for label in (0, 1)
-    ]
-    assert np.mean(best) <= log_me(features, labels) < np.mean(best) + 0.005
+    best = []
+    for label in (0, 1):
+        y = (labels == label).astype(float)
+        densities = []
+        for alpha in grid:
+            for beta in grid:
+                covariance = np.eye(6) / beta + 1 / alpha
+                densities.append(multivariate_normal.logpdf(y, cov=covariance))
+        best.append(max(densities) / 6)
+    expected = np.mean(best)
+    assert expected <= log_me(features, labels) < expected + 0.005
 
 
 @pytest.mark.parametrize(
-    ("shape", "logme", "shrunk"),
+    ("shape", "logme", "shrunk_h_score"),
     [
         ((40, 6, 2, 0), -0.825459, 0.0),
         ((30, 50, 3, 1), -0.740455, 0.216314),
         ((65, 32, 2, 2), -0.776403, 0.018854),
     ],
 )
-def test_the_numbers_of_the_authors_formulas(shape, logme, shrunk):
-    # Worked out by the iteration of α and β of You et al., run to its end, and by Ibrahim et al.'s
-    # trace over pinv.
-    features, labels = drawn(*shape)
+def test_the_scores_equal_those_of_the_authors_formulas(shape, logme, shrunk_h_score):
+    # LogME was computed with the iteration of α and β of You et al., run until it converged.
+    # The H-score was computed with the trace over pinv of Ibrahim et al.
+    features, labels = labelled_features(*shape)
     assert log_me(features, labels) == pytest.approx(logme, abs=2e-6)
-    assert h_score(features, labels) == pytest.approx(shrunk, abs=2e-6)
+    assert h_score(features, labels) == pytest.approx(shrunk_h_score, abs=2e-6)
 
 
-def test_log_me_hangs_on_no_scale_and_no_rotation():
-    features, labels = drawn(30, 5, 2, 3)
-    turn, _ = np.linalg.qr(np.random.default_rng(0).normal(size=(5, 5)))
+def test_log_me_does_not_depend_on_scale_rotation_constant_features_or_label_codes():
+    features, labels = labelled_features(30, 5, 2, seed=3)
     expected = pytest.approx(log_me(features, labels))
-    assert log_me(1e3 * features @ turn, labels) == expected
-    assert (
-        log_me(np.c_[features, np.zeros((30, 4))], labels) == expected
-    )  # dead features say nothing
+    square = np.random.default_rng(0).normal(size=(5, 5))
+    rotation, _ = np.linalg.qr(square)
+    assert log_me(1e3 * features @ rotation, labels) == expected
+    with_zeros = np.column_stack([features, np.zeros((30, 4))])
+    assert log_me(with_zeros, labels) == expected
     assert log_me(features, labels + 7) == expected
 
 
-def test_features_that_say_more_score_higher():
-    features, labels = drawn(60, 5, 2, 4)
-    clear = features + 3 * labels[:, None]
-    assert log_me(clear, labels) > log_me(features, labels) and h_score(clear, labels) > h_score(
-        features, labels
-    )
+def test_more_predictive_features_score_higher():
+    features, labels = labelled_features(60, 5, 2, seed=4)
+    predictive = features + 3 * labels[:, None]
+    assert log_me(predictive, labels) > log_me(features, labels)
+    assert h_score(predictive, labels) > h_score(features, labels)
 
 
-def test_features_that_say_all_or_nothing_give_finite_numbers():
+def test_perfect_and_empty_features_give_finite_numbers():
     labels = np.arange(20) % 2
-    exact, blank = np.eye(2)[labels], np.zeros((20, 3))
-    assert np.isfinite(log_me(exact, labels)) and np.isfinite(log_me(blank, labels))
-    assert log_me(exact, labels) > 5 > log_me(blank, labels)
-    # No features: y ~ N(0, 1/β), with 1/β = |y|²/N = ½.
-    assert log_me(blank, labels) == pytest.approx(-0.5 * (np.log(2 * np.pi * 0.5) + 1))
-    assert h_score(blank, labels) == 0
+    perfect = np.eye(2)[labels]
+    empty = np.zeros((20, 3))
+    assert np.isfinite(log_me(perfect, labels))
+    assert np.isfinite(log_me(empty, labels))
+    assert log_me(perfect, labels) > 5
+    assert log_me(empty, labels) < 5
+    # Without features, y ~ N(0, 1/β) with 1/β = |y|²/N = 1/2.
+    variance = 0.5
+    expected = -0.5 * (np.log(2 * np.pi * variance) + 1)
+    assert log_me(empty, labels) == pytest.approx(expected)
+    assert h_score(empty, labels) == 0
+
+
+def patch_ledoit_wolf(monkeypatch, covariance: np.ndarray, shrinkage: float) -> None:
+    def estimate(x):
+        return covariance, shrinkage
+
+    monkeypatch.setattr("sklearn.covariance.ledoit_wolf", estimate)
 
 
 def test_h_score_by_hand(monkeypatch):
-    # One feature, class means 0 and 4 of 1 ± 1 around them: between 4, within 1, so 4 / 5.
-    features, labels = np.array([[-1.0], [1.0], [3.0], [5.0]]), np.array([0, 0, 1, 1])
-    monkeypatch.setattr(
-        "sklearn.covariance.ledoit_wolf", lambda x: (np.cov(x.T, bias=True).reshape(1, 1), 0.0)
-    )
-    assert h_score(features, labels) == pytest.approx(0.8)
-    # Shrunk by a quarter: covariance and class means both lose it; one feature is its average.
-    monkeypatch.setattr("sklearn.covariance.ledoit_wolf", lambda x: (np.array([[5.0]]), 0.25))
-    assert h_score(features, labels) == pytest.approx(0.75 * 0.8)
+    features = np.array([[-1.0], [1.0], [3.0], [5.0]])
+    labels = np.array([0, 0, 1, 1])
+    # The class means are 0 and 4: the variance between classes is 4, within them 1, in total 5.
+    total = np.array([[5.0]])
+    patch_ledoit_wolf(monkeypatch, total, shrinkage=0.0)
+    assert h_score(features, labels) == pytest.approx(4 / 5)
+    # Shrinkage by a quarter reduces the class means too. A single feature is its own average, so
+    # its total variance stays the same.
+    patch_ledoit_wolf(monkeypatch, total, shrinkage=0.25)
+    assert h_score(features, labels) == pytest.approx(0.75 * 4 / 5)
 
 
-def test_h_score_of_bao_where_nothing_is_shrunk(monkeypatch):
-    features, labels = drawn(200, 4, 3, 5)
-    monkeypatch.setattr("sklearn.covariance.ledoit_wolf", lambda x: (np.cov(x.T, bias=True), 0.0))
-    means = np.stack([features[labels == label].mean(0) for label in labels])
-    expected = np.trace(np.linalg.inv(np.cov(features.T)) @ np.cov(means.T))
+def test_h_score_without_shrinkage_is_that_of_bao(monkeypatch):
+    features, labels = labelled_features(200, 4, 3, seed=5)
+    patch_ledoit_wolf(monkeypatch, np.cov(features.T, bias=True), shrinkage=0.0)
+    class_means = np.empty_like(features)
+    for label in range(3):
+        class_means[labels == label] = features[labels == label].mean(0)
+    inverse = np.linalg.inv(np.cov(features.T))
+    expected = np.trace(inverse @ np.cov(class_means.T))
     assert h_score(features, labels) == pytest.approx(expected)

@@ -32,7 +32,8 @@ def test_a_killed_run_resumes_with_the_trainings_that_are_left(tmp_path, capsys)
         os._exit(0)
     assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL
     assert len(list(folder.iterdir())) == 2
-    resumed, complete = [], []
+    resumed = []
+    complete = []
     found = collect_four(folder, resumed)
     assert resumed == [2, 3]
     assert "curve: training 4/4  training 3" in capsys.readouterr().out

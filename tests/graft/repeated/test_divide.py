@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import pandas as pd
 import pytest
 
@@ -17,20 +19,25 @@ def index(benign=20, malignant=9):
 
 
 def patients(table, positions):
+    """The patients of some rows of a table."""
     return set(table["patient"].iloc[positions])
 
 
 def test_a_smaller_share_is_part_of_a_larger_one_and_draws_differ():
-    table, shares = index(), [0.05, 0.1, 0.3, 0.5, 1.0]
-    drawn = [nested_shares(table, CLASSES, shares, generator(0, "draw", draw)) for draw in range(2)]
-    for several in drawn:
-        for smaller, larger in zip(several, several[1:], strict=False):
-            assert patients(table, smaller) < patients(table, larger)
-        counts = [len(patients(table, rows)) for rows in several]
-        # round(share · 20) + round(share · 9), at least 1 of each class
-        assert counts == [2, 3, 9, 14, 29]
-        assert sorted(several[-1]) == list(range(len(table)))
-    assert patients(table, drawn[0][2]) != patients(table, drawn[1][2])
+    table = index()
+    shares = [0.05, 0.1, 0.3, 0.5, 1.0]
+    patients_of_third_share = []
+    for draw in range(2):
+        rows_of_shares = nested_shares(table, CLASSES, shares, generator(0, "draw", draw))
+        drawn = [patients(table, rows) for rows in rows_of_shares]
+        for smaller, larger in pairwise(drawn):
+            assert smaller < larger
+        # round(share · 20) + round(share · 9), at least 1 of each class.
+        assert [len(found) for found in drawn] == [2, 3, 9, 14, 29]
+        assert sorted(rows_of_shares[-1]) == list(range(len(table)))
+        patients_of_third_share.append(drawn[2])
+    first_draw, second_draw = patients_of_third_share
+    assert first_draw != second_draw
 
 
 def test_a_patient_comes_with_all_lesions():
@@ -39,18 +46,23 @@ def test_a_patient_comes_with_all_lesions():
     assert len(rows) == 2 * len(patients(table, rows))
 
 
-def test_the_smallest_share_has_both_classes_even_if_no_patient_has_only_the_first():
-    for table in (index(), index(benign=0)):
-        (rows,) = nested_shares(table, CLASSES, [0.01], generator(0, "draw"))
-        assert set(table["label"].iloc[rows]) == set(CLASSES)
+@pytest.mark.parametrize("benign_patients", [20, 0])
+def test_the_smallest_share_has_both_classes_even_if_no_patient_has_only_the_first(benign_patients):
+    table = index(benign=benign_patients)
+    (rows,) = nested_shares(table, CLASSES, [0.01], generator(0, "draw"))
+    assert set(table["label"].iloc[rows]) == set(CLASSES)
 
 
 def test_the_order_of_the_rows_does_not_matter():
     table = index()
-    turned = table[::-1].reset_index(drop=True)
-    (one,) = nested_shares(table, CLASSES, [0.3], generator(0, "draw"))
-    (other,) = nested_shares(turned, CLASSES, [0.3], generator(0, "draw"))
-    assert patients(table, one) == patients(turned, other)
+    reversed_table = table[::-1].reset_index(drop=True)
+    (rows,) = nested_shares(table, CLASSES, [0.3], generator(0, "draw"))
+    (other_rows,) = nested_shares(reversed_table, CLASSES, [0.3], generator(0, "draw"))
+    assert patients(table, rows) == patients(reversed_table, other_rows)
+
+
+def has_both_classes(table, positions):
+    return set(table["label"].iloc[positions]) == set(CLASSES)
 
 
 def test_every_patient_is_tested_once_and_each_part_of_a_fold_has_both_classes():
@@ -58,14 +70,19 @@ def test_every_patient_is_tested_once_and_each_part_of_a_fold_has_both_classes()
     tested = []
     for train, validation, test in divide_into_folds(table, CLASSES, 5, 0.25, seed=1, repeat=0):
         assert sorted([*train, *validation, *test]) == list(range(len(table)))
-        groups = [patients(table, rows) for rows in (train, validation, test)]
-        assert len(set.union(*groups)) == sum(map(len, groups)) == 29
-        assert all(
-            set(table["label"].iloc[rows]) == set(CLASSES) for rows in (train, validation, test)
-        )
-        assert len(groups[1]) == pytest.approx(0.25 * (29 - len(groups[2])), abs=1)
-        tested += sorted(groups[2])
-        assert 5 <= len(groups[2]) <= 6
+        train_patients = patients(table, train)
+        validation_patients = patients(table, validation)
+        test_patients = patients(table, test)
+        # No patient is in two parts.
+        assert len(train_patients | validation_patients | test_patients) == 29
+        assert len(train_patients) + len(validation_patients) + len(test_patients) == 29
+        assert has_both_classes(table, train)
+        assert has_both_classes(table, validation)
+        assert has_both_classes(table, test)
+        not_tested = 29 - len(test_patients)
+        assert len(validation_patients) == pytest.approx(0.25 * not_tested, abs=1)
+        assert 5 <= len(test_patients) <= 6
+        tested += sorted(test_patients)
     assert sorted(tested) == sorted(set(table["patient"]))
 
 
@@ -77,9 +94,12 @@ def test_folds_are_balanced_by_class_and_differ_between_repeats():
         folds = divide_into_folds(table, CLASSES, 3, 0.25, 1, repeat)
         return [patients(table, test) for _, _, test in folds]
 
-    first, second, again = tested(0), tested(1), tested(0)
+    first = tested(0)
+    second = tested(1)
+    again = tested(0)
     assert [len(fold & malignant) for fold in first] == [3, 3, 3]
-    assert first != second and first == again
+    assert first != second
+    assert first == again
 
 
 def test_too_few_patients_of_a_class_raise_an_error():
@@ -90,7 +110,11 @@ def test_too_few_patients_of_a_class_raise_an_error():
         list(divide_into_folds(index(malignant=4), CLASSES, 5, 0.25, 1, 0))
     with pytest.raises(InputError, match="got 2, but 3 of .* at least 4"):
         list(divide_into_folds(index(malignant=3), CLASSES, 2, 0.25, 1, 0))
-    labels = index(malignant=4)["label"]
-    for count in (2, 3, 4):
-        for parts in divide_into_folds(index(malignant=4), CLASSES, count, 0.9, 1, 0):
-            assert all("malignant" in set(labels.iloc[rows]) for rows in parts)
+
+
+@pytest.mark.parametrize("count", (2, 3, 4))
+def test_four_patients_of_a_class_suffice_for_up_to_four_folds(count):
+    table = index(malignant=4)
+    for parts in divide_into_folds(table, CLASSES, count, 0.9, 1, 0):
+        for rows in parts:
+            assert "malignant" in set(table["label"].iloc[rows])

@@ -18,9 +18,8 @@ def domain():
     label = np.arange(24) % 2
     images = np.random.default_rng(0).random((24, 1, 8, 8)) / 2
     images[label == 1, :, :, :4] += 0.4
-    index = pd.DataFrame(
-        {"patient": [f"p{i}" for i in range(24)], "label": np.array(CLASSES)[label]}
-    )
+    patients = [f"p{i}" for i in range(24)]
+    index = pd.DataFrame({"patient": patients, "label": np.array(CLASSES)[label]})
     ages = pd.DataFrame({"age": np.arange(24).astype(str)})
     return Domain("liver", images.astype(np.float16), index, CLASSES, {}, {"age": "number"}, ages)
 
@@ -37,32 +36,37 @@ def start(covariates):
     return Start(build_network(**shape, seed=0), shape)
 
 
-def test_features_are_what_the_head_reads_and_the_covariates(domain):
-    task = make_task(domain, np.arange(12), np.arange(12, 18), torch.device("cpu"))
-    began = start(task.encoding.width)
-    found = linear_probe._inputs(began.network, task.train)
-    assert found.shape == (12, 32 + task.encoding.width)
-    assert np.allclose(found[:, 32:], task.train.covariates)
-    head = began.network.head
+@pytest.fixture
+def task(domain):
+    return make_task(domain, np.arange(12), np.arange(12, 18), torch.device("cpu"))
+
+
+def test_inputs_are_the_features_of_the_head_and_the_covariates(task):
+    initial = start(task.encoding.width)
+    inputs = linear_probe._inputs(initial.network, task.train)
+    assert inputs.shape == (12, 32 + task.encoding.width)
+    assert np.allclose(inputs[:, 32:], task.train.covariates)
+    head = initial.network.head
+    weight = head.weight.detach().double().numpy()
+    bias = head.bias.detach().numpy()
     with torch.no_grad():
-        logits = began.network.eval()(task.train.images.float(), task.train.covariates)
-    assert np.allclose(
-        found @ head.weight.detach().double().numpy().T + head.bias.detach().numpy(),
-        logits,
-        atol=1e-5,
-    )
+        logits = initial.network.eval()(task.train.images.float(), task.train.covariates)
+    assert np.allclose(inputs @ weight.T + bias, logits, atol=1e-5)
 
 
-def test_the_same_probabilities_twice_and_they_find_what_the_features_show(domain):
-    task = make_task(domain, np.arange(12), np.arange(12, 18), torch.device("cpu"))
-    rows = [np.arange(18, 24), np.arange(12, 18)]
-    one, other = (
-        linear_probe.predict_by_linear_probe(
-            start(task.encoding.width), task, domain, rows, "balanced"
-        )
-        for _ in range(2)
-    )
-    assert all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
-    for said, asked in zip(one, rows, strict=True):
-        assert said.sum(1) == pytest.approx(np.ones(6))
-        assert (said.argmax(1) == asked % 2).sum() >= 5
+def test_the_probe_predicts_bright_lesions_and_gives_the_same_probabilities_twice(domain, task):
+    parts = [np.arange(18, 24), np.arange(12, 18)]
+
+    def predict():
+        initial = start(task.encoding.width)
+        return linear_probe.predict_by_linear_probe(initial, task, domain, parts, "balanced")
+
+    found = predict()
+    again = predict()
+    assert len(found) == len(parts)
+    for probabilities, same in zip(found, again, strict=True):
+        assert np.array_equal(probabilities, same)
+    for probabilities, rows in zip(found, parts, strict=True):
+        assert probabilities.sum(1) == pytest.approx(np.ones(6))
+        is_right = probabilities.argmax(1) == rows % 2
+        assert is_right.sum() >= 5

@@ -77,7 +77,8 @@ def test_every_source_is_combined_with_every_lambda_once(sources):
 
 def test_tested_patients_change_no_network_and_no_validation(trainings, sources, tmp_path):
     before = run_all(trainings, sources, tmp_path)
-    images, index = trainings.domain.images.copy(), trainings.domain.index.copy()
+    images = trainings.domain.images.copy()
+    index = trainings.domain.index.copy()
     other = dict(zip(CLASSES, reversed(CLASSES), strict=True))
     index.loc[ROWS.predicted, "label"] = index.loc[ROWS.predicted, "label"].map(other)
     images[ROWS.predicted[0]] = 0

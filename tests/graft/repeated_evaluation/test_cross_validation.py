@@ -28,7 +28,9 @@ def two(*disease):
     return np.stack([1 - np.array(disease), np.array(disease)], 1)
 
 
-RIGHT, WRONG = two(0.2, 0.8), two(0.8, 0.2)  # of a benign and a malignant case
+# of a benign and a malignant case
+RIGHT = two(0.2, 0.8)
+WRONG = two(0.8, 0.2)
 
 
 def fold(repeat, number, test, validation, scratch, *candidates):
@@ -62,8 +64,12 @@ def table_of(folds):
                 table = pd.DataFrame(
                     predicted.probabilities[part], columns=probability_columns(CLASSES)
                 )
-                table["repeat"], table["fold"], table["part"] = each.repeat, each.number, part
-                table["arm"], table["source"], table["lambda"] = arm, source, weight
+                table["repeat"] = each.repeat
+                table["fold"] = each.number
+                table["part"] = part
+                table["arm"] = arm
+                table["source"] = source
+                table["lambda"] = weight
                 table["sample"] = predicted.samples[part]
                 tables.append(table)
     return pd.concat(tables, ignore_index=True)
@@ -101,7 +107,8 @@ def block():
 def test_the_aurocs_and_the_gain_by_hand(block):
     assert (block["folds"], block["repeats"]) == (2, 2)
     assert (block["patients"], block["lesions"]) == (4, 4)
-    scratch, transfer = block["models"]["scratch"], block["models"]["transfer"]
+    scratch = block["models"]["scratch"]
+    transfer = block["models"]["transfer"]
     assert scratch["by_repeat"] == [0.5, 0]
     assert scratch["auroc"]["value"] == 0.25
     assert transfer["by_repeat"] == [1, 0.5]
@@ -143,7 +150,7 @@ def test_written_folds_are_read_again(tmp_path):
                 assert np.array_equal(mine.probabilities[part], expected_probabilities)
 
 
-def test_a_table_that_lacks_a_network_is_refused(tmp_path):
+def test_a_table_that_lacks_a_network_raises_an_error(tmp_path):
     table = table_of(FOLDS)
     lost = (table["repeat"] == 2) & (table["fold"] == 1) & (table["lambda"] == 0.1)
     write_table(tmp_path / "folds.csv", table[~lost])
@@ -161,7 +168,7 @@ def test_without_trainings_there_are_no_folds_and_no_block(tmp_path):
     assert list(cross_validation_lines(block)) == []
 
 
-def test_the_schema_allows_none_and_refuses_unknown_keys():
+def test_the_schema_allows_none_and_no_unknown_keys():
     check_schema({"cross_validation": None}, cross_validation.SCHEMA)
     with pytest.raises(jsonschema.ValidationError):
         check_schema({"cross_validation": {"folds": 5}}, cross_validation.SCHEMA)

@@ -34,7 +34,8 @@ def test_patients_needed_are_on_the_line_over_the_logarithm_of_the_patients():
 
 
 def test_a_curve_of_one_point_reaches_a_goal_there_or_never():
-    curves, goals = np.array([[0.5, 0.8]]), np.array([0.6, 0.75])
+    curves = np.array([[0.5, 0.8]])
+    goals = np.array([0.6, 0.75])
     assert patients_needed(PATIENTS[:1], curves, goals) == pytest.approx([np.inf, 10])
 
 
@@ -162,8 +163,11 @@ def table_of(points):
         for arm, draws in point.probabilities.items():
             for draw, probabilities in enumerate(draws):
                 table = pd.DataFrame(probabilities, columns=probability_columns(CLASSES))
-                table["share"], table["draw"], table["arm"] = point.share, draw + 1, arm
-                table["patients"], table["lesions"] = point.patients[draw], point.lesions[draw]
+                table["share"] = point.share
+                table["draw"] = draw + 1
+                table["arm"] = arm
+                table["patients"] = point.patients[draw]
+                table["lesions"] = point.lesions[draw]
                 table["sample"] = np.arange(100, 140)
                 tables.append(table)
     return pd.concat(tables, ignore_index=True)
@@ -184,7 +188,7 @@ def test_written_points_are_read_again_with_rising_shares(points, tmp_path):
             assert np.array_equal(mine.probabilities[arm], expected)
 
 
-def test_predictions_of_other_samples_than_the_test_part_are_refused(points, tmp_path):
+def test_predictions_of_other_samples_than_the_test_part_raise_an_error(points, tmp_path):
     write_table(tmp_path / "curve.csv", table_of(points))
     with pytest.raises(InputError, match="scratch, share 0.1, draw 1 has other samples"):
         read_points(tmp_path / "curve.csv", CLASSES, range(40))
@@ -200,7 +204,7 @@ def test_without_trainings_there_are_no_points_and_no_block(cases, tmp_path):
     assert curve_table(block).empty
 
 
-def test_the_schema_allows_none_and_refuses_unknown_keys():
+def test_the_schema_allows_none_and_no_unknown_keys():
     check_schema({"learning_curve": None}, learning_curve.SCHEMA)
     with pytest.raises(jsonschema.ValidationError):
         check_schema({"learning_curve": None, "more": 1}, learning_curve.SCHEMA)

@@ -1,4 +1,4 @@
-"""The verdict follows from the interval, and from several trainings where there are some."""
+"""The verdict follows from the interval, of several trainings if there are any."""
 
 import pytest
 
@@ -6,33 +6,32 @@ from graft.statistics.verdict import decide, verdict
 
 HELPS = {"value": 0.2, "low": 0.05, "high": 0.3, "p": 0.01, "left_out": 0}
 HARMS = {"value": -0.2, "low": -0.3, "high": -0.06, "p": 0.01, "left_out": 0}
-NOTHING = dict.fromkeys(HELPS)
+UNDEFINED = dict.fromkeys(HELPS)
 
 
 @pytest.mark.parametrize(
-    ("ends", "said"),
+    ("low", "high", "expected"),
     [
-        ((0.001, 0.2), "helps"),
-        ((-0.2, -0.001), "harms"),
-        ((-0.1, 0.2), "no difference shown"),
-        ((0.0, 0.2), "no difference shown"),
-        ((-0.2, 0.0), "no difference shown"),
-        ((None, None), "not defined"),
+        (0.001, 0.2, "helps"),
+        (-0.2, -0.001, "harms"),
+        (-0.1, 0.2, "no difference shown"),
+        (0.0, 0.2, "no difference shown"),
+        (-0.2, 0.0, "no difference shown"),
+        (None, None, "not defined"),
     ],
 )
-def test_an_interval_in_words(ends, said):
-    assert verdict(dict(zip(("low", "high"), ends, strict=True))) == said
+def test_the_verdict_on_an_interval(low, high, expected):
+    assert verdict({"low": low, "high": high}) == expected
 
 
 def curve(draws: int, *shares: float) -> dict:
-    return {
-        "draws": draws,
-        "points": [{"share": share, "gain": {"transfer": HARMS}} for share in shares],
-    }
+    """A learning curve in which transfer harms at every share."""
+    points = [{"share": share, "gain": {"transfer": HARMS}} for share in shares]
+    return {"draws": draws, "points": points}
 
 
 @pytest.mark.parametrize("block", [None, curve(1, 0.5, 1.0), curve(5, 0.5)])
-def test_one_pair_of_networks_decides_where_all_labels_were_learnt_once(block):
+def test_one_pair_of_networks_decides_without_several_trainings_on_all_labels(block):
     found = decide(HELPS, block, 0.05)
     assert found == {
         "verdict": "helps",
@@ -48,9 +47,10 @@ def test_several_trainings_on_all_labels_overrule_one_pair():
     }
 
 
-def test_not_inferior_by_the_margin():
-    assert (
-        decide(HARMS, None, 0.31)["verdict_from"]["non_inferior"]
-        and decide(HARMS, None, 0.3)["verdict_from"]["non_inferior"] is False
-    )
-    assert decide(NOTHING, None, 0.3)["verdict_from"]["non_inferior"] is None
+@pytest.mark.parametrize(
+    ("gain", "margin", "expected"),
+    [(HARMS, 0.31, True), (HARMS, 0.3, False), (UNDEFINED, 0.3, None)],
+)
+def test_transfer_is_not_inferior_if_the_low_end_is_above_the_margin(gain, margin, expected):
+    found = decide(gain, None, margin)
+    assert found["verdict_from"]["non_inferior"] is expected

@@ -5,14 +5,31 @@ from graft.common.seeds import generator
 from graft.training.augment import Transform, apply, draw
 from graft.training.settings import Augment
 
-STILL = Augment(flip=0.0, rotate=0.0, scale=0.0, shift=0.0, contrast=0.0, brightness=0.0, noise=0.0)
+NO_AUGMENTATION = Augment(
+    flip=0.0,
+    rotate=0.0,
+    scale=0.0,
+    shift=0.0,
+    contrast=0.0,
+    brightness=0.0,
+    noise=0.0,
+)
+IDENTITY = [[1, 0], [0, 1]]
+QUARTER_TURN = [[0, -1], [1, 0]]
+MIRROR_OF_COLUMNS = [[1, 0], [0, -1]]
 
 
-def transform(
-    linear: list, shift: list, contrast: float = 1, brightness: float = 0, noise: float = 0
+def one_transform(
+    linear: list,
+    shift: tuple[float, float] = (0, 0),
+    contrast: float = 1,
+    brightness: float = 0,
+    noise: float = 0,
 ) -> Transform:
-    """One transform of one sample."""
-    affine = torch.cat([torch.tensor(linear).float(), torch.tensor(shift).float()[:, None]], 1)
+    """Make the transform of one two-dimensional sample."""
+    matrix = torch.tensor(linear).float()  # (2, 2)
+    column = torch.tensor(shift).float()[:, None]  # (2, 1)
+    affine = torch.cat([matrix, column], dim=1)  # (2, 3)
     return Transform(
         affine=affine[None],
         contrast=torch.tensor([float(contrast)]),
@@ -22,74 +39,103 @@ def transform(
     )
 
 
-def test_limits_of_zero_leave_images_as_they_are():
+def test_limits_of_zero_leave_images_unchanged():
     images = torch.rand(3, 2, 6, 5, 4)
-    assert torch.allclose(apply(images, draw(STILL, 3, 3, generator(0))), images, atol=1e-6)
+    transform = draw(NO_AUGMENTATION, 3, 3, generator(0))
+    assert torch.allclose(apply(images, transform), images, atol=1e-6)
 
 
 def test_a_shift_is_in_voxels_along_its_own_axis():
     image = torch.rand(1, 1, 4, 6)
-    moved = apply(image, transform([[1, 0], [0, 1]], [1, 0]))
-    assert torch.allclose(moved[0, 0, :3], image[0, 0, 1:], atol=1e-6)
-    assert torch.allclose(moved[0, 0, 3], image[0, 0, 3], atol=1e-6)  # the border is repeated
+    moved = apply(image, one_transform(IDENTITY, shift=(1, 0)))
+    rows = image[0, 0]
+    moved_rows = moved[0, 0]
+    assert torch.allclose(moved_rows[:3], rows[1:], atol=1e-6)
+    # The border is repeated.
+    assert torch.allclose(moved_rows[3], rows[3], atol=1e-6)
 
 
 def test_a_quarter_turn_and_a_mirror_are_exact():
     image = torch.rand(1, 1, 4, 4)
-    turned = apply(image, transform([[0, -1], [1, 0]], [0, 0]))
-    assert torch.allclose(turned, torch.rot90(image, -1, (2, 3)), atol=1e-6)
-    mirrored = apply(image, transform([[1, 0], [0, -1]], [0, 0]))
+    turned = apply(image, one_transform(QUARTER_TURN))
+    expected = torch.rot90(image, -1, (2, 3))
+    assert torch.allclose(turned, expected, atol=1e-6)
+    mirrored = apply(image, one_transform(MIRROR_OF_COLUMNS))
     assert torch.allclose(mirrored, image.flip(3), atol=1e-6)
 
 
 def test_rotation_keeps_distances_in_a_patch_with_unequal_sides():
-    """A voxel 3 from the centre on the long axis goes to one 3 from the centre on the short."""
+    # The centre is (4, 8). The bright voxel lies 3 from it along the long axis.
     image = torch.zeros(1, 1, 9, 17)
     image[0, 0, 4, 11] = 1
-    turned = apply(image, transform([[0, -1], [1, 0]], [0, 0]))
+    turned = apply(image, one_transform(QUARTER_TURN))
+    # After the turn it lies 3 from the centre along the short axis.
     (bright,) = (turned > 0.5).nonzero().tolist()
     assert bright in ([0, 0, 1, 8], [0, 0, 7, 8])
 
 
-def test_intensities_by_hand_and_clipped():
-    image = torch.tensor([[[[0.5, 0.7], [0.0, 1.0]]]])
-    changed = apply(image, transform([[1, 0], [0, 1]], [0, 0], contrast=2, brightness=0.05))
-    expected = torch.tensor([[[[0.55, 0.95], [0.0, 1.0]]]])  # (x − ½)·2 + ½ + 0.05, within [0, 1]
-    assert torch.allclose(changed, expected, atol=1e-6)
+def test_intensities_by_hand_are_clipped():
+    image = torch.tensor([[0.5, 0.7], [0.0, 1.0]])
+    transform = one_transform(IDENTITY, contrast=2, brightness=0.05)
+    changed = apply(image[None, None], transform)
+    # (x - 0.5) * 2 + 0.5 + 0.05, clipped to [0, 1]: 0 becomes -0.45 and 1 becomes 1.55.
+    expected = torch.tensor([[0.55, 0.95], [0.0, 1.0]])
+    assert torch.allclose(changed, expected[None, None], atol=1e-6)
 
 
-def test_noise_has_its_standard_deviation_and_its_seed():
+def test_noise_has_its_standard_deviation_and_depends_on_its_seed_alone():
     image = torch.full((1, 1, 64, 64), 0.5)
-    noisy = [apply(image, transform([[1, 0], [0, 1]], [0, 0], noise=0.1)) for _ in range(2)]
-    assert torch.equal(*noisy)
-    assert abs(noisy[0].std().item() - 0.1) < 0.005
+    transform = one_transform(IDENTITY, noise=0.1)
+    noisy = apply(image, transform)
+    again = apply(image, transform)
+    assert torch.equal(noisy, again)
+    deviation = noisy.std().item()
+    assert abs(deviation - 0.1) < 0.005
 
 
 def test_draws_stay_within_their_limits():
     limits = Augment(
-        flip=0.5, rotate=30.0, scale=0.1, shift=2.0, contrast=0.2, brightness=0.1, noise=0.03
+        flip=0.5,
+        rotate=30.0,
+        scale=0.1,
+        shift=2.0,
+        contrast=0.2,
+        brightness=0.1,
+        noise=0.03,
     )
     drawn = draw(limits, 500, 3, generator(3))
-    scale = torch.linalg.det(drawn.affine[:, :, :3]).abs() ** (1 / 3)
+    determinant = torch.linalg.det(drawn.affine[:, :, :3])  # (500,)
+    scale = determinant.abs() ** (1 / 3)
     assert scale.min() >= 0.9
     assert scale.max() <= 1.1
-    assert drawn.affine[:, :, 3].abs().max() <= 2
+    shift = drawn.affine[:, :, 3]
+    assert shift.abs().max() <= 2
     assert drawn.contrast.min() >= 0.8
     assert drawn.contrast.max() <= 1.2
     assert drawn.brightness.abs().max() <= 0.1
     assert drawn.noise.max() <= 0.03
-    mirrored = (torch.linalg.det(drawn.affine[:, :, :3]) < 0).float().mean()
-    assert 0.4 < mirrored < 0.6  # an odd number of three fair flips
+    # A mirror is an odd number of three fair flips, which has probability 1/2.
+    mirrored = (determinant < 0).float().mean()
+    assert 0.4 < mirrored < 0.6
 
 
 def test_the_composition_is_one_linear_resampling():
-    """torch's affine_grid gives the same on a cube, as it needs no scaling by axis there."""
+    # On a cube, torch's affine_grid needs no scaling by axis, so it gives the same.
     images = torch.rand(2, 1, 8, 8, 8)
     limits = Augment(
-        flip=0.5, rotate=30.0, scale=0.1, shift=0.0, contrast=0.0, brightness=0.0, noise=0.0
+        flip=0.5,
+        rotate=30.0,
+        scale=0.1,
+        shift=0.0,
+        contrast=0.0,
+        brightness=0.0,
+        noise=0.0,
     )
     drawn = draw(limits, 2, 3, generator(5))
-    theta = torch.cat([drawn.affine[:, :, :3].flip(1, 2), torch.zeros(2, 3, 1)], 2)
+    # torch orders the axes x, y, z: from the last to the first.
+    linear = drawn.affine[:, :, :3].flip(1, 2)
+    no_shift = torch.zeros(2, 3, 1)
+    theta = torch.cat([linear, no_shift], dim=2)  # (2, 3, 4)
     grid = F.affine_grid(theta, images.shape, align_corners=False)
     expected = F.grid_sample(images, grid, padding_mode="border", align_corners=False)
     assert torch.allclose(apply(images, drawn), expected, atol=1e-5)

@@ -58,7 +58,8 @@ def train(tmp_path):
     def run(
         plan: Plan = PLAN, name: str = "test", data: Task | None = None, **arguments
     ) -> tuple[nn.Module, list[Row]]:
-        module, history = network(), []
+        module = network()
+        history = []
         saved = Checkpoint(tmp_path / name, "key")
         best = fit_network(module, data or task(), plan, saved, history.append, **arguments)
         assert best in history

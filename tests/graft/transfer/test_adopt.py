@@ -19,20 +19,20 @@ from graft.transfer.weights import Weights, find_weights
 
 
 def domain(*shape: int, classes: tuple[str, ...] = ("benign", "malignant")) -> Domain:
-    return Domain(
-        "lung", np.zeros((1, *shape), np.float16), pd.DataFrame(), list(classes), {"spacing": None}
-    )
+    images = np.zeros((1, *shape), np.float16)
+    return Domain("lung", images, pd.DataFrame(), list(classes), {"spacing": None})
 
 
 def weights_of(folder, network: nn.Module) -> Weights:
     is_ours = isinstance(network, Classifier)
     tensors = network.saved_tensors() if is_ours else network.state_dict()
-    torch.save(tensors, folder / "theirs.pth")
-    return find_weights(str(folder / "theirs.pth"), "any")
+    path = folder / "theirs.pth"
+    torch.save(tensors, path)
+    return find_weights(str(path), "any")
 
 
 def adopted(folder, name: str, weights: Weights, source: Domain) -> Model:
-    """The model that is written and read again."""
+    """The adopted model, written and read again."""
     architecture = build.architecture_for(Network(name=name, width=8), source)
     adopt.save_adopted(folder / "pretrained", weights, architecture, source, seed=1)
     return load_model(folder / "pretrained")
@@ -43,13 +43,16 @@ def test_a_summed_stem_gives_for_a_grey_image_what_it_gave_for_three_equal_chann
     grey, how = adopt.recolour(kernel, 1)
     assert grey.flatten().tolist() == [7.0]
     assert how == "summed over 3 channels"
-    kernel, image = torch.rand(4, 3, 3, 3), torch.rand(1, 1, 8, 8)
-    colours = F.conv2d(image.expand(-1, 3, -1, -1), kernel)
-    assert torch.allclose(F.conv2d(image, adopt.recolour(kernel, 1)[0]), colours, atol=1e-5)
+    kernel = torch.rand(4, 3, 3, 3)
+    image = torch.rand(1, 1, 8, 8)
+    of_three_channels = F.conv2d(image.expand(-1, 3, -1, -1), kernel)
+    summed, _ = adopt.recolour(kernel, 1)
+    assert torch.allclose(F.conv2d(image, summed), of_three_channels, atol=1e-5)
 
 
 def test_a_repeated_stem_gives_for_three_equal_channels_what_it_gave_for_one():
-    colour, how = adopt.recolour(torch.tensor([6.0]).view(1, 1, 1, 1), 3)
+    kernel = torch.tensor([6.0]).view(1, 1, 1, 1)
+    colour, how = adopt.recolour(kernel, 3)
     assert colour.flatten().tolist() == [2.0] * 3
     assert how == "repeated over 3 channels, divided by 3"
     same, how = adopt.recolour(colour, 3)
@@ -80,54 +83,52 @@ def test_the_body_of_a_torchvision_network_is_loaded_into_a_network_for_other_cl
     theirs = get_model("resnet18")
     theirs.bn1.running_mean.uniform_()
     pretrained = adopted(tmp_path, name, weights_of(tmp_path, theirs), domain(*shape))
-    assert (
-        "100 tensors loaded, 2 new (fc.bias, fc.weight), 2 left (fc.bias, fc.weight)"
-        in capsys.readouterr().out
-    )
+    message = "100 tensors loaded, 2 new (fc.bias, fc.weight), 2 left (fc.bias, fc.weight)"
+    assert message in capsys.readouterr().out
     stem = "summed over 3 channels" if shape[0] == 1 else "unchanged"
-    assert pretrained.card["weights"]["stem"] == stem and pretrained.card["classes"] == []
-    architecture = build.adapt_architecture(
-        pretrained.card["architecture"], domain(*shape, classes=("a", "b", "c"))
-    )
+    assert pretrained.card["weights"]["stem"] == stem
+    assert pretrained.card["classes"] == []
+    three_classes = domain(*shape, classes=("a", "b", "c"))
+    architecture = build.adapt_architecture(pretrained.card["architecture"], three_classes)
     target = build.build_network(**architecture, seed=2)
     carried = carry(pretrained.networks[0].saved_tensors(), target, head="new")
     assert torch.equal(target.body.bn1.running_mean, theirs.bn1.running_mean)
     assert target.head.weight.shape == (3, 512)
-    assert carried.new == ["fc.bias", "fc.weight"] and len(carried.loaded) == 100
+    assert carried.new == ["fc.bias", "fc.weight"]
+    assert len(carried.loaded) == 100
+
+
+HEAD = ["fc.bias", "fc.weight"]
+
+
+def video_network() -> nn.Module:
+    return get_model("mc3_18")
+
+
+def medicalnet_without_head() -> nn.Module:
+    return nets.resnet10(n_input_channels=1, feed_forward=False, bias_downsample=False)
 
 
 @pytest.mark.parametrize(
     ("name", "theirs", "left", "stem"),
     [
-        (
-            "video-mc3_18",
-            lambda: get_model("mc3_18"),
-            ["fc.bias", "fc.weight"],
-            "summed over 3 channels",
-        ),
-        (
-            "medicalnet-resnet10",
-            lambda: nets.resnet10(n_input_channels=1, feed_forward=False, bias_downsample=False),
-            [],
-            "unchanged",
-        ),
+        ("video-mc3_18", video_network, HEAD, "summed over 3 channels"),
+        ("medicalnet-resnet10", medicalnet_without_head, [], "unchanged"),
     ],
 )
 def test_every_tensor_below_the_head_is_loaded_from_networks_for_volumes(
     tmp_path, name, theirs, left, stem
 ):
-    card = adopted(tmp_path, name, weights_of(tmp_path, theirs()), domain(1, 16, 16, 16)).card
-    target = build.build_network(
-        **build.adapt_architecture(card["architecture"], domain(1, 16, 16, 16)), seed=2
-    )
-    carried = carry(
-        load_model(tmp_path / "pretrained").networks[0].saved_tensors(), target, head="new"
-    )
-    assert card["weights"]["carried"]["left"] == left and card["weights"]["stem"] == stem
-    assert card["weights"]["carried"]["loaded"] == carried.loaded and carried.new == [
-        "fc.bias",
-        "fc.weight",
-    ]
+    volumes = domain(1, 16, 16, 16)
+    pretrained = adopted(tmp_path, name, weights_of(tmp_path, theirs()), volumes)
+    weights = pretrained.card["weights"]
+    assert weights["carried"]["left"] == left
+    assert weights["stem"] == stem
+    architecture = build.adapt_architecture(pretrained.card["architecture"], volumes)
+    target = build.build_network(**architecture, seed=2)
+    carried = carry(pretrained.networks[0].saved_tensors(), target, head="new")
+    assert weights["carried"]["loaded"] == carried.loaded
+    assert carried.new == HEAD
 
 
 def test_weights_without_statistics_keep_group_norm(tmp_path):
@@ -138,30 +139,37 @@ def test_weights_without_statistics_keep_group_norm(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "shape", "told"),
+    ("name", "shape", "message"),
     [
         ("torchvision-resnet34", (1, 16, 16), "layer1.2.bn1.bias (missing) for (64,)"),
         ("torchvision-resnet18", (2, 16, 16), "conv1.weight (64, 3, 7, 7) for (64, 2, 7, 7)"),
         ("cnn", (1, 16, 16), "bn1.bias (64,) for (missing)"),
     ],
 )
-def test_weights_of_another_network_raise_an_error_and_leave_no_model(tmp_path, name, shape, told):
+def test_weights_of_another_network_raise_an_error_and_leave_no_model(
+    tmp_path, name, shape, message
+):
+    weights = weights_of(tmp_path, get_model("resnet18"))
     with pytest.raises(InputError) as caught:
-        adopted(tmp_path, name, weights_of(tmp_path, get_model("resnet18")), domain(*shape))
-    assert str(caught.value).startswith("theirs.pth: pretrained weights: ") and told in str(
-        caught.value
-    )
-    assert "\n" not in str(caught.value) and not (tmp_path / "pretrained").exists()
+        adopted(tmp_path, name, weights, domain(*shape))
+    assert str(caught.value).startswith("theirs.pth: pretrained weights: ")
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "pretrained").exists()
 
 
 def test_the_same_weights_make_the_same_bytes(tmp_path):
-    weights, found = weights_of(tmp_path, get_model("resnet18")), []
-    for _ in range(2):
+    weights = weights_of(tmp_path, get_model("resnet18"))
+
+    def adopt_and_read() -> tuple[bytes, bytes]:
         adopted(tmp_path, "torchvision-resnet18", weights, domain(1, 16, 16))
-        found.append(
-            [
-                (tmp_path / "pretrained" / name).read_bytes()
-                for name in ("weights.safetensors", "card.json")
-            ]
-        )
-    assert found[0] == found[1] and str(tmp_path) not in found[0][1].decode()
+        folder = tmp_path / "pretrained"
+        tensors = (folder / "weights.safetensors").read_bytes()
+        card = (folder / "card.json").read_bytes()
+        return tensors, card
+
+    first_tensors, first_card = adopt_and_read()
+    tensors, card = adopt_and_read()
+    assert tensors == first_tensors
+    assert card == first_card
+    assert str(tmp_path) not in card.decode()

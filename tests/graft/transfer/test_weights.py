@@ -48,7 +48,7 @@ def publish(folder: Path, state: dict[str, torch.Tensor] = STATE) -> type[Weight
     return SmallWeights
 
 
-def one_line(message: str, call, *arguments) -> str:
+def error_of(message: str, call, *arguments) -> str:
     with pytest.raises(InputError, match=message) as caught:
         call(*arguments)
     assert "\n" not in str(caught.value)
@@ -58,25 +58,26 @@ def one_line(message: str, call, *arguments) -> str:
 def test_a_published_file_is_downloaded_once_into_the_cache_of_torch_hub(caches):
     url = publish(caches / "server").V1.url
     path = weights.from_torch_hub(url)
-    assert path.parent == caches / "torch/hub/checkpoints" and path.name == Path(url).name
+    assert path.parent == caches / "torch/hub/checkpoints"
+    assert path.name == Path(url).name
     shutil.rmtree(caches / "server")
     assert weights.from_torch_hub(url) == path
     assert torch.equal(weights.read_weights(path)["conv.weight"], STATE["conv.weight"])
 
 
-def test_a_download_whose_digest_differs_is_refused_and_leaves_nothing(caches):
+def test_a_download_with_another_digest_raises_an_error_and_leaves_nothing(caches):
     url = publish(caches / "server").V1.url
     file = caches / "server" / Path(url).name
     file.write_bytes(file.read_bytes()[:-1] + b"?")
-    one_line("cannot be downloaded .*invalid hash", weights.from_torch_hub, url)
+    error_of("cannot be downloaded .*invalid hash", weights.from_torch_hub, url)
     assert list((caches / "torch/hub/checkpoints").iterdir()) == []
 
 
-def test_a_cached_file_that_was_damaged_later_is_refused(caches):
+def test_a_cached_file_that_was_damaged_later_raises_an_error(caches):
     url = publish(caches / "server").V1.url
     path = weights.from_torch_hub(url)
     path.write_bytes(path.read_bytes()[:-1] + b"?")
-    one_line("is damaged or another file.*delete it", weights.from_torch_hub, url)
+    error_of("is damaged or another file.*delete it", weights.from_torch_hub, url)
 
 
 @pytest.mark.parametrize(
@@ -91,19 +92,19 @@ def test_a_cached_file_that_was_damaged_later_is_refused(caches):
 def test_offline_the_error_names_the_file_and_where_torch_hub_looks_for_it(
     caches, source, network, file
 ):
-    told = one_line("cannot be downloaded", weights.find_weights, source, network)
-    assert told.startswith(f"{file}: is not in {caches / 'torch/hub/checkpoints'} and")
-    assert told.endswith("fetch it on another machine and put it there")
+    found = error_of("cannot be downloaded", weights.find_weights, source, network)
+    assert found.startswith(f"{file}: is not in {caches / 'torch/hub/checkpoints'} and")
+    assert found.endswith("fetch it on another machine and put it there")
 
 
-def test_other_weights_under_the_name_of_published_ones_are_refused(caches):
+def test_other_weights_under_the_name_of_published_ones_raise_an_error(caches):
     folder = caches / "torch/hub/checkpoints"
     folder.mkdir(parents=True)
     torch.save(STATE, folder / "resnet18-f37072fd.pth")
-    one_line("expected f37072fd", weights.find_weights, "imagenet", "torchvision-resnet18")
+    error_of("expected f37072fd", weights.find_weights, "imagenet", "torchvision-resnet18")
 
 
-def lay_out_hub(hub: Path, depth: int) -> Path:
+def write_hub(hub: Path, depth: int) -> Path:
     """Write a MedicalNet network with random weights into a cache; returns the blob."""
     folder = hub / f"models--TencentMedicalNet--MedicalNet-Resnet{depth}"
     for name in ("blobs", "refs", "snapshots/0123"):
@@ -120,10 +121,11 @@ def lay_out_hub(hub: Path, depth: int) -> Path:
 
 
 def test_medicalnet_is_read_from_the_cache_of_hugging_face_and_its_digest_compared(caches):
-    blob = lay_out_hub(caches / "hub", 10)
+    blob = write_hub(caches / "hub", 10)
     found = weights.find_weights("medicalnet", "medicalnet-resnet10")
     assert found.title == "TencentMedicalNet/MedicalNet-Resnet10/resnet_10_23dataset.pth"
-    assert found.about["sha256"] == blob.name and found.tensors["conv1.weight"].shape == (
+    assert found.about["sha256"] == blob.name
+    assert found.tensors["conv1.weight"].shape == (
         64,
         1,
         7,
@@ -133,7 +135,7 @@ def test_medicalnet_is_read_from_the_cache_of_hugging_face_and_its_digest_compar
     content = bytearray(blob.read_bytes())
     content[-1000] ^= 1
     blob.write_bytes(content)
-    one_line(
+    error_of(
         "resnet_10_23dataset.pth: is damaged",
         weights.find_weights,
         "medicalnet",
@@ -142,12 +144,12 @@ def test_medicalnet_is_read_from_the_cache_of_hugging_face_and_its_digest_compar
 
 
 def test_offline_the_error_names_the_file_and_folder_of_medicalnet(caches):
-    told = one_line(
+    found = error_of(
         "cannot be downloaded", weights.find_weights, "medicalnet", "medicalnet-resnet18"
     )
-    assert told.startswith("resnet_18_23dataset.pth: is not in ")
-    assert "set pretrain.source to the file" in told
-    assert f"{caches}/hub/models--TencentMedicalNet--MedicalNet-Resnet18" in told
+    assert found.startswith("resnet_18_23dataset.pth: is not in ")
+    assert "set pretrain.source to the file" in found
+    assert f"{caches}/hub/models--TencentMedicalNet--MedicalNet-Resnet18" in found
 
 
 @pytest.mark.parametrize(
@@ -196,7 +198,7 @@ class Harmful:
 def test_a_file_that_contains_something_else_raises_an_error(caches, monkeypatch, content, message):
     monkeypatch.chdir(caches)
     torch.save(content, "mine.pth")
-    one_line(f"mine.pth: .*{message}", weights.read_weights, Path("mine.pth"))
+    error_of(f"mine.pth: .*{message}", weights.read_weights, Path("mine.pth"))
     assert not Path("harm").exists()
 
 
@@ -205,8 +207,8 @@ def test_a_file_cut_short_empty_or_missing_raises_an_error(caches, suffix):
     path = caches / f"mine{suffix}"
     (save_file if suffix == ".safetensors" else torch.save)(STATE, path)
     path.write_bytes(path.read_bytes()[:-100])
-    one_line(f"mine{suffix}: ", weights.read_weights, path)
+    error_of(f"mine{suffix}: ", weights.read_weights, path)
     path.write_bytes(b"")
-    one_line(f"mine{suffix}: ", weights.read_weights, path)
+    error_of(f"mine{suffix}: ", weights.read_weights, path)
     path.unlink()
-    one_line("is missing, expected a file of weights", weights.read_weights, path)
+    error_of("is missing, expected a file of weights", weights.read_weights, path)
