@@ -12,7 +12,7 @@ from graft.ingest import volumes
 from graft.ingest.patches import cut_mask, cut_patch, smoothing_sigma
 
 ROOT = Path(__file__).parents[3]
-SHARED = Path(os.environ.get("GRAFT_SHARED_DATA") or ROOT / "shared" / "data")
+SHARED = Path(os.environ.get("GRAFT_SHARED_DATA") or ROOT.parent / "shared" / "data")
 UNIT_WINDOW = (0.0, 1.0)
 Shape = tuple[int, ...]
 Triple = tuple[float, float, float]

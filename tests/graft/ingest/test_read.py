@@ -16,7 +16,7 @@ from graft.ingest.settings import PseudonymKey
 from tests.raw import read_domain
 
 ROOT = Path(__file__).parents[3]
-SHARED = Path(os.environ.get("GRAFT_SHARED_DATA") or ROOT / "shared" / "data")
+SHARED = Path(os.environ.get("GRAFT_SHARED_DATA") or ROOT.parent / "shared" / "data")
 CLASSES = ["benign", "malignant"]
 GRID = Grid((8, 8, 8), (1.0, 1.0, 1.0), (0.0, 1.0))
 AFFINE = np.diag([-2.0, 1, 1, 1])
