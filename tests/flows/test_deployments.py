@@ -155,9 +155,10 @@ def processes(environment: dict[str, str]) -> dict[str, list[psutil.Process]]:
     for process in psutil.process_iter():
         try:
             words, folder = process.cmdline(), process.cwd()
+            alive = process.status() != psutil.STATUS_ZOMBIE
         except psutil.Error:
             continue
-        if folder == environment["GRAFT_HOME"] and process.status() != psutil.STATUS_ZOMBIE:
+        if folder == environment["GRAFT_HOME"] and alive:
             found[kind_of_process(words)].append(process)
     return found
 
