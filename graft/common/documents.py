@@ -40,6 +40,7 @@ def check_schema(content: dict, schema: Path) -> None:
         path = Path(unquote(urlparse(uri).path))
         return Resource.from_contents(read_json(path))
 
-    registry: Registry = Registry(retrieve=retrieve)  # type: ignore[call-arg]  # mypy misses the alias
+    # attrs drops the underscore of the argument's name, which mypy does not see.
+    registry: Registry = Registry(retrieve=retrieve)  # type: ignore[call-arg]
     reference = {"$ref": schema.resolve().as_uri()}
     jsonschema.Draft202012Validator(reference, registry=registry).validate(content)
