@@ -22,6 +22,7 @@ from graft.common.files import read_json, whole_file, write_json
 from graft.config.parameters import load_parameters
 from graft.console import run, say
 from graft.evaluation import summary
+from graft.repeated_evaluation.learning_curve import labelled
 from graft.statistics.formatting import format_estimate
 
 LEARNING_CURVE = {"shares": [0.1], "draws": 2}  # the share of all labels is always there
@@ -67,13 +68,13 @@ def learning_curve_table(points: list[Mapping]) -> Iterator[str]:
         for arm, found in point["arms"].items():
             gain = point["gain"].get(arm)
             yield markdown_row(
-                f"{point['patients']:.0f}",
+                f"{labelled(point):.0f}",
                 arm,
                 format_estimate(found["auroc"]),
                 f"{found['draw_sd']:.3f}",
                 format_estimate(gain, "+") if gain else "",
                 f"{gain['p']:.3f}" if gain else "",
-                point["verdict"] if arm == "transfer" else "",
+                gain["verdict"] if gain else "",
             )
 
 

@@ -15,7 +15,7 @@ from graft.data.task import read_task
 from graft.networks.classifier import Classifier
 from graft.networks.device import pick_device, use_deterministic_algorithms
 from graft.networks.saved import load_model
-from graft.training.ensemble import bag, boost
+from graft.training.ensemble import bag, boost, shares
 from graft.training.fitting import log_curves, parent_reference, save_trained, train_network
 from graft.training.loop import Plan
 from graft.training.settings import Augment, Ensemble, Training
@@ -64,11 +64,13 @@ def main(method: Method) -> None:
             return member
 
         if method == "bagging":
-            members, shares = bag(fit, task, parameters.ensemble.members, parameters.seed)
+            members, equal = bag(fit, task, parameters.ensemble.members, parameters.seed)
+            fitted = {"shares": equal}
         else:
             balance = parameters.training.class_weights
-            members, shares = boost(fit, task, parameters.ensemble.members, balance)
-    card = {"parent": parent_reference(paths.REGULARIZED), "shares": shares, "scores": scores}
+            members, alphas = boost(fit, task, parameters.ensemble.members, balance)
+            fitted = {"shares": shares(alphas), "alphas": alphas}
+    card = {"parent": parent_reference(paths.REGULARIZED), **fitted, "scores": scores}
     architecture = parent.card["architecture"]
     save_trained(paths.ENSEMBLE[method], members, architecture, task, plan, card)
 

@@ -89,6 +89,7 @@ def main() -> None:
     evidence = {
         "checks": checks,
         "hashes": hashes(parameters, trained),
+        "boosting_alphas": trained["boosting"].card["alphas"],
         "sources": read_json(paths.SOURCES),
         **judge_repeated(target, settings, seed),
     }
@@ -100,7 +101,9 @@ def main() -> None:
     tables = plot_tables(target.cases, classes, judged, tuned, settings.confidence)
     tables["learning_curve"] = curve_table(metrics)
     write_results(metrics, predictions, tables)
-    for line in (*curve_lines(metrics), *cross_validation_lines(metrics), *summary_lines(metrics)):
+    unit = metrics["bootstrap"]["unit"]
+    repeated = (*curve_lines(metrics, unit), *cross_validation_lines(metrics))
+    for line in (*repeated, *summary_lines(metrics)):
         say(line)
 
 

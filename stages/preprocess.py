@@ -2,7 +2,6 @@
 
 from typing import Annotated
 
-import pandas as pd
 import typer
 from pydantic import Field
 
@@ -35,11 +34,11 @@ def main(name: Annotated[str, typer.Argument(help="a key of `domains`")]) -> Non
 def report_counts(domain: Domain) -> None:
     """Print the lesions and patients by class, site, given split and subgroup."""
     index = domain.index
-    say(f"{domain.name}: {_count(index)}, images {domain.images.shape[1:]}")
+    say(f"{domain.name}: {domain.count(index)}, images {domain.images.shape[1:]}")
     for column in ("label", "site", "split"):
         for value, rows in index.groupby(column):
             if value:
-                say(f"  {column} {value}: {_count(rows)}")
+                say(f"  {column} {value}: {domain.count(rows)}")
     if domain.groups is None:
         return
     for column in domain.groups:
@@ -69,10 +68,6 @@ def report_size(domain: Domain) -> None:
     auroc = roc_auc_score(domain.index["label"] == disease, domain.index["size"])
     measured = domain.preprocessing["size"]
     say(f"  size alone ({measured}) has AUROC {auroc:.3f} for {disease}")
-
-
-def _count(rows: pd.DataFrame) -> str:
-    return f"{len(rows)} lesions of {rows['patient'].nunique()} patients"
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from graft.common.parameters import read_yaml
 from graft.console import run, say
 from graft.report.evidence import load_evidence
 from graft.report.page import render_page
+from graft.report.words import power
 from stages import paths
 
 COMMANDS = {
@@ -31,6 +32,8 @@ def main() -> None:
     with whole_file(paths.REPORT) as path:
         path.write_text(render_page(evidence), encoding="utf-8", newline="\n")
     say(f"{paths.REPORT}: {evidence.metrics['verdict']}")
+    if sentence := power(evidence):
+        say(f"{sentence} Cross-validation tests all: {COMMANDS['cross_validation']}")
 
 
 def uses_phantom(parameters: Mapping[str, Any]) -> bool:

@@ -45,24 +45,20 @@ def report_parts(domain: Domain, parts: pd.Series) -> None:
             continue
         line = f"{part or 'label unused':12}"
         for label in domain.classes:
-            line += f"{_count(rows[rows['label'] == label]):>28}"
-        say(f"{line}{_count(rows):>28}")
+            line += f"{domain.count(rows[rows['label'] == label]):>28}"
+        say(f"{line}{domain.count(rows):>28}")
 
 
 def report_duplicates(domain: Domain, pairs: list[DuplicatePair]) -> None:
     """Print how many pairs of images within a part show the same picture."""
     if not pairs:
         return
-    patient = domain.index["patient"]
-    of_two = sum(patient[pair.first] != patient[pair.second] for pair in pairs)
-    say(
-        f"{domain.name}: {len(pairs)} pairs of images are the same picture within a part, "
-        f"{of_two} of them of two patients"
-    )
-
-
-def _count(rows: pd.DataFrame) -> str:
-    return f"{rows['patient'].nunique()} patients, {len(rows)} lesions"
+    line = f"{domain.name}: {len(pairs)} pairs of images are the same picture within a part"
+    if domain.patients_known:
+        patient = domain.index["patient"]
+        of_two = sum(patient[pair.first] != patient[pair.second] for pair in pairs)
+        line += f", {of_two} of them of two patients"
+    say(line)
 
 
 if __name__ == "__main__":

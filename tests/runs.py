@@ -116,7 +116,7 @@ def clear_metrics(metrics: dict) -> None:
     """Set every block and score of metrics.json that may be null to null."""
     no_gain = dict.fromkeys(("value", "low", "high", "p", "left_out"))
     metrics |= dict.fromkeys(OPTIONAL_BLOCKS)
-    metrics |= decide(no_gain, None, MARGIN)
+    metrics |= decide(no_gain, None, MARGIN, 0.95)
     metrics["checks"] = []
     metrics["source"] |= {"pretrained": None, "gain_over_size": None}
     for model in metrics["models"].values():

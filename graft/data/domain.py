@@ -62,6 +62,8 @@ class Domain:
             Models are evaluated by group. No model trains on these columns.
         masks: (N, *spatial) uint8, 1 inside the lesion and 0 for a lesion without a mask; None if
             no lesion has a mask. No model trains on masks.
+        patients_known: whether the raw data says whose lesions these are. If it does not, each
+            lesion counts as one patient, and no patients are counted.
     """
 
     name: str
@@ -73,6 +75,7 @@ class Domain:
     covariates: pd.DataFrame | None = None
     groups: pd.DataFrame | None = None
     masks: np.ndarray | None = None
+    patients_known: bool = True
 
     @classmethod
     def read(cls, folder: Path) -> "Domain":
@@ -91,6 +94,7 @@ class Domain:
         _check_index(folder, index, classes, len(images))
         kinds = about.pop("covariates", {})
         groups = about.pop("groups", [])
+        patients_known = about.pop("patients_known", True)
         return cls(
             name=name,
             images=images,
@@ -101,7 +105,15 @@ class Domain:
             covariates=_read_table(folder / "covariates.csv", list(kinds), len(index)),
             groups=_read_table(folder / "groups.csv", groups, len(index)),
             masks=_load_masks(folder / "masks.npy", images),
+            patients_known=patients_known,
         )
+
+    def count(self, rows: pd.DataFrame) -> str:
+        """Say how many lesions, and of how many patients, some rows of the index are."""
+        lesions = f"{len(rows)} lesions"
+        if not self.patients_known:
+            return lesions
+        return f"{lesions} of {rows['patient'].nunique()} patients"
 
     def clinical(self, rows: np.ndarray) -> pd.DataFrame:
         """The covariates of some rows, or a table without columns if the domain has none."""
@@ -138,6 +150,8 @@ def write_domain(folder: Path, domain: Domain) -> None:
     masks.npy if the domain has any.
     """
     about = {"name": domain.name, "classes": list(domain.classes), **domain.preprocessing}
+    if not domain.patients_known:
+        about["patients_known"] = False
     if domain.kinds:
         about["covariates"] = dict(domain.kinds)
     if domain.groups is not None:

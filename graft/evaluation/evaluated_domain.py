@@ -118,16 +118,20 @@ class EvaluatedDomain:
         """Count the patients and lesions of each of PARTS, in total and by class.
 
         A patient counts in every class that they have a lesion of. A part that does not exist is
-        None.
+        None, and so are the patients if they are unknown.
         """
         counts: dict[str, dict | None] = dict.fromkeys(PARTS)
         for part in self.rows:
             index = self._index(part)
             by_class = {}
             for label in self.domain.classes:
-                by_class[label] = _count(index[index["label"] == label])
-            counts[part] = {**_count(index), "by_class": by_class}
+                by_class[label] = self._count(index[index["label"] == label])
+            counts[part] = {**self._count(index), "by_class": by_class}
         return counts
+
+    def _count(self, index: pd.DataFrame) -> dict[str, int | None]:
+        patients = int(index["patient"].nunique()) if self.domain.patients_known else None
+        return {"patients": patients, "lesions": len(index)}
 
     def _index(self, part: str) -> pd.DataFrame:
         return self.domain.index.iloc[self.rows[part]]
@@ -143,7 +147,3 @@ class EvaluatedDomain:
         for part in self.cases:
             probabilities[part] = predict(part).round(PROBABILITY_DECIMALS)
         return assess(self.cases, probabilities)
-
-
-def _count(index: pd.DataFrame) -> dict[str, int]:
-    return {"patients": int(index["patient"].nunique()), "lesions": len(index)}

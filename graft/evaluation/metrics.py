@@ -22,7 +22,7 @@ from graft.statistics.cases import Assessment
 from graft.statistics.compare import compare
 from graft.statistics.verdict import decide
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 SCHEMA = Path(__file__).with_name("metrics.schema.json")
 INTERVAL = "bca"  # of scores and gains, see graft.statistics.correction
 
@@ -50,7 +50,8 @@ def assemble_metrics(
         tuned: what was fitted on the validation part for each of the models and baselines.
         settings: the parameters of the evaluation.
         evidence: blocks that are copied: `checks` for leaks; `hashes` of data and models;
-            `sources`, `learning_curve` and `cross_validation` as their stages wrote them.
+            `boosting_alphas` of the members; `sources`, `learning_curve` and `cross_validation` as
+            their stages wrote them.
         withheld: the chosen model, scored without the covariates that it was trained with.
 
     Raises:
@@ -68,7 +69,7 @@ def assemble_metrics(
     scores = {
         "schema_version": SCHEMA_VERSION,
         "bootstrap": {
-            "unit": "patient",
+            "unit": "patient" if target.domain.patients_known else "lesion",
             "resamples": settings.resamples,
             "confidence": confidence,
             "interval": INTERVAL,
@@ -81,9 +82,10 @@ def assemble_metrics(
         "transfer_gain": gains,
         "chosen": {"model": chosen, "by": "validation log loss"},
         "ablation": ablation,
-        "subgroups": score_subgroups(target, chosen, models[chosen], confidence),
     }
-    metrics = _add_evidence(clean(scores), evidence, settings.margin)
+    subgroups = score_subgroups(target, chosen, models[chosen], confidence)
+    blocks = {**evidence, "subgroups": clean(subgroups)}
+    metrics = _add_evidence(clean(scores), blocks, settings)
     check_metrics(metrics)
     return metrics
 
@@ -160,8 +162,10 @@ def _model_blocks(
     return blocks
 
 
-def _add_evidence(metrics: dict, evidence: Mapping[str, Any], margin: float) -> dict:
+def _add_evidence(metrics: dict, evidence: Mapping[str, Any], settings: Evaluate) -> dict:
     """Add the blocks of other stages and what follows from them and from the rounded scores."""
+    if metrics["bootstrap"]["unit"] == "lesion":
+        evidence = {name: without_patients(block) for name, block in evidence.items()}
     sources = evidence["sources"]
     learning_curve = evidence["learning_curve"]
     cross_validation = evidence["cross_validation"]
@@ -171,5 +175,17 @@ def _add_evidence(metrics: dict, evidence: Mapping[str, Any], margin: float) -> 
         **metrics,
         **evidence,
         "sources": {**sources, "came_true": outcome},
-        **decide(gain, learning_curve, margin),
+        **decide(gain, learning_curve, settings.margin, settings.confidence),
     }
+
+
+def without_patients(block: Any) -> Any:
+    """Replace each number of patients by None, because patients are unknown."""
+    if isinstance(block, list):
+        return [without_patients(item) for item in block]
+    if not isinstance(block, Mapping):
+        return block
+    found = {key: without_patients(value) for key, value in block.items()}
+    if "patients" in found:
+        found["patients"] = None
+    return found

@@ -22,9 +22,13 @@ def summary_lines(metrics: dict) -> Iterator[str]:
     level = f"{bootstrap['confidence'] * 100:g} %"
     yield (
         f"{metrics['target']['name']}: AUROC with {level} intervals "
-        f"from {bootstrap['resamples']} resamples of the patients"
+        f"from {bootstrap['resamples']} resamples of the {bootstrap['unit']}s"
     )
+    if bootstrap["unit"] == "lesion":
+        yield "its patients are unknown; if some have several lesions, the intervals are too narrow"
     yield from _target_table(metrics)
+    if not any(metrics["boosting_alphas"]):
+        yield "boosting: no member is better than chance, so it is the plain mean of its members"
     yield from _ablation(metrics)
     yield from _source_table(metrics["source"])
     yield f"best by {metrics['chosen']['by']}: {metrics['chosen']['model']}"
@@ -81,14 +85,14 @@ def _flagged_groups(subgroups: dict) -> Iterator[str]:
             gap = row["gap"]
             yield (
                 f"{subgroups['model']} on {row['by']} {row['group']} "
-                f"({row['part']}, {row['lesions']} of {row['patients']}): "
+                f"({row['part']}, {_size(row)}): "
                 f"AUROC differs from all others by {_difference(gap)}, "
                 f"p = {gap['p_holm']:.4f} after Holm"
             )
 
 
 def _tests_of_transfer(metrics: dict) -> Iterator[str]:
-    """Yield the other tests of the saved pair of networks, and the number of patients they need."""
+    """Yield the other tests of the saved pair of networks, and what the test part can show."""
     gain = metrics["transfer_gain"]["transfer"]["test"]
     if gain["p"] is None:
         return
@@ -101,11 +105,18 @@ def _tests_of_transfer(metrics: dict) -> Iterator[str]:
         non_inferior = metrics["verdict_from"]["non_inferior"]  # of the same gain as the verdict
         not_worse = "is no worse" if non_inferior else "may be worse"
         yield f"transfer {not_worse} than scratch by {metrics['margin']:g} or more"
-    if gain["patients_needed"]:
-        patients = metrics["target"]["counts"]["test"]["patients"]
+    if metrics["verdict"] == "no difference shown":
         yield (
-            f"about {gain['patients_needed']} test patients would be needed to distinguish "
-            f"the gain of this pair of networks from 0; there are {patients}"
+            f"a gain below {metrics['verdict_from']['detectable']:.3f} would probably not be shown "
+            "by this test part"
+        )
+    if gain["patients_needed"]:
+        counts = metrics["target"]["counts"]["test"]
+        unit = metrics["bootstrap"]["unit"]
+        present = counts["lesions"] if unit == "lesion" else counts["patients"]
+        yield (
+            f"about {gain['patients_needed']} test {unit}s would be needed to distinguish "
+            f"the gain of this pair of networks from 0; there are {present}"
         )
 
 
@@ -127,8 +138,14 @@ def _headings(domain: dict) -> list[str]:
     headings = []
     for part in TESTS:
         count = domain["counts"][part]
-        headings.append(f"{part} ({count['lesions']} of {count['patients']})" if count else part)
+        headings.append(f"{part} ({_size(count)})" if count else part)
     return headings
+
+
+def _size(count: dict) -> str:
+    """Return `62 of 41`, the lesions and patients, or `62` if the patients are unknown."""
+    lesions, patients = count["lesions"], count["patients"]
+    return f"{lesions}" if patients is None else f"{lesions} of {patients}"
 
 
 def _aurocs(model: dict) -> list[str]:

@@ -26,6 +26,7 @@ class ArraySamples:
     labels: list[str]
     splits: list[str]
     origins: list[str]
+    patients_known: bool
 
 
 def read_arrays(path: Path, name: str, classes: list[str], grid: Grid) -> Domain:
@@ -40,7 +41,8 @@ def read_arrays(path: Path, name: str, classes: list[str], grid: Grid) -> Domain
     count = len(images)
     labels = label_names(_load_array(path / LABELS_FILE), classes, path / LABELS_FILE)
     _check_count(path / LABELS_FILE, len(labels), count)
-    if (path / GROUPS_FILE).exists():
+    has_groups = (path / GROUPS_FILE).exists()
+    if has_groups:
         patients = _as_text(_load_array(path / GROUPS_FILE), path / GROUPS_FILE)
         _check_count(path / GROUPS_FILE, len(patients), count)
     else:
@@ -51,6 +53,7 @@ def read_arrays(path: Path, name: str, classes: list[str], grid: Grid) -> Domain
         labels=labels,
         splits=[""] * count,
         origins=[f"{DATA_FILE}:{row}" for row in range(count)],
+        patients_known=has_groups,
     )
     return make_domain(name, path, samples, classes, grid)
 
@@ -100,7 +103,8 @@ def make_domain(
         }
     )
     measured = "voxels above the window's floor"
-    return Domain(name, patches, index, classes, grid.about(measured, spaced=False))
+    about = grid.about(measured, spaced=False)
+    return Domain(name, patches, index, classes, about, patients_known=samples.patients_known)
 
 
 def label_names(labels: np.ndarray, classes: list[str], where: Path | str) -> list[str]:

@@ -77,7 +77,8 @@ def read_image_folder(
         }
     )
     measured = "pixels of the patch above the window's floor"
-    return Domain(name, images, index, classes, grid.about(measured, spaced=False))
+    about = grid.about(measured, spaced=False)
+    return Domain(name, images, index, classes, about, patients_known=patient_pattern is not None)
 
 
 def _list_pictures(path: Path, classes: list[str]) -> tuple[list[LabelledPicture], int]:

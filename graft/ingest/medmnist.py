@@ -51,6 +51,7 @@ def read_medmnist(path: Path, name: str, classes: list[str], grid: Grid) -> Doma
         labels=labels,
         splits=splits,
         origins=origins,
+        patients_known=False,
     )
     return make_domain(name, file, samples, classes, grid)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from graft.common.documents import check_schema
 
 SCHEMA = Path(__file__).with_name("checks.schema.json")
+UNKNOWN_PATIENTS = "not known: the data does not say whose lesions these are"
 LISTED = 5  # lesions that an error names
 
 CheckRow = dict[str, str | bool]

@@ -12,7 +12,7 @@ from graft.common.vocabulary import PARTS
 from graft.data.settings import SplitRules
 from graft.data.split import assign_parts, check_classes, check_patients
 from graft.duplicates.pairs import check_duplicates
-from graft.leakage.rows import CheckRow, counted, first_few, passed_check
+from graft.leakage.rows import UNKNOWN_PATIENTS, CheckRow, counted, first_few, passed_check
 from graft.leakage.split_domain import SplitDomain
 
 NORMALISED = {  # none of these fits anything over samples
@@ -53,8 +53,12 @@ def _check_patients(domain: SplitDomain) -> CheckRow:
     index = domain.domain.index[used]
     parts = domain.parts[used]
     check_patients(f"domains.{domain.name}", index, parts)
+    number_of_parts = counted(parts.nunique(), "part")
+    if not domain.domain.patients_known:
+        looked_at = f"{counted(len(index), 'lesion')} in {number_of_parts}"
+        return passed_check("patients", domain.name, looked_at, UNKNOWN_PATIENTS)
     patients = counted(index["patient"].nunique(), "patient")
-    looked_at = f"{patients} in {counted(parts.nunique(), 'part')}"
+    looked_at = f"{patients} in {number_of_parts}"
     return passed_check("patients", domain.name, looked_at, "none in two parts")
 
 

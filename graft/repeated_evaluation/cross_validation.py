@@ -157,9 +157,10 @@ def cross_validation_lines(block: Mapping) -> Iterator[str]:
             repeats.append("not defined" if value is None else f"{value:.3f}")
         auroc = format_estimate(model["auroc"])
         yield f"{name}: AUROC {auroc}, by repeat {', '.join(repeats)}"
+    tested = f"{found['patients']} patients" if found["patients"] else f"{found['lesions']} lesions"
     yield (
-        f"By {found['repeats']} × {found['folds']} folds of {found['patients']} patients, the gain "
-        f"of transfer is {format_estimate(found['gain'], '+')}: {found['verdict']}"
+        f"By {found['repeats']} × {found['folds']} folds of {tested}, the gain of transfer is "
+        f"{format_estimate(found['gain'], '+')}: {found['verdict']}"
     )
 
 

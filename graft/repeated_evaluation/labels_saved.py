@@ -70,11 +70,11 @@ def labels_saved(
     }
 
 
-def saved_lines(saved: Mapping) -> Iterator[str]:
+def saved_lines(saved: Mapping, unit: str) -> Iterator[str]:
     """Yield the printed line about saved labels, or none if nothing is defined."""
     if saved["reached"] == "not defined":
         return
-    goal = f"The AUROC of scratch with {saved['of']:.0f} labelled patients"
+    goal = f"The AUROC of scratch with {saved['of']:.0f} labelled {unit}s"
     if saved["reached"] == "never":
         yield f"{goal} is not reached by transfer"
         return

@@ -78,6 +78,11 @@ def repeated_areas(
     return RepeatedAuroc.of(measure, cases, picks)
 
 
+def labelled(point: Mapping) -> float:
+    """The labelled patients of a point of metrics.json, or its lesions if patients are unknown."""
+    return point["lesions"] if point["patients"] is None else point["patients"]
+
+
 def curve_table(block: Mapping) -> pd.DataFrame:
     """Make a table for plots: COLUMNS, a row for each share and arm; no rows without a curve."""
     rows = []
@@ -87,12 +92,17 @@ def curve_table(block: Mapping) -> pd.DataFrame:
         for arm, found in point["arms"].items():
             estimate = found["auroc"]
             values = (estimate["value"], estimate["low"], estimate["high"])
-            rows.append((point["share"], point["patients"], arm, *values))
+            rows.append((point["share"], labelled(point), arm, *values))
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def curve_lines(block: Mapping) -> Iterator[str]:
-    """Yield the printed lines: one per share, and one about saved labels if there are several."""
+def curve_lines(block: Mapping, unit: str = "patient") -> Iterator[str]:
+    """Yield the printed lines: one per share, and one about saved labels if there are several.
+
+    Args:
+        block: metrics.json, or its learning curve alone.
+        unit: "patient", or "lesion" if patients are unknown.
+    """
     curve = block["learning_curve"]
     if curve is None:
         return
@@ -100,13 +110,15 @@ def curve_lines(block: Mapping) -> Iterator[str]:
         arms = []
         for arm, found in point["arms"].items():
             arms.append(f"{arm} {format_estimate(found['auroc'])}")
+        gains = []
+        for arm, gain in point["gain"].items():
+            gains.append(f"gain of {arm} {format_estimate(gain, '+')}, {gain['verdict']}")
         yield (
-            f"{point['share']:.0%} of the labels, {point['patients']:.0f} patients: AUROC "
-            f"{', '.join(arms)}; gain {format_estimate(point['gain']['transfer'], '+')}: "
-            f"{point['verdict']}"
+            f"{point['share']:.0%} of the labels, {labelled(point):.0f} {unit}s: AUROC "
+            f"{', '.join(arms)}; {'; '.join(gains)}"
         )
     if curve["labels_saved"]:
-        yield from saved_lines(curve["labels_saved"])
+        yield from saved_lines(curve["labels_saved"], unit)
 
 
 def _areas_of_arms(point: Point, cases: Cases, picks: np.ndarray) -> dict[str, RepeatedAuroc]:
@@ -125,12 +137,12 @@ def _row(
         estimates[arm] = {"auroc": areas.estimate(confidence), "draw_sd": areas.spread}
         if arm != REFERENCE:
             difference = areas - arms[REFERENCE]
-            gains[arm] = {**difference.gain(confidence), "draw_sd": difference.spread}
+            gain = difference.gain(confidence)
+            gains[arm] = {**gain, "draw_sd": difference.spread, "verdict": verdict(clean(gain))}
     return {
         "share": point.share,
         "patients": patients,
         "lesions": float(np.mean(point.lesions)),
         "arms": estimates,
         "gain": gains,
-        "verdict": verdict(clean(gains["transfer"])),
     }

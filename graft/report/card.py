@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 
 from graft.report.evidence import Evidence, score_of
-from graft.report.numbers import number, plural, value_of
+from graft.report.numbers import number, plural, size, value_of
 from graft.report.origin import parameter_text
+from graft.report.words import UNKNOWN_PATIENTS
 
 
 def model_card(evidence: Evidence) -> dict[str, list[str]]:
@@ -64,19 +65,14 @@ def _training_data(evidence: Evidence) -> str:
     else:
         origin = parameter_text(evidence.parameters["pretrain"]["source"])
         before = f"starting from weights that were trained elsewhere ({origin})"
-    return (
-        f"{plural(train['lesions'], 'lesion')} of {plural(train['patients'], 'patient')} of "
-        f"{target['name']}, {before}."
-    )
+    return f"{size(train)} of {target['name']}, {before}."
 
 
 def _evaluation_data(evidence: Evidence) -> list[str]:
     paragraphs = []
     for part in evidence.parts:
-        size = evidence.metrics["target"]["counts"][part]
-        lesions = plural(size["lesions"], "lesion")
-        patients = plural(size["patients"], "patient")
-        paragraphs.append(f"The {part} part: {lesions} of {patients}.")
+        counts = evidence.metrics["target"]["counts"][part]
+        paragraphs.append(f"The {part} part: {size(counts)}.")
     return paragraphs
 
 
@@ -93,11 +89,13 @@ def _scores(evidence: Evidence) -> list[str]:
 
 def _limits(evidence: Evidence) -> Iterator[str]:
     counts = evidence.metrics["target"]["counts"]
-    smallest = min(counts[part]["patients"] for part in evidence.parts)
+    smallest = min((counts[part] for part in evidence.parts), key=lambda count: count["lesions"])
     yield (
-        f"The smallest part that it was tested on has {plural(smallest, 'patient')}. The intervals "
-        "show how uncertain the results are."
+        f"The smallest part that it was tested on has {size(smallest)}. The intervals show how "
+        "uncertain the results are."
     )
+    if evidence.unit == "lesion":
+        yield UNKNOWN_PATIENTS
     if "external" not in evidence.parts:
         yield "No site was held out, so the performance at other hospitals is unknown."
     if not (evidence.block("subgroups") or {}).get("rows"):

@@ -52,6 +52,11 @@ class Evidence:
         return tuple(part for part in TESTS if counts[part])
 
     @property
+    def unit(self) -> str:
+        """What intervals resample: "patient", or "lesion" if the patients are unknown."""
+        return self.metrics["bootstrap"]["unit"]
+
+    @property
     def level(self) -> str:
         """The confidence of the intervals, such as "95 %"."""
         return f"{self.metrics['bootstrap']['confidence'] * 100:g}\N{NO-BREAK SPACE}%"

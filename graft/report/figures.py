@@ -7,6 +7,7 @@ from matplotlib.ticker import MaxNLocator
 
 from graft.report.charts import COLOURS, DASHED, SIZE, STYLES, Chart, draw_chart, plot_estimates
 from graft.report.evidence import Block, Evidence, auroc_of_arm
+from graft.report.labels import labelled
 from graft.report.numbers import difference, estimate, has_interval, number, spoken
 from graft.statistics.verdict import verdict
 
@@ -54,7 +55,7 @@ def gains(evidence: Evidence, part: str) -> Chart | None:
 
 
 def learning_curve(evidence: Evidence, block: Block) -> Chart | None:
-    """AUROC on the test part by number of labelled patients, one line per arm."""
+    """AUROC on the test part by number of labels, one line per arm."""
     points = block["points"]
     series = {}
     for arm in ARMS:
@@ -67,20 +68,20 @@ def learning_curve(evidence: Evidence, block: Block) -> Chart | None:
     def paint(axes: Axes) -> None:
         for place, (arm, known) in enumerate(series.items()):
             shift = 1 + ARM_SHIFT * (place - 1)
-            x = [point["patients"] * shift for point in known]
+            x = [_labels_of(point) * shift for point in known]
             aurocs = [point["arms"][arm]["auroc"] for point in known]
             plot_estimates(axes, x, aurocs, STYLES[arm], bar_width=0.9)
         axes.axhline(0.5, color=COLOURS["grey"], linewidth=0.8)
         axes.set_ylabel("AUROC, test")
-        _label_patients(axes, points)
+        _label_axis(axes, points, evidence.unit)
 
     described = []
     for point in points:
         arms = ", ".join(f"{arm} {estimate(auroc_of_arm(point, arm))}" for arm in series)
-        described.append(f"{point['patients']:.0f} patients: {arms}")
+        described.append(f"{labelled(point)}: {arms}")
     return draw_chart(
         "learning-curve",
-        "AUROC by number of labelled patients",
+        f"AUROC by number of labelled {evidence.unit}s",
         f"AUROC on the test part with {evidence.level} intervals. {'; '.join(described)}.",
         paint,
         tuple(series),
@@ -88,7 +89,7 @@ def learning_curve(evidence: Evidence, block: Block) -> Chart | None:
 
 
 def learning_gain(evidence: Evidence, block: Block) -> Chart | None:
-    """The gain of transfer by number of labelled patients."""
+    """The gain of transfer by number of labels."""
     points = [point for point in block["points"] if has_interval(point["gain"].get("transfer"))]
     if not points:
         return None
@@ -96,18 +97,18 @@ def learning_gain(evidence: Evidence, block: Block) -> Chart | None:
 
     def paint(axes: Axes) -> None:
         axes.axhline(0, color=COLOURS["ink"], linewidth=0.9)
-        x = [point["patients"] for point in points]
+        x = [_labels_of(point) for point in points]
         plot_estimates(axes, x, found, STYLES["transfer"])
         axes.set_ylabel("gain of transfer over scratch")
-        _label_patients(axes, points)
+        _label_axis(axes, points, evidence.unit)
 
     described = []
     for point, gain in zip(points, found, strict=True):
-        text = f"{point['patients']:.0f} patients: {difference(gain)}, {point['verdict']}"
+        text = f"{labelled(point)}: {difference(gain)}, {gain['verdict']}"
         described.append(text)
     return draw_chart(
         "learning-gain",
-        "Gain of transfer by number of labelled patients",
+        f"Gain of transfer by number of labelled {evidence.unit}s",
         f"AUROC of transfer minus AUROC of scratch, with {evidence.level} intervals. "
         f"{'; '.join(described)}.",
         paint,
@@ -160,9 +161,14 @@ def _paint_gain(axes: Axes, row: int, name: str, gain: Block) -> None:
     axes.plot(gain["value"], row, marker=style.marker, markersize=6, color=colour)
 
 
-def _label_patients(axes: Axes, points: Sequence[Block]) -> None:
-    """A logarithmic axis of patients with a tick at each point."""
-    x = [point["patients"] for point in points]
-    axes.set(xscale="log", xlabel="labelled patients (logarithmic)")
+def _labels_of(point: Block) -> float:
+    """The labelled patients, or the labelled lesions if the patients are unknown."""
+    return point["lesions"] if point["patients"] is None else point["patients"]
+
+
+def _label_axis(axes: Axes, points: Sequence[Block], unit: str) -> None:
+    """A logarithmic axis of labelled patients or lesions with a tick at each point."""
+    x = [_labels_of(point) for point in points]
+    axes.set(xscale="log", xlabel=f"labelled {unit}s (logarithmic)")
     axes.set_xticks(x, [f"{value:.0f}" for value in x])
     axes.minorticks_off()

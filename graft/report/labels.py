@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from graft.report.evidence import Block, Evidence, auroc_of_arm
-from graft.report.numbers import difference, estimate, number, p_value, signed
+from graft.report.numbers import difference, estimate, number, p_value, signed, size
 from graft.report.table import Cell, Row, Table
 
 VERDICT_MARKS = {"helps": "good", "harms": "bad"}  # classes of the style sheet
@@ -13,23 +13,21 @@ def learning_curve(block: Block) -> Table:
     """One row per share of the labelled patients."""
     rows = []
     for point in block["points"]:
-        gain = point["gain"].get("transfer") or {}
-        verdict = point["verdict"]
-        row: Row = [
-            number(round(point["patients"])),
-            number(round(point["lesions"])),
-            estimate(auroc_of_arm(point, "scratch")),
-            estimate(auroc_of_arm(point, "frozen")),
-            estimate(auroc_of_arm(point, "transfer")),
-            difference(gain),
-            p_value(gain.get("p")),
-            number(gain.get("draw_sd")),
-            Cell(verdict, VERDICT_MARKS.get(verdict, "")),
-        ]
+        row: Row = [labelled(point)]
+        for arm in ("scratch", "frozen", "transfer"):
+            row.append(estimate(auroc_of_arm(point, arm)))
+        for arm in ("transfer", "frozen"):
+            gain = point["gain"][arm]
+            verdict = gain["verdict"]
+            row += [
+                difference(gain),
+                p_value(gain["p"]),
+                number(gain["draw_sd"]),
+                Cell(verdict, VERDICT_MARKS.get(verdict, "")),
+            ]
         rows.append(row)
     head = [
-        "patients",
-        "lesions",
+        "labelled",
         "scratch",
         "frozen features",
         "transfer",
@@ -37,9 +35,21 @@ def learning_curve(block: Block) -> Table:
         "p",
         "SD over draws",
         "verdict",
+        "gain of frozen features",
+        "p",
+        "SD over draws",
+        "verdict",
     ]
-    caption = f"AUROC on the test part by number of labelled patients, {block['draws']} draws each"
+    caption = f"AUROC on the test part by number of labels, {block['draws']} draws each"
     return Table(caption, head, rows, wide=True)
+
+
+def labelled(point: Block) -> str:
+    """The mean number of labelled lesions, and of their patients if these are known."""
+    rounded = {"lesions": round(point["lesions"]), "patients": None}
+    if point["patients"] is not None:
+        rounded["patients"] = round(point["patients"])
+    return size(rounded)
 
 
 def cross_validation(evidence: Evidence, block: Block) -> Table:
@@ -52,10 +62,7 @@ def cross_validation(evidence: Evidence, block: Block) -> Table:
     repeats = _listed(gain["by_repeat"], signed)
     rows.append(["gain of transfer", difference(gain), number(gain["seed_sd"]), repeats])
     head = ["model", f"AUROC [{evidence.level}]", "SD over seeds", "by repeat"]
-    caption = (
-        f"{block['folds']} folds by patient, repeated {block['repeats']} times: "
-        f"{block['patients']} patients, {block['lesions']} lesions"
-    )
+    caption = f"{block['folds']} folds by patient, repeated {block['repeats']} times: {size(block)}"
     return Table(caption, head, rows)
 
 

@@ -7,6 +7,7 @@ from graft.report.evidence import Block
 from graft.statistics.formatting import format_estimate
 
 ABSENT = "not defined"
+UNKNOWN = "unknown"  # a number of patients
 SMALLEST_P = 0.001  # smaller p values are shown as "< 0.001"
 SPACE = "\N{NO-BREAK SPACE}"
 NEGATIVE_ZERO = re.compile(r"-(0\.0+)(?!\d)")
@@ -58,6 +59,19 @@ def share(found: Block | None) -> str:
     if has_interval(found):
         return f"{value} [{percent(found['low'])},{SPACE}{percent(found['high'])}]"
     return value
+
+
+def patients_of(count: Block) -> str:
+    """A number of patients for a table."""
+    return UNKNOWN if count["patients"] is None else number(count["patients"])
+
+
+def size(count: Block) -> str:
+    """Lesions and patients in words; the lesions alone if the patients are unknown."""
+    lesions = plural(count["lesions"], "lesion")
+    if count["patients"] is None:
+        return lesions
+    return f"{lesions} of {plural(count['patients'], 'patient')}"
 
 
 def value_of(found: Block | None) -> float | None:

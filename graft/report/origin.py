@@ -5,7 +5,7 @@ from pathlib import PurePosixPath, PureWindowsPath
 
 from graft.common.vocabulary import PARTS
 from graft.report.evidence import Block, Evidence
-from graft.report.numbers import number
+from graft.report.numbers import number, patients_of
 from graft.report.table import Table
 
 ROLES = ("source", "target")
@@ -20,7 +20,7 @@ def counts(evidence: Evidence, role: str) -> Table:
         size = domain["counts"].get(part)
         if not size:
             continue
-        row = [part, number(size["patients"]), number(size["lesions"])]
+        row = [part, patients_of(size), number(size["lesions"])]
         row += [number(of_class["lesions"]) for of_class in size["by_class"].values()]
         rows.append(row)
     head = ["part", "patients", "lesions"]

@@ -1,7 +1,7 @@
 """Tables of the models' quality: calibration, operating points, subgroups, robustness."""
 
 from graft.report.evidence import Block, Evidence, score_of
-from graft.report.numbers import difference, estimate, number, p_value, plural, spoken
+from graft.report.numbers import difference, estimate, number, p_value, patients_of, plural, spoken
 from graft.report.table import Cell, Row, Table
 
 LOSSES = {"log_loss": "log loss", "brier": "Brier score", "ece": "calibration error"}
@@ -57,7 +57,7 @@ def subgroups(block: Block, part: str) -> Table | None:
         mark = "bad" if found["flagged"] else ""
         row: Row = [
             f"{found['by']}: {found['group']}",
-            number(found["patients"]),
+            patients_of(found),
             number(found["lesions"]),
             estimate(found["auroc"]),
             estimate(found["sensitivity"]),

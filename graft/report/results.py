@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from graft.common.vocabulary import TESTS
 from graft.report.evidence import Block, Evidence, score_of
-from graft.report.numbers import ABSENT, difference, estimate, number, p_value, signed, spoken
+from graft.report.numbers import ABSENT, difference, estimate, number, p_value, signed, size, spoken
 from graft.report.table import Table
 
 ABLATION = ("both", "image_only", "covariates_only")
@@ -20,12 +20,11 @@ def models(evidence: Evidence) -> Table:
     counts = evidence.metrics["target"]["counts"]
     head = ["model"]
     for part in evidence.parts:
-        size = counts[part]
-        head.append(f"{part} ({size['lesions']} lesions of {size['patients']} patients)")
+        head.append(f"{part} ({size(counts[part])})")
     rows = []
     for name, model in evidence.models.items():
         rows.append([spoken(name), *_aurocs(model, evidence.parts)])
-    return Table(f"AUROC with {evidence.level} intervals over patients", head, rows)
+    return Table(f"AUROC with {evidence.level} intervals over {evidence.unit}s", head, rows)
 
 
 def gains(evidence: Evidence, part: str) -> Table:
@@ -54,7 +53,7 @@ def gains(evidence: Evidence, part: str) -> Table:
         "interval, DeLong",
         "p, DeLong",
         "not inferior",
-        "patients needed",
+        f"{evidence.unit}s needed",
     ]
     return Table(f"Gain in AUROC over training from scratch, {part}", head, rows, wide=True)
 

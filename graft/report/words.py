@@ -4,7 +4,18 @@ from collections.abc import Iterator
 
 from graft.common.vocabulary import REFERENCE
 from graft.report.evidence import Block, Evidence, score_of
-from graft.report.numbers import difference, number, p_value, plural, signed, value_of
+from graft.report.labels import labelled
+from graft.report.numbers import (
+    difference,
+    number,
+    p_value,
+    percent,
+    plural,
+    signed,
+    size,
+    value_of,
+)
+from graft.statistics.power import POWER
 from graft.statistics.verdict import point_with_all_labels, verdict
 
 HEADLINES = {
@@ -12,6 +23,15 @@ HEADLINES = {
     "harms": "Transfer harms.",
     "no difference shown": "No difference shown.",
     "not defined": "Not defined.",
+}
+UNKNOWN_PATIENTS = (
+    "The data does not say whose lesions these are, so each lesion counts as a patient. If some "
+    "patients have several, the intervals are too narrow, and one patient may be in two parts."
+)
+FROZEN = {
+    "helps": "they help, compared with training from scratch",
+    "harms": "they harm, compared with training from scratch",
+    "no difference shown": "no difference from training from scratch is shown",
 }
 VERDICTS = {
     "helps": "transfer helps",
@@ -66,7 +86,7 @@ def meaning(evidence: Evidence) -> str:
 
 
 def margin(evidence: Evidence) -> str:
-    """Non-inferiority and, if the interval is too wide, the number of patients needed."""
+    """Whether transfer is not inferior."""
     gain = evidence.metrics["verdict_from"]
     allowed = number(evidence.block("margin"), 2)
     if gain.get("non_inferior") is None:
@@ -81,14 +101,53 @@ def margin(evidence: Evidence) -> str:
             "Non-inferiority is not shown: the AUROC of transfer may fall short of that of "
             f"scratch by more than {allowed}."
         )
-    needed = _needed_patients(evidence)
+    return sentence
+
+
+def power(evidence: Evidence) -> str:
+    """What the test part is too small to show, and the command that helps; or an empty text.
+
+    The part is too small if a gain above the margin would probably not be shown.
+    """
+    detectable = evidence.metrics["verdict_from"]["detectable"]
+    if evidence.metrics["verdict"] != "no difference shown" or detectable is None:
+        return ""
+    if detectable <= evidence.metrics["margin"]:
+        return ""
+    counts = evidence.metrics["target"]["counts"]
+    sentence = (
+        f"The test part is too small to decide: with {size(counts['test'])} it shows a gain with a "
+        f"probability of {percent(POWER)} only if the gain is {number(detectable)} or more."
+    )
+    needed = evidence.metrics["transfer_gain"]["transfer"]["test"]["patients_needed"]
     if needed:
-        tested = evidence.metrics["target"]["counts"]["test"]["patients"]
         sentence += (
-            f" The {plural(tested, 'test patient')} are too few to decide: a gain as large as "
-            f"that between the two networks of this run needs about {number(needed)} patients."
+            " A gain as large as that between the two networks of this run needs about "
+            f"{plural(needed, evidence.unit)}."
         )
     return sentence
+
+
+def frozen_features(evidence: Evidence) -> str:
+    """The verdict on frozen features, trained on all labels; empty if they were not trained."""
+    point = point_with_all_labels(evidence.block("learning_curve"))
+    if not point:
+        return ""
+    gain = point["gain"]["frozen"]
+    arm = "Frozen features, a linear classifier on the unchanged network of the source:"
+    if gain["verdict"] == "not defined":
+        return f"{arm} their gain over training from scratch is not defined."
+    return f"{arm} {FROZEN[gain['verdict']]}: {difference(gain)}."
+
+
+def boosting(evidence: Evidence) -> str:
+    """Whether boosting failed; an empty text if it did not."""
+    if any(evidence.metrics["boosting_alphas"]):
+        return ""
+    return (
+        "No member of boosting classifies the training lesions better than chance: every α is 0. "
+        "The ensemble is therefore the plain mean of its members."
+    )
 
 
 def other_comparisons(evidence: Evidence) -> Iterator[tuple[bool, str]]:
@@ -112,8 +171,9 @@ def other_comparisons(evidence: Evidence) -> Iterator[tuple[bool, str]]:
     for point in curve["points"] if curve else []:
         if repeated and point["share"] == 1:
             continue  # the verdict itself comes from this point
-        place = f"With {number(round(point['patients']))} labelled patients in the learning curve,"
-        comparisons.append((place, point["verdict"], point["gain"]["transfer"]))
+        gain = point["gain"]["transfer"]
+        place = f"With {labelled(point)} labelled in the learning curve,"
+        comparisons.append((place, gain["verdict"], gain))
     for place, found, gain in comparisons:
         yield found == main, f"{place} {_verdict_with_gain(found, gain)}"
 
@@ -127,22 +187,22 @@ def agreement(comparisons: list[tuple[bool, str]]) -> str:
     return f"Of {len(comparisons)} further comparisons, {count or 'none'} {verb} with the verdict:"
 
 
-def labels_saved(curve: Block) -> str:
-    """How many labels transfer saves."""
+def labels_saved(curve: Block, unit: str) -> str:
+    """How many labels transfer saves; `unit` is "patient" or "lesion"."""
     saved = curve["labels_saved"]
     if saved["reached"] == "not defined":
         return "Whether transfer saves labels is not defined."
     if saved["reached"] == "never":
         return (
-            "With none of these numbers of patients does transfer reach the AUROC that scratch "
+            f"With none of these numbers of {unit}s does transfer reach the AUROC that scratch "
             "reaches with all of them."
         )
     bound = "no more than " if saved["reached"] == "at the smallest share" else ""
     needed = _patients_with_interval(saved["needed"], "never")
     spared = _patients_with_interval(saved["saved"], "none")
     return (
-        f"Transfer needs {bound}{needed} patients to reach the AUROC that scratch reaches with "
-        f"{number(round(saved['of']))}. It saves the labels of {spared} patients."
+        f"Transfer needs {bound}{needed} {unit}s to reach the AUROC that scratch reaches with "
+        f"{number(round(saved['of']))}. It saves the labels of {spared} {unit}s."
     )
 
 
@@ -174,27 +234,22 @@ def _certainty(evidence: Evidence) -> str:
     gain = evidence.metrics["verdict_from"]
     if found == "no difference shown":
         return (
-            "This does not mean that there is no difference: with these patients it could be "
-            f"anything from {signed(gain['low'])} to {signed(gain['high'])}."
+            "This does not mean that there is no difference: with these "
+            f"{evidence.unit}s it could be anything from {signed(gain['low'])} to "
+            f"{signed(gain['high'])}."
         )
     if found == "not defined":
         return "The difference has no interval."
     if gain["trainings"] > 1:
         return (
-            "Chance in training and in the choice of the test patients hardly explains a "
+            f"Chance in training and in the choice of the test {evidence.unit}s hardly explains a "
             "difference this far from 0."
         )
     return (
-        "Chance in the choice of the test patients hardly explains a difference this far from 0. "
+        f"Chance in the choice of the test {evidence.unit}s hardly explains a difference this far "
+        "from 0. "
         "The interval does not include chance in training."
     )
-
-
-def _needed_patients(evidence: Evidence) -> int | None:
-    """The patients that a decision needs; None if the verdict is decided or no number is known."""
-    if evidence.metrics["verdict"] != "no difference shown":
-        return None
-    return evidence.metrics["transfer_gain"]["transfer"]["test"]["patients_needed"]
 
 
 def _verdict_with_gain(found: str, gain: Block | None) -> str:

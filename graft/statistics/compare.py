@@ -1,16 +1,12 @@
 """Gains of several models over one reference, tested three ways, and the patients needed."""
 
-import math
 from collections.abc import Mapping
 
 import numpy as np
-from scipy.special import ndtri
 
 from graft.statistics.cases import Assessment, Cases, gain
 from graft.statistics.delong import delong
-
-POWER = 0.8  # probability that a gain of the observed size is detected
-MOST_PATIENTS = 100_000  # a gain that needs more patients is negligible
+from graft.statistics.power import patients_needed
 
 
 def compare(
@@ -86,37 +82,6 @@ def holm(p_values: list[float]) -> list[float]:
     corrected = np.empty_like(p)
     corrected[order] = np.minimum(rising, 1)
     return corrected.tolist()
-
-
-def patients_needed(found: Mapping[str, float], patients: int, confidence: float) -> int | None:
-    """Compute how many patients detect a gain of the observed size with the probability POWER.
-
-    The standard error is half the interval's width over z(confidence). It falls with the square
-    root of the patients, so the number is patients · ((z(confidence) + z(POWER)) · error / gain)²,
-    rounded up.
-
-    Args:
-        found: value, low and high of a gain.
-        patients: of the part that the gain was measured on.
-        confidence: of the interval.
-
-    Returns:
-        The number; None if the interval excludes 0 or is not defined, or if the number is above
-        MOST_PATIENTS.
-    """
-    value = found["value"]
-    low = found["low"]
-    high = found["high"]
-    if not low <= 0 <= high:  # NaN too
-        return None
-    z = ndtri((1 + confidence) / 2)
-    z_power = ndtri(POWER)
-    detectable = (1 + z_power / z) * (high - low) / 2  # the gain that these patients detect
-    most = math.sqrt(MOST_PATIENTS / patients)
-    if abs(value) * most <= detectable:
-        return None
-    needed = patients * (detectable / value) ** 2
-    return math.ceil(needed)
 
 
 def _is_non_inferior(low: float, margin: float) -> bool | None:

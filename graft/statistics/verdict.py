@@ -2,6 +2,9 @@
 
 from collections.abc import Mapping
 
+from graft.common.documents import DECIMALS
+from graft.statistics.power import detectable_gain
+
 Gain = Mapping[str, float | None]
 
 FIGURES = ("value", "low", "high", "p", "left_out")
@@ -31,7 +34,7 @@ def point_with_all_labels(learning_curve: Mapping | None) -> Mapping | None:
     return None
 
 
-def decide(one: Gain, learning_curve: Mapping | None, margin: float) -> dict:
+def decide(one: Gain, learning_curve: Mapping | None, margin: float, confidence: float) -> dict:
     """Decide the verdict of a run from the gain of transfer on the test part.
 
     One pair of networks may owe its gain to luck in training, which no interval over patients
@@ -42,10 +45,12 @@ def decide(one: Gain, learning_curve: Mapping | None, margin: float) -> dict:
         one: the gain of the fine-tuned network over the one from scratch.
         learning_curve: that block of metrics.json.
         margin: by which transfer may fall short without being worse.
+        confidence: of the intervals.
 
     Returns:
         `verdict` and `verdict_from`. The latter has the number of `trainings`, the figures of the
-        gain, and `non_inferior`: whether the gain's low end is above -margin.
+        gain, `non_inferior`: whether the gain's low end is above -margin, and `detectable`: the
+        smallest gain that these cases and trainings would have shown with the probability POWER.
     """
     gain = one
     trainings = 1
@@ -54,13 +59,17 @@ def decide(one: Gain, learning_curve: Mapping | None, margin: float) -> dict:
         gain = repeated["gain"]["transfer"]
         trainings = learning_curve["draws"]
     figures = {name: gain[name] for name in FIGURES}
-    low = gain["low"]
+    low, high = gain["low"], gain["high"]
     non_inferior = None if low is None else low > -margin
+    detectable = None
+    if low is not None and high is not None:
+        detectable = round(detectable_gain(low, high, confidence), DECIMALS)
     return {
         "verdict": verdict(gain),
         "verdict_from": {
             "trainings": trainings,
             **figures,
             "non_inferior": non_inferior,
+            "detectable": detectable,
         },
     }

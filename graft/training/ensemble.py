@@ -62,7 +62,7 @@ def boost(
         balance: "balanced" or "none", see `class_weights`.
 
     Returns:
-        The members, and their shares of the ensemble.
+        The members, and their α.
     """
     labels = task.train.labels  # (N,)
     balanced = class_weights(task, balance)[labels].cpu().numpy()  # (N,)
@@ -83,7 +83,9 @@ def boost(
         networks.append(network)
         alphas.append(alpha)
         weights = samme_weights(weights, wrong, alpha) if alpha > 0 else np.ones(len(labels))
-    return networks, shares(alphas)
+    if not any(alphas):
+        say("boosting: no member is better than chance, so the ensemble is their plain mean")
+    return networks, alphas
 
 
 def _as_tensor(weights: np.ndarray, task: Task) -> Tensor:

@@ -51,7 +51,7 @@ RANKED = {
 }
 
 
-def write_processed(name: str, sites: bool) -> None:
+def write_processed(name: str, sites: bool, patients_known: bool = True) -> None:
     """A processed domain of 24 patients with two lesions each, and its split."""
     random = np.random.default_rng(len(name))
     patient = np.arange(48) // 2
@@ -69,7 +69,8 @@ def write_processed(name: str, sites: bool) -> None:
         }
     )
     images = random.random((48, 1, *PATCH))
-    write_domain(Path("data/processed") / name, Domain(name, images, index, CLASSES, {}))
+    domain = Domain(name, images, index, CLASSES, {}, patients_known=patients_known)
+    write_domain(Path("data/processed") / name, domain)
     split = Path(f"data/splits/{name}.csv")
     split.parent.mkdir(parents=True, exist_ok=True)
     pd.DataFrame({"sample": index["sample"], "part": parts[patient % 4]}).to_csv(split, index=False)
@@ -80,6 +81,8 @@ def write_model(folder: Path, seed: int, classes: list[str] = CLASSES) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     shape = {"name": "resnet", "patch": PATCH, "channels": 1, "classes": len(classes), "width": 8}
     card = {"architecture": shape, "classes": classes, "stage": folder.name}
+    if folder.name == "boosting":
+        card["alphas"] = [0.0]
     parent = evaluate.PARENTS.get(folder.name)
     name = "lung" if folder == paths.PRETRAINED else "liver"
     split_file = Path(f"data/splits/{name}.csv")
@@ -133,6 +136,19 @@ def test_writes_every_output_and_the_same_bytes_twice(project, capsys):
     for path in project.rglob(".*"):
         assert "partial" not in path.name
         assert "former" not in path.name
+
+
+def test_unknown_patients_and_a_useless_boosting_are_reported(project, capsys):
+    write_processed("liver", sites=True, patients_known=False)
+    evaluate.main()
+    metrics = read_metrics()
+    assert metrics["bootstrap"]["unit"] == "lesion"
+    assert metrics["target"]["counts"]["test"]["patients"] is None
+    assert metrics["source"]["counts"]["test"]["patients"] == 6
+    assert {row["patients"] for row in metrics["subgroups"]["rows"]} == {None}
+    printed = capsys.readouterr().out
+    assert "its patients are unknown" in printed
+    assert "boosting: no member is better than chance" in printed
 
 
 def test_the_best_model_is_a_copy_of_the_chosen_one(project):

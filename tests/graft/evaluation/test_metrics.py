@@ -49,6 +49,7 @@ RANKED = {
 NAMES = ("scratch", "transfer", "regularized", "bagging", "boosting")
 HASHES = dict.fromkeys(("images", "index", "split"), "0" * 64)
 EVIDENCE = {
+    "boosting_alphas": [0.7, 0.0],
     "checks": [passed_check("patients", "liver", "30 patients in 4 parts", "none in two parts")],
     "hashes": {
         "source": HASHES,
@@ -393,16 +394,17 @@ def test_other_tests_are_printed_before_the_verdict(metrics):
     found = changed["transfer_gain"]["transfer"]["test"]
     found |= {"p": 0.2, "p_holm": 0.6, "patients_needed": 512}
     found["delong"]["p"] = 0.25
-    changed["verdict_from"]["non_inferior"] = False
-    assert summary_of(changed)[-4:-1] == [
+    changed["verdict_from"] |= {"non_inferior": False, "detectable": 0.301}
+    assert summary_of(changed)[-5:-1] == [
         "transfer over scratch: p = 0.6000 corrected for 4 models, p = 0.2500 by DeLong's test",
         "transfer may be worse than scratch by 0.05 or more",
+        "a gain below 0.301 would probably not be shown by this test part",
         "about 512 test patients would be needed "
         "to distinguish the gain of this pair of networks from 0; there are 7",
     ]
     found["patients_needed"] = None
     changed["verdict_from"]["non_inferior"] = True
-    assert summary_of(changed)[-2] == "transfer is no worse than scratch by 0.05 or more"
+    assert summary_of(changed)[-3] == "transfer is no worse than scratch by 0.05 or more"
 
 
 def test_the_comparisons_have_the_margin_and_the_interval_that_they_name(metrics):

@@ -92,6 +92,10 @@ def cases():
     return Cases.of(rows, CLASSES, 200, generator(0, "bootstrap"))
 
 
+def verdicts_on_transfer(curve):
+    return [point["gain"]["transfer"]["verdict"] for point in curve["points"]]
+
+
 def judge(points, cases):
     return judge_points(points, cases, 0.95, generator(0, "draws"))
 
@@ -99,13 +103,14 @@ def judge(points, cases):
 def test_ends_beyond_the_curve_are_printed_as_such():
     needed = {"value": 41.0, "low": None, "high": None}
     saved = {"of": 62.0, "reached": "between shares", "needed": needed}
-    (line,) = saved_lines(saved)
+    (line,) = saved_lines(saved, "patient")
     assert line.endswith("by transfer with 41 [beyond the curve, beyond the curve]")
 
 
 def test_the_gain_and_the_verdict_of_each_share(points, cases):
     few, every = judge(points, cases)["learning_curve"]["points"]
-    assert (few["verdict"], every["verdict"]) == ("helps", "no difference shown")
+    assert every["gain"]["transfer"]["verdict"] == "no difference shown"
+    assert few["gain"]["frozen"]["verdict"] == "harms"
     assert few["gain"]["transfer"] == {
         "value": 0.5,
         "low": 0.5,
@@ -113,6 +118,7 @@ def test_the_gain_and_the_verdict_of_each_share(points, cases):
         "left_out": 0,
         "p": round(2 / 201, 6),
         "draw_sd": 0,
+        "verdict": "helps",
     }
     assert few["gain"]["frozen"]["value"] == -0.5
     assert (few["patients"], few["lesions"]) == (4.5, 8)
@@ -134,7 +140,7 @@ def test_a_transfer_that_ranks_no_pair_correctly_harms_and_saves_no_labels(point
         harmful.append(replace(point, probabilities=wrong))
     block = judge(harmful, cases)
     curve = block["learning_curve"]
-    assert [point["verdict"] for point in curve["points"]] == ["harms", "harms"]
+    assert verdicts_on_transfer(curve) == ["harms", "harms"]
     assert curve["labels_saved"]["needed"] == {"value": None, "low": None, "high": None}
     assert list(curve_lines(block))[-1].endswith("is not reached by transfer")
 
@@ -143,10 +149,20 @@ def test_everything_is_undefined_if_the_test_part_lacks_a_class(points, cases):
     rows = cases.rows.assign(label="benign")
     healthy = Cases.of(rows, CLASSES, 200, generator(0, "bootstrap"))
     block = judge(points, healthy)
-    assert {point["verdict"] for point in block["learning_curve"]["points"]} == {"not defined"}
+    assert verdicts_on_transfer(block["learning_curve"]) == ["not defined"] * 2
     assert block["learning_curve"]["labels_saved"]["reached"] == "not defined"
     assert len(list(curve_lines(block))) == 2
     assert "NaN" not in json.dumps(block)
+
+
+def test_lesions_are_counted_if_the_patients_are_unknown(points, cases):
+    block = judge(points, cases)
+    for point in block["learning_curve"]["points"]:
+        point["patients"] = None
+    first, _, saved = curve_lines(block, "lesion")
+    assert first.startswith("10% of the labels, 8 lesions: AUROC ")
+    assert "40 labelled lesions" in saved
+    assert curve_table(block)["patients"].tolist() == [8] * 3 + [80] * 3
 
 
 def test_the_table_for_plots_has_a_row_for_each_share_and_arm(points, cases):

@@ -8,6 +8,7 @@ import pytest
 
 from graft.common.documents import check_schema
 from graft.common.files import InputError
+from graft.evaluation.metrics import without_patients
 from graft.report import curves, figures, page
 from graft.report.charts import Chart
 from graft.report.evidence import load_evidence
@@ -90,6 +91,18 @@ def test_names_from_the_data_are_not_markup(read_run, undrawn):
     assert evil not in html
     assert "&lt;img src=x" in html
     assert "<b>a & b</b>" not in html  # a site of the subgroups
+
+
+def test_unknown_patients_are_not_counted(read_run):
+    def forget(metrics: dict) -> None:
+        metrics |= without_patients(metrics)
+        metrics["bootstrap"]["unit"] = "lesion"
+
+    html = page.render_page(read_run(change=forget))
+    text = re.sub(r"<[^>]+>", " ", html[html.index("<body>") :])
+    assert "The data does not say whose lesions these are" in text
+    counts = re.findall(r"[\d,.]+ (?:labelled |test )?patients?", text)
+    assert counts == ["140 patients"]  # of the fake run's row of checks
 
 
 def test_element_ids_are_unique(read_run):

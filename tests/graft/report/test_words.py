@@ -19,7 +19,7 @@ def set_verdict(metrics: dict, verdict: str) -> None:
     low, high = INTERVALS[verdict]
     gain = metrics["transfer_gain"]["transfer"]["test"]
     gain |= {"value": (low + high) / 2, "low": low, "high": high}
-    metrics |= decide(gain, None, MARGIN)
+    metrics |= decide(gain, None, MARGIN, 0.95)
     assert metrics["verdict"] == verdict
 
 
@@ -65,15 +65,55 @@ def test_a_bare_run_has_no_further_comparisons(read_run):
     assert not list(words.other_comparisons(read_run(bare=True, external=False)))
 
 
-def test_the_patients_needed_are_named_if_there_are_too_few(read_run):
-    def need_more_patients(metrics: dict) -> None:
-        metrics["transfer_gain"]["transfer"]["test"]["patients_needed"] = 310
-        set_verdict(metrics, "no difference shown")
+def too_few_patients(metrics: dict) -> None:
+    metrics["transfer_gain"]["transfer"]["test"]["patients_needed"] = 310
+    set_verdict(metrics, "no difference shown")
 
-    sentence = words.margin(read_run(change=need_more_patients))
-    assert "Non-inferiority is not shown" in sentence
-    assert "41 test patients" in sentence
+
+def test_a_test_part_that_is_too_small_says_what_it_could_have_shown(read_run):
+    run = read_run(change=too_few_patients)
+    assert "Non-inferiority is not shown" in words.margin(run)
+    sentence = words.power(run)
+    assert "with 62 lesions of 41 patients" in sentence
+    # The interval is 0.35 wide, so the standard error is 0.0893, and 2.80 of these are 0.250.
+    assert "only if the gain is 0.250 or more" in sentence
     assert "about 310 patients" in sentence
+
+
+@pytest.mark.parametrize("verdict", ["helps", "harms"])
+def test_a_decided_verdict_needs_no_more_power(read_run, verdict):
+    assert words.power(read_run(change=lambda metrics: set_verdict(metrics, verdict))) == ""
+
+
+def test_a_test_part_that_shows_a_gain_of_the_margin_is_large_enough(read_run):
+    def widen_margin(metrics: dict) -> None:
+        too_few_patients(metrics)
+        metrics["margin"] = 0.26
+
+    assert words.power(read_run(change=widen_margin)) == ""
+
+
+def test_frozen_features_have_a_verdict_of_their_own(read_run):
+    sentence = words.frozen_features(read_run())
+    assert "no difference from training from scratch is shown: +0.045" in sentence
+
+
+def test_frozen_features_that_were_not_trained_have_no_verdict(read_run):
+    assert words.frozen_features(read_run(bare=True)) == ""
+
+
+def test_boosting_without_a_useful_member_is_reported(read_run):
+    def spoil(metrics: dict) -> None:
+        metrics["boosting_alphas"] = [0.0, 0.0]
+
+    assert "every α is 0" in words.boosting(read_run(change=spoil))
+
+
+def test_boosting_with_one_useful_member_is_not_mentioned(read_run):
+    def keep_one(metrics: dict) -> None:
+        metrics["boosting_alphas"] = [0.0, 0.2]
+
+    assert words.boosting(read_run(change=keep_one)) == ""
 
 
 @pytest.mark.parametrize(
@@ -87,7 +127,7 @@ def test_the_patients_needed_are_named_if_there_are_too_few(read_run):
     ],
 )
 def test_the_labels_saved_depend_on_where_the_curve_reaches_scratch(reached, text):
-    assert text in words.labels_saved({"labels_saved": labels_saved(reached)})
+    assert text in words.labels_saved({"labels_saved": labels_saved(reached)}, "patient")
 
 
 def test_two_sources_are_weak_evidence():

@@ -1,13 +1,12 @@
-"""Several models against one: corrected p-values, margins, and how many patients are needed."""
+"""Several models against one: corrected p-values and margins."""
 
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import stats
 
 from graft.common.seeds import generator
 from graft.statistics.cases import Assessment, Cases, gain, score_model
-from graft.statistics.compare import MOST_PATIENTS, compare, holm, patients_needed
+from graft.statistics.compare import compare, holm
 
 PATIENTS = 60
 
@@ -53,49 +52,6 @@ def test_holm_does_not_count_undefined_p_values():
     found = holm([np.nan, 0.02, 0.03])
     assert np.isnan(found[0])
     assert found[1:] == pytest.approx([0.04, 0.04])
-
-
-def estimate(value, low, high):
-    return {"value": value, "low": low, "high": high}
-
-
-def test_patients_needed_by_hand():
-    needed = patients_needed(estimate(0.1, -0.1, 0.3), 40, 0.95)
-    # The half width is 0.2, so the standard error of 40 patients is 0.2 / 1.96.
-    z, z_of_power = stats.norm.ppf([0.975, 0.8])
-    error = 0.2 / z
-    expected = 40 * ((z + z_of_power) * error / 0.1) ** 2
-    assert needed == np.ceil(expected)
-    assert needed == 327
-
-
-def test_the_patients_needed_give_a_power_of_80_percent():
-    needed = patients_needed(estimate(0.1, -0.1, 0.3), 40, 0.95)
-    z = stats.norm.ppf(0.975)
-    error = 0.2 / z * np.sqrt(40 / needed)
-    power = stats.norm.sf(z - 0.1 / error)
-    assert power == pytest.approx(0.8, abs=0.002)
-
-
-@pytest.mark.parametrize(
-    ("value", "low", "high"),
-    [
-        pytest.param(0.1, 0.01, 0.2, id="significantly better"),
-        pytest.param(-0.1, -0.2, -0.01, id="significantly worse"),
-        pytest.param(0.0, -0.1, 0.1, id="no difference"),
-        pytest.param(0.0001, -0.1, 0.1, id="tiny difference"),
-        pytest.param(0.0, 0.0, 0.0, id="no width"),
-        pytest.param(np.nan, np.nan, np.nan, id="undefined"),
-    ],
-)
-def test_no_number_of_patients_is_given_if_the_answer_is_known_or_out_of_reach(value, low, high):
-    assert patients_needed(estimate(value, low, high), 40, 0.95) is None
-
-
-def test_more_patients_than_the_limit_are_not_given():
-    below_limit = patients_needed(estimate(0.003, -0.1, 0.1), 40, 0.95)
-    assert 50_000 < below_limit <= MOST_PATIENTS
-    assert patients_needed(estimate(0.002, -0.1, 0.1), 40, 0.95) is None
 
 
 @pytest.fixture(scope="module")

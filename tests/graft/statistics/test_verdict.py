@@ -32,18 +32,18 @@ def curve(draws: int, *shares: float) -> dict:
 
 @pytest.mark.parametrize("block", [None, curve(1, 0.5, 1.0), curve(5, 0.5)])
 def test_one_pair_of_networks_decides_without_several_trainings_on_all_labels(block):
-    found = decide(HELPS, block, 0.05)
+    found = decide(HELPS, block, 0.05, 0.95)
     assert found == {
         "verdict": "helps",
-        "verdict_from": {"trainings": 1, **HELPS, "non_inferior": True},
+        "verdict_from": {"trainings": 1, **HELPS, "non_inferior": True, "detectable": 0.178676},
     }
 
 
 def test_several_trainings_on_all_labels_overrule_one_pair():
-    found = decide(HELPS, curve(5, 0.5, 1.0), 0.05)
+    found = decide(HELPS, curve(5, 0.5, 1.0), 0.05, 0.95)
     assert found == {
         "verdict": "harms",
-        "verdict_from": {"trainings": 5, **HARMS, "non_inferior": False},
+        "verdict_from": {"trainings": 5, **HARMS, "non_inferior": False, "detectable": 0.171529},
     }
 
 
@@ -52,5 +52,5 @@ def test_several_trainings_on_all_labels_overrule_one_pair():
     [(HARMS, 0.31, True), (HARMS, 0.3, False), (UNDEFINED, 0.3, None)],
 )
 def test_transfer_is_not_inferior_if_the_low_end_is_above_the_margin(gain, margin, expected):
-    found = decide(gain, None, margin)
+    found = decide(gain, None, margin, 0.95)
     assert found["verdict_from"]["non_inferior"] is expected
