@@ -33,7 +33,9 @@ def main() -> None:
         path.write_text(render_page(evidence), encoding="utf-8", newline="\n")
     say(f"{paths.REPORT}: {evidence.metrics['verdict']}")
     if sentence := power(evidence):
-        say(f"{sentence} Cross-validation tests all: {COMMANDS['cross_validation']}")
+        say(sentence)
+        if not evidence.block("cross_validation"):
+            say(f"Cross-validation tests all {evidence.unit}s: {COMMANDS['cross_validation']}")
 
 
 def uses_phantom(parameters: Mapping[str, Any]) -> bool:

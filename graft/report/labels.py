@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from graft.report.evidence import Block, Evidence, auroc_of_arm
 from graft.report.numbers import difference, estimate, number, p_value, signed, size
-from graft.report.table import Cell, Row, Table
+from graft.report.table import Cell, Table
 
 VERDICT_MARKS = {"helps": "good", "harms": "bad"}  # classes of the style sheet
 
@@ -13,7 +13,7 @@ def learning_curve(block: Block) -> Table:
     """One row per share of the labelled patients."""
     rows = []
     for point in block["points"]:
-        row: Row = [labelled(point)]
+        row: list[str | Cell] = [labelled(point)]
         for arm in ("scratch", "frozen", "transfer"):
             row.append(estimate(auroc_of_arm(point, arm)))
         for arm in ("transfer", "frozen"):
