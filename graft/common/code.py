@@ -1,10 +1,13 @@
-"""A digest of the code that makes a cached result."""
+"""The code that makes a cached result: a digest of graft's own, and the versions of libraries."""
 
 import hashlib
 from collections.abc import Iterable
+from importlib.metadata import version
 from pathlib import Path
 
 GRAFT = Path(__file__).parents[1]
+# The libraries that compute the numbers of a training or of its predictions.
+LIBRARIES = ("monai", "numpy", "scikit-learn", "scipy", "torch", "torchvision")
 
 
 def code_digest(packages: Iterable[str]) -> str:
@@ -15,3 +18,8 @@ def code_digest(packages: Iterable[str]) -> str:
             digest.update(path.relative_to(GRAFT).as_posix().encode())
             digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()
+
+
+def library_versions() -> dict[str, str]:
+    """The installed version of each of the LIBRARIES."""
+    return {name: version(name) for name in LIBRARIES}

@@ -2,10 +2,11 @@
 
 import hashlib
 import json
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from graft.common.partial import former_of, locked, partial_beside
 
 
 class InputError(ValueError):
@@ -20,49 +21,27 @@ class InputError(ValueError):
 def whole_folder(path: Path) -> Iterator[Path]:
     """Yield an empty folder beside `path` that replaces `path` if the block does not raise.
 
-    If the block raises, `path` stays as it was. What a killed run left beside it is deleted.
-    An OSError without a file name, as on a full disk, gets the name of `path`.
+    If the block raises, `path` stays as it was. What a killed run left beside it is deleted. Two
+    processes may write the same folder: the last one to end replaces what the other one wrote.
+    An OSError about the new folder or about a full disk gets the name of `path`.
     """
-    partial = path.with_name(f".{path.name}.partial")
-    former = path.with_name(f".{path.name}.former")
-    for leftover in (partial, former):
-        shutil.rmtree(leftover, ignore_errors=True)
-    partial.mkdir(parents=True)
-    try:
-        with _named(path):
-            yield partial
+    with partial_beside(path, Path.mkdir) as partial:
+        yield partial
+        with locked(path.parent):
             if path.exists():
-                path.rename(former)
+                path.rename(former_of(partial))
             partial.rename(path)
-    finally:
-        for leftover in (partial, former):
-            shutil.rmtree(leftover, ignore_errors=True)
 
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """Yield a path beside `path` for a file that replaces `path` if the block does not raise.
+    """Yield an empty file beside `path` that replaces `path` if the block does not raise.
 
-    An OSError without a file name, as on a full disk, gets the name of `path`.
+    Everything else is as in `whole_folder`.
     """
-    partial = path.with_name(f".{path.name}.partial")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        with _named(path):
-            yield partial
-            partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
-
-
-@contextmanager
-def _named(path: Path) -> Iterator[None]:
-    """Give the name of `path` to an OSError without a file name."""
-    try:
-        yield
-    except OSError as error:
-        error.filename = error.filename or str(path)
-        raise
+    with partial_beside(path, Path.touch) as partial:
+        yield partial
+        partial.replace(path)
 
 
 def write_json(path: Path, content: object) -> None:

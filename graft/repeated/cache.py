@@ -4,16 +4,16 @@ The key of a cached result is everything that decides it, including the code tha
 outlives its stage: with one more repeat, the trainings of the other repeats do not run again.
 """
 
-import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+from safetensors.numpy import load as from_bytes
+from safetensors.numpy import save as as_bytes
 
-from graft.common.files import whole_file
 from graft.console import counting
+from graft.training.checked_file import read_checked, write_checked
 from graft.training.checkpoint import CODE as TRAINING_CODE
 from graft.training.checkpoint import key_digest
 
@@ -48,29 +48,19 @@ def collect_results(name: str, trainings: Sequence[CachedTraining], folder: Path
     Returns:
         The arrays of each training, in the order of `trainings`.
     """
-    results = []
+    results: list[Arrays] = []
     with counting(name, len(trainings), "training") as show:
         for training in trainings:
-            path = folder / f"{key_digest(training.key, CODE)}.npz"
-            arrays = _read_arrays(path)
+            path = folder / f"{key_digest(training.key, CODE)}.result"
+            arrays: Arrays | None = read_checked(path, from_bytes)
             if arrays is None:
                 arrays = training.run()
-                _write_arrays(path, arrays)
+                write_checked(path, _as_payload(arrays))
             results.append(arrays)
             show(training.name)
     return results
 
 
-def _write_arrays(path: Path, arrays: Arrays) -> None:
-    content: dict[str, Any] = dict(arrays)
-    with whole_file(path) as partial, partial.open("wb") as file:
-        np.savez(file, **content)
-
-
-def _read_arrays(path: Path) -> Arrays | None:
-    """Read the arrays of a cached result; None if it is missing or damaged."""
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            return dict(arrays)
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile):
-        return None
+def _as_payload(arrays: Arrays) -> bytes:
+    # safetensors writes the memory of an array as it is, so its rows must lie in their order.
+    return as_bytes({name: np.ascontiguousarray(array) for name, array in arrays.items()})

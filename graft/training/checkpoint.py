@@ -11,12 +11,12 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from safetensors import SafetensorError, safe_open
+from safetensors.torch import load as from_bytes
 from safetensors.torch import save as as_bytes
 from torch import Tensor
 
-from graft.common.code import code_digest
-from graft.common.files import whole_file
+from graft.common.code import code_digest, library_versions
+from graft.training.checked_file import read_checked, write_checked
 
 CODE = ("common", "data", "networks", "training")  # the packages that decide a training
 SAVE_EVERY_S = 10.0  # a kill costs at most these seconds and one epoch
@@ -34,24 +34,17 @@ class Checkpoint:
         Args:
             folder: where the checkpoints of a stage lie.
             key: everything that decides the result of the training, as plain JSON values. The
-                code of the packages in CODE is added to it.
+                code of the packages in CODE and the versions of libraries are added to it.
         """
-        self.path = folder / f"{key_digest(key, CODE)}.safetensors"
+        self.path = folder / f"{key_digest(key, CODE)}.checkpoint"
         self._saved = time.monotonic()
 
     def load(self) -> tuple[dict[str, Tensor], dict] | None:
         """Read the tensors and the progress that were saved last.
 
-        The result is None if there is no checkpoint or if it cannot be read.
+        The result is None if there is no checkpoint or if it is damaged.
         """
-        try:
-            with safe_open(self.path, "pt") as file:
-                progress = json.loads(file.metadata()["progress"])
-                names = file.keys()
-                tensors = {name: file.get_tensor(name) for name in names}
-        except (OSError, SafetensorError):
-            return None
-        return tensors, progress
+        return read_checked(self.path, _unpack)
 
     def due(self) -> bool:
         """Whether at least SAVE_EVERY_S have passed since the last save."""
@@ -64,9 +57,7 @@ class Checkpoint:
             tensors: by name, contiguous and on the CPU.
             progress: plain JSON values.
         """
-        metadata = {"progress": json.dumps(progress)}
-        with whole_file(self.path) as partial:
-            partial.write_bytes(as_bytes(tensors, metadata))
+        write_checked(self.path, _pack(tensors, progress))
         self._saved = time.monotonic()
 
 
@@ -75,10 +66,21 @@ def clear_checkpoints(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
+def _pack(tensors: dict[str, Tensor], progress: dict) -> bytes:
+    """The progress as one line of JSON, followed by the tensors."""
+    return json.dumps(progress).encode() + b"\n" + as_bytes(tensors)
+
+
+def _unpack(payload: bytes) -> tuple[dict[str, Tensor], dict]:
+    progress, _, tensors = payload.partition(b"\n")
+    return from_bytes(tensors), json.loads(progress)
+
+
 def key_digest(key: object, packages: Iterable[str]) -> str:
     """Make a file name from a key of plain JSON values and the code of some packages of graft.
 
-    The name has 24 hexadecimal digits.
+    The versions of the libraries that decide a result are part of it. The name has 24 hexadecimal
+    digits.
     """
-    text = json.dumps([key, code_digest(packages)], sort_keys=True)
+    text = json.dumps([key, code_digest(packages), library_versions()], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:24]

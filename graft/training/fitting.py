@@ -172,8 +172,9 @@ def _training_key(
 
     The values that a pull leads towards are not in it: they are those of the start.
     """
-    start = hashlib.sha256()
-    for tensor in network.state_dict().values():
+    start = hashlib.sha256(str(network).encode())  # the layers, which decide what weights mean
+    for name, tensor in network.state_dict().items():
+        start.update(f"{name} {tensor.dtype} {list(tensor.shape)}\n".encode())
         start.update(tensor.cpu().numpy().tobytes())
     pull = None
     if plan.pull:

@@ -1,5 +1,9 @@
 import errno
+import multiprocessing
 import os
+import resource
+import shutil
+import signal
 
 import pytest
 
@@ -24,14 +28,62 @@ def test_a_failure_leaves_the_earlier_folder_and_nothing_beside_it(tmp_path):
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["kept", "out"]
 
 
-def test_leftovers_of_a_killed_run_are_deleted(tmp_path):
-    leftover = tmp_path / ".out.partial"
+@pytest.mark.parametrize("left", [".out.partial", ".out.ab.partial", ".out.ab.former"])
+def test_leftovers_of_a_killed_run_are_deleted(tmp_path, left):
+    leftover = tmp_path / left
     leftover.mkdir()
     (leftover / "stale").touch()
     with whole_folder(tmp_path / "out"):
         pass
     assert list((tmp_path / "out").iterdir()) == []
     assert not leftover.exists()
+
+
+def test_a_killed_process_leaves_nothing_after_the_next_one(tmp_path):
+    child = os.fork()
+    if not child:
+        with whole_file(tmp_path / "out"):
+            os.kill(os.getpid(), signal.SIGKILL)
+    os.waitpid(child, 0)
+    (leftover,) = tmp_path.iterdir()
+    with whole_file(tmp_path / "out") as partial:
+        partial.write_text("whole")
+        assert list(tmp_path.iterdir()) == [partial]
+    assert not leftover.exists()
+
+
+@pytest.mark.parametrize("whole", [whole_file, whole_folder])
+def test_writers_of_one_output_at_the_same_time_do_not_disturb_each_other(tmp_path, whole):
+    out = tmp_path / "out"
+    with whole(out) as first, whole(out) as second:
+        for partial, text in ((first, "first"), (second, "second")):
+            file = partial / "text" if partial.is_dir() else partial
+            file.write_text(text)
+    file = out / "text" if out.is_dir() else out
+    assert file.read_text() == "first"  # it ends last
+    assert list(tmp_path.iterdir()) == [out]
+
+
+def write_often(whole, out, text):
+    for _ in range(50):
+        with whole(out) as partial:
+            file = partial / "text" if partial.is_dir() else partial
+            file.write_text(text)
+
+
+@pytest.mark.parametrize("whole", [whole_file, whole_folder])
+def test_processes_that_write_one_output_all_succeed(tmp_path, whole):
+    out = tmp_path / "out"
+    fork = multiprocessing.get_context("fork")
+    writers = [fork.Process(target=write_often, args=(whole, out, text)) for text in "abc"]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    assert [writer.exitcode for writer in writers] == [0, 0, 0]
+    file = out / "text" if out.is_dir() else out
+    assert file.read_text() in ("a", "b", "c")
+    assert list(tmp_path.iterdir()) == [out]
 
 
 def test_a_file_is_replaced_completely_or_not_at_all(tmp_path):
@@ -67,3 +119,26 @@ def test_the_error_of_a_full_disk_gets_the_name_of_the_output(tmp_path, whole):
         raise full_disk
     assert caught.value.filename == str(path)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("whole", [whole_file, whole_folder])
+def test_a_copy_onto_a_full_disk_names_its_target(tmp_path, whole):
+    source = tmp_path / "source"
+    source.write_bytes(bytes(5000))
+    target = tmp_path / "results"
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+    try:
+        with pytest.raises(OSError, match="File too large") as caught, whole(target) as partial:
+            shutil.copyfile(source, partial / "copy" if partial.is_dir() else partial)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert caught.value.filename == str(target)
+    assert list(tmp_path.iterdir()) == [source]
+
+
+def test_an_error_about_the_partial_folder_gets_the_name_of_the_output(tmp_path):
+    path = tmp_path / "results"
+    with pytest.raises(FileNotFoundError) as caught, whole_folder(path) as partial:
+        (partial / "no/such.csv").write_text("")
+    assert caught.value.filename == str(path)

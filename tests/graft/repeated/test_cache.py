@@ -71,10 +71,39 @@ def test_a_training_runs_again_if_the_code_that_decides_it_changed(count_runs, m
     assert count_runs("a") == 2
 
 
+def test_a_training_runs_again_if_a_bit_of_its_file_flipped(count_runs, tmp_path, capsys):
+    count_runs("a")
+    (kept,) = tmp_path.glob("*.result")
+    whole = kept.read_bytes()
+    for count, place in enumerate(range(0, len(whole), 7)):
+        damaged = bytearray(whole)
+        damaged[place] ^= 1 << count % 8
+        kept.write_bytes(damaged)
+        assert count_runs("a") == count + 2
+        assert capsys.readouterr().out.count(f"{kept}: is damaged") == 1
+        assert kept.read_bytes() == whole
+
+
 @pytest.mark.parametrize("left", [b"", b"PK\x03\x04 cut short"])
 def test_a_training_runs_again_if_its_file_is_broken(count_runs, tmp_path, left):
     count_runs("a")
-    (kept,) = tmp_path.glob("*.npz")
+    (kept,) = tmp_path.glob("*.result")
     kept.write_bytes(left)
     assert count_runs("a") == 2
     assert count_runs("a") == 2
+
+
+def test_a_cached_result_has_the_same_bits_and_types(tmp_path):
+    arrays = {
+        "predicted": np.random.default_rng(0).random((3, 4)).T,
+        "validation": np.array([[-0.0, 5e-324]]),
+        "counts": np.arange(3),
+        "none": np.zeros((0, 2)),
+    }
+    training = CachedTraining("one", "key", lambda: arrays)
+    for _ in range(2):  # trained, then read
+        (found,) = collect_results("curve", [training], tmp_path)
+        assert set(found) == set(arrays)
+        for name, array in arrays.items():
+            assert (found[name].dtype, found[name].shape) == (array.dtype, array.shape)
+            assert found[name].tobytes() == array.tobytes()
