@@ -52,7 +52,13 @@ def former_of(partial: Path) -> Path:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Wait until no other process is in this block for the same folder."""
+    """Wait until no other process is in this block for the same folder.
+
+    A partial folder is locked already, by the process that writes it and no other one does.
+    """
+    if folder.suffix == ".partial":
+        yield
+        return
     handle = os.open(folder, os.O_RDONLY)
     try:
         with suppress(OSError):  # some file systems of clusters have no locks

@@ -64,6 +64,15 @@ def test_writers_of_one_output_at_the_same_time_do_not_disturb_each_other(tmp_pa
     assert list(tmp_path.iterdir()) == [out]
 
 
+def test_a_file_and_a_folder_are_written_inside_a_partial_folder(tmp_path):
+    with whole_folder(tmp_path / "out") as outer:
+        with whole_file(outer / "file") as partial:
+            partial.write_text("whole")
+        with whole_folder(outer / "folder") as inner, whole_file(inner / "file") as partial:
+            partial.write_text("whole")
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["file", "file", "folder", "out"]
+
+
 def write_often(whole, out, text):
     for _ in range(50):
         with whole(out) as partial:
