@@ -9,6 +9,7 @@ from graft.common.parameters import Section, read_parameters
 from graft.console import run, say
 from graft.data.settings import SplitRules
 from graft.leakage.across import check_across
+from graft.leakage.pseudonyms import check_keys
 from graft.leakage.rows import checks_document
 from graft.leakage.split_domain import SplitDomain
 from graft.leakage.within import check_within
@@ -46,6 +47,8 @@ def main() -> None:
     others = domains[:-1]  # empty if the source is the target
     for name in parameters.candidates:
         others.append(SplitDomain.from_files(paths.processed(name), paths.split(name)))
+    checked = {domain.name: domain.domain for domain in (*domains, *others)}
+    rows += check_keys(list(checked.values()))
     for other in others:
         rows += check_across(other, target, everybody=parameters.folds > 0)
     with whole_file(paths.CHECKS) as path:

@@ -1,11 +1,14 @@
 """The paths of all files in the repository. dvc.yaml names the same ones."""
 
+import os
 from pathlib import Path
+from typing import Literal, get_args
 
 PARAMETERS = Path("params.yaml")
 PARAMETERS_CHECKED = Path("data/parameters_checked.txt")  # a gate: preprocessing waits for it
 
 PHANTOM = Path("data/phantom")
+Organ = Literal["lung", "liver", "liver_mr"]  # of a synthetic cohort, whose folder it names
 LEAKS_CHECKED = Path("data/leaks_checked.txt")  # a gate: training on the target waits for it
 
 PRETRAINED = Path("models/pretrained")
@@ -50,3 +53,9 @@ def processed(domain: str) -> Path:
 def split(domain: str) -> Path:
     """The table of the parts of a domain."""
     return Path("data/splits") / f"{domain}.csv"
+
+
+def is_phantom(folder: Path) -> bool:
+    """Whether a folder of raw data is a synthetic cohort, and not only beside one or linked."""
+    place = Path(os.path.realpath(folder))
+    return place.parent == PHANTOM.resolve() and place.name in get_args(Organ)

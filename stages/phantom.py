@@ -2,7 +2,7 @@
 
 import os
 import time
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 from pydantic import Field
@@ -21,10 +21,7 @@ class Parameters(Section):
     seed: int
 
 
-Organ = Annotated[Literal["lung", "liver", "liver_mr"], typer.Argument(help="the organ")]
-
-
-def main(organ: Organ) -> None:
+def main(organ: Annotated[paths.Organ, typer.Argument(help="the organ")]) -> None:
     """Write data/phantom/<organ>, and print how well size alone separates its classes."""
     parameters = read_parameters(Parameters, paths.PARAMETERS, organ)
     patients = parameters.cohort.patients

@@ -1,11 +1,13 @@
 """Make images of one domain: read, orient, resample, window and crop its raw data."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 from pydantic import Field
 
 from graft.common.parameters import Section, read_parameters
+from graft.common.vocabulary import PUBLISHED_KEYS
 from graft.console import run, say
 from graft.data.domain import Domain, write_domain
 from graft.ingest.read import read_raw_domain
@@ -24,11 +26,18 @@ class Parameters(Section):
 def main(name: Annotated[str, typer.Argument(help="a key of `domains`")]) -> None:
     """Write data/processed/<name>, and print what is in it."""
     parameters = read_parameters(Parameters, paths.PARAMETERS, name)
-    domain = read_raw_domain(name, parameters.domain, parameters.preprocess, parameters.privacy)
+    domain = read_raw_domain(
+        name,
+        parameters.domain,
+        parameters.preprocess,
+        parameters.privacy,
+        synthetic=paths.is_phantom(Path(parameters.domain.path)),
+    )
     write_domain(paths.processed(name), domain)
     report_counts(domain)
     report_covariates(domain)
     report_size(domain)
+    report_key(domain)
 
 
 def report_counts(domain: Domain) -> None:
@@ -68,6 +77,12 @@ def report_size(domain: Domain) -> None:
     auroc = roc_auc_score(domain.index["label"] == disease, domain.index["size"])
     measured = domain.preprocessing["size"]
     say(f"  size alone ({measured}) has AUROC {auroc:.3f} for {disease}")
+
+
+def report_key(domain: Domain) -> None:
+    """Print that the key of the pseudonyms is the published one, if it is."""
+    if domain.patient_key in PUBLISHED_KEYS:
+        say(f"  pseudonyms: {PUBLISHED_KEYS[domain.patient_key]}")
 
 
 if __name__ == "__main__":

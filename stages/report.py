@@ -8,6 +8,7 @@ from graft.common.files import whole_file
 from graft.common.parameters import read_yaml
 from graft.console import run, say
 from graft.report.evidence import load_evidence
+from graft.report.origin import published_keys
 from graft.report.page import render_page
 from graft.report.words import power
 from stages import paths
@@ -36,13 +37,15 @@ def main() -> None:
         say(sentence)
         if not evidence.block("cross_validation"):
             say(f"Cross-validation tests all {evidence.unit}s: {COMMANDS['cross_validation']}")
+    for sentence in published_keys(evidence):
+        say(sentence)
 
 
 def uses_phantom(parameters: Mapping[str, Any]) -> bool:
     """Whether the source or the target is a synthetic cohort."""
     for role in ("source", "target"):
         folder = Path(parameters["domains"][parameters[role]]["path"])
-        if paths.PHANTOM in folder.parents:
+        if paths.is_phantom(folder):
             return True
     return False
 

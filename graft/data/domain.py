@@ -64,6 +64,8 @@ class Domain:
             no lesion has a mask. No model trains on masks.
         patients_known: whether the raw data says whose lesions these are. If it does not, each
             lesion counts as one patient, and no patients are counted.
+        patient_key: which key made the pseudonyms: a key of `PUBLISHED_KEYS`, or the fingerprint
+            of a private one; "" if it is not known.
     """
 
     name: str
@@ -76,6 +78,7 @@ class Domain:
     groups: pd.DataFrame | None = None
     masks: np.ndarray | None = None
     patients_known: bool = True
+    patient_key: str = ""
 
     @classmethod
     def read(cls, folder: Path) -> "Domain":
@@ -95,6 +98,7 @@ class Domain:
         kinds = about.pop("covariates", {})
         groups = about.pop("groups", [])
         patients_known = about.pop("patients_known", True)
+        patient_key = str(about.pop("patient_key", ""))
         return cls(
             name=name,
             images=images,
@@ -106,6 +110,7 @@ class Domain:
             groups=_read_table(folder / "groups.csv", groups, len(index)),
             masks=_load_masks(folder / "masks.npy", images),
             patients_known=patients_known,
+            patient_key=patient_key,
         )
 
     def count(self, rows: pd.DataFrame) -> str:
@@ -156,6 +161,8 @@ def write_domain(folder: Path, domain: Domain) -> None:
         about["covariates"] = dict(domain.kinds)
     if domain.groups is not None:
         about["groups"] = list(domain.groups)
+    if domain.patient_key:
+        about["patient_key"] = domain.patient_key
     with whole_folder(folder) as partial:
         _save_array(partial / "images.npy", domain.images, np.float16)
         domain.index.to_csv(

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -20,13 +20,28 @@ class Voxels(Protocol):
     def __getitem__(self, where: Any, /) -> Any: ...
 
 
+class ScanHeader(NamedTuple):
+    """Whose scan a DICOM series is. It must not be shown or written."""
+
+    series_uid: str
+    patient_id: str  # "" if there is none
+
+
 @dataclass(frozen=True)
 class Volume:
-    """A scan: `voxels` (I, J, K), and the `affine` (4, 4) from voxel indices to mm, RAS+."""
+    """A scan.
+
+    Attributes:
+        path: of the file or the folder.
+        voxels: (I, J, K).
+        affine: (4, 4), from voxel indices to mm, RAS+.
+        header: what DICOM says of its origin; None for other formats.
+    """
 
     path: Path
     voxels: Voxels
     affine: np.ndarray
+    header: ScanHeader | None = None
 
     def to_index(self, points: np.ndarray) -> np.ndarray:
         """The fractional voxel indices of points in mm, RAS+: (..., 3) to (..., 3)."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from graft.common.files import InputError
+from graft.data.volume import ScanHeader
 from graft.dicom import datasets
 from graft.dicom.checks import check_image
 from graft.dicom.elements import read_code, read_integer
@@ -30,8 +31,10 @@ class DicomFile:
     header: "Dataset"
 
 
-def read_series(path: Path, series: str, burned_in: bool) -> tuple[RescaledVoxels, np.ndarray]:
-    """Read the voxels (column, row, slice) of a series and their affine (4, 4) to mm, LPS+.
+def read_series(
+    path: Path, series: str, burned_in: bool
+) -> tuple[RescaledVoxels, np.ndarray, ScanHeader]:
+    """Read the voxels (column, row, slice) of a series, their affine (4, 4) to mm, LPS+, and whose.
 
     Args:
         path: A folder, or one file with many frames.
@@ -45,6 +48,7 @@ def read_series(path: Path, series: str, burned_in: bool) -> tuple[RescaledVoxel
     all_files = _find_dicom_files(path)
     with datasets.reading_dicom(f"{path}:"):
         files = _select_series(all_files, series)
+        header = _read_header(files)
     slices: list[Slice] = []
     for number, file in enumerate(files):
         with datasets.reading_dicom(file.shown_as):
@@ -58,7 +62,7 @@ def read_series(path: Path, series: str, burned_in: bool) -> tuple[RescaledVoxel
     stored = _read_pixels(files, ordered)  # (slice, row, column)
     slope = np.array([one.slope for one in ordered])
     intercept = np.array([one.intercept for one in ordered])
-    return RescaledVoxels(stored.T, slope, intercept), affine
+    return RescaledVoxels(stored.T, slope, intercept), affine, header
 
 
 def _check_size(ordered: list[Slice]) -> None:
@@ -120,6 +124,14 @@ def _select_series(files: list[DicomFile], series: str) -> list[DicomFile]:
         f"the column series names {len(chosen) or 'none'} of the series there, expected one, "
         f"by its number or its SeriesInstanceUID: {listed}"
     )
+
+
+def _read_header(files: list[DicomFile]) -> ScanHeader:
+    """Whose series it is; raises InputError if its files name two patients."""
+    patients = {str(file.header.get("PatientID") or "").strip() for file in files}
+    if len(patients) > 1:
+        raise InputError(f"its slices have {len(patients)} PatientIDs, expected one")
+    return ScanHeader(str(files[0].header.SeriesInstanceUID), patients.pop())
 
 
 def _describe_series(group: list[DicomFile]) -> str:

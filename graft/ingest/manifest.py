@@ -20,6 +20,7 @@ from graft.ingest.intensity import raw_window
 from graft.ingest.picture_patches import NamedPicture, cut_pictures
 from graft.ingest.pictures import is_picture
 from graft.ingest.rows import MANIFEST, LesionRow, read_lesion_rows
+from graft.ingest.scans import Scan, check_scans
 
 MAX_PROCESSES = 8  # each of them keeps a volume in memory
 VOLUMES_PER_TASK = 4
@@ -32,6 +33,7 @@ class LesionPatch:
     image: np.ndarray  # (1, *patch) float16
     diameter: float | None  # mm, of its mask
     mask: np.ndarray | None  # (*patch) uint8
+    scan: Scan
 
 
 def read_manifest(
@@ -61,6 +63,7 @@ def read_manifest(
         images = cut_pictures(name, _name_pictures(path, lesions), grid)
     else:
         patches = _cut_all(path / MANIFEST, lesions, grid, burned_in)
+        check_scans(path / MANIFEST, lesions, [patch.scan for patch in patches])
         images = np.stack([patch.image for patch in patches])  # (N, 1, *patch)
         masks = _stack_masks(patches, grid)
         pairs = zip(diameters, patches, strict=True)
@@ -143,7 +146,8 @@ def _cut_volume(
             if volume is None:
                 volume = volumes.read_volume(lesion.image, lesion.series, burned_in)
                 grid = _convert_window(grid, volume)
-            found.append(_cut_lesion(volume, lesion, grid))
+                scan = Scan.of(volume)
+            found.append(_cut_lesion(volume, lesion, grid, scan))
         except InputError as error:
             raise InputError(f"{table}:{lesion.line}: {error}") from error
     return found
@@ -158,18 +162,18 @@ def _convert_window(grid: Grid, volume: Volume) -> Grid:
     return replace(grid, window=window)
 
 
-def _cut_lesion(volume: Volume, lesion: LesionRow, grid: Grid) -> LesionPatch:
+def _cut_lesion(volume: Volume, lesion: LesionRow, grid: Grid, scan: Scan) -> LesionPatch:
     from graft.ingest.patches import cut_mask, cut_patch
 
     if lesion.mask is None:
         centre = _position_in_mm(volume, lesion)
-        return LesionPatch(cut_patch(volume, centre, grid).astype(np.float16), None, None)
+        return LesionPatch(cut_patch(volume, centre, grid).astype(np.float16), None, None, scan)
     mask = volumes.read_mask(lesion.mask, volume, lesion.segment)
     centre, diameter = volumes.locate_lesion(mask, volume)
     if lesion.position is not None:
         centre = _position_in_mm(volume, lesion)
     patch = cut_patch(volume, centre, grid).astype(np.float16)
-    return LesionPatch(patch, diameter, cut_mask(mask, centre, grid))
+    return LesionPatch(patch, diameter, cut_mask(mask, centre, grid), scan)
 
 
 def _position_in_mm(volume: Volume, lesion: LesionRow) -> np.ndarray:

@@ -4,15 +4,16 @@ from dataclasses import replace
 from pathlib import Path
 
 from graft.common.files import InputError
-from graft.console import say
+from graft.common.vocabulary import SYNTHETIC
 from graft.data.domain import Domain, Grid
 from graft.duplicates.fingerprints import fingerprint_images
 from graft.ingest.arrays import DATA_FILE, LABELS_FILE, read_arrays
 from graft.ingest.covariates import read_covariates
 from graft.ingest.folder import has_image_folders, read_image_folder
+from graft.ingest.keys import find_key
 from graft.ingest.manifest import read_manifest
 from graft.ingest.medmnist import list_npz_files, read_medmnist
-from graft.ingest.pseudonyms import PUBLISHED_KEY, find_key, pseudonym
+from graft.ingest.pseudonyms import PUBLISHED_KEY, fingerprint, pseudonym
 from graft.ingest.rows import MANIFEST
 from graft.ingest.settings import Preprocess, PseudonymKey, RawDomain
 from graft.ingest.subgroups import read_subgroup_columns
@@ -24,6 +25,7 @@ def read_raw_domain(
     preprocess: Preprocess,
     key: PseudonymKey,
     path: Path | None = None,
+    synthetic: bool = False,
 ) -> Domain:
     """Read raw data as a domain: one image per lesion, with pseudonyms in place of patients.
 
@@ -37,13 +39,15 @@ def read_raw_domain(
         preprocess: The patch and its spacing.
         key: Where the key of the pseudonyms is found.
         path: The raw data, by default the `path` of the settings.
+        synthetic: Whether the patients do not exist. They get pseudonyms under the published key,
+            which are the same on every machine.
 
     Raises:
         InputError: If the data does not match its form, a class has no patients, a patient is in
-            two of the given splits, or the file of the key cannot be used.
+            two of the given splits, or the key cannot be used.
     """
     path = Path(settings.path) if path is None else path
-    secret = find_key(key)
+    secret = PUBLISHED_KEY if synthetic else find_key(key)
     form = _find_form(path)
     _check_form(name, path, form, settings)
     kinds = dict(sorted(settings.covariates.items()))
@@ -54,12 +58,10 @@ def read_raw_domain(
     domain = replace(domain, kinds=kinds, covariates=covariates, groups=groups)
     _check_classes(path, domain)
     _check_given_splits(path, domain)
-    if secret == PUBLISHED_KEY:
-        say(f"{name}: {key.key_variable} is not set, so the key of the pseudonyms is a public one")
     patients = domain.index["patient"]
     domain.index["patient"] = [pseudonym(patient, secret) for patient in patients]
     domain.index["hash"] = fingerprint_images(domain.images)
-    return domain
+    return replace(domain, patient_key=SYNTHETIC if synthetic else fingerprint(secret))
 
 
 def _make_grid(settings: RawDomain, preprocess: Preprocess) -> Grid:

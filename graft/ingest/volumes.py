@@ -34,8 +34,8 @@ def read_volume(path: Path, series: str = "", burned_in: bool = False) -> Volume
     if _is_dicom(path):
         from graft.dicom.series import read_series
 
-        voxels, affine = read_series(path, series, burned_in)
-        return Volume(path, voxels, LPS_TO_RAS @ affine)
+        voxels, affine, header = read_series(path, series, burned_in)
+        return Volume(path, voxels, LPS_TO_RAS @ affine, header)
     if series:
         raise InputError(f"{path}: is no DICOM, expected the column series to be empty")
     reader = _find_reader(path)

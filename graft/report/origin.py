@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import PurePosixPath, PureWindowsPath
 
-from graft.common.vocabulary import PARTS
+from graft.common.vocabulary import PARTS, PUBLISHED, PUBLISHED_KEYS
 from graft.report.evidence import Block, Evidence
 from graft.report.numbers import number, patients_of
 from graft.report.table import Table
@@ -36,6 +36,21 @@ def checks(evidence: Evidence) -> Table | None:
     rows = [[row["name"], row["domain"], row["looked_at"], row["found"]] for row in found]
     head = ["check", "domain", "checked", "result"]
     return Table("Checks, all of them passed", head, rows, wide=True)
+
+
+def published_keys(evidence: Evidence, real: bool = False) -> list[str]:
+    """Sentences on the domains whose pseudonyms were made with the published key.
+
+    Args:
+        evidence: of the run.
+        real: whether to leave out domains of synthetic patients.
+    """
+    wanted = [PUBLISHED_KEYS[PUBLISHED]] if real else list(PUBLISHED_KEYS.values())
+    names: dict[str, list[str]] = {}
+    for row in evidence.block("checks") or []:
+        if row["name"] == "pseudonyms" and row["found"] in wanted:
+            names.setdefault(row["found"], []).append(row["domain"])
+    return [f"Pseudonyms of {' and '.join(of)}: {found}." for found, of in names.items()]
 
 
 def parameters(evidence: Evidence) -> Table:

@@ -152,7 +152,7 @@ def test_a_clean_cohort_passes_with_the_same_bytes_twice(project, capsys):
     assert (paths.CHECKS.read_bytes(), paths.LEAKS_CHECKED.read_bytes()) == first
     found = json.loads(first[0])
     assert rows.checks_document(found["checks"]) == found
-    assert len(found["checks"]) == 2 * 7 + 2
+    assert len(found["checks"]) == 2 * 8 + 2
     assert "lung and liver: patients across: " in capsys.readouterr().out
 
 

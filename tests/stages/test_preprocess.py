@@ -1,5 +1,6 @@
 import csv
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from graft.data.domain import Domain
+from graft.ingest.pseudonyms import PUBLISHED_KEY, pseudonym
 from stages import preprocess, split
 
 ROOT = Path(__file__).parents[2]
@@ -128,3 +130,69 @@ def test_an_unknown_or_unread_domain_raises_an_error(project, words, message):
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
     assert done.stderr.startswith(message)
+
+
+PUBLISHED = "  pseudonyms: published key: anyone with a list of names can find the patients"
+
+
+def written_key(project: Path) -> str:
+    return Domain.read(project / "data/processed/lung").patient_key
+
+
+def point_at(path: str) -> None:
+    params = YAML().load(Path("params.yaml"))
+    params["domains"]["lung"]["path"] = path
+    YAML().dump(params, Path("params.yaml"))
+
+
+def test_real_patients_get_a_private_key(project, capsys):
+    preprocess.main("lung")
+    assert re.fullmatch("[0-9a-f]{8}", written_key(project))
+    assert "published" not in capsys.readouterr().out
+
+
+def test_the_published_key_for_real_patients_is_named_in_the_last_line(
+    project, capsys, monkeypatch
+):
+    monkeypatch.setenv("GRAFT_PATIENT_KEY", f" {PUBLISHED_KEY}\n")
+    preprocess.main("lung")
+    assert written_key(project) == "published"
+    assert capsys.readouterr().out.splitlines()[-1] == PUBLISHED
+
+
+def test_the_phantom_has_the_published_key_whatever_the_environment_says(
+    project, capsys, monkeypatch
+):
+    monkeypatch.setenv("GRAFT_PATIENT_KEY", "short")
+    Path("data/phantom").mkdir(parents=True)
+    Path("raw").rename("data/phantom/lung")
+    point_at("data/phantom/lung")
+    preprocess.main("lung")
+    assert written_key(project) == "synthetic"
+    assert capsys.readouterr().out.splitlines()[-1] == (
+        "  pseudonyms: published key, synthetic patients"
+    )
+    first = pseudonym("Jane Doe 0", PUBLISHED_KEY)
+    assert Domain.read(project / "data/processed/lung").index["patient"][0] == first
+
+
+def beside_the_phantom() -> str:
+    Path("raw").rename("data/phantom/mine")
+    return "data/phantom/mine"
+
+
+def linked_as_the_phantom() -> str:
+    Path("data/phantom/lung").symlink_to(Path("raw").resolve())
+    return "data/phantom/lung"
+
+
+def through_the_phantom() -> str:
+    return "data/phantom/../../raw"
+
+
+@pytest.mark.parametrize("place", [beside_the_phantom, linked_as_the_phantom, through_the_phantom])
+def test_real_data_near_the_phantom_gets_a_private_key(project, place):
+    Path("data/phantom").mkdir(parents=True)
+    point_at(place())
+    preprocess.main("lung")
+    assert re.fullmatch("[0-9a-f]{8}", written_key(project))

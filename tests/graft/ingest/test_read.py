@@ -1,6 +1,5 @@
 import csv
 import os
-import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,8 +10,6 @@ import SimpleITK
 
 from graft.common.files import InputError
 from graft.data.domain import Domain, Grid
-from graft.ingest.pseudonyms import pseudonym
-from graft.ingest.settings import PseudonymKey
 from tests.raw import read_domain
 
 ROOT = Path(__file__).parents[3]
@@ -460,84 +457,6 @@ def test_a_folder_without_raw_data_is_refused(tmp_path):
 def test_a_folder_with_two_forms_of_raw_data_is_refused(cohort):
     write_arrays(cohort)
     assert_refused(cohort, "contains manifest and arrays, expected one form")
-
-
-def test_a_missing_key_is_reported_and_a_key_changes_every_pseudonym(cohort, monkeypatch, capsys):
-    public = read_lung(cohort).index["patient"]
-    assert "GRAFT_PATIENT_KEY is not set" in capsys.readouterr().out
-
-    monkeypatch.setenv("GRAFT_PATIENT_KEY", "Jefe")
-    keyed = read_lung(cohort).index["patient"]
-    assert capsys.readouterr().out == ""
-    assert not keyed.isin(public).any()
-    for name in keyed:
-        assert re.fullmatch("[0-9a-f]{16}", name)
-
-
-def test_a_pseudonym_is_the_published_hmac():
-    # RFC 4231, test case 2
-    assert pseudonym("what do ya want for nothing?", "Jefe") == "5bdcc146bf60754e"
-
-
-@pytest.fixture
-def pseudonyms_with(cohort) -> Callable[[Path | None], list[str]]:
-    """A function that reads the patients with a key file and the variable OUR_KEY."""
-
-    def patients(key_file: Path | None) -> list[str]:
-        file = None if key_file is None else str(key_file)
-        key = PseudonymKey(key_variable="OUR_KEY", key_file=file)
-        domain = read_domain(cohort, "lung", CLASSES, GRID, key=key)
-        return list(domain.index["patient"])
-
-    return patients
-
-
-def test_a_key_in_a_file_gives_the_pseudonyms_of_the_same_key_in_the_environment(
-    pseudonyms_with, monkeypatch, tmp_path
-):
-    key_file = tmp_path / "key"
-    key_file.write_text("Jefe\n")
-    expected = [pseudonym(row["patient"], "Jefe") for row in ROWS]
-    assert pseudonyms_with(key_file) == expected
-    monkeypatch.setenv("OUR_KEY", "Jefe")
-    assert pseudonyms_with(key_file) == expected
-    assert pseudonyms_with(None) == expected
-
-
-def test_the_key_of_the_environment_overrides_that_of_the_file(
-    pseudonyms_with, monkeypatch, capsys, tmp_path
-):
-    key_file = tmp_path / "key"
-    key_file.write_text("Jefe\n")
-    from_file = pseudonyms_with(key_file)
-    monkeypatch.setenv("OUR_KEY", "another")
-    assert pseudonyms_with(key_file) != from_file
-    assert capsys.readouterr().out == ""
-
-
-def test_without_a_key_the_pseudonyms_are_public(cohort, pseudonyms_with, capsys):
-    assert pseudonyms_with(None) == list(read_lung(cohort).index["patient"])
-    assert "lung: OUR_KEY is not set" in capsys.readouterr().out
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (b" \n", "is empty, expected a line with the key"),
-        (b"\xff", "cannot be read .it is not UTF-8."),
-        (None, "No such file"),
-    ],
-)
-def test_a_file_without_a_key_is_refused(cohort, tmp_path, monkeypatch, content, message):
-    key_file = tmp_path / "key"
-    if content is not None:
-        key_file.write_bytes(content)
-    key = PseudonymKey(key_variable="GRAFT_PATIENT_KEY", key_file=str(key_file))
-    with pytest.raises(InputError, match=f"privacy.key_file: .*key.*{message}"):
-        read_domain(cohort, "lung", CLASSES, GRID, key=key)
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(InputError, match="lies in this folder, expected one outside"):
-        read_domain(cohort, "lung", CLASSES, GRID, key=key)
 
 
 CT_GRID = Grid((4, 4, 4), (1.0, 1.0, 1.0), (-2000.0, 2000.0))
