@@ -1,190 +1,154 @@
 """Searches outputs for identifiers of patients: `python -m graft.privacy.identifiers --help`.
 
 The identifiers come from the raw data. They are searched for as bytes, in every file of the
-outputs.
+outputs and in its name.
 """
 
-import csv
-import gzip
+import re
 import sys
-import zipfile
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Protocol
+from typing import Annotated
 
-import numpy as np
 import typer
 
 from graft.common.files import InputError
 from graft.console import run, say
-from graft.dicom import datasets
-from graft.ingest.arrays import GROUPS_FILE
-from graft.ingest.rows import MANIFEST
-from graft.privacy.dicom_names import dicom_identifiers
+from graft.privacy.contents import read_contents
+from graft.privacy.dvc_cache import DvcCache
+from graft.privacy.gather import Identifiers, Origin, gather_identifiers, list_raw_files
+from graft.privacy.own_words import own_words
 from graft.privacy.search import TextSearch
 
-SHORTEST = 4  # characters: shorter texts turn up by chance
-READ_AT_ONCE = 1 << 24  # bytes
-UNPACKING_ERRORS = (
-    OSError,
-    EOFError,
-    zlib.error,
-    zipfile.BadZipFile,
-    RuntimeError,
-    NotImplementedError,
+SHOWN = 40  # characters of the form of a text
+CAPITAL = re.compile(r"[^\W\d_]")
+WHAT_TO_DO = (
+    "A finding gives the form of the text (X and x for letters, 9 for digits) and where it comes "
+    "from. `--show N` prints the path of raw file N. Remove or rename what the user chose (sites, "
+    "labels, folders), run the pipeline again, then delete old copies: dvc gc --workspace."
 )
-
-
-class ReadableBytes(Protocol):
-    """A file that is open for reading bytes."""
-
-    def read(self, size: int, /) -> bytes:
-        """At most `size` bytes, none at the end."""
-
 
 RawArgument = Annotated[
     Path, typer.Argument(help="The raw data of a domain, which the identifiers come from.")
 ]
 OutputsArgument = Annotated[
-    list[Path],
-    typer.Argument(help="Files and folders to search: everything that a run writes."),
+    list[Path] | None,
+    typer.Argument(help="Files and folders to search: everything that a run writes, and .dvc."),
+]
+ShowOption = Annotated[
+    int, typer.Option(help="Print the path of the raw file with this number, and search nothing.")
 ]
 
 
-def main(raw: RawArgument, outputs: OutputsArgument) -> None:
+def main(raw: RawArgument, outputs: OutputsArgument = None, show: ShowOption = 0) -> None:
     """Search outputs for anything that identifies a patient of the raw data.
 
     Prints a line for each file and kind of identifier found there, never the identifier itself,
     and exits with status 1. Otherwise it prints one line with what it searched.
     """
-    search = TextSearch(gather_identifiers(raw))
+    if show:
+        files = list_raw_files(raw)
+        if not 1 <= show <= len(files):
+            raise InputError(f"--show: got {show}, expected 1 to {len(files)}, files of {raw}")
+        say(str(files[show - 1]))
+        return
+    if not outputs:
+        raise InputError("outputs: got none, expected files and folders to search")
     for output in outputs:
         if not output.exists():
             raise InputError(f"{output}: is missing, expected a file or folder to search")
-    findings = []
-    count = 0
+    identifiers = gather_identifiers(raw)
+    searched = OutputSearch(raw, identifiers)
+    findings = 0
     for output in outputs:
-        for file in _list_files(output):
-            findings += search_file(output, file, search)
-            count += 1
-    for finding in findings:
-        say(finding)
+        cache = DvcCache(raw, output)
+        for file in cache.files:
+            for line in searched.lines(output, file, cache.name_of(file)):
+                say(line)
+                findings += 1
+        if cache.raw_copies:
+            say(f"{output}: has {cache.raw_copies} copies of raw data, which `dvc add` made")
+        searched.count += len(cache.files)
     if findings:
+        say(WHAT_TO_DO)
         sys.exit(1)
-    searched = ", ".join(map(str, outputs))
-    say(f"{raw}: none of its {search.count} identifiers is in the {count} files of {searched}")
+    where = ", ".join(map(str, outputs))
+    say(
+        f"{raw}: none of its {len(identifiers.origins)} identifiers is in the {searched.count} "
+        f"files of {where} ({identifiers.left_out} texts were too short to search for)"
+    )
 
 
-def gather_identifiers(raw: Path) -> dict[str, str]:
-    """Collect what identifies patients in raw data, each text with its kind.
+class OutputSearch:
+    """The search for the identifiers of one domain in many files."""
 
-    The sources are the patients of the manifest or of groups.npy, and every DICOM file.
+    def __init__(self, raw: Path, identifiers: Identifiers) -> None:
+        """Prepare the search for what was gathered from `raw`."""
+        self.count = 0  # files that were searched
+        self._raw = raw
+        self._identifiers = identifiers
+        self._search = TextSearch(identifiers.origins, own_words() | identifiers.own_words)
 
-    Raises InputError if the raw data is missing, or a table or a DICOM file cannot be read.
-    """
-    if not raw.exists():
-        raise InputError(f"{raw}: is missing, expected a folder of raw data")
-    found: dict[str, str] = {}
-    for gather in (_manifest_patients, _array_patients, _dicom_texts):
-        for text, kind in gather(raw):
-            for spelling in _spellings(text.strip(), kind):
-                if len(spelling) >= SHORTEST:
-                    found.setdefault(spelling, kind)
-    return found
+    def lines(self, root: Path, file: Path, known_as: str = "") -> Iterator[str]:
+        """A line for each kind of identifier in the name or the content of a file of `root`.
 
+        Args:
+            root: the output that the file belongs to.
+            file: inside it, or the same.
+            known_as: the name of the file in the working tree, if it is in the cache of DVC.
+        """
+        name = file.name if file == root else str(file.relative_to(root))
+        shown = str(file)
+        in_name = self._first_of_each_kind(name.encode(errors="surrogateescape"))
+        if in_name:
+            shown = f"{root}: a file that cannot be named here"
+        elif known_as and not any(self._search.find(known_as.encode(errors="surrogateescape"))):
+            shown = f"{file} ({known_as})"
+        for text in in_name.values():
+            yield f"{shown}: has in its name {self._describe(text)}"
+        places: dict[str, str] = {}
+        texts: dict[str, str] = {}
+        counts: dict[str, int] = {}
+        for piece in read_contents(file, TextSearch.MAX_BYTES):
+            for match in self._search.find(piece.content):
+                if match.stop <= piece.repeated:
+                    continue
+                kind = self._origin(match.text).kind
+                counts[kind] = counts.get(kind, 0) + 1
+                if kind not in places:
+                    places[kind] = piece.place(match.start)
+                    texts[kind] = match.text
+        for kind in sorted(places):
+            more = f", and {counts[kind] - 1} more" if counts[kind] > 1 else ""
+            yield f"{shown}{places[kind]}: contains {self._describe(texts[kind])}{more}"
 
-def search_file(root: Path, file: Path, search: TextSearch) -> list[str]:
-    """A line for each kind of identifier in the content or the name of a file of `root`."""
-    name = file.name if file == root else str(file.relative_to(root))
-    in_name = search.find_kinds(name.encode())
-    in_content: set[str] = set()
-    for piece in _read_contents(file):
-        in_content |= search.find_kinds(piece)
-    shown = f"{root}: a file that cannot be named here" if in_name else str(file)
-    lines = [f"{shown}: has a {kind} in its name" for kind in sorted(in_name)]
-    return lines + [f"{shown}: contains a {kind}" for kind in sorted(in_content)]
+    def _first_of_each_kind(self, content: bytes) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for match in self._search.find(content):
+            found.setdefault(self._origin(match.text).kind, match.text)
+        return dict(sorted(found.items()))
 
+    def _origin(self, text: str) -> Origin:
+        return self._identifiers.origins[text]
 
-def _list_files(output: Path) -> list[Path]:
-    return [path for path in sorted((output, *output.rglob("*"))) if path.is_file()]
-
-
-def _manifest_patients(raw: Path) -> Iterator[tuple[str, str]]:
-    table = raw / MANIFEST
-    if not table.is_file():
-        return
-    try:
-        with table.open(encoding="utf-8-sig", newline="") as file:
-            for row in csv.DictReader(file):
-                for name, cell in row.items():
-                    if name and name.strip() == "patient":
-                        yield cell or "", f"patient of {MANIFEST}"
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(
-            f"{table}: cannot be read as a table in UTF-8 ({type(error).__name__})"
-        ) from None
-
-
-def _array_patients(raw: Path) -> Iterator[tuple[str, str]]:
-    groups = raw / GROUPS_FILE
-    if not groups.is_file():
-        return
-    try:
-        patients = np.load(groups, allow_pickle=False).ravel()
-    except (OSError, ValueError, EOFError) as error:
-        raise InputError(f"{groups}: cannot be read as an array ({type(error).__name__})") from None
-    for patient in patients:
-        yield str(patient), f"patient of {GROUPS_FILE}"
-
-
-def _dicom_texts(raw: Path) -> Iterator[tuple[str, str]]:
-    if not raw.is_dir() or not any(raw.iterdir()):
-        return
-    files = datasets.find_files(raw)
-    for number, file in enumerate(files):
-        with datasets.reading_dicom(datasets.numbered_name(raw, number, len(files))):
-            if datasets.begins_as_dicom(file):
-                texts = list(dicom_identifiers(datasets.read_dataset(file, pixels=False)))
-            else:
-                texts = []
-        yield from texts
+    def _describe(self, text: str) -> str:
+        """The kind, the form and the place of a text, which must not show it."""
+        origin = self._origin(text)
+        place = f"{origin.file}:{origin.number}"
+        if not origin.file:
+            place = f"{self._raw}: file {origin.number} of {self._identifiers.files}"
+        return f"a {origin.kind} of the form {text_form(text)} (from {place})"
 
 
-def _spellings(text: str, kind: str) -> set[str]:
-    """The ways a text may be written elsewhere: a name in other letters, a date with dashes."""
-    if len(text) == len("YYYYMMDD") and text.isdecimal():
-        return {text, f"{text[:4]}-{text[4:6]}-{text[6:]}"}
-    if "Name" in kind or "atient" in kind:
-        return {text, text.upper(), text.lower(), text.title()}
-    return {text}
-
-
-def _read_contents(file: Path) -> Iterator[bytes]:
-    """The bytes of a file in overlapping pieces, then those that a .gz or .zip unpacks to."""
-    with file.open("rb") as plain:
-        yield from _read_pieces(plain)
-    try:
-        if file.suffix == ".gz":
-            with gzip.open(file) as unpacked:
-                yield from _read_pieces(unpacked)
-        elif zipfile.is_zipfile(file):  # .npz too
-            with zipfile.ZipFile(file) as archive:
-                for name in archive.namelist():
-                    with archive.open(name) as member:
-                        yield from _read_pieces(member)
-    except UNPACKING_ERRORS as error:
-        raise InputError(
-            f"{file}: cannot be unpacked to search it ({type(error).__name__})"
-        ) from None
-
-
-def _read_pieces(file: ReadableBytes) -> Iterator[bytes]:
-    overlap = b""
-    while piece := file.read(READ_AT_ONCE):
-        content = overlap + piece
-        yield content
-        overlap = content[-TextSearch.MAX_BYTES :]
+def text_form(text: str) -> str:
+    """The form of a text: X and x for its letters, 9 for its digits."""
+    form = ""
+    for character in text[:SHOWN]:
+        if character.isalpha():
+            form += "X" if character.isupper() else "x"
+        else:
+            form += "9" if character.isdigit() else character
+    return form + ("…" if len(text) > SHOWN else "")
 
 
 if __name__ == "__main__":
