@@ -18,7 +18,7 @@ from graft.privacy.dicom_names import dicom_identifiers
 # Shorter texts and numbers turn up by chance.
 SHORTEST = 4  # characters
 SHORTEST_BYTES = 6  # of a text in another alphabet, in UTF-8
-SHORTEST_NUMBER = 6  # digits, unless it starts with 0
+SHORTEST_NUMBER = 6  # digits
 OWN_COLUMNS = ("label",)  # of a manifest, whose cells graft writes
 
 
@@ -124,7 +124,7 @@ def _dicom_texts(file: Path) -> list[tuple[str, str]]:
 
 
 def _is_long_enough(text: str) -> bool:
-    if text.isdecimal() and not text.startswith("0"):
+    if text.isdecimal():
         return len(text) >= SHORTEST_NUMBER
     return len(text) >= SHORTEST or len(text.encode(errors="replace")) >= SHORTEST_BYTES
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import graft
 
 WORD = re.compile("[A-Za-z]+")
+IN_PARAMETERS = frozenset(("GRAFT", "PATIENT", "KEY"))  # a value in params.yaml
 TEXTS = (".j2", ".json", ".css")  # templates and schemas
 
 
@@ -23,7 +24,7 @@ def own_words() -> frozenset[str]:
                 words.update(WORD.findall(text))
         elif file.suffix in TEXTS:
             words.update(WORD.findall(file.read_text(encoding="utf-8")))
-    return frozenset(words)
+    return IN_PARAMETERS | words
 
 
 def _written_texts(module: ast.Module) -> Iterator[str]:
