@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -134,6 +135,16 @@ def a_fitted_normalisation() -> str:
     return "domain.json has mean, which may have been fitted over samples"
 
 
+def two_keys() -> str:
+    folder = Path("data/processed/liver")
+    made = Domain.read(folder)
+    images = np.array(made.images)
+    domain.write_domain(folder, replace(made, images=images, patient_key="1a2b3c4d"))
+    return (
+        r"domains.lung and liver: their pseudonyms were made with two keys \(unknown key; private"
+    )
+
+
 LEAKS = [
     in_two_parts,
     in_two_domains,
@@ -142,6 +153,7 @@ LEAKS = [
     a_site_in_train,
     an_official_test_sample_in_train,
     a_fitted_normalisation,
+    two_keys,
 ]
 
 

@@ -34,7 +34,7 @@ def test_one_key_for_all_people_passes_and_is_in_the_rows(source, target, found)
     rows = check_keys(with_keys(source, target))
     assert [row["found"] for row in rows] == found
     assert [row["domain"] for row in rows] == ["lung", "liver"]
-    assert rows[0]["looked_at"] == "40 patients"
+    assert rows[0]["looked_at"] == "40 lesions of 40 patients"
 
 
 @pytest.mark.parametrize(
