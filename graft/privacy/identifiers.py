@@ -4,7 +4,7 @@ The identifiers come from the raw data. They are searched for as bytes, in every
 outputs and in its name.
 """
 
-import re
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,7 +21,6 @@ from graft.privacy.own_words import own_words
 from graft.privacy.search import TextSearch
 
 SHOWN = 40  # characters of the form of a text
-CAPITAL = re.compile(r"[^\W\d_]")
 WHAT_TO_DO = (
     "A finding gives the form of the text (X and x for letters, 9 for digits) and where it comes "
     "from. `--show N` prints the path of raw file N. Remove or rename what the user chose (sites, "
@@ -98,12 +97,13 @@ class OutputSearch:
             known_as: the name of the file in the working tree, if it is in the cache of DVC.
         """
         name = file.name if file == root else str(file.relative_to(root))
-        shown = str(file)
-        in_name = self._first_of_each_kind(name.encode(errors="surrogateescape"))
+        shown = os.fsencode(file).decode(errors="replace")
+        in_name = self._first_of_each_kind(os.fsencode(name))
+        name_in_tree = known_as.encode(errors="replace")
         if in_name:
             shown = f"{root}: a file that cannot be named here"
-        elif known_as and not any(self._search.find(known_as.encode(errors="surrogateescape"))):
-            shown = f"{file} ({known_as})"
+        elif known_as and not any(self._search.find(name_in_tree)):
+            shown += f" ({name_in_tree.decode()})"
         for text in in_name.values():
             yield f"{shown}: has in its name {self._describe(text)}"
         places: dict[str, str] = {}

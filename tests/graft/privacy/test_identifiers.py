@@ -2,6 +2,7 @@ import csv
 import gzip
 import hashlib
 import json
+import os
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
@@ -232,6 +233,18 @@ def test_raw_data_in_the_cache_of_dvc_is_counted_and_no_finding(project, capsys)
     plant_object(listing(*entries), ".dir")
     search_cache()
     assert ".dvc: has 74 copies of raw data, which `dvc add` made" in capsys.readouterr().out
+
+
+def test_a_name_that_is_not_utf_8_can_be_printed(project, capsys):
+    table = plant_object(b"Bellowing")
+    digest = hashlib.md5(b"Bellowing").hexdigest()
+    plant_object(json.dumps([{"md5": digest, "relpath": "\ud800"}]).encode(), ".dir")
+    Path(os.fsdecode(b".dvc/\xff")).write_bytes(b"Bellowing")
+    with pytest.raises(SystemExit):
+        search_cache()
+    printed = capsys.readouterr().out.encode().decode()
+    assert f"{table} (?):1: contains a ReferringPhysicianName" in printed
+    assert ".dvc/\N{REPLACEMENT CHARACTER}:1: contains a ReferringPhysicianName" in printed
 
 
 @pytest.mark.parametrize("content", [b"[1]", b"{}", b"[", b"[{}]", b'[{"md5": [], "relpath": 1}]'])
