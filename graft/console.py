@@ -81,9 +81,19 @@ def run(main: Callable[..., None]) -> None:
     app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
     app.command()(main)
     try:
-        app()
+        app(_with_key(sys.argv[1:]))
     except InputError as error:
         sys.exit(f"error: {error}")
     except OSError as error:
         reason = error.strerror or error.args[0]
         sys.exit(f"error: {error.filename or 'the file system'}: {reason}")
+
+
+def _with_key(words: list[str]) -> list[str]:
+    """Replace the address of a stage by its key: `preprocess@lung` by `lung`.
+
+    DVC passes the address in the variable DVC_STAGE. A command with `${key}` would be parsed by a
+    shell, with whatever the key contains.
+    """
+    address = os.environ.get("DVC_STAGE")
+    return [word.rpartition("@")[2] if word == address else word for word in words]

@@ -4,6 +4,8 @@ import os
 from pathlib import Path
 from typing import Literal, get_args
 
+from graft.common.names import check_identifier
+
 PARAMETERS = Path("params.yaml")
 PARAMETERS_CHECKED = Path("data/parameters_checked.txt")  # a gate: preprocessing waits for it
 
@@ -47,12 +49,12 @@ TRAININGS = Path(".graft/trainings")
 
 def processed(domain: str) -> Path:
     """The folder of a processed domain."""
-    return Path("data/processed") / domain
+    return Path("data/processed") / check_identifier(domain)
 
 
 def split(domain: str) -> Path:
     """The table of the parts of a domain."""
-    return Path("data/splits") / f"{domain}.csv"
+    return Path("data/splits") / f"{check_identifier(domain)}.csv"
 
 
 def is_phantom(folder: Path) -> bool:

@@ -10,16 +10,34 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails, PydanticCustomError
 from ruamel.yaml import YAML, YAMLError
 
 from graft.common.files import InputError
+from graft.common.shown import one_line, shown, shown_key
 
+# Limits are far above every real use. They stop a slip, such as an lr of 1e308, before any work.
 Share = Annotated[float, Field(ge=0, lt=1)]
-Weight = Annotated[float, Field(ge=0)]
-Positive = Annotated[float, Field(gt=0)]
-Count = Annotated[int, Field(ge=1)]
+Weight = Annotated[float, Field(ge=0, le=1e6)]  # with more, a loss counts for nothing beside it
+Count = Annotated[int, Field(ge=1, le=100_000)]
+Seed = Annotated[int, Field(ge=0, lt=2**63)]  # generators take 64 bits with a sign
+
+PROBLEMS_SHOWN = 5  # in one message
+LONGEST_KEY = 80  # characters that are compared with the known keys
+MOST_BYTES = 2**20  # of a file, and MOST_VALUES in it: an anchor can repeat a few lines endlessly
+MOST_VALUES = 100_000
+
+
+def _each_once(values: list) -> list:
+    """Refuse a list in which a value occurs twice, or two names that differ by case only."""
+    names = [value.casefold() if isinstance(value, str) else value for value in values]
+    if len(set(names)) < len(names):
+        raise PydanticCustomError("twice", "expected each of them once")
+    return values
+
+
+EachOnce = AfterValidator(_each_once)
 
 
 class Section(BaseModel):
@@ -77,9 +95,12 @@ def check_parameters(
     try:
         return model.model_validate(content)
     except ValidationError as error:
+        details = error.errors(include_url=False)
         problems = []
-        for detail in error.errors(include_url=False):
+        for detail in details[:PROBLEMS_SHOWN]:
             problems.append(_interpolated(_explain(detail, model), names or {}))
+        if len(details) > PROBLEMS_SHOWN:
+            problems.append(f"and {len(details) - PROBLEMS_SHOWN} more")
         raise InputError(f"{path}: {'; '.join(problems)}") from error
 
 
@@ -90,14 +111,40 @@ def read_yaml(path: Path) -> Mapping[str, Any]:
         InputError: if the file cannot be read, or if it does not contain keys and values.
     """
     try:
+        size = path.stat().st_size
+        if size > MOST_BYTES:
+            raise InputError(f"{path}: has {size:,} bytes, expected at most {MOST_BYTES:,}")
         content = YAML(typ="safe").load(path)
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: cannot be read ({error})") from error
     except YAMLError as error:
-        raise InputError(f"{path}: is not YAML ({' '.join(str(error).split())})") from error
+        raise InputError(f"{path}: is not YAML ({one_line(str(error))})") from error
+    except (ValueError, TypeError, RecursionError) as error:  # a date or number that is none
+        reason = one_line(str(error))
+        raise InputError(f"{path}: has a value that YAML cannot read ({reason})") from error
     if not isinstance(content, Mapping):
-        raise InputError(f"{path}: contains a {type(content).__name__}, expected keys and values")
+        found = "is empty" if content is None else f"contains a {type(content).__name__}"
+        raise InputError(f"{path}: {found}, expected keys and values")
+    if _has_many_values(content):
+        raise InputError(
+            f"{path}: has more than {MOST_VALUES:,} values, with those that anchors repeat, "
+            "expected fewer"
+        )
     return content
+
+
+def _has_many_values(content: Any) -> bool:
+    """Whether a document has more than MOST_VALUES values. An anchor inside itself has endless."""
+    waiting = [content]
+    seen = 0
+    while waiting and seen <= MOST_VALUES:
+        value = waiting.pop()
+        seen += 1
+        if isinstance(value, Mapping):
+            waiting += value.values()
+        elif isinstance(value, list | tuple | set):
+            waiting += value
+    return seen > MOST_VALUES
 
 
 def _interpolated(text: str, names: Mapping[str, Any]) -> str:
@@ -139,9 +186,11 @@ def _declared(value: Any, kind: Any) -> Any:
 
 def _explain(detail: ErrorDetails, model: type[BaseModel]) -> str:
     """Describe one problem that pydantic found: the key, its value and what is allowed."""
-    where = ".".join(str(part) for part in detail["loc"])
+    place = [shown_key(part) for part in detail["loc"] if part != "[key]"]
+    where = ".".join(place)
     if detail["type"] == "extra_forbidden":
-        close = difflib.get_close_matches(str(detail["loc"][-1]), _known_names(model), n=1)
+        name = str(detail["loc"][-1])[:LONGEST_KEY]
+        close = difflib.get_close_matches(name, _known_names(model), n=1)
         suggestion = f", did you mean {close[0]!r}?" if close else ""
         return f"{where}: unknown key{suggestion}"
     if detail["type"] == "missing":
@@ -149,7 +198,7 @@ def _explain(detail: ErrorDetails, model: type[BaseModel]) -> str:
     if detail["type"] == "value_error":  # raised by a validator, whose message names the key
         message = str(detail["ctx"]["error"])
         return f"{where}.{message}" if where else message
-    return f"{where}: got {detail['input']!r}; {detail['msg']}"
+    return f"{where}: got {shown(detail['input'])}; {detail['msg']}"
 
 
 def _known_names(section: type[BaseModel]) -> list[str]:

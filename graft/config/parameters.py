@@ -5,7 +5,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from graft.common.parameters import Section, Weight, check_parameters, read_yaml
+from graft.common.names import LABEL_RULE, Identifier, is_label
+from graft.common.parameters import Section, Seed, Weight, check_parameters, read_yaml
+from graft.config.cost import check_memory, check_trainings
 from graft.data.settings import SplitRules
 from graft.evaluation.settings import Evaluate
 from graft.explain.settings import Explain
@@ -17,6 +19,7 @@ from graft.repeated.settings import CrossValidation, LearningCurve
 from graft.training.settings import Augment, Ensemble, Recipe, Training
 from graft.transfer.settings import PUBLISHED, WEIGHT_SUFFIXES, Finetune, Pretrain
 
+ARMS = 3  # of a learning curve: scratch, transfer and frozen
 RESERVED = "random"  # the untrained network's name in the ranking of sources
 
 
@@ -30,10 +33,10 @@ class Parameters(Section):
     """All keys of the parameter file. `lambda` is a Python keyword, hence the underscore."""
 
     lambda_: Annotated[Weight, Field(alias="lambda")]
-    seed: Annotated[int, Field(ge=0)]
-    source: str
-    target: str
-    domains: Annotated[dict[str, DomainParameters], Field(min_length=1)]
+    seed: Seed
+    source: Identifier
+    target: Identifier
+    domains: Annotated[dict[Identifier, DomainParameters], Field(min_length=1, max_length=100)]
     privacy: PseudonymKey
     phantom: dict[Literal["lung", "liver", "liver_mr"], SyntheticCohort]
     preprocess: Preprocess
@@ -58,6 +61,11 @@ class Parameters(Section):
                 f"domains: got {RESERVED!r}, expected another name, because the untrained "
                 "network has this one"
             )
+        if len({name.casefold() for name in self.domains}) < len(self.domains):
+            raise ValueError(
+                f"domains: got {names}, expected names that differ not only by case, because some "
+                "file systems ignore it"
+            )
         for role in ("source", "target"):
             name = getattr(self, role)
             if name not in self.domains:
@@ -81,6 +89,10 @@ class Parameters(Section):
         start, network = self.pretrain.source, self.network.name
         if start == self.source:
             return self
+        if not is_label(Path(start).name):
+            raise ValueError(
+                f"pretrain.source: got {start!r}, {LABEL_RULE}, because tables have this file name"
+            )
         if start in self.domains or not (start in PUBLISHED or start.endswith(WEIGHT_SUFFIXES)):
             raise ValueError(
                 f"pretrain.source: got {start!r}, expected {self.source!r} to train on the "
@@ -97,6 +109,34 @@ class Parameters(Section):
             raise ValueError(
                 f"finetune.head: got 'pretrained' with pretrain.source {start!r}, whose head "
                 "has other classes; expected 'new'"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _check_cost(self) -> "Parameters":
+        recipes = (self.pretrain, self.finetune, self.regularize, self.ensemble)
+        transforms = max(recipe.transforms for recipe in recipes)
+        network = self.network
+        check_memory(network.name, network.width, self.preprocess.patch, transforms)
+        curve, folds = self.learning_curve, self.cross_validation
+        shares = len({*curve.shares, 1.0})
+        check_trainings("learning_curve", shares=shares, draws=curve.draws, arms=ARMS)
+        check_trainings(
+            "cross_validation",
+            folds=folds.folds,
+            repeats=folds.repeats,
+            sources=1 + len(self.sources.candidates),
+            lambdas=max(1, len(folds.lambdas)),
+        )
+        return self
+
+    @model_validator(mode="after")
+    def _check_shift(self) -> "Parameters":
+        side = min(self.preprocess.patch)
+        if self.augment.shift > side:
+            raise ValueError(
+                f"augment.shift: got {self.augment.shift:g}, expected at most {side}, the smallest "
+                "side of preprocess.patch, beyond which no voxel of an image remains"
             )
         return self
 

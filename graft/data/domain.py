@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from graft.common.files import InputError, read_json, whole_folder, write_json
+from graft.common.tables import write_csv
 
 COLUMNS = ("sample", "patient", "label", "site", "split", "origin", "size", "hash")
 
@@ -165,9 +166,7 @@ def write_domain(folder: Path, domain: Domain) -> None:
         about["patient_key"] = domain.patient_key
     with whole_folder(folder) as partial:
         _save_array(partial / "images.npy", domain.images, np.float16)
-        domain.index.to_csv(
-            partial / "index.csv", columns=list(COLUMNS), index=False, lineterminator="\n"
-        )
+        write_csv(partial / "index.csv", domain.index[list(COLUMNS)])
         if domain.covariates is not None:
             _write_table(partial / "covariates.csv", domain.covariates[list(domain.kinds)])
         if domain.groups is not None:
@@ -232,4 +231,4 @@ def _read_table(path: Path, columns: list[str], count: int) -> pd.DataFrame | No
 
 
 def _write_table(path: Path, table: pd.DataFrame) -> None:
-    table.rename_axis("sample").to_csv(path, lineterminator="\n")
+    write_csv(path, table.rename_axis("sample"), index=True)

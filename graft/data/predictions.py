@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from graft.common.files import InputError, whole_file
+from graft.common.tables import write_csv
 
 DECIMALS = 8  # of a probability in a file
 
@@ -24,7 +25,7 @@ def probability_table(probabilities: np.ndarray, classes: Sequence[str]) -> pd.D
 def write_table(path: Path, table: pd.DataFrame) -> None:
     """Write a table as CSV, completely or not at all. No number loses a digit."""
     with whole_file(path) as partial:
-        table.to_csv(partial, index=False, lineterminator="\n")
+        write_csv(partial, table)
 
 
 def read_predictions(

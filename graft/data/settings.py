@@ -1,9 +1,10 @@
 """The parameters of how the patients of a domain are divided."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from graft.common.names import Label
 from graft.common.parameters import Section
 
 OpenShare = Annotated[float, Field(gt=0, lt=1)]
@@ -13,13 +14,13 @@ class SplitRules(Section):
     """Which site is held out, and how the patients of the other sites are divided.
 
     Attributes:
-        external: the name of the site that is held out, or None.
+        external: the name of the site that is held out, or "" or None.
         labelled: the share of the patients outside the test parts whose labels are used.
         validation: the share of the patients that validates.
         test: the share of the patients that tests.
     """
 
-    external: str | None
+    external: Label | Literal[""] | None
     labelled: Annotated[float, Field(gt=0, le=1)]
     validation: OpenShare
     test: OpenShare

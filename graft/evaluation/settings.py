@@ -20,7 +20,7 @@ class Evaluate(Section):
         specificity: what the other one reaches there.
     """
 
-    resamples: Annotated[int, Field(ge=100)]
+    resamples: Annotated[int, Field(ge=100, le=100_000)]
     confidence: OpenShare
     margin: OpenShare
     sensitivity: OpenShare

@@ -10,4 +10,4 @@ from graft.common.parameters import Section
 class Explain(Section):
     """The number of hardest cases that are drawn."""
 
-    cases: Annotated[int, Field(ge=0)]
+    cases: Annotated[int, Field(ge=0, le=1000)]  # each is a picture on the page

@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from graft.common.files import InputError
+from graft.common.tables import is_formula
 from graft.data.covariates import bag_of_words, to_number
 from graft.ingest.rows import MANIFEST, iterate_cells
 
@@ -33,6 +34,11 @@ def read_covariates(folder: Path, kinds: Mapping[str, str]) -> pd.DataFrame:
         for name, kind in kinds.items():
             if kind == "number":
                 _check_number(f"{path}:{line}: {name}", cells[name])
+            if kind == "category" and is_formula(cells[name]):
+                raise InputError(
+                    f"{path}:{line}: {name} is {cells[name]!r}, expected a category that does not "
+                    "begin like a formula (= + - @)"
+                )
         rows.append([cells[name] for name in kinds])
     table = pd.DataFrame(rows, columns=list(kinds), dtype=str)
     for name, kind in kinds.items():

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from graft.common.files import InputError
+from graft.common.names import check_label
 from graft.common.vocabulary import PARTS
 from graft.ingest.pictures import is_picture
 
@@ -122,7 +123,7 @@ def _read_lesion(folder: Path, line: int, cells: dict[str, str], classes: list[s
         frame=_one_of("frame", cells.get("frame", "").lower() or "ras", FRAMES),
         mask=mask,
         diameter_mm=_read_diameter(cells, mask),
-        site=cells.get("site", ""),
+        site=check_label("site", cells["site"]) if cells.get("site") else "",
         split=_one_of("split", cells.get("split", "").lower(), ("", *PARTS)),
         series=cells.get("series", ""),
         segment=_read_segment_number(cells.get("segment", "")),

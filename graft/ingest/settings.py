@@ -3,12 +3,20 @@
 import re
 from typing import Annotated, Literal
 
+import numpy as np
 from pydantic import Field, model_validator
 
-from graft.common.parameters import Positive, Section
+from graft.common.names import Label, Text
+from graft.common.parameters import EachOnce, Section
+from graft.common.shown import shown
 
 Kind = Literal["number", "category", "text"]
-Pair = Annotated[list[float], Field(min_length=2, max_length=2)]
+Classes = Annotated[list[Label], Field(min_length=2, max_length=1000), EachOnce]
+Covariates = Annotated[dict[Label, Kind], Field(max_length=1000)]
+Intensity = Annotated[float, Field(ge=-1e12, le=1e12)]  # differences stay finite in float32
+Pair = Annotated[list[Intensity], Field(min_length=2, max_length=2)]
+Side = Annotated[int, Field(ge=4, le=4096)]  # voxels; pictures have up to 4096
+Spacing = Annotated[float, Field(ge=1e-4, le=1e3)]  # mm, from 0.1 µm of a microscope to 1 m
 
 # Columns of a manifest that identify a lesion or give its answer away. A model must not read them.
 NO_COVARIATES = (
@@ -27,20 +35,20 @@ NO_COVARIATES = (
 class RawDomain(Section):
     """Where the raw data of one domain is, and how its images and covariates are read."""
 
-    path: str
-    classes: Annotated[list[str], Field(min_length=2)]
+    path: Text
+    classes: Classes
     window: Pair
     intensity: Literal["window", "percentile", "zscore"]
-    patient_pattern: str | None
-    covariates: dict[str, Kind]
+    patient_pattern: Text | None
+    covariates: Covariates
     burned_in: Literal["refuse", "allow"]
 
     @model_validator(mode="after")
-    def _check_classes_and_window(self) -> "RawDomain":
-        if len(set(self.classes)) < len(self.classes):
-            raise ValueError("classes: expected names that differ")
-        if self.window[0] == self.window[1]:
-            raise ValueError(f"window: got {self.window}, expected two intensities that differ")
+    def _check_window(self) -> "RawDomain":
+        if np.float32(self.window[0]) == np.float32(self.window[1]):
+            raise ValueError(
+                f"window: got {self.window}, expected two intensities that differ in float32"
+            )
         if self.intensity == "percentile" and not all(0 <= end <= 100 for end in self.window):
             raise ValueError(
                 f"window: got {self.window}, expected percentiles from 0 to 100, "
@@ -51,7 +59,7 @@ class RawDomain(Section):
     @model_validator(mode="after")
     def _check_covariates(self) -> "RawDomain":
         for name in self.covariates:
-            if name.strip() != name or not name or name in NO_COVARIATES:
+            if name in NO_COVARIATES:
                 raise ValueError(
                     f"covariates: got {name!r}, expected a column of manifest.csv that describes "
                     f"the patient or the lesion, none of {', '.join(NO_COVARIATES)}"
@@ -65,11 +73,11 @@ class RawDomain(Section):
         try:
             groups = re.compile(self.patient_pattern).groups
             fault = None if groups == 1 else f"{groups} groups"
-        except re.error as error:
+        except (re.error, OverflowError, RecursionError) as error:
             fault = str(error)
         if fault:
             raise ValueError(
-                f"patient_pattern: got {self.patient_pattern!r} ({fault}), expected null or a "
+                f"patient_pattern: got {shown(self.patient_pattern)} ({fault}), expected null or a "
                 "regular expression with one group, around the patient"
             )
         return self
@@ -78,18 +86,20 @@ class RawDomain(Section):
 class PseudonymKey(Section):
     """Where the key of the pseudonyms is found."""
 
-    key_variable: Annotated[str, Field(pattern="^[A-Za-z_][A-Za-z0-9_]*$")]
-    key_file: str | None
+    key_variable: Annotated[str, Field(pattern="^[A-Za-z_][A-Za-z0-9_]*$", max_length=100)]
+    key_file: Text | None
 
 
 class Preprocess(Section):
     """The grid that every patch is resampled to: voxels, and mm per voxel."""
 
-    patch: Annotated[list[Annotated[int, Field(ge=4)]], Field(min_length=2, max_length=3)]
-    spacing: Annotated[list[Positive], Field(min_length=2, max_length=3)]
+    patch: Annotated[list[Side], Field(min_length=2, max_length=3)]
+    spacing: Annotated[list[Spacing], Field(min_length=2, max_length=3)]
 
     @model_validator(mode="after")
     def _check_dimensions(self) -> "Preprocess":
         if len(self.patch) != len(self.spacing):
-            raise ValueError("spacing: expected as many numbers as patch has")
+            raise ValueError(
+                f"spacing: got {self.spacing}, expected as many numbers as patch has ({self.patch})"
+            )
         return self

@@ -36,4 +36,4 @@ class Network(Section):
         "medicalnet-resnet34",
         "medicalnet-resnet50",
     ]
-    width: Annotated[int, Field(ge=8, multiple_of=8)]
+    width: Annotated[int, Field(ge=8, le=512, multiple_of=8)]  # common ResNets have 64

@@ -1,9 +1,13 @@
 """The parameters of the synthetic cohort."""
 
-from graft.common.parameters import Count, Section
+from typing import Annotated
+
+from pydantic import Field
+
+from graft.common.parameters import Section
 
 
 class SyntheticCohort(Section):
     """How many patients one organ has."""
 
-    patients: Count
+    patients: Annotated[int, Field(ge=1, le=20_000)]  # each takes about 1 MB

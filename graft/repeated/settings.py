@@ -4,10 +4,13 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from graft.common.parameters import Count, Section, Weight
+from graft.common.parameters import EachOnce, Section, Weight
 from graft.networks.settings import Network
 from graft.training.settings import Augment, Training
 from graft.transfer.settings import Finetune
+
+MOST_VALUES = 100  # of one list: each value is trained with many times
+LabelledShare = Annotated[float, Field(gt=0, le=1)]
 
 
 class RepeatedFinetuning(Section):
@@ -22,16 +25,16 @@ class RepeatedFinetuning(Section):
 class LearningCurve(Section):
     """Shares of the labelled patients, and how many draws there are of each."""
 
-    shares: list[Annotated[float, Field(gt=0, le=1)]]
-    draws: Annotated[int, Field(ge=0)]
+    shares: Annotated[list[LabelledShare], Field(max_length=MOST_VALUES), EachOnce]
+    draws: Annotated[int, Field(ge=0, le=1000)]
 
 
 class CrossValidation(Section):
     """The number of folds by patient, of their repeats, and the λ to choose from in each fold."""
 
-    folds: Annotated[int, Field(ge=0)]
-    repeats: Count
-    lambdas: list[Weight]
+    folds: Annotated[int, Field(ge=0, le=1000)]
+    repeats: Annotated[int, Field(ge=1, le=1000)]
+    lambdas: Annotated[list[Weight], Field(max_length=MOST_VALUES), EachOnce]
 
     @model_validator(mode="after")
     def _check_folds(self) -> "CrossValidation":

@@ -4,8 +4,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from graft.common.parameters import Count, Positive, Section, Share, Weight
+from graft.common.parameters import Count, Section, Share, Weight
 from graft.networks.settings import Device
+
+WindowShare = Annotated[float, Field(ge=0, le=1)]  # images are in [0, 1]
 
 
 class Training(Section):
@@ -35,10 +37,10 @@ class Augment(Section):
     flip: Annotated[float, Field(ge=0, le=1)]
     rotate: Annotated[float, Field(ge=0, le=180)]
     scale: Share
-    shift: Weight
+    shift: Annotated[float, Field(ge=0, le=4096)]
     contrast: Share
-    brightness: Weight
-    noise: Weight
+    brightness: WindowShare
+    noise: WindowShare
 
 
 class Recipe(Section):
@@ -54,9 +56,9 @@ class Recipe(Section):
     """
 
     epochs: Count
-    lr: Positive
+    lr: Annotated[float, Field(ge=1e-12, le=10)]  # Adam moves each weight by about lr
     patience: Count
-    transforms: Annotated[int, Field(ge=0)]
+    transforms: Annotated[int, Field(ge=0, le=100)]
     l1: Weight
     l2: Weight
 
@@ -64,4 +66,4 @@ class Recipe(Section):
 class Ensemble(Recipe):
     """The recipe of each member of an ensemble, and how many there are."""
 
-    members: Count
+    members: Annotated[int, Field(ge=1, le=1000)]

@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+from graft.common.names import Text
 from graft.training.settings import Recipe
 
 # The prefix of the network names, by the name of the published weights.
@@ -12,7 +13,7 @@ WEIGHT_SUFFIXES = (".pt", ".pth", ".safetensors")
 class Pretrain(Recipe):
     """The recipe of pretraining, and its `source`: a domain, published weights or a file."""
 
-    source: str
+    source: Text
 
 
 class Finetune(Recipe):
