@@ -25,6 +25,7 @@ class Parameters(Section):
 
 def main(name: Annotated[str, typer.Argument(help="a key of `domains`")]) -> None:
     """Write data/processed/<name>, and print what is in it."""
+    folder = paths.processed(name)
     parameters = read_parameters(Parameters, paths.PARAMETERS, name)
     domain = read_raw_domain(
         name,
@@ -33,7 +34,7 @@ def main(name: Annotated[str, typer.Argument(help="a key of `domains`")]) -> Non
         parameters.privacy,
         synthetic=paths.is_phantom(Path(parameters.domain.path)),
     )
-    write_domain(paths.processed(name), domain)
+    write_domain(folder, domain)
     report_counts(domain)
     report_covariates(domain)
     report_size(domain)

@@ -39,3 +39,9 @@ def one_line(text: str) -> str:
     """The words of a text on one line, at most LONGEST characters of them."""
     line = " ".join(text[: 4 * LONGEST].split())
     return line if len(line) <= LONGEST else f"{line[:LONGEST]} ..."
+
+
+def first_line(error: Exception) -> str:
+    """The first line of what a library says about an error."""
+    text = str(error).strip() or type(error).__name__
+    return one_line(text.splitlines()[0]).rstrip(". ")

@@ -73,11 +73,11 @@ def fit_tensors(
     wanted = network.saved_tensors()
     fitted = dict(tensors)
     for name, tensor in tensors.items():
-        if name in wanted and (tensor.ndim, wanted[name].ndim) == (4, 5):
+        if name in wanted and tensor.ndim == 4 and tensor.shape[2:] == wanted[name].shape[2:-1]:
             fitted[name] = inflate(tensor)
     stem = next(name for name, tensor in wanted.items() if tensor.ndim > 3)  # the first convolution
     how = "unchanged"
-    if stem in fitted:
+    if stem in fitted and fitted[stem].ndim == wanted[stem].ndim:
         fitted[stem], how = recolour(fitted[stem], wanted[stem].shape[1])
     return fitted, how
 

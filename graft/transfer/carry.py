@@ -60,8 +60,8 @@ def carry(source: Mapping[str, Tensor], network: Classifier, *, head: str) -> Ca
         if head == "pretrained":
             expected += " and classes; finetune.head: new does not load the head"
         raise InputError(
-            f"pretrained weights: {len(unfit)} of {len(wanted)} tensors do not fit the target "
-            f"network ({shown}); expected {expected}"
+            f"pretrained weights: {len(unfit)} of {len(wanted | offered)} tensors do not fit the "
+            f"target network ({shown}); expected {expected}"
         )
     with torch.no_grad():
         for name in wanted:

@@ -1,19 +1,17 @@
-"""Weights that were trained elsewhere: find their file, check it and read its tensors."""
+"""Weights that were trained elsewhere: find their file, and check it."""
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlparse
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor
 
 from graft.common.files import InputError, sha256
+from graft.common.shown import first_line
 from graft.networks.published import published_weights
+from graft.transfer.state_dict import read_weights
 
 # torch.hub: a file's name ends in the first digits of its SHA-256.
 TORCH_HUB_DIGEST = re.compile(r"-([a-f0-9]{8,})\.\w+$")
@@ -79,7 +77,7 @@ def from_torch_hub(url: str) -> Path:
         except (OSError, RuntimeError) as error:  # RuntimeError: the file has another SHA-256
             raise InputError(
                 f"{path.name}: is not in {_short(path.parent)} and cannot be downloaded from "
-                f"{url} ({_line(error)}); fetch it on another machine and put it there"
+                f"{url} ({first_line(error)}); fetch it on another machine and put it there"
             ) from error
     check_digest(path, expected)
     return path
@@ -113,8 +111,8 @@ def from_hugging_face(network: str) -> tuple[Path, str]:
         folder = cache / f"models--{repository.replace('/', '--')}"
         raise InputError(
             f"{name}: is not in {_short(folder)} and cannot be downloaded from "
-            f"huggingface.co/{repository} ({_line(error)}); fetch it on another machine and set "
-            "pretrain.source to the file, or copy that folder"
+            f"huggingface.co/{repository} ({first_line(error)}); fetch it on another machine and "
+            "set pretrain.source to the file, or copy that folder"
         ) from error
     path = Path(cached)
     blob = path.resolve().name
@@ -134,78 +132,8 @@ def check_digest(path: Path, expected: str) -> None:
         )
 
 
-def read_weights(path: Path) -> dict[str, Tensor]:
-    """Read the tensors of a file of weights, as float32.
-
-    A `.safetensors` file contains tensors only. A `.pt` or `.pth` file has to contain a state
-    dict, alone or under the key `state_dict`, and no code. The prefix `module.`, which training
-    on several GPUs adds, is removed from the names. The counters of BatchNorm are dropped.
-
-    Raises:
-        InputError: if the file is missing or damaged, or if it contains something else or
-            numbers that are not finite.
-    """
-    if not path.is_file():
-        found = "a folder" if path.is_dir() else "missing"
-        raise InputError(f"{path}: is {found}, expected a file of weights")
-    tensors = {}
-    for name, tensor in _state_dict(path).items():
-        if name.endswith("num_batches_tracked"):
-            continue
-        tensors[name] = tensor.float()
-        if not tensors[name].isfinite().all():
-            raise InputError(
-                f"{path.name}: {name} has NaN or infinite numbers, expected finite ones"
-            )
-    return tensors
-
-
-def _state_dict(path: Path) -> dict[str, Tensor]:
-    """Read the tensors of a file under their names in the network."""
-    content = _read_content(path)
-    if isinstance(content, Mapping):
-        content = content.get("state_dict", content)
-    if not _is_state_dict(content):
-        raise InputError(
-            f"{path.name}: contains a {type(content).__name__}, "
-            "expected a state dict: names and tensors"
-        )
-    if all(name.startswith("module.") for name in content):
-        return {name.removeprefix("module."): tensor for name, tensor in content.items()}
-    return dict(content)
-
-
-def _read_content(path: Path) -> Any:
-    try:
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        return torch.load(path, "cpu", weights_only=True)
-    except (OSError, SafetensorError) as error:
-        raise InputError(
-            f"{path.name}: cannot be read, it may be cut short ({_line(error)})"
-        ) from error
-    except Exception as error:  # a damaged file can raise anything in the unpickler
-        raise InputError(
-            f"{path.name}: contains no state dict that can be read with weights_only "
-            f"({_line(error)}); expected a complete file that "
-            "torch.save(network.state_dict(), path) wrote"
-        ) from error
-
-
-def _is_state_dict(content: object) -> bool:
-    if not isinstance(content, Mapping) or not content:
-        return False
-    return all(isinstance(tensor, Tensor) for tensor in content.values())
-
-
 def _short(path: Path) -> str:
     """A path for messages, without the name of the user."""
     if path.is_relative_to(Path.home()):
         return f"~/{path.relative_to(Path.home())}"
     return str(path)
-
-
-def _line(error: Exception) -> str:
-    """The first line of an error, for a message."""
-    text = str(error).strip() or type(error).__name__
-    return text.splitlines()[0].rstrip(". ")

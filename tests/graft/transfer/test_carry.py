@@ -60,7 +60,7 @@ def rename_stem(tensors: dict) -> None:
     [
         (remove_stem, "stem.weight (missing) for (8, 1, 5, 5)"),
         (resize_stem, "stem.weight (4, 1, 5, 5) for"),
-        (rename_stem, "2 of 17 tensors do not fit"),
+        (rename_stem, "2 of 18 tensors do not fit"),
     ],
 )
 def test_tensors_that_do_not_fit_raise_an_error_instead_of_training_from_scratch(change, message):

@@ -1,4 +1,6 @@
+import os
 import shutil
+import zipfile
 from functools import partial
 from pathlib import Path
 
@@ -182,24 +184,61 @@ def test_the_wrappers_of_a_state_dict_are_removed(caches):
 
 class Harmful:
     def __reduce__(self) -> tuple:
-        return Path.touch, (Path("harm"),)
+        return os.system, ("touch harm",)
+
+
+ENDLESS = torch.ones(1, 1).expand(10**6, 10**6)  # 4 bytes on disk
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (Harmful(), "weights_only"),
-        ([1, 2], "contains a list, expected a state dict"),
-        ({"epoch": 3}, "contains a dict, expected a state dict"),
-        ({}, "contains a dict, expected a state dict"),
+        (Harmful(), r"code or objects \(posix.system\)"),
+        ({"w": Harmful()}, r"code or objects \(posix.system\)"),
+        ([1, 2], "contains a list, expected a .safetensors file or"),
+        ({"epoch": 3}, "contains 'epoch' with a int, expected a .safetensors file or"),
+        ({}, "contains no tensor"),
+        ({"model": {"w": torch.ones(1)}}, "'model' with a dict"),
+        ({1: torch.ones(1)}, "contains 1 with a Tensor"),
         ({"w": torch.tensor([1.0, torch.nan])}, "w has NaN or infinite"),
+        ({"w": torch.tensor([1e300], dtype=torch.float64)}, "w has NaN or infinite"),
+        ({"w": torch.ones(3, dtype=torch.int64)}, "w is torch.int64"),
+        ({"w": torch.ones(3, dtype=torch.complex64)}, "w is torch.complex64"),
+        ({"w": torch.eye(3).to_sparse()}, "w is torch.float32 .torch.sparse_coo"),
+        ({"w": torch.empty(3, device="meta")}, "w is a tensor without values"),
+        ({"w": ENDLESS}, "w claims 4,000,000,000,000 bytes"),
+        ({"a\nb": torch.ones(1), "c": 1}, "contains 'c' with a int"),
     ],
 )
 def test_a_file_that_contains_something_else_raises_an_error(caches, monkeypatch, content, message):
     monkeypatch.chdir(caches)
     torch.save(content, "mine.pth")
-    error_of(f"mine.pth: .*{message}", weights.read_weights, Path("mine.pth"))
+    found = error_of(f"mine.pth: .*{message}", weights.read_weights, Path("mine.pth"))
+    assert "weights_only" not in found
     assert not Path("harm").exists()
+
+
+def test_a_file_that_would_inflate_is_refused_before_it_does(caches):
+    torch.save({"w": torch.zeros(10**6)}, caches / "mine.pth")
+    with (
+        zipfile.ZipFile(caches / "mine.pth") as archive,
+        zipfile.ZipFile(caches / "small.pth", "w", zipfile.ZIP_DEFLATED) as smaller,
+    ):
+        for name in archive.namelist():
+            smaller.writestr(name, archive.read(name))
+    found = error_of("its content claims 4,", weights.read_weights, caches / "small.pth")
+    assert found.startswith("small.pth: ")
+
+
+def test_a_script_of_torch_is_refused_without_advice_to_run_it(caches):
+    torch.jit.script(torch.nn.ReLU()).save(caches / "mine.pt")
+    found = error_of("mine.pt: ", weights.read_weights, caches / "mine.pt")
+    assert "weights_only" not in found
+
+
+def test_what_is_no_regular_file_is_refused_without_reading_it(caches):
+    os.mkfifo(caches / "mine.pth")
+    error_of("is no regular file", weights.read_weights, caches / "mine.pth")
 
 
 @pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
