@@ -8,6 +8,7 @@ from graft.common.files import whole_file, write_json
 from graft.common.parameters import Section, read_parameters
 from graft.console import run, say
 from graft.data.settings import SplitRules
+from graft.data.split import check_repeats
 from graft.leakage.across import check_across
 from graft.leakage.pseudonyms import check_keys
 from graft.leakage.rows import checks_document
@@ -27,6 +28,8 @@ class Parameters(Section):
     target_rules: SplitRules = Field(alias="domains.${target}.split")
     seed: int
     folds: int = Field(alias="cross_validation.folds")
+    shares: list[float] = Field(alias="learning_curve.shares")
+    draws: int = Field(alias="learning_curve.draws")
 
 
 def main() -> None:
@@ -44,6 +47,9 @@ def main() -> None:
         rows += check_within(domain, rule, parameters.seed)
         domains.append(domain)
     target = domains[-1]
+    shares = parameters.shares if parameters.draws else []
+    labelled = target.rows("train", "validation")
+    check_repeats(target.domain.index, labelled, shares, parameters.folds)
     others = domains[:-1]  # empty if the source is the target
     for name in parameters.candidates:
         others.append(SplitDomain.from_files(paths.processed(name), paths.split(name)))

@@ -60,6 +60,12 @@ def test_a_stage_depends_on_the_packages_it_imports_and_no_others(imports, name)
     assert code == expected
 
 
+@pytest.mark.parametrize("name", sorted(set(STAGES) - {"finetune", "ensemble"}))
+def test_no_command_contains_a_value_that_a_shell_would_parse(name):
+    """The keys of `finetune` and `ensemble` are in dvc.yaml, and no one else chooses them."""
+    assert "${" not in STAGES[name]["cmd"]
+
+
 def test_the_exempt_modules_are_console_and_paths(imports):
     modules = {name for name in imports.modules if name.count(".") == 1}
     packages = {name for name in modules if imports.find_descendants(name)}

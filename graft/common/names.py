@@ -86,4 +86,7 @@ def _allowed_by(is_allowed: Callable[[str], bool], rule: str) -> AfterValidator:
 
 Identifier = Annotated[str, _allowed_by(is_identifier, IDENTIFIER_RULE)]
 Label = Annotated[str, _allowed_by(is_label, LABEL_RULE)]
+LabelOrNothing = Annotated[
+    str, _allowed_by(lambda text: not text or is_label(text), f"{LABEL_RULE}, or nothing")
+]
 Text = Annotated[str, _allowed_by(is_text, TEXT_RULE)]

@@ -12,10 +12,10 @@ from typing import Annotated, Any, TypeVar, get_args, get_origin
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
-from ruamel.yaml import YAML, YAMLError
 
 from graft.common.files import InputError
-from graft.common.shown import one_line, shown, shown_key
+from graft.common.shown import shown, shown_key
+from graft.common.yaml_file import read_yaml
 
 # Limits are far above every real use. They stop a slip, such as an lr of 1e308, before any work.
 Share = Annotated[float, Field(ge=0, lt=1)]
@@ -25,8 +25,6 @@ Seed = Annotated[int, Field(ge=0, lt=2**63)]  # generators take 64 bits with a s
 
 PROBLEMS_SHOWN = 5  # in one message
 LONGEST_KEY = 80  # characters that are compared with the known keys
-MOST_BYTES = 2**20  # of a file, and MOST_VALUES in it: an anchor can repeat a few lines endlessly
-MOST_VALUES = 100_000
 
 
 def _each_once(values: list) -> list:
@@ -102,49 +100,6 @@ def check_parameters(
         if len(details) > PROBLEMS_SHOWN:
             problems.append(f"and {len(details) - PROBLEMS_SHOWN} more")
         raise InputError(f"{path}: {'; '.join(problems)}") from error
-
-
-def read_yaml(path: Path) -> Mapping[str, Any]:
-    """Read the keys and values of a YAML file.
-
-    Raises:
-        InputError: if the file cannot be read, or if it does not contain keys and values.
-    """
-    try:
-        size = path.stat().st_size
-        if size > MOST_BYTES:
-            raise InputError(f"{path}: has {size:,} bytes, expected at most {MOST_BYTES:,}")
-        content = YAML(typ="safe").load(path)
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read ({error})") from error
-    except YAMLError as error:
-        raise InputError(f"{path}: is not YAML ({one_line(str(error))})") from error
-    except (ValueError, TypeError, RecursionError) as error:  # a date or number that is none
-        reason = one_line(str(error))
-        raise InputError(f"{path}: has a value that YAML cannot read ({reason})") from error
-    if not isinstance(content, Mapping):
-        found = "is empty" if content is None else f"contains a {type(content).__name__}"
-        raise InputError(f"{path}: {found}, expected keys and values")
-    if _has_many_values(content):
-        raise InputError(
-            f"{path}: has more than {MOST_VALUES:,} values, with those that anchors repeat, "
-            "expected fewer"
-        )
-    return content
-
-
-def _has_many_values(content: Any) -> bool:
-    """Whether a document has more than MOST_VALUES values. An anchor inside itself has endless."""
-    waiting = [content]
-    seen = 0
-    while waiting and seen <= MOST_VALUES:
-        value = waiting.pop()
-        seen += 1
-        if isinstance(value, Mapping):
-            waiting += value.values()
-        elif isinstance(value, list | tuple | set):
-            waiting += value
-    return seen > MOST_VALUES
 
 
 def _interpolated(text: str, names: Mapping[str, Any]) -> str:

@@ -1,10 +1,10 @@
 """The parameters of how the patients of a domain are divided."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from graft.common.names import Label
+from graft.common.names import LabelOrNothing
 from graft.common.parameters import Section
 
 OpenShare = Annotated[float, Field(gt=0, lt=1)]
@@ -20,7 +20,7 @@ class SplitRules(Section):
         test: the share of the patients that tests.
     """
 
-    external: Label | Literal[""] | None
+    external: LabelOrNothing | None
     labelled: Annotated[float, Field(gt=0, le=1)]
     validation: OpenShare
     test: OpenShare

@@ -1,6 +1,6 @@
 """The parts of a domain: which patients a model trains on, and which are kept for tests."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -91,6 +91,41 @@ def read_split(path: Path, index: pd.DataFrame) -> dict[str, np.ndarray]:
         elif part != "external":
             raise InputError(f"{path}: no sample is in the part {part!r}, expected at least one")
     return rows
+
+
+def check_repeats(
+    index: pd.DataFrame,
+    labelled: np.ndarray,
+    shares: Sequence[float],
+    folds: int,
+) -> None:
+    """Check, before any training on a target, that repeated trainings would have patients.
+
+    Args:
+        index: a row per lesion of the target.
+        labelled: the rows to train and to validate on.
+        shares: of the patients with labels, for the learning curve.
+        folds: of the cross-validation.
+
+    Raises:
+        InputError: if a share has fewer patients than there are classes, or if there are more
+            folds than patients.
+    """
+    patients = index["patient"].iloc[labelled].nunique()
+    classes = index["label"].nunique()
+    for share in shares:
+        drawn = round(share * patients)
+        if drawn < classes:
+            raise InputError(
+                f"learning_curve.shares: got {share:g}, which is {drawn} of the target's "
+                f"{patients} patients with labels, expected at least {classes}, one of each class"
+            )
+    everybody = index["patient"].nunique()
+    if folds > everybody:
+        raise InputError(
+            f"cross_validation.folds: got {folds}, expected at most {everybody}, "
+            "the number of the target's patients"
+        )
 
 
 def pool_for_cross_validation(

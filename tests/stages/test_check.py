@@ -59,6 +59,31 @@ def project(tmp_path, monkeypatch) -> Path:
     return tmp_path
 
 
+def set_parameters(section: str, **values: object) -> None:
+    yaml = YAML()
+    parameters = yaml.load(Path("params.yaml"))
+    parameters[section] |= values
+    yaml.dump(parameters, Path("params.yaml"))
+
+
+def test_a_share_without_a_patient_of_each_class_is_refused_before_any_training(project):
+    set_parameters("learning_curve", shares=[0.5, 1e-9], draws=1)
+    with pytest.raises(InputError, match=r"shares: got 1e-09, which is 0 of the target's \d+ pat"):
+        check.main()
+    assert not paths.LEAKS_CHECKED.exists()
+    set_parameters("learning_curve", draws=0)
+    check.main()
+    set_parameters("learning_curve", shares=[0.5, 0.1], draws=1)
+    check.main()
+
+
+def test_more_folds_than_patients_are_refused_before_any_training(project):
+    set_parameters("cross_validation", folds=41)
+    with pytest.raises(InputError, match="folds: got 41, expected at most 40, "):
+        check.main()
+    assert not paths.LEAKS_CHECKED.exists()
+
+
 def rows_of(name: str, part: str) -> list[int]:
     return pd.read_csv(f"data/splits/{name}.csv").query("part == @part")["sample"].tolist()
 

@@ -1,0 +1,153 @@
+"""Every key of params.yaml with values that no key may have: one line names the key."""
+
+import copy
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from graft.common.files import InputError
+from graft.common.parameters import check_parameters
+from graft.config.parameters import Parameters, load_parameters
+
+ROOT = Path(__file__).parents[3]
+FILE = Path("params.yaml")
+CONTENT = YAML(typ="safe").load(ROOT / "params.yaml")
+NEVER_ALLOWED = [
+    True,
+    math.nan,
+    math.inf,
+    1e308,
+    -(10**30),
+    10**5000,
+    "a\nb",
+    "x" * 10**6,
+    "=cmd|'/c calc'!A0",
+    "\u202e",
+    {"unknown": 1},
+    [[1]],
+    ["a", "a"],
+    [0.5] * 10**4,
+]
+LONGEST_MESSAGE = 1000
+
+
+def leaves(content: object, place: tuple = ()) -> Iterator[tuple]:
+    """The places of all values, and of the elements of lists."""
+    if isinstance(content, dict) and content:
+        for key, value in content.items():
+            yield from leaves(value, (*place, key))
+        return
+    yield place
+    if isinstance(content, list):
+        for position in range(len(content)):
+            yield (*place, position)
+
+
+def changed(place: tuple, value: object) -> dict:
+    """All parameters, one of them replaced."""
+    content = copy.deepcopy(CONTENT)
+    *outer, last = place
+    section = content
+    for key in outer:
+        section = section[key]
+    section[last] = value
+    return content
+
+
+def message_of(content: dict) -> str:
+    with pytest.raises(InputError) as caught:
+        check_parameters(Parameters, content, FILE)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("place", leaves(CONTENT), ids=lambda place: ".".join(map(str, place)))
+def test_a_value_that_no_key_may_have_is_one_line_that_names_the_key(place):
+    for value in NEVER_ALLOWED:
+        message = message_of(changed(place, value))
+        assert ".".join(map(str, place)) in message
+        assert message.startswith("params.yaml: ")
+        assert "\n" not in message
+        assert len(message) < LONGEST_MESSAGE
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("lambda", 1e7),
+        ("seed", 2**63),
+        ("training.batch", 10**9),
+        ("training.weight_decay", 1e7),
+        ("preprocess.patch", [10**6, 10**6]),
+        ("preprocess.patch", [4096, 4096, 4096]),  # each alone is possible
+        ("preprocess.spacing", [1e-300, 1.0, 1.0]),
+        ("preprocess.spacing", [1e300, 1.0, 1.0]),
+        ("network.width", 10**6),
+        ("network.width", 520),
+        ("domains.liver.window", [1e308, -1e308]),
+        ("domains.liver.window", [10**9, 10**9 + 1]),  # equal in float32
+        ("domains.liver.classes", ["Benign", "benign"]),
+        ("domains.liver.classes", ["<script>alert(1)</script>", "b"]),
+        ("domains.liver.split.external", "@SUM(1)"),
+        ("domains.liver.patient_pattern", "(a{99999999999999999999})"),
+        ("domains.liver.patient_pattern", "(" * 900),
+        ("augment.shift", 33),  # more than the patch
+        ("augment.noise", 1e30),
+        ("augment.brightness", 2),
+        ("pretrain.lr", 11),
+        ("pretrain.epochs", 10**9),
+        ("pretrain.patience", 10**9),
+        ("pretrain.source", "weights/=cmd.pth"),
+        ("regularize.transforms", 10**3),
+        ("ensemble.members", 10**4),
+        ("learning_curve.shares", [0.1, 0.1]),
+        ("learning_curve.shares", [0.0]),
+        ("learning_curve.draws", 10**6),
+        ("cross_validation.lambdas", [1, 1.0]),
+        ("cross_validation.folds", 10**6),
+        ("evaluate.resamples", 10**9),
+        ("explain.cases", 10**6),
+        ("phantom.lung.patients", 10**9),
+    ],
+)
+def test_a_value_beyond_its_limit_is_one_line_that_names_the_key(key, value):
+    message = message_of(changed(tuple(key.split(".")), value))
+    assert key in message
+    assert "expected" in message or "should" in message
+    assert "\n" not in message
+
+
+def test_numbers_that_are_possible_alone_are_refused_together():
+    content = changed(
+        ("learning_curve",), {"shares": [k / 100 for k in range(1, 99)], "draws": 1000}
+    )
+    assert "learning_curve: got 99 shares × 1000 draws × 3 arms" in message_of(content)
+    content = changed(("cross_validation",), {"folds": 1000, "repeats": 1000, "lambdas": []})
+    assert "cross_validation: got 1000 folds × 1000 repeats" in message_of(content)
+    content = changed(("network", "width"), 512)
+    content["preprocess"]["patch"] = [256, 256, 256]
+    assert "preprocess.patch: got [256, 256, 256] with network.name 'resnet'" in message_of(content)
+
+
+@pytest.mark.parametrize("name", ["a;touch x", "../x", "a.b", "LUNG", "", "é", 1, None])
+def test_a_domain_whose_name_a_shell_a_path_or_dvc_would_parse_is_refused(name):
+    content = copy.deepcopy(CONTENT)
+    content["domains"][name] = content["domains"]["liver"]
+    assert "domains" in message_of(content)
+
+
+def test_large_values_of_real_use_are_allowed(tmp_path):
+    content = copy.deepcopy(CONTENT)
+    content["preprocess"] = {"patch": [256, 256, 256], "spacing": [0.01, 0.01, 0.01]}
+    content["network"] = {"name": "resnet", "width": 64}
+    content["learning_curve"] = {"shares": [0.01, 0.02, 0.05, 0.1, 0.2, 0.5], "draws": 200}
+    content["cross_validation"] = {"folds": 10, "repeats": 100, "lambdas": [0, 0.01, 0.1, 1, 1000]}
+    content["evaluate"]["resamples"] = 100_000
+    content["ensemble"]["members"] = 100
+    content["training"]["batch"] = 4096
+    content["domains"]["liver"]["classes"] = ["-1", "肝 (größer)"]
+    path = tmp_path / "params.yaml"
+    YAML(typ="safe").dump(content, path)
+    assert load_parameters(path).evaluate.resamples == 100_000
