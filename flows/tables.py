@@ -49,8 +49,14 @@ def _differences(before: dict, now: dict, prefix: str = "") -> list[str]:
         if isinstance(old, dict) and isinstance(new, dict):
             found += _differences(old, new, f"{prefix}{key}.")
         elif old != new:
-            found.append(f"`{prefix}{key}` {old} → {new}")
+            found.append(f"`{prefix}{key}` {_code(old)} → {_code(new)}")
     return found
+
+
+def _code(value: object) -> str:
+    """Return a value as code, in which Markdown and HTML mean nothing."""
+    text = str(value).replace("`", "'")
+    return f"`{text}`"
 
 
 def _format_interval(estimate: dict | None, sign: str = "") -> str:

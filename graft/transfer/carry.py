@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from graft.common.files import InputError
+from graft.common.shown import shown_key
 from graft.data.covariates import Encoding
 from graft.networks.classifier import Classifier
 
@@ -53,7 +54,7 @@ def carry(source: Mapping[str, Tensor], network: Classifier, *, head: str) -> Ca
         found = _shape(source, name)
         expected_shape = _shape(target, name)
         if found != expected_shape:
-            unfit.append(f"{name} {found} for {expected_shape}")
+            unfit.append(f"{shown_key(name)} {found} for {expected_shape}")
     if unfit:
         shown = ", ".join(unfit[:SHOWN]) + (", ..." if len(unfit) > SHOWN else "")
         expected = "the same architecture"

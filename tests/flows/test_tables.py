@@ -6,8 +6,13 @@ from tests.flows.documents import document
 
 def test_the_comparison_names_the_parameters_that_differ():
     text = comparison(document(pretrain={"lr": 0.01}), document())
-    assert "`pretrain.lr` 0.003 → 0.01" in text
+    assert "`pretrain.lr` `0.003` → `0.01`" in text
     assert "lambda" not in text
+
+
+def test_a_parameter_is_code_in_which_markdown_and_html_mean_nothing():
+    text = comparison(document(pretrain={"source": "`<img onerror=x>`.pth"}), document())
+    assert "→ `'<img onerror=x>'.pth`" in text
 
 
 def test_the_comparison_shows_the_change_of_each_model():

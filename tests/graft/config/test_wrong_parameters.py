@@ -63,7 +63,9 @@ def message_of(content: dict) -> str:
     return str(caught.value)
 
 
-@pytest.mark.parametrize("place", leaves(CONTENT), ids=lambda place: ".".join(map(str, place)))
+@pytest.mark.parametrize(
+    "place", list(leaves(CONTENT)), ids=lambda place: ".".join(map(str, place))
+)
 def test_a_value_that_no_key_may_have_is_one_line_that_names_the_key(place):
     for value in NEVER_ALLOWED:
         message = message_of(changed(place, value))

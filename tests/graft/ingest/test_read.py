@@ -193,6 +193,8 @@ ROW_FAULTS = [
     ({"x": "", "y": "", "z": ""}, "manifest.csv:3: gives no position"),
     ({"y": "left"}, "manifest.csv:3: y is 'left', expected a number"),
     ({"y": "nan"}, "manifest.csv:3: y is 'nan', expected a number"),
+    ({"site": "=1+1"}, "manifest.csv:3: site is '=1.1', expected at most 100 printable"),
+    ({"site": "<b>"}, "manifest.csv:3: site is '<b>', expected at most 100 printable"),
     ({"frame": "world"}, "manifest.csv:3: frame is 'world', expected one of ras, lps, voxel"),
     (
         {"split": "val"},

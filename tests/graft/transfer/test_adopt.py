@@ -158,6 +158,16 @@ def test_weights_of_another_network_raise_an_error_and_leave_no_model(
     assert not (tmp_path / "pretrained").exists()
 
 
+@pytest.mark.parametrize("shape", [(64,), (0,), (64, 3, 7), (1, 1, 1, 10**6), (1, 1, 0, 0)])
+@pytest.mark.parametrize("name", ["torchvision-resnet18", "torchvision-resnet18-inflated"])
+def test_a_first_kernel_of_another_form_raises_an_error_and_is_not_inflated(tmp_path, name, shape):
+    weights = weights_of(tmp_path, get_model("resnet18"))
+    weights.tensors["conv1.weight"] = torch.ones(shape)
+    side = (16, 16, 16) if "inflated" in name else (16, 16)
+    with pytest.raises(InputError, match="1 of 100 tensors do not fit .*conv1.weight"):
+        adopted(tmp_path, name, weights, domain(1, *side))
+
+
 def test_the_same_weights_make_the_same_bytes(tmp_path):
     weights = weights_of(tmp_path, get_model("resnet18"))
 

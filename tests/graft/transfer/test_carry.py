@@ -78,3 +78,10 @@ def test_a_pretrained_head_for_other_classes_raises_an_error_that_names_the_para
     target = make_network(classes=3, seed=2)
     with pytest.raises(InputError, match="finetune.head: new"):
         carry(source.saved_tensors(), target, head="pretrained")
+
+
+def test_no_more_tensors_are_counted_as_unfit_than_there_are():
+    source = make_network(classes=2, seed=1).saved_tensors()
+    renamed = {f"model.{name}": tensor for name, tensor in source.items()}
+    with pytest.raises(InputError, match="36 of 36 tensors do not fit"):
+        carry(renamed, make_network(classes=2, seed=2), head="new")
