@@ -1,9 +1,9 @@
 """The parameters of how raw data becomes images."""
 
 import re
+from ctypes import c_float
 from typing import Annotated, Literal
 
-import numpy as np
 from pydantic import Field, model_validator
 
 from graft.common.names import Label, Text
@@ -45,7 +45,8 @@ class RawDomain(Section):
 
     @model_validator(mode="after")
     def _check_window(self) -> "RawDomain":
-        if np.float32(self.window[0]) == np.float32(self.window[1]):
+        low, high = self.window
+        if c_float(low).value == c_float(high).value:  # images are windowed in float32
             raise ValueError(
                 f"window: got {self.window}, expected two intensities that differ in float32"
             )
