@@ -26,11 +26,12 @@ class Parameters(Section):
 
 def main(name: Annotated[str, typer.Argument(help="a key of `domains`")]) -> None:
     """Write data/splits/<name>.csv, and print the patients and lesions of each part."""
+    file = paths.split(name)
     parameters = read_parameters(Parameters, paths.PARAMETERS, name)
     domain = Domain.read(paths.processed(name))
     parts = assign_parts(name, domain.index, domain.classes, parameters.rules, parameters.seed)
     pairs = check_duplicates(domain, parts)  # before any training on the domain
-    write_split(paths.split(name), parts)
+    write_split(file, parts)
     report_parts(domain, parts)
     report_duplicates(domain, pairs)
 

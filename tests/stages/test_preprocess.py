@@ -122,6 +122,8 @@ def test_a_wrong_argument_is_a_usage_error(project, words, message):
             ("stages.preprocess", "brain"),
             "error: params.yaml: domains.brain: 'brain' is missing, found lung, liver",
         ),
+        (("stages.preprocess", "../lung"), "error: domains: got '../lung', expected at most 64"),
+        (("stages.split", "a;touch x"), "error: domains: got 'a;touch x', expected at most 64"),
         (("stages.split", "lung"), "error: data/processed/lung/domain.json: cannot be read"),
     ),
 )
