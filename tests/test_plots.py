@@ -13,7 +13,7 @@ from tests.graft.report.browser import Tab, find_browser, run_browser
 
 ROOT = Path(__file__).parents[1]
 SCRIPT = "</script><script>document.title='run'</script>"
-ALLOWED = "Tumor (größer) [T2a], 肿瘤; // /* -- ]] #1 javascript:alert(1)"
+ALLOWED = "Tumor (größer) [T2a], 肿瘤; // /* -- ]] #1 ';x=1;' &lt;b&gt;"
 
 
 def write_page(folder: Path, name: str) -> Path:

@@ -22,7 +22,7 @@ IDENTIFIER_RULE = (
 )
 # They open a tag or end a quotation (HTML, scripts), begin a formula of Matplotlib, are replaced by
 # DVC, or divide the cells of a Markdown table.
-UNSAFE = frozenset("<>&\"'`$\\{}|")
+UNSAFE = frozenset('<>"`$\\{}|')
 LABEL_LENGTH = 100
 LABEL_RULE = (
     f"expected at most {LABEL_LENGTH} printable characters without blanks around them, none of "

@@ -28,6 +28,7 @@ def test_a_domain_may_have_nothing_that_a_shell_a_path_or_dvc_parses(name):
         "Tumor (größer)",
         "肿瘤",
         "T2a, grade 1/2",
+        "Women's & Children's",
         "-1",
         "+",
         "-",
@@ -43,7 +44,7 @@ def test_a_class_or_a_site_may_have_letters_of_any_script_blanks_and_numbers(nam
 
 @pytest.mark.parametrize(
     "name",
-    ["", " a", "a ", "a\tb", "a\nb", "a\u2028b", "\u202eevil", "<b>", "a&b", 'a"b', "a'b", "`a`"]
+    ["", " a", "a ", "a\tb", "a\nb", "a\u2028b", "\u202eevil", "<b>", 'a"b', "`a`"]
     + ["$x$", "a\\b", "{a}", "a|b", "=1", "+cmd", "-cmd", "@a", "＝1", "=", "a" * 101],
 )
 def test_a_class_or_a_site_may_have_nothing_that_a_page_or_a_spreadsheet_runs(name):
