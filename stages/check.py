@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from graft.common.files import whole_file, write_json
+from graft.common.files import whole_file, write_sealed
 from graft.common.parameters import Section, read_parameters
 from graft.console import run, say
 from graft.data.settings import SplitRules
@@ -58,9 +58,9 @@ def main() -> None:
     for other in others:
         rows += check_across(other, target, everybody=parameters.folds > 0)
     with whole_file(paths.CHECKS) as path:
-        write_json(path, checks_document(rows))
+        write_sealed(path, checks_document(rows))
     with whole_file(paths.SOURCE_LIST) as path:
-        write_json(path, source_folders(parameters))
+        write_sealed(path, source_folders(parameters))
     with whole_file(paths.LEAKS_CHECKED) as path:
         path.write_text("No leak was found. See metrics/checks.json.\n", encoding="utf-8")
     for row in rows:

@@ -4,11 +4,11 @@ from pathlib import Path
 
 from pydantic import Field
 
-from graft.common.files import read_json
+from graft.common.files import read_sealed
 from graft.common.parameters import Weight, read_parameters
 from graft.console import run, say
 from graft.data.domain import Domain
-from graft.data.predictions import write_table
+from graft.data.sealed_tables import write_sealed_table
 from graft.data.split import pool_for_cross_validation, read_split
 from graft.networks.device import pick_device, use_deterministic_algorithms
 from graft.networks.saved import load_model
@@ -35,7 +35,7 @@ def main() -> None:
     wanted = parameters.cross_validation
     domain = Domain.read(paths.processed(parameters.target))
     if not wanted.folds:
-        write_table(OUTPUT, empty_table(domain.classes))
+        write_sealed_table(OUTPUT, empty_table(domain.classes))
         say("cross-validation: off, because cross_validation.folds is 0")
         return
     use_deterministic_algorithms()
@@ -47,7 +47,7 @@ def main() -> None:
         device=device,
         checkpoints=paths.CHECKPOINTS,
     )
-    folders = read_json(paths.SOURCE_LIST)
+    folders = read_sealed(paths.SOURCE_LIST)
     models = {name: load_model(Path(folder), device) for name, folder in folders.items()}
     parts = read_split(paths.split(parameters.target), domain.index)
     rows, validation = pool_for_cross_validation(parts, domain.index)
@@ -61,7 +61,7 @@ def main() -> None:
         seed=parameters.seed,
         cache=paths.TRAININGS / "cross_validate",
     )
-    write_table(OUTPUT, table)
+    write_sealed_table(OUTPUT, table)
     say(f"cross-validation: wrote {len(table)} predictions to {OUTPUT}")
 
 

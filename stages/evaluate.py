@@ -1,16 +1,16 @@
 """Evaluate every model on the test part and the external site, and what transfer gained there."""
 
 import shutil
-from pathlib import Path
 
 import pandas as pd
 from pydantic import Field
 
-from graft.common.files import read_json, whole_file, whole_folder, write_json
+from graft.common.files import read_sealed, whole_file, whole_folder, write_json, write_sealed
 from graft.common.parameters import Section, read_parameters
 from graft.common.seeds import generator
 from graft.console import run, say
 from graft.data.predictions import write_table
+from graft.data.split import pool_for_cross_validation
 from graft.evaluation import audit
 from graft.evaluation.cards import TrainedModel, check_cards
 from graft.evaluation.entries import COVARIATES
@@ -20,6 +20,7 @@ from graft.evaluation.settings import Evaluate
 from graft.evaluation.summary import summary_lines
 from graft.evaluation.tables import plot_tables, prediction_table
 from graft.evaluation.tuning import tune
+from graft.leakage.rows import read_checks
 from graft.networks.device import pick_device, use_deterministic_algorithms
 from graft.networks.saved import load_model
 from graft.networks.settings import Device
@@ -50,6 +51,7 @@ class Parameters(Section):
 
     source: str
     target: str
+    candidates: list[str] = Field(alias="sources.candidates")
     evaluate: Evaluate
     device: Device = Field(alias="training.device")
     seed: int
@@ -67,7 +69,8 @@ def main() -> None:
     trained = {"pretrained": TrainedModel(paths.PRETRAINED, None, source.domain, source.rows)}
     for name, folder in MODELS.items():
         trained[name] = TrainedModel(folder, PARENTS[name], target.domain, target.rows)
-    checks = read_json(paths.CHECKS).get("checks", []) + check_cards(trained)
+    roles = (parameters.source, parameters.target, parameters.candidates)
+    checks = read_checks(paths.CHECKS, *roles) + check_cards(trained)
 
     pretrained_model = load_model(paths.PRETRAINED, device)
     is_from_elsewhere = "weights" in pretrained_model.card  # then its head is untrained
@@ -90,7 +93,7 @@ def main() -> None:
         "checks": checks,
         "hashes": hashes(parameters, trained),
         "boosting_alphas": trained["boosting"].card["alphas"],
-        "sources": read_json(paths.SOURCES),
+        "sources": read_sealed(paths.SOURCES),
         **judge_repeated(target, settings, seed),
     }
     metrics = assemble_metrics(
@@ -121,7 +124,8 @@ def judge_repeated(target: EvaluatedDomain, settings: Evaluate, seed: int) -> di
     points = read_points(paths.REPEATED["learning_curve"], domain.classes, test.samples)
     random = generator(seed, "bootstrap", domain.name, "draws")
     curve = judge_points(points, test, settings.confidence, random)
-    folds, candidates = read_folds(paths.REPEATED["cross_validation"], domain.classes)
+    pool, _ = pool_for_cross_validation(target.rows, domain.index)
+    folds, candidates = read_folds(paths.REPEATED["cross_validation"], domain.classes, pool)
     random = generator(seed, "bootstrap", domain.name, "cross-validation")
     validated = judge_folds(
         domain, folds, candidates, settings.resamples, settings.confidence, random
@@ -148,14 +152,12 @@ def write_results(metrics: dict, cases: pd.DataFrame, tables: dict[str, pd.DataF
         for name, table in tables.items():
             write_table(folder / f"{name}.csv", table)
     write_table(paths.PREDICTIONS, cases)
-    write_document(paths.SUMMARY, headline(metrics))
-    write_document(paths.METRICS_DOCUMENT, metrics)
-
-
-def write_document(path: Path, content: dict) -> None:
-    """Write a JSON document completely or not at all."""
-    with whole_file(path) as partial:
-        write_json(partial, content)
+    with whole_file(paths.SUMMARY) as path:
+        write_json(path, headline(metrics))
+    files = [paths.PREDICTIONS, *(paths.PLOTS / f"{name}.csv" for name in tables)]
+    with whole_file(paths.METRICS_DOCUMENT) as path:
+        names = [file.relative_to(paths.METRICS).as_posix() for file in files]
+        write_sealed(path, metrics, names)
 
 
 if __name__ == "__main__":

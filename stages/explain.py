@@ -3,7 +3,7 @@
 import numpy as np
 from pydantic import Field
 
-from graft.common.files import read_json, whole_folder, write_json
+from graft.common.files import check_files, check_sha256, read_sealed, whole_folder, write_sealed
 from graft.common.parameters import Section, read_parameters
 from graft.common.vocabulary import TESTS
 from graft.console import run, say
@@ -12,7 +12,7 @@ from graft.data.predictions import read_predictions
 from graft.data.split import read_split
 from graft.explain.document import saliency_document, summarise_saliency
 from graft.explain.drawings import draw_maps
-from graft.explain.hardest_cases import explain_cases, find_hardest_cases
+from graft.explain.hardest_cases import check_cases, explain_cases, find_hardest_cases
 from graft.explain.robustness import (
     measure_robustness,
     robustness_curves,
@@ -45,13 +45,17 @@ def main() -> None:
     parts = read_split(paths.split(parameters.target), domain.index)
     tested = np.concatenate([parts[part] for part in TESTS if part in parts])
     model = load_model(paths.BEST, pick_device(parameters.device))
-    name = read_json(paths.METRICS_DOCUMENT)["chosen"]["model"]
+    metrics = read_sealed(paths.METRICS_DOCUMENT)
+    check_files(paths.METRICS_DOCUMENT, metrics, [paths.PREDICTIONS.name])
+    name = metrics["chosen"]["model"]
+    check_sha256(paths.BEST / "weights.safetensors", metrics["hashes"]["models"][name])
     predictions = read_predictions(
         paths.PREDICTIONS,
         columns=("sample", "part", "label", "model", "predicted"),
         classes=domain.classes,
-        text=("label", "model", "predicted"),
+        text=("part", "label", "model", "predicted"),
     )
+    check_cases(predictions, name, domain.index, parts)
     bootstrap = (parameters.resamples, parameters.confidence, parameters.seed)
     cases = find_hardest_cases(predictions, name, domain.classes, parameters.explain.cases)
     explained = explain_cases(model, domain, cases)
@@ -66,8 +70,9 @@ def main() -> None:
             region = None if explained.regions is None else explained.regions[row]
             path = folder / case["picture"]
             draw_maps(path, explained.caption(row), image, maps, row, region, spacing)
-        write_json(folder / "saliency.json", saliency)
-        write_json(folder / "robustness.json", robustness)
+        pictures = [case["picture"] for case in saliency["cases"]]
+        write_sealed(folder / "saliency.json", saliency, pictures)
+        write_sealed(folder / "robustness.json", robustness)
         curves = robustness_curves(robustness)
         curves.to_csv(folder / "robustness.csv", index=False, lineterminator="\n")
     for line in (*summarise_saliency(saliency), *summarise_robustness(robustness)):

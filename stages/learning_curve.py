@@ -5,7 +5,7 @@ from pydantic import Field
 from graft.common.parameters import Weight, read_parameters
 from graft.console import run, say
 from graft.data.domain import Domain
-from graft.data.predictions import write_table
+from graft.data.sealed_tables import write_sealed_table
 from graft.data.split import read_split
 from graft.networks.device import pick_device, use_deterministic_algorithms
 from graft.networks.saved import load_model
@@ -32,7 +32,7 @@ def main() -> None:
     wanted = parameters.learning_curve
     domain = Domain.read(paths.processed(parameters.target))
     if not wanted.draws:
-        write_table(OUTPUT, empty_table(domain.classes))
+        write_sealed_table(OUTPUT, empty_table(domain.classes))
         say("learning curve: off, because learning_curve.draws is 0")
         return
     use_deterministic_algorithms()
@@ -54,7 +54,7 @@ def main() -> None:
         seed=parameters.seed,
         cache=paths.TRAININGS / "learning_curve",
     )
-    write_table(OUTPUT, table)
+    write_sealed_table(OUTPUT, table)
     say(f"learning curve: wrote {len(table)} predictions to {OUTPUT}")
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from pydantic import Field
 
 from graft.common.documents import check_schema, clean
-from graft.common.files import read_json, whole_file, write_json
+from graft.common.files import read_sealed, whole_file, write_sealed
 from graft.common.parameters import Section, read_parameters
 from graft.common.seeds import derive
 from graft.common.vocabulary import RANDOM
@@ -37,7 +37,7 @@ def main() -> None:
     task = read_task(paths.processed(target), paths.split(target), device)
     models = {}
     trained_on = {}
-    for name, folder in read_json(paths.SOURCE_LIST).items():
+    for name, folder in read_sealed(paths.SOURCE_LIST).items():
         models[name] = load_model(Path(folder), device)
         if "weights" not in models[name].card:  # else the weights were trained elsewhere
             trained_on[name] = read_task(paths.processed(name), paths.split(name), device).train
@@ -47,7 +47,7 @@ def main() -> None:
     ranking = clean(rank_sources(task, models, trained_on, parameters.seed))
     check_schema(ranking, SCHEMA)
     with whole_file(paths.SOURCES) as path:
-        write_json(path, ranking)
+        write_sealed(path, ranking)
     for row in ranking["ranking"]:
         scores = f"LogME {row['logme']:.3f}, H-score {row['h_score']:.3f}"
         say(f"sources: {row['source']} for {target}: {scores}")

@@ -31,7 +31,7 @@ def main(name: Annotated[str, typer.Argument(help="a key of `domains`")]) -> Non
     domain = Domain.read(paths.processed(name))
     parts = assign_parts(name, domain.index, domain.classes, parameters.rules, parameters.seed)
     pairs = check_duplicates(domain, parts)  # before any training on the domain
-    write_split(file, parts)
+    write_split(file, parts, domain.index)
     report_parts(domain, parts)
     report_duplicates(domain, pairs)
 

@@ -1,13 +1,13 @@
 """Writes the files of a run that the report reads, without running the pipeline."""
 
 import io
-import json
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from graft.common.files import write_sealed
 from graft.statistics.verdict import decide
 from tests.run_explained import card_document, robustness_document, saliency_document
 from tests.run_metrics import MARGIN, TESTS, metrics_document, undefined
@@ -20,7 +20,6 @@ OPTIONAL_BLOCKS = (
     "subgroups",
     "ablation",
     "margin",
-    "hashes",
 )
 
 
@@ -62,18 +61,17 @@ def write_run(
     change(metrics)
 
     folder = root / "metrics"
-    write_document(folder / "metrics.json", metrics)
-    write_document(folder / "explain/saliency.json", saliency)
-    write_document(folder / "explain/robustness.json", robustness)
-    write_document(root / "models/best/card.json", card_document(labels))
+    (folder / "explain").mkdir(parents=True)
+    (root / "models/best").mkdir(parents=True)
     write_tables(folder, labels, ["test", "external"] if external else ["test"])
     write_pictures(folder / "explain", saliency)
+    tables = ["predictions.csv", *(f"plots/{path.name}" for path in (folder / "plots").iterdir())]
+    pictures = [case["picture"] for case in saliency["cases"]]
+    write_sealed(folder / "metrics.json", metrics, tables)
+    write_sealed(folder / "explain/saliency.json", saliency, pictures)
+    write_sealed(folder / "explain/robustness.json", robustness)
+    write_sealed(root / "models/best/card.json", card_document(labels))
     return folder
-
-
-def write_document(path: Path, content: dict) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(content))
 
 
 def write_tables(folder: Path, classes: list[str], parts: list[str]) -> None:

@@ -2,11 +2,16 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from graft.common.partial import former_of, locked, partial_beside
+
+SEAL = "sha256"  # the key of a document's own SHA-256
+FILES = "files"  # its key for the SHA-256 of the files that belong to it, by their relative paths
+DIGITS = 12  # of a hash in a message
+REMEDY = "delete it and run `dvc repro` again"  # the stage that wrote it writes it again
 
 
 class InputError(ValueError):
@@ -55,21 +60,112 @@ def write_json(path: Path, content: object) -> None:
 
 
 def read_json(path: Path) -> dict:
-    """Read a JSON object.
+    """Read a JSON object. If it is sealed, check the seal.
+
+    Returns:
+        The object without its seal.
 
     Raises:
-        InputError: if the file is missing or cut short, or if it contains something else.
+        InputError: if the file is missing or cut short, contains something else, or was changed
+            after `write_sealed` wrote it.
     """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read as JSON ({error})") from error
-    if not isinstance(content, dict):
-        raise InputError(f"{path}: contains a {type(content).__name__}, expected a JSON object")
+    content = _parse_json(path)
+    seal = content.pop(SEAL, None)
+    if seal is not None:
+        check_digest(path, _content_digest(content), seal)
     return content
+
+
+def write_sealed(path: Path, content: Mapping, files: Iterable[str] = ()) -> None:
+    """Write a JSON object with its own SHA-256, so that its readers notice every later change.
+
+    Args:
+        path: the file.
+        content: the object.
+        files: files that belong to it, as paths relative to its folder. Their SHA-256 are added.
+
+    Raises:
+        ValueError: if a number is NaN or infinite.
+    """
+    complete = dict(content)
+    if files:
+        complete[FILES] = {name: sha256(path.parent / name) for name in files}
+    write_json(path, {**complete, SEAL: _content_digest(complete)})
+
+
+def read_sealed(path: Path) -> dict:
+    """Read what `write_sealed` wrote: the object without its seal, but with its `files`.
+
+    Raises:
+        InputError: if the file cannot be read, has no seal or was changed after it was written.
+    """
+    if SEAL not in _parse_json(path):
+        raise InputError(
+            f"{path}: has no key {SEAL!r}, expected the SHA-256 of its content, which graft "
+            f"writes; {REMEDY}"
+        )
+    return read_json(path)
+
+
+def check_files(document: Path, content: Mapping, names: Iterable[str]) -> None:
+    """Check that files are those that a sealed document names.
+
+    Args:
+        document: the path of the document.
+        content: its content.
+        names: of the files, as paths relative to its folder.
+
+    Raises:
+        InputError: if a file is missing or not in the document, or was changed after it was
+            written.
+    """
+    listed = content.get(FILES, {})
+    for name in names:
+        if name not in listed:
+            raise InputError(f"{document}: names no file {name!r}, expected its SHA-256; {REMEDY}")
+        check_sha256(document.parent / name, listed[name])
+
+
+def check_sha256(path: Path, expected: str) -> None:
+    """Raise InputError if a file is missing or has another SHA-256."""
+    try:
+        found = sha256(path)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); {REMEDY}") from error
+    check_digest(path, found, expected)
+
+
+def check_digest(path: Path, found: str, expected: object) -> None:
+    """Raise InputError if the SHA-256 of a file's content is another than the expected one."""
+    if found != expected:
+        raise InputError(
+            f"{path}: was changed after it was written: its SHA-256 is {found[:DIGITS]}, "
+            f"expected {str(expected)[:DIGITS]}; {REMEDY}"
+        )
 
 
 def sha256(path: Path) -> str:
     """SHA-256 of a file's bytes, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _parse_json(path: Path) -> dict:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse_constant)
+    except (OSError, ValueError, RecursionError) as error:
+        raise InputError(f"{path}: cannot be read as JSON ({error})") from error
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: contains a {type(content).__name__}, expected a JSON object")
+    return content
+
+
+def _refuse_constant(name: str) -> None:
+    """JSON has no NaN and no infinity, although Python reads them."""
+    raise ValueError(f"{name} is no number of JSON")
+
+
+def _content_digest(content: Mapping) -> str:
+    """SHA-256 of an object's values, in hexadecimal: of its shortest JSON with sorted keys."""
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -186,8 +186,8 @@ def _encode_column(cells: pd.Series, column: Mapping) -> np.ndarray:
         encoded[known, 0] = (numbers - column["mean"]) / column["std"]
     elif column["kind"] == "category":
         categories = np.array(column["categories"], dtype=str)
-        values = cells.astype(str).to_numpy()
-        encoded[:, :-1] = values[:, None] == categories
+        values = cells[known].astype(str).to_numpy()  # NaN as text could be a category's name
+        encoded[known, :-1] = values[:, None] == categories
         known = np.asarray(encoded.any(axis=1))
     else:
         for row in np.flatnonzero(known):
@@ -205,9 +205,11 @@ def _word_counts(cell: str, name: str) -> np.ndarray:
     counts = np.zeros(WORD_BUCKETS)
     try:
         for pair in cell.split():
-            bucket, count = pair.split(":")
-            counts[int(bucket)] = int(count)
-    except (AttributeError, ValueError, IndexError) as error:
+            bucket, count = map(int, pair.split(":"))
+            if bucket not in range(WORD_BUCKETS) or count < 1:
+                raise ValueError(pair)
+            counts[bucket] = count
+    except (AttributeError, ValueError) as error:
         raise InputError(
             f"covariates: {name} is {cell!r}, expected what "
             "graft.data.covariates.bag_of_words makes of a text"

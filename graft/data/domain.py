@@ -7,10 +7,19 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from graft.common.files import InputError, read_json, whole_folder, write_json
+from graft.common.files import (
+    FILES,
+    InputError,
+    check_files,
+    read_sealed,
+    whole_folder,
+    write_sealed,
+)
 from graft.common.tables import write_csv
+from graft.data.arrays import check_images, load_array, load_masks
 
 COLUMNS = ("sample", "patient", "label", "site", "split", "origin", "size", "hash")
+DOCUMENT = "domain.json"  # names the SHA-256 of all other files of a domain
 
 
 @dataclass(frozen=True)
@@ -83,19 +92,24 @@ class Domain:
 
     @classmethod
     def read(cls, folder: Path) -> "Domain":
-        """Read what `write_domain` wrote.
+        """Read what `write_domain` wrote, and compare every byte with the SHA-256 in domain.json.
 
         Raises:
-            InputError: if a file is missing or broken, or contradicts another one.
+            InputError: if a file is missing, broken or changed, or contradicts another one.
         """
-        about = read_json(folder / "domain.json")
+        document = folder / DOCUMENT
+        about = read_sealed(document)
+        files = about.get(FILES, {})
+        check_files(document, about, files)
         try:
             name, classes = about.pop("name"), about.pop("classes")
+            del about[FILES]
         except KeyError as error:
-            raise InputError(f"{folder / 'domain.json'}: has no key {error}") from error
-        images = _load_array(folder / "images.npy")
+            raise InputError(f"{document}: has no key {error}") from error
+        images = load_array(folder / "images.npy")
         index = read_index(folder / "index.csv")
         _check_index(folder, index, classes, len(images))
+        check_images(name, images, index["origin"])
         kinds = about.pop("covariates", {})
         groups = about.pop("groups", [])
         patients_known = about.pop("patients_known", True)
@@ -109,7 +123,7 @@ class Domain:
             kinds=kinds,
             covariates=_read_table(folder / "covariates.csv", list(kinds), len(index)),
             groups=_read_table(folder / "groups.csv", groups, len(index)),
-            masks=_load_masks(folder / "masks.npy", images),
+            masks=load_masks(folder / "masks.npy", images) if "masks.npy" in files else None,
             patients_known=patients_known,
             patient_key=patient_key,
         )
@@ -146,6 +160,14 @@ def read_index(path: Path) -> pd.DataFrame:
         raise InputError(
             f"{path}: `sample` does not number the rows, expected 0, 1, 2, ..., as in images.npy"
         )
+    sizes = index["size"]
+    wrong = ~(np.isfinite(sizes) & (sizes >= 0))
+    if wrong.any():
+        row = index[wrong].iloc[0]
+        raise InputError(
+            f"{path}: the size of {row['origin']} is {row['size']:g}, "
+            "expected a finite number that is not negative"
+        )
     return index
 
 
@@ -154,7 +176,12 @@ def write_domain(folder: Path, domain: Domain) -> None:
 
     The files are images.npy, index.csv and domain.json, and covariates.csv, groups.csv and
     masks.npy if the domain has any.
+
+    Raises:
+        InputError: if an image has a value that is NaN, infinite or outside [0, 1].
     """
+    images = np.asarray(domain.images, dtype=np.float16)
+    check_images(domain.name, images, domain.index["origin"])
     about = {"name": domain.name, "classes": list(domain.classes), **domain.preprocessing}
     if not domain.patients_known:
         about["patients_known"] = False
@@ -165,15 +192,17 @@ def write_domain(folder: Path, domain: Domain) -> None:
     if domain.patient_key:
         about["patient_key"] = domain.patient_key
     with whole_folder(folder) as partial:
-        _save_array(partial / "images.npy", domain.images, np.float16)
+        np.save(partial / "images.npy", images, allow_pickle=False)
         write_csv(partial / "index.csv", domain.index[list(COLUMNS)])
         if domain.covariates is not None:
             _write_table(partial / "covariates.csv", domain.covariates[list(domain.kinds)])
         if domain.groups is not None:
             _write_table(partial / "groups.csv", domain.groups)
         if domain.masks is not None:
-            _save_array(partial / "masks.npy", domain.masks, np.uint8)
-        write_json(partial / "domain.json", about)
+            masks = np.asarray(domain.masks, dtype=np.uint8)
+            np.save(partial / "masks.npy", masks, allow_pickle=False)
+        files = sorted(path.name for path in partial.iterdir())
+        write_sealed(partial / DOCUMENT, about, files)
 
 
 def _check_index(folder: Path, index: pd.DataFrame, classes: list[str], images: int) -> None:
@@ -187,27 +216,6 @@ def _check_index(folder: Path, index: pd.DataFrame, classes: list[str], images: 
         raise InputError(
             f"{folder / 'index.csv'}: has the label {min(unknown)!r}, expected one of {classes}"
         )
-
-
-def _load_array(path: Path) -> np.ndarray:
-    try:
-        return np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise InputError(f"{path}: cannot be read ({error})") from error
-
-
-def _load_masks(path: Path, images: np.ndarray) -> np.ndarray | None:
-    if not path.exists():
-        return None
-    masks = _load_array(path)
-    expected = (len(images), *images.shape[2:])
-    if masks.shape != expected:
-        raise InputError(f"{path}: has the shape {masks.shape}, expected {expected}")
-    return masks
-
-
-def _save_array(path: Path, array: np.ndarray, kind: type) -> None:
-    np.save(path, np.asarray(array, dtype=kind), allow_pickle=False)
 
 
 def _read_table(path: Path, columns: list[str], count: int) -> pd.DataFrame | None:

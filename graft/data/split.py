@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from graft.common.files import InputError, whole_file
+from graft.common.files import InputError
 from graft.common.seeds import generator
 from graft.common.vocabulary import PARTS, TESTS
+from graft.data.sealed_tables import open_sealed_table, write_sealed_table
 from graft.data.settings import SplitRules
 
 LEAST = 3  # patients of each class: one to train on, one to validate on, one to test on
@@ -62,11 +63,12 @@ def read_split(path: Path, index: pd.DataFrame) -> dict[str, np.ndarray]:
         index: a row per lesion of the domain.
 
     Raises:
-        InputError: if the file is missing or broken, a patient is in two parts, or train,
-            validation or test is empty.
+        InputError: if the file is missing, broken or changed, or was written for other lesions,
+            a patient is in two parts, or train, validation or test is empty.
     """
+    content = open_sealed_table(path, _lesions(index))
     try:
-        table = pd.read_csv(path, dtype={"sample": "int64", "part": str}, keep_default_na=False)
+        table = pd.read_csv(content, dtype={"sample": "int64", "part": str}, keep_default_na=False)
         samples = table["sample"]
         parts = table["part"]
     except (OSError, ValueError, KeyError) as error:
@@ -149,11 +151,16 @@ def pool_for_cross_validation(
     return np.sort(np.concatenate(pool)), validating / (training + validating)
 
 
-def write_split(path: Path, parts: pd.Series) -> None:
-    """Write the samples that have a part, as a table with the columns `sample` and `part`."""
+def write_split(path: Path, parts: pd.Series, index: pd.DataFrame) -> None:
+    """Write the samples that have a part, as a table with the columns `sample` and `part`.
+
+    Args:
+        path: the file.
+        parts: (N,), the part of each lesion, "" for a lesion without one.
+        index: a row per lesion of the domain. The table can only be read for the same lesions.
+    """
     table = parts[parts != ""].rename_axis("sample").rename("part")
-    with whole_file(path) as partial:
-        table.to_csv(partial, lineterminator="\n")
+    write_sealed_table(path, table.reset_index(), _lesions(index))
 
 
 def check_patients(where: str, index: pd.DataFrame, parts: pd.Series) -> None:
@@ -192,6 +199,11 @@ def check_classes(name: str, index: pd.DataFrame, parts: pd.Series, classes: lis
                     f"domains.{name}: the part {part} has none of the {patients} patients with "
                     f"the class {label!r}, expected at least 1"
                 )
+
+
+def _lesions(index: pd.DataFrame) -> str:
+    """The lesions that a split is about, by their patients, labels and images."""
+    return index[["patient", "label", "hash"]].to_csv(index=False, lineterminator="\n")
 
 
 def _given_parts(name: str, index: pd.DataFrame, external: str | None) -> pd.Series:

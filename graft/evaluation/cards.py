@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from graft.common.files import InputError, read_json, sha256
+from graft.common.files import InputError, sha256
 from graft.common.vocabulary import PARTS
 from graft.data.covariates import Encoding, fit_encoding
 from graft.data.domain import Domain
 from graft.data.task import take_samples
 from graft.leakage.rows import CheckRow, counted, first_few, passed_check
+from graft.networks.card import read_card
 
 USES = {"train": "trained", "validation": "validated"}  # what a model did on a part
 NO_PARENT = "no other model"
@@ -40,7 +41,7 @@ class TrainedModel:
     @cached_property
     def card(self) -> dict:
         """The content of card.json."""
-        return read_json(self.folder / "card.json")
+        return read_card(self.folder)
 
     @property
     def name(self) -> str:

@@ -84,9 +84,10 @@ def summarise_saliency(document: dict) -> list[str]:
         if share is None:
             lines.append(f"{title}: no lesion has both a map and a region")
             continue
+        of_randomised = "not defined" if randomised is None else f"{randomised:.3f}"
         line = (
             f"{title}: {share:.3f} of it lies within the lesion (a uniform map: "
-            f"{document['uniform_share']:.3f}, randomised weights: {randomised:.3f})"
+            f"{document['uniform_share']:.3f}, randomised weights: {of_randomised})"
         )
         if scores["keeps"]:
             line += ", so it does not show what was learned"

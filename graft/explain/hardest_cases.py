@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from graft.common.files import InputError
+from graft.common.files import REMEDY, InputError
 from graft.common.vocabulary import TESTS
 from graft.data.domain import Domain
 from graft.data.predictions import probability_columns
@@ -86,6 +86,36 @@ def find_hardest_cases(
     order = np.lexsort((mine["sample"], -losses, parts))
     hardest = mine.iloc[order[:count]].reset_index(drop=True)
     return hardest.assign(p=hardest[of_classes[-1]])
+
+
+def check_cases(
+    predictions: pd.DataFrame,
+    model_name: str,
+    index: pd.DataFrame,
+    parts: Mapping[str, np.ndarray],
+) -> None:
+    """Check that a table has the cases of a model that the domain and its split have.
+
+    Args:
+        predictions: as in `find_hardest_cases`.
+        model_name: the model to explain.
+        index: a row per lesion of the domain.
+        parts: the rows of the index by part.
+
+    Raises:
+        InputError: if a case of a test part is missing, is there twice or has another label.
+    """
+    mine = predictions[predictions["model"] == model_name]
+    for part in TESTS:
+        found = mine[mine["part"] == part]
+        rows = parts.get(part, np.array([], int))
+        expected = index["label"].iloc[rows]
+        labels = found["label"].to_numpy()
+        if not np.array_equal(found["sample"], rows) or not np.array_equal(labels, expected):
+            raise InputError(
+                f"predictions.csv: {model_name} has {len(found)} cases of the part {part}, "
+                f"expected the {len(rows)} of the split in their order, with their labels; {REMEDY}"
+            )
 
 
 def explain_cases(

@@ -3,7 +3,7 @@
 from graft.common.files import InputError
 from graft.common.vocabulary import PARTS, TESTS
 from graft.duplicates.pairs import describe_pairs, pairs_between
-from graft.leakage.rows import CheckRow, counted, first_few, passed_check
+from graft.leakage.rows import CheckRow, across_names, counted, first_few, passed_check
 from graft.leakage.split_domain import SplitDomain
 
 TRAINING_PARTS = ("train", "validation")  # of the source
@@ -36,7 +36,7 @@ def check_across(
     other_patients = target.domain.index["patient"].iloc[evaluated_on]
     places = source.places()
     other_places = target.places()
-    names = f"{source.name} and {target.name}"
+    names = across_names(source.name, target.name)
     origin = f"{source.name} in {' or '.join(TRAINING_PARTS)}"
     purpose = f"would be used to evaluate a model on {target.name}"
 

@@ -4,10 +4,23 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from graft.common.documents import check_schema
+from graft.common.files import REMEDY, InputError, read_sealed
 
 SCHEMA = Path(__file__).with_name("checks.schema.json")
 UNKNOWN_PATIENTS = "not known: the data does not say whose lesions these are"
 LISTED = 5  # lesions that an error names
+
+# The names of the checks within a domain, and from one domain to another, in their order.
+WITHIN = (
+    "patients",
+    "images",
+    "given split",
+    "external site",
+    "classes",
+    "drawn parts",
+    "normalisation",
+)
+ACROSS = ("patients across", "images across")
 
 CheckRow = dict[str, str | bool]
 
@@ -26,6 +39,39 @@ def checks_document(rows: Sequence[CheckRow]) -> dict:
     content = {"checks": list(rows)}
     check_schema(content, SCHEMA)
     return content
+
+
+def across_names(source: str, target: str) -> str:
+    """Return how the row of a check across two domains names them."""
+    return f"{source} and {target}"
+
+
+def read_checks(path: Path, source: str, target: str, candidates: Iterable[str]) -> list[CheckRow]:
+    """Read the rows of checks.json.
+
+    Args:
+        path: the file.
+        source: the name of the source.
+        target: the name of the target.
+        candidates: the names of further sources.
+
+    Raises:
+        InputError: if the file is missing or changed, or if one of the checks of these domains is
+            not in it or has not passed.
+    """
+    rows = read_sealed(path).get("checks", [])
+    passed = {(row["name"], row["domain"]) for row in rows if row["passed"] is True}
+    expected = [(name, domain) for domain in (source, target) for name in WITHIN]
+    others = [name for name in (source, *candidates) if name != target]
+    expected += [(name, across_names(other, target)) for other in others for name in ACROSS]
+    missing = [pair for pair in expected if pair not in passed]
+    if missing:
+        (name, domain), *_ = missing
+        raise InputError(
+            f"{path}: lacks {counted(len(missing), 'check')} of {len(expected)}, the first is "
+            f"{name!r} of {domain}, expected all of them passed; {REMEDY}"
+        )
+    return rows
 
 
 def counted(number: int, noun: str) -> str:

@@ -13,9 +13,10 @@ from safetensors.torch import load_file
 from safetensors.torch import save as as_bytes
 from torch import Tensor
 
-from graft.common.files import InputError, read_json, sha256, write_json
+from graft.common.files import InputError, check_sha256, sha256, write_sealed
 from graft.data.covariates import Encoding
 from graft.networks.build import build_network
+from graft.networks.card import CARD, check_shares, read_card
 from graft.networks.classifier import Classifier
 
 BATCH = 64  # samples at once when predicting; fixed, because other sizes round differently
@@ -51,7 +52,8 @@ class Model:
                 are ignored.
 
         Raises:
-            InputError: if the images have another shape, or covariates are missing.
+            InputError: if the images have another shape, covariates are missing, or a probability
+                is NaN.
         """
         self._check_images(images)
         chunks = [torch.zeros(0, len(self.card["classes"]), dtype=torch.float64)]
@@ -61,7 +63,14 @@ class Model:
                 probabilities = network(batch, known).double().softmax(1)  # (B, classes)
                 terms.append(share * probabilities.cpu())
             chunks.append(reduce(torch.add, terms))
-        return torch.cat(chunks).numpy()
+        predicted = torch.cat(chunks).numpy()
+        if not np.isfinite(predicted).all():
+            row = int(np.argmin(np.isfinite(predicted).all(1)))
+            raise InputError(
+                f"{self.card.get('stage', 'model')}: gives image {row} a probability that is NaN, "
+                "expected a number in [0, 1]; were the images or the covariates too large?"
+            )
+        return predicted
 
     def batches(
         self,
@@ -117,25 +126,31 @@ def save_model(
         networks: the K members of the model.
         card: has at least `architecture` (the arguments of `build_network`), `classes` (names) and,
             if K is more than 1, `shares` (K numbers that sum to 1).
+
+    Raises:
+        InputError: if a weight is NaN or infinite, or if the shares do not sum to 1.
     """
+    shares = card.get("shares", [1.0])
+    check_shares(folder / CARD, shares)
     tensors = {}
     for k, network in enumerate(networks):
         prefix = _member_prefix(k, len(networks))
         for name, tensor in network.saved_tensors().items():
             tensors[prefix + name] = tensor.detach().cpu().contiguous()
     weights = folder / "weights.safetensors"
+    _check_finite(weights, tensors)
     weights.write_bytes(as_bytes(tensors))
-    shares = card.get("shares", [1.0])
-    write_json(folder / "card.json", {**card, "shares": shares, "weights_sha256": sha256(weights)})
+    write_sealed(folder / CARD, {**card, "shares": shares, "weights_sha256": sha256(weights)})
 
 
 def load_model(folder: Path, device: torch.device | str = "cpu") -> Model:
     """Read a model folder.
 
     Raises:
-        InputError: if a file is missing, cut short, or not the one that the card describes.
+        InputError: if a file is missing, cut short or changed, if it is not the one that the card
+            describes, or if a weight is NaN or infinite.
     """
-    card = read_json(folder / "card.json")
+    card = read_card(folder)
     tensors = _read_weights(folder, card)
     count = len(card["shares"])
     networks = []
@@ -152,7 +167,7 @@ def load_model(folder: Path, device: torch.device | str = "cpu") -> Model:
         except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
             reason = " ".join(str(error).split())
             raise InputError(
-                f"{folder / 'card.json'}: does not describe a network of these weights ({reason})"
+                f"{folder / CARD}: does not describe a network of these weights ({reason})"
             ) from error
         networks.append(network.to(device).eval())
     return Model(card, networks)
@@ -160,17 +175,21 @@ def load_model(folder: Path, device: torch.device | str = "cpu") -> Model:
 
 def _read_weights(folder: Path, card: dict) -> dict[str, Tensor]:
     path = folder / "weights.safetensors"
+    check_sha256(path, card["weights_sha256"])
     try:
         tensors = load_file(path)
     except (OSError, SafetensorError) as error:
         raise InputError(
             f"{path}: cannot be read as safetensors ({error}); expected a whole weights file"
         ) from error
-    if sha256(path) != card.get("weights_sha256"):
-        raise InputError(
-            f"{path}: is not the file that {folder / 'card.json'} describes; their SHA-256 differ"
-        )
+    _check_finite(path, tensors)
     return tensors
+
+
+def _check_finite(path: Path, tensors: Mapping[str, Tensor]) -> None:
+    for name, tensor in tensors.items():
+        if not torch.isfinite(tensor).all():
+            raise InputError(f"{path}: the weights {name} have NaN or infinity, expected numbers")
 
 
 def _member_prefix(k: int, count: int) -> str:

@@ -5,10 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from graft.common.files import InputError
 from graft.data.predictions import probability_columns, read_predictions
+from graft.data.sealed_tables import open_sealed_table
 
+ARMS = ("scratch", "transfer", "frozen")
 READ = ("share", "draw", "patients", "lesions", "arm", "sample")
 
 
@@ -38,12 +41,16 @@ def read_points(path: Path, classes: Sequence[str], samples: Sequence[int]) -> l
         samples: the sample numbers of the test part, in order.
 
     Raises:
-        InputError: if the file cannot be read, or if a training did not predict `samples`.
+        InputError: if the file cannot be read or was changed, or if a training is missing, is there
+            twice or did not predict `samples`.
     """
-    table = read_predictions(path, READ, classes, text=("arm",))
+    content = open_sealed_table(path)
+    table = read_predictions(path, READ, classes, text=("arm",), content=content)
+    draws = sorted(set(table["draw"]))
     points = []
     for share, rows in table.groupby("share", sort=True):
-        draws = rows.drop_duplicates("draw").sort_values("draw")
+        _check_trainings(path, share, rows, draws)
+        first = rows.drop_duplicates("draw").sort_values("draw")
         arms: dict[str, list[np.ndarray]] = {}
         for (arm, draw), predicted in rows.groupby(["arm", "draw"], sort=False):
             if tuple(predicted["sample"]) != tuple(samples):
@@ -53,5 +60,20 @@ def read_points(path: Path, classes: Sequence[str], samples: Sequence[int]) -> l
                 )
             probabilities = predicted[probability_columns(classes)].to_numpy()
             arms.setdefault(arm, []).append(probabilities)
-        points.append(Point(share, list(draws["patients"]), list(draws["lesions"]), arms))
+        points.append(Point(share, list(first["patients"]), list(first["lesions"]), arms))
     return points
+
+
+def _check_trainings(path: Path, share: float, rows: pd.DataFrame, draws: Sequence[int]) -> None:
+    """Raise InputError if a share lacks a draw of an arm, or has one that others do not have."""
+    found = set(zip(rows["arm"], rows["draw"], strict=True))
+    for arm in ARMS:
+        for draw in draws:
+            if (arm, draw) not in found:
+                raise InputError(
+                    f"{path}: share {share:g} lacks draw {draw} of {arm}, expected the draws "
+                    f"{draws} of {', '.join(ARMS)}"
+                )
+    unknown = {arm for arm, _ in found} - set(ARMS)
+    if unknown:
+        raise InputError(f"{path}: has the arm {min(unknown)!r}, expected one of {', '.join(ARMS)}")

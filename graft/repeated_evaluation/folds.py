@@ -9,7 +9,10 @@ import pandas as pd
 
 from graft.common.files import InputError
 from graft.data.predictions import probability_columns, read_predictions
+from graft.data.sealed_tables import open_sealed_table
 
+ARMS = ("scratch", "transfer")
+PARTS = ("validation", "test")  # that each network predicted
 READ = ("repeat", "fold", "arm", "source", "lambda", "part", "sample")
 
 
@@ -55,23 +58,34 @@ class Fold:
     candidates: Sequence[Predicted]
 
 
-def read_folds(path: Path, classes: Sequence[str]) -> tuple[list[Fold], list[Candidate]]:
+def read_folds(
+    path: Path, classes: Sequence[str], samples: np.ndarray
+) -> tuple[list[Fold], list[Candidate]]:
     """Read what the networks of all folds predicted; nothing if no cross-validation ran.
 
     Args:
         path: the table that the training stage wrote.
         classes: of the target.
+        samples: the sample numbers of the lesions that the folds divide, in rising order.
 
     Returns:
         The folds of all repeats, and the candidates. The candidates of a fold have their order.
 
     Raises:
-        InputError: if the file cannot be read, or if a fold lacks one of the networks.
+        InputError: if the file cannot be read or was changed, if a fold lacks one of the networks
+            or one of their cases, or if the folds of a repeat do not test each case once.
     """
-    table = read_predictions(path, READ, classes, text=("arm", "source", "part"))
+    content = open_sealed_table(path)
+    table = read_predictions(path, READ, classes, ("arm", "source", "part"), content)
     transfer = table[table["arm"] == "transfer"]
     pairs_of = transfer[["source", "lambda"]].drop_duplicates().itertuples(index=False)
     candidates = [Candidate(str(source), float(weight)) for source, weight in pairs_of]
+    is_known = table["arm"].isin(ARMS) & table["part"].isin(PARTS)
+    if not is_known.all() or (len(table) and not candidates):
+        raise InputError(
+            f"{path}: has other arms or parts, expected rows of {' and '.join(ARMS)} on "
+            f"{' and '.join(PARTS)}"
+        )
     folds = []
     for (repeat, number), rows in table.groupby(["repeat", "fold"], sort=True):
         scratch = _predicted(rows[rows["arm"] == "scratch"], classes)
@@ -81,22 +95,50 @@ def read_folds(path: Path, classes: Sequence[str]) -> tuple[list[Fold], list[Can
             others.append(_predicted(rows[mine & (rows["arm"] == "transfer")], classes))
         if not all(_is_complete(predicted) for predicted in (scratch, *others)):
             raise InputError(
-                f"{path}: repeat {repeat}, fold {number} lacks a network or a part, expected "
-                f"scratch and {len(candidates)} candidates with validation and test"
+                f"{path}: repeat {repeat}, fold {number} lacks a network or a part, or has a case "
+                f"twice, expected scratch and {len(candidates)} candidates with validation and test"
+            )
+        if not all(_has_same_cases(scratch, predicted) for predicted in others):
+            raise InputError(
+                f"{path}: the networks of repeat {repeat}, fold {number} predicted different "
+                "samples, expected the same ones"
             )
         folds.append(Fold(int(repeat), int(number), scratch, others))
+    _check_divisions(path, folds, samples)
     return folds, candidates
 
 
+def _check_divisions(path: Path, folds: Sequence[Fold], samples: np.ndarray) -> None:
+    """Raise InputError unless every repeat has the same folds, which test each case once."""
+    numbers = sorted({fold.number for fold in folds})
+    for repeat in sorted({fold.repeat for fold in folds}):
+        mine = [fold for fold in folds if fold.repeat == repeat]
+        if [fold.number for fold in mine] != numbers:
+            raise InputError(f"{path}: repeat {repeat} lacks a fold, expected the folds {numbers}")
+        tested = np.concatenate([fold.scratch.samples["test"] for fold in mine])
+        validated = np.concatenate([fold.scratch.samples["validation"] for fold in mine])
+        if not np.array_equal(np.sort(tested), samples) or not np.isin(validated, samples).all():
+            raise InputError(
+                f"{path}: the folds of repeat {repeat} test {len(set(tested))} lesions, some of "
+                f"them twice or not in the target's pool, expected each of its {len(samples)} once"
+            )
+
+
 def _is_complete(predicted: Predicted) -> bool:
-    """Whether a network predicted at least one sample of each part."""
-    return all(len(samples) for samples in predicted.samples.values())
+    """Whether a network predicted at least one sample of each part, and each of them once."""
+    samples = list(predicted.samples.values())
+    together = np.concatenate(samples)
+    return all(len(part) for part in samples) and len(set(together)) == len(together)
+
+
+def _has_same_cases(one: Predicted, other: Predicted) -> bool:
+    return all(np.array_equal(one.samples[part], other.samples[part]) for part in one.samples)
 
 
 def _predicted(rows: pd.DataFrame, classes: Sequence[str]) -> Predicted:
     """Collect the rows of one network by part."""
     samples, probabilities = {}, {}
-    for part in ("validation", "test"):
+    for part in PARTS:
         mine = rows[rows["part"] == part]
         samples[part] = mine["sample"].to_numpy(np.int64)
         probabilities[part] = mine[probability_columns(classes)].to_numpy(float)

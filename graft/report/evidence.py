@@ -7,7 +7,14 @@ from typing import Any
 
 import pandas as pd
 
-from graft.common.files import InputError, read_json
+from graft.common.files import (
+    FILES,
+    REMEDY,
+    InputError,
+    check_digest,
+    check_files,
+    read_sealed,
+)
 from graft.common.vocabulary import TESTS
 
 Block = Mapping[str, Any]  # an object of a JSON document
@@ -18,11 +25,20 @@ REQUIRED_KEYS = (
     "baselines",
     "transfer_gain",
     "verdict",
+    "verdict_from",
     "chosen",
     "source",
     "target",
     "bootstrap",
-)  # of metrics.json
+    "margin",
+    "ablation",
+    "subgroups",
+    "checks",
+    "hashes",
+    "sources",
+    "learning_curve",
+    "cross_validation",
+)  # of metrics.json; a block that was not requested is null
 PREDICTION_COLUMNS = {"sample", "part", "label", "model", "predicted"}
 CURVE_COLUMNS = {"part", "model"}
 
@@ -33,11 +49,11 @@ class Evidence:
 
     metrics: Block  # metrics.json
     predictions: pd.DataFrame  # one row per case of a test part and model
-    curves: Mapping[str, pd.DataFrame]  # the tables of CURVES that exist
+    curves: Mapping[str, pd.DataFrame]  # the tables of CURVES
     parameters: Block  # all parameters of the run
     card: Block  # card.json of the chosen model
-    saliency: Block | None  # explain/saliency.json
-    robustness: Block | None  # explain/robustness.json
+    saliency: Block  # explain/saliency.json
+    robustness: Block  # explain/robustness.json
     pictures: Mapping[str, bytes]  # PNG files by their path in `explain`, as maps/<sample>.png
     pictures_folder: str  # where people find these files
     model_folder: str  # where people find the chosen model
@@ -107,30 +123,72 @@ def load_evidence(
         synthetic: whether the patients are simulated.
 
     Raises:
-        InputError: if a file is missing, cannot be read or lacks a key or a column.
+        InputError: if a file is missing, cannot be read, was changed after it was written, lacks
+            a key, a column or a row, or belongs to another run.
     """
-    document = read_json(metrics / "metrics.json")
+    path = metrics / "metrics.json"
+    document = read_sealed(path)
     missing = [key for key in REQUIRED_KEYS if key not in document]
     if missing:
-        raise InputError(
-            f"{metrics / 'metrics.json'}: has no {missing[0]!r}, expected metrics of an evaluation"
-        )
+        raise InputError(f"{path}: has no {missing[0]!r}, expected metrics of an evaluation")
+    names = {name: f"plots/{name}.csv" for name in CURVES}
+    check_files(path, document, ["predictions.csv", *names.values()])
     explain = metrics / "explain"
-    return Evidence(
+    saliency = read_sealed(explain / "saliency.json")
+    pictures = saliency.get(FILES, {})
+    check_files(explain / "saliency.json", saliency, pictures)
+    evidence = Evidence(
         metrics=document,
         predictions=_read_table(metrics / "predictions.csv", PREDICTION_COLUMNS),
-        curves=_read_curves(metrics / "plots"),
+        curves={key: _read_table(metrics / name, CURVE_COLUMNS) for key, name in names.items()},
         parameters=parameters,
-        card=read_json(card),
-        saliency=_read_json_if_present(explain / "saliency.json"),
-        robustness=_read_json_if_present(explain / "robustness.json"),
-        pictures=_read_pictures(explain / "maps"),
+        card=read_sealed(card),
+        saliency=saliency,
+        robustness=read_sealed(explain / "robustness.json"),
+        pictures={name: (explain / name).read_bytes() for name in pictures},
         pictures_folder=(explain / "maps").as_posix(),
         model_folder=card.parent.as_posix(),
         parameters_name=parameters_name,
         commands=commands,
         synthetic=synthetic,
     )
+    _check_run(evidence, card, explain)
+    _check_cases(evidence, metrics / "predictions.csv")
+    return evidence
+
+
+def _check_run(evidence: Evidence, card: Path, explain: Path) -> None:
+    """Raise InputError if the model, the explanation or the classes are those of another run."""
+    chosen = evidence.chosen
+    check_digest(
+        card, evidence.card["weights_sha256"], evidence.metrics["hashes"]["models"][chosen]
+    )
+    for name in ("saliency", "robustness"):
+        model = getattr(evidence, name)["model"]
+        if model != chosen:
+            raise InputError(
+                f"{explain / name}.json: is about {model}, expected {chosen}, the chosen model; "
+                f"{REMEDY}"
+            )
+    classes = list(evidence.metrics["target"]["counts"]["train"]["by_class"])
+    if classes != evidence.classes:
+        raise InputError(
+            f"{evidence.parameters_name}: has the classes {evidence.classes}, expected {classes}, "
+            "which the models were trained on"
+        )
+
+
+def _check_cases(evidence: Evidence, path: Path) -> None:
+    """Raise InputError unless each model has a prediction of each case of the test parts."""
+    for part in evidence.parts:
+        expected = evidence.metrics["target"]["counts"][part]["lesions"]
+        for model in evidence.models:
+            cases = evidence.cases(model, part)
+            if len(cases) != expected or not cases["sample"].is_unique:
+                raise InputError(
+                    f"{path}: has {len(cases)} predictions of {model} on the part {part}, "
+                    f"expected one of each of its {expected} lesions; {REMEDY}"
+                )
 
 
 def score_of(scores: Block | None, name: str = "auroc") -> Block | None:
@@ -141,23 +199,6 @@ def score_of(scores: Block | None, name: str = "auroc") -> Block | None:
 def auroc_of_arm(point: Block, arm: str) -> Block | None:
     """The AUROC of an arm ("scratch", "transfer", "frozen") at a point of the learning curve."""
     return score_of(point["arms"].get(arm))
-
-
-def _read_json_if_present(path: Path) -> dict | None:
-    return read_json(path) if path.exists() else None
-
-
-def _read_curves(folder: Path) -> dict[str, pd.DataFrame]:
-    tables = {}
-    for name in CURVES:
-        path = folder / f"{name}.csv"
-        if path.exists():
-            tables[name] = _read_table(path, CURVE_COLUMNS)
-    return tables
-
-
-def _read_pictures(folder: Path) -> dict[str, bytes]:
-    return {f"maps/{path.name}": path.read_bytes() for path in sorted(folder.glob("*.png"))}
 
 
 def _read_table(path: Path, columns: set[str]) -> pd.DataFrame:

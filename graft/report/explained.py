@@ -42,8 +42,6 @@ class CasePicture:
 def saliency(evidence: Evidence) -> Table | None:
     """The share of saliency in the lesion and how often the peak is there, next to references."""
     block = evidence.saliency
-    if block is None:
-        return None
     rows = []
     for name, method in block["methods"].items():
         if not method:
@@ -93,11 +91,8 @@ def pictures(evidence: Evidence) -> tuple[list[CasePicture], int]:
     shown: list[CasePicture] = []
     total_bytes = 0
     left_out = 0
-    cases = evidence.saliency["cases"] if evidence.saliency else []
-    for case in cases:
-        content = evidence.pictures.get(case["picture"])
-        if content is None:
-            continue
+    for case in evidence.saliency["cases"]:
+        content = evidence.pictures[case["picture"]]
         total_bytes += len(content)
         if total_bytes > MAX_BYTES:
             left_out += 1

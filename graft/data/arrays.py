@@ -1,0 +1,67 @@
+"""The arrays of a processed domain: images, and the masks of their lesions."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from graft.common.files import InputError
+
+MIN_DIMENSIONS = 4  # of images: lesions, channels, rows and columns
+ONE = np.ones(1, np.float16).view(np.uint16).item()  # no bits of a number in [0, 1] are higher
+
+
+def load_array(path: Path) -> np.ndarray:
+    """Map an array in a file into memory.
+
+    Raises:
+        InputError: if the file is missing or broken.
+    """
+    try:
+        return np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise InputError(f"{path}: cannot be read ({error})") from error
+
+
+def load_masks(path: Path, images: np.ndarray) -> np.ndarray:
+    """Map the masks (N, *spatial) of images (N, C, *spatial) into memory.
+
+    Raises:
+        InputError: if the file is broken, or if it has another type, shape or value than 0 and 1.
+    """
+    masks = load_array(path)
+    expected = (len(images), *images.shape[2:])
+    if masks.shape != expected or masks.dtype != np.uint8:
+        raise InputError(f"{path}: is {masks.dtype} {masks.shape}, expected uint8 {expected}")
+    if any(mask.max(initial=0) > 1 for mask in masks):
+        raise InputError(f"{path}: has a value above 1, expected 0 or 1")
+    return masks
+
+
+def check_images(name: str, images: np.ndarray, origins: Sequence[str]) -> None:
+    """Check that images have no value but numbers in [0, 1]. Reads one image at a time.
+
+    Args:
+        name: of their domain, for messages.
+        images: (N, C, *spatial) float16.
+        origins: where each of them comes from, for messages.
+
+    Raises:
+        InputError: if the array has another type or shape, or a value that is NaN, infinite or
+            outside [0, 1].
+    """
+    if images.dtype != np.float16 or images.ndim < MIN_DIMENSIONS:
+        raise InputError(
+            f"domains.{name}: its images are {images.dtype} {images.shape}, "
+            "expected float16 (N, C, *spatial)"
+        )
+    for image, origin in zip(images, origins, strict=True):
+        # Comparing bits takes a tenth of the time. Only -0.0 is in [0, 1] but has higher ones.
+        if image.view(np.uint16).max(initial=0) <= ONE:
+            continue
+        outside = image[~((image >= 0) & (image <= 1))]
+        if outside.size:
+            raise InputError(
+                f"domains.{name}: the image of {origin} has {outside.size} values such as "
+                f"{outside[0]:g}, expected finite numbers in [0, 1]"
+            )

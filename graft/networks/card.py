@@ -1,0 +1,33 @@
+"""card.json: what a saved model is, what it was trained on, and the SHA-256 of its weights."""
+
+from collections.abc import Sequence
+from math import fsum, isclose
+from pathlib import Path
+
+from graft.common.files import InputError, read_sealed
+
+CARD = "card.json"
+KEYS = ("architecture", "classes", "shares", "weights_sha256")  # of every card
+
+
+def read_card(folder: Path) -> dict:
+    """Read the card of a model folder.
+
+    Raises:
+        InputError: if it is missing, cut short or changed, or if its shares do not sum to 1.
+    """
+    path = folder / CARD
+    card = read_sealed(path)
+    missing = [key for key in KEYS if key not in card]
+    if missing:
+        raise InputError(f"{path}: has no key {missing[0]!r}, expected the card of a model")
+    check_shares(path, card["shares"])
+    return card
+
+
+def check_shares(path: Path, shares: Sequence[float]) -> None:
+    """Raise InputError if networks cannot have these shares of a prediction."""
+    if not shares or min(shares) < 0 or not isclose(fsum(shares), 1):
+        raise InputError(
+            f"{path}: has the shares {shares}, expected numbers that sum to 1, none below 0"
+        )
