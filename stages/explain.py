@@ -55,9 +55,9 @@ def main() -> None:
         classes=domain.classes,
         text=("part", "label", "model", "predicted"),
     )
-    check_cases(predictions, name, domain.index, parts)
     bootstrap = (parameters.resamples, parameters.confidence, parameters.seed)
     cases = find_hardest_cases(predictions, name, domain.classes, parameters.explain.cases)
+    check_cases(predictions, name, domain.index, parts)
     explained = explain_cases(model, domain, cases)
     saliency = saliency_document(name, model, domain, tested, explained, *bootstrap)
     robustness = measure_robustness(name, model, domain, parts["test"], *bootstrap)

@@ -17,6 +17,7 @@ from ruamel.yaml import YAML
 
 from graft.common.vocabulary import TESTS
 from stages import evaluate, paths
+from tests.processed import edit_images, edit_index, read_parts
 
 ROOT = Path(__file__).parents[1]
 FOLDERS = ("graft", "stages", ".dvc/plots")
@@ -338,17 +339,17 @@ evaluate.main()
 
 def spoil_tests(project: Path, name: str) -> None:
     """Replace the test images of a domain by noise, and swap the classes of their lesions."""
-    split = pd.read_csv(project / f"data/splits/{name}.csv")
-    hidden = split["sample"][split["part"].isin(TESTS)].to_numpy()
-    processed = project / "data/processed" / name
-    images = np.load(processed / "images.npy")
-    images[hidden] = np.random.default_rng(0).random(images[hidden].shape)
-    np.save(processed / "images.npy", images)
-    index = pd.read_csv(processed / "index.csv", keep_default_na=False)
-    index.loc[hidden, "label"] = index.loc[hidden, "label"].map(
-        {"benign": "malignant", "malignant": "benign"}
-    )
-    index.to_csv(processed / "index.csv", index=False)
+    hidden = read_parts(name, project).isin(TESTS)
+    other = {"benign": "malignant", "malignant": "benign"}
+
+    def add_noise(images: np.ndarray) -> None:
+        images[hidden] = np.random.default_rng(0).random(images[hidden].shape)
+
+    def swap_classes(index: pd.DataFrame) -> None:
+        index.loc[hidden, "label"] = index.loc[hidden, "label"].map(other)
+
+    edit_images(name, add_noise, project)
+    edit_index(name, swap_classes, project)
 
 
 @pytest.mark.parametrize(

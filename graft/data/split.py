@@ -66,7 +66,7 @@ def read_split(path: Path, index: pd.DataFrame) -> dict[str, np.ndarray]:
         InputError: if the file is missing, broken or changed, or was written for other lesions,
             a patient is in two parts, or train, validation or test is empty.
     """
-    content = open_sealed_table(path, _lesions(index))
+    content = open_sealed_table(path, describe_lesions(index))
     try:
         table = pd.read_csv(content, dtype={"sample": "int64", "part": str}, keep_default_na=False)
         samples = table["sample"]
@@ -160,7 +160,7 @@ def write_split(path: Path, parts: pd.Series, index: pd.DataFrame) -> None:
         index: a row per lesion of the domain. The table can only be read for the same lesions.
     """
     table = parts[parts != ""].rename_axis("sample").rename("part")
-    write_sealed_table(path, table.reset_index(), _lesions(index))
+    write_sealed_table(path, table.reset_index(), describe_lesions(index))
 
 
 def check_patients(where: str, index: pd.DataFrame, parts: pd.Series) -> None:
@@ -201,7 +201,7 @@ def check_classes(name: str, index: pd.DataFrame, parts: pd.Series, classes: lis
                 )
 
 
-def _lesions(index: pd.DataFrame) -> str:
+def describe_lesions(index: pd.DataFrame) -> str:
     """The lesions that a split is about, by their patients, labels and images."""
     return index[["patient", "label", "hash"]].to_csv(index=False, lineterminator="\n")
 

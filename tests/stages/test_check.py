@@ -1,6 +1,5 @@
 """The stage on real files, which leaves no output if there is a leak."""
 
-import json
 import subprocess
 import sys
 from dataclasses import replace
@@ -11,12 +10,14 @@ import pandas as pd
 import pytest
 from ruamel.yaml import YAML
 
-from graft.common.files import InputError
+from graft.common.files import InputError, read_sealed
 from graft.data import domain
 from graft.data.domain import Domain
 from graft.duplicates import fingerprints
 from graft.leakage import rows
 from stages import check, paths, split
+from tests.processed import edit_index, read_parts, write_parts
+from tests.seals import reseal
 
 ROOT = Path(__file__).parents[2]
 CLASSES = ["benign", "malignant"]
@@ -85,7 +86,7 @@ def test_more_folds_than_patients_are_refused_before_any_training(project):
 
 
 def rows_of(name: str, part: str) -> list[int]:
-    return pd.read_csv(f"data/splits/{name}.csv").query("part == @part")["sample"].tolist()
+    return np.flatnonzero(read_parts(name) == part).tolist()
 
 
 def put_image(name: str, row: int, image: np.ndarray) -> None:
@@ -93,34 +94,36 @@ def put_image(name: str, row: int, image: np.ndarray) -> None:
     made = Domain.read(Path("data/processed") / name)
     images = np.array(made.images)
     images[row] = image
+    parts = read_parts(name)
     index = made.index.assign(hash=fingerprints.fingerprint_images(images))
     domain.write_domain(Path("data/processed") / name, Domain(name, images, index, CLASSES, ABOUT))
+    write_parts(name, parts)
 
 
 def image_of(name: str, row: int) -> np.ndarray:
     return np.array(Domain.read(Path("data/processed") / name).images[row])
 
 
-def edit(path: str, column: str, row: int, value: str) -> None:
-    table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    table.loc[table["sample"] == str(row), column] = value
-    table.to_csv(path, index=False)
+def rename_patient(name: str, row: int, patient: str) -> None:
+    edit_index(name, lambda table: table.update(pd.Series({row: patient}, name="patient")))
+
+
+def move(name: str, row: int, part: str) -> None:
+    parts = read_parts(name)
+    parts[row] = part
+    write_parts(name, parts)
 
 
 def in_two_parts() -> str:
     tests = rows_of("liver", "test")[0]
     learns = rows_of("liver", "train")[0]
-    edit("data/processed/liver/index.csv", "patient", tests, f"liver{learns:02}")
+    rename_patient("liver", tests, f"liver{learns:02}")
     return rf"the patient liver{learns:02} is in test \(manifest.csv:{tests + 2}\) and in train"
 
 
 def in_two_domains() -> str:
-    edit(
-        "data/processed/liver/index.csv",
-        "patient",
-        rows_of("liver", "test")[0],
-        f"lung{rows_of('lung', 'train')[0]:02}",
-    )
+    known = rows_of("lung", "train")[0]
+    rename_patient("liver", rows_of("liver", "test")[0], f"lung{known:02}")
     return "1 patient of lung in train or validation would be used to evaluate a model on liver:"
 
 
@@ -141,22 +144,19 @@ def a_mirrored_image_in_two_domains() -> str:
 
 
 def a_site_in_train() -> str:
-    edit("data/splits/liver.csv", "part", rows_of("liver", "external")[0], "train")
+    move("liver", rows_of("liver", "external")[0], "train")
     return r"wrong side of the external site 'site-b': manifest.csv:\d+ \(train\) of site-b"
 
 
 def an_official_test_sample_in_train() -> str:
-    table = pd.read_csv("data/processed/liver/index.csv", dtype=str, keep_default_na=False)
-    parts = pd.read_csv("data/splits/liver.csv").set_index("sample")["part"]
-    table["split"] = parts.reindex(range(40)).to_numpy()
-    table.to_csv("data/processed/liver/index.csv", index=False)
-    edit("data/splits/liver.csv", "part", rows_of("liver", "test")[0], "train")
+    parts = read_parts("liver")
+    edit_index("liver", lambda table: table.update({"split": parts}))
+    move("liver", rows_of("liver", "test")[0], "train")
     return r"left the part that the data gives: manifest.csv:\d+ \(train\), given test"
 
 
 def a_fitted_normalisation() -> str:
-    path = Path("data/processed/liver/domain.json")
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"mean": 0.5}))
+    reseal(Path("data/processed/liver/domain.json"), lambda about: about.update(mean=0.5))
     return "domain.json has mean, which may have been fitted over samples"
 
 
@@ -187,9 +187,12 @@ def test_a_clean_cohort_passes_with_the_same_bytes_twice(project, capsys):
     first = paths.CHECKS.read_bytes(), paths.LEAKS_CHECKED.read_bytes()
     check.main()
     assert (paths.CHECKS.read_bytes(), paths.LEAKS_CHECKED.read_bytes()) == first
-    found = json.loads(first[0])
-    assert rows.checks_document(found["checks"]) == found
-    assert len(found["checks"]) == 2 * 8 + 2
+    found = rows.read_checks(paths.CHECKS, "lung", "liver", [])
+    assert rows.checks_document(found) == {"checks": found}
+    names = [(row["name"], row["domain"]) for row in found]
+    within = [(name, domain) for domain in ("lung", "liver") for name in rows.WITHIN]
+    keys = [(name, domain) for domain in ("lung", "liver") for name in rows.EACH]
+    assert names == within + keys + [(name, "lung and liver") for name in rows.ACROSS]
     assert "lung and liver: patients across: " in capsys.readouterr().out
 
 
@@ -201,7 +204,7 @@ def test_the_list_of_sources_has_the_candidates_and_no_folder_of_a_weight_file(p
     YAML().dump(parameters, Path("params.yaml"))
     write_processed("kidney")
     check.main()
-    assert json.loads(paths.SOURCE_LIST.read_text()) == {
+    assert read_sealed(paths.SOURCE_LIST) == {
         "theirs.pth": "models/pretrained",
         "kidney": "models/candidates/kidney",
     }

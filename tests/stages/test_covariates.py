@@ -28,6 +28,7 @@ from stages import (
     regularize,
     split,
 )
+from tests.processed import edit_table, read_parts
 
 ROOT = Path(__file__).parents[2]
 PATIENTS = 30  # of each class
@@ -184,11 +185,12 @@ def test_cards_hold_the_encoding_and_no_text_of_the_patients(finished):
 
 def test_covariates_of_the_tests_change_no_model(project):
     before = {path: path.read_bytes() for path in Path("models/finetuned").rglob("*.*")}
-    table = pd.read_csv("data/processed/liver/covariates.csv", dtype=str)
-    parts = pd.read_csv("data/splits/liver.csv")
-    hidden = parts["sample"][parts["part"].isin(TESTS)]
-    table.loc[hidden, ["age", "biopsy", "note"]] = ["500", "new", "7:7"]
-    table.to_csv("data/processed/liver/covariates.csv", index=False)
+    hidden = read_parts("liver").isin(TESTS)
+
+    def hide(table: pd.DataFrame) -> None:
+        table.loc[hidden, ["age", "biopsy", "note"]] = ["500", "new", "7:7"]
+
+    edit_table("liver", "covariates.csv", hide)
     for init in ("transfer", "scratch"):
         finetune.main(init)
     assert {path: path.read_bytes() for path in before} == before
@@ -196,9 +198,10 @@ def test_covariates_of_the_tests_change_no_model(project):
 
 def test_covariates_of_the_training_part_change_the_model(project):
     path = Path("models/finetuned/scratch/weights.safetensors")
-    data = Path("data/processed/liver/covariates.csv")
     before = path.read_bytes()
-    data.write_text(data.read_text().replace("cyst", "tumour"))
+    edit_table(
+        "liver", "covariates.csv", lambda table: table.replace("cyst", "tumour", inplace=True)
+    )
     finetune.main("scratch")
     assert path.read_bytes() != before
 

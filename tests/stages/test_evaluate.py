@@ -1,7 +1,6 @@
 """The stage on real files: weights, images, splits."""
 
 import hashlib
-import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,17 +9,19 @@ import pandas as pd
 import pytest
 import torch
 
-from graft.common.files import InputError, write_json
+from graft.common.files import InputError, read_json, write_sealed
 from graft.data import split
 from graft.data.covariates import Encoding
 from graft.data.domain import Domain, write_domain
-from graft.data.predictions import write_table
+from graft.data.sealed_tables import write_sealed_table
 from graft.data.task import read_task, take_samples
 from graft.leakage import rows
 from graft.networks import saved
 from graft.networks.build import build_network
 from graft.training import fitting
 from stages import cross_validate, evaluate, learning_curve, paths
+from tests.processed import edit_images, read_parts, write_parts
+from tests.seals import flip_bit, reseal
 
 ROOT = Path(__file__).parents[2]
 PATCH = [8, 8]
@@ -50,6 +51,12 @@ RANKED = {
     ],
 }
 
+CHECKS = [
+    *(rows.passed_check(name, "lung", "all", "none") for name in rows.WITHIN),
+    *(rows.passed_check(name, "liver", "all", "none") for name in rows.WITHIN),
+    *(rows.passed_check(name, "lung and liver", "all", "none") for name in rows.ACROSS),
+]
+
 
 def write_processed(name: str, sites: bool, patients_known: bool = True) -> None:
     """A processed domain of 24 patients with two lesions each, and its split."""
@@ -71,9 +78,7 @@ def write_processed(name: str, sites: bool, patients_known: bool = True) -> None
     images = random.random((48, 1, *PATCH))
     domain = Domain(name, images, index, CLASSES, {}, patients_known=patients_known)
     write_domain(Path("data/processed") / name, domain)
-    split = Path(f"data/splits/{name}.csv")
-    split.parent.mkdir(parents=True, exist_ok=True)
-    pd.DataFrame({"sample": index["sample"], "part": parts[patient % 4]}).to_csv(split, index=False)
+    write_parts(name, parts[patient % 4])
 
 
 def write_model(folder: Path, seed: int, classes: list[str] = CLASSES) -> None:
@@ -92,7 +97,7 @@ def write_model(folder: Path, seed: int, classes: list[str] = CLASSES) -> None:
 
 
 def read_metrics() -> dict:
-    return json.loads(Path("metrics/metrics.json").read_text())
+    return read_json(paths.METRICS_DOCUMENT)
 
 
 def read_outputs() -> list[bytes]:
@@ -114,11 +119,10 @@ def project(tmp_path, monkeypatch):
         write_processed(name, sites=True)
     write_models()
     Path("metrics").mkdir()
-    check = rows.passed_check("patients", "liver", "24 patients", "none")
-    write_json(Path("metrics/checks.json"), rows.checks_document([check]))
-    write_json(Path("metrics/sources.json"), RANKED)
-    write_table(paths.REPEATED["learning_curve"], learning_curve.empty_table(CLASSES))
-    write_table(paths.REPEATED["cross_validation"], cross_validate.empty_table(CLASSES))
+    write_sealed(Path("metrics/checks.json"), rows.checks_document(CHECKS))
+    write_sealed(Path("metrics/sources.json"), RANKED)
+    write_sealed_table(paths.REPEATED["learning_curve"], learning_curve.empty_table(CLASSES))
+    write_sealed_table(paths.REPEATED["cross_validation"], cross_validate.empty_table(CLASSES))
     threads = torch.get_num_threads()
     # On a busy machine, one thread needs a tenth of the time for images this small.
     torch.set_num_threads(1)
@@ -162,11 +166,8 @@ def test_the_best_model_is_a_copy_of_the_chosen_one(project):
 def test_the_test_part_decides_neither_the_choice_nor_a_threshold(project):
     evaluate.main()
     before = read_metrics()
-    path = Path("data/processed/liver/images.npy")
-    images = np.load(path)
-    parts = pd.read_csv("data/splits/liver.csv")["part"]
-    images[parts.isin(["test", "external"])] = 0
-    np.save(path, images)
+    tested = read_parts("liver").isin(["test", "external"])
+    edit_images("liver", lambda images: images.__setitem__(tested, 0))
     evaluate.main()
     after = read_metrics()
     bagging_before = before["models"]["bagging"]["test"]
@@ -216,10 +217,8 @@ def test_without_an_external_site_its_scores_are_null(project):
 
 def test_weights_trained_elsewhere_are_not_evaluated_on_the_source(project, capsys):
     folder = paths.PRETRAINED
-    card = json.loads((folder / "card.json").read_text())
-    card["classes"] = []
-    card["weights"] = {"source": "imagenet"}
-    (folder / "card.json").write_text(json.dumps(card))
+    changes = {"classes": [], "weights": {"source": "imagenet"}}
+    reseal(folder / "card.json", lambda card: card.update(changes))
     evaluate.main()
     source = read_metrics()["source"]
     assert source["pretrained"] is None
@@ -249,7 +248,7 @@ def test_a_model_of_other_classes_raises_an_error_and_keeps_the_outputs(project)
 
 
 def test_a_split_without_a_test_part_raises_an_error(project):
-    Path("data/splits/liver.csv").write_text("sample,part\n0,train\n4,validation\n")
+    write_parts("liver", read_parts("liver").replace("test", ""))
     with pytest.raises(InputError, match=r"liver.csv: no sample is in the part 'test'"):
         evaluate.main()
 
@@ -259,10 +258,9 @@ def test_a_model_trained_on_a_test_part_raises_an_error_before_any_score(project
     domain = Domain.read(Path("data/processed/liver"))
     rows = split.read_split(Path("data/splits/liver.csv"), domain.index)
     both = np.sort(np.concatenate([rows["train"], rows["test"]]))
-    card = json.loads((folder / "card.json").read_text())
     samples = take_samples(domain, both, Encoding(), torch.device("cpu"))
-    card["data"]["train_sha256"] = samples.sha256()
-    (folder / "card.json").write_text(json.dumps(card))
+    changes = {"train_sha256": samples.sha256()}
+    reseal(folder / "card.json", lambda card: card["data"].update(changes))
     with pytest.raises(
         InputError,
         match="^models/regularized/card.json: trained on train and test, expected the part train",
@@ -274,9 +272,61 @@ def test_a_model_trained_on_a_test_part_raises_an_error_before_any_score(project
 def test_the_checks_and_the_hashes_are_in_the_metrics(project):
     evaluate.main()
     found = read_metrics()
-    assert found["checks"][0] == rows.passed_check("patients", "liver", "24 patients", "none")
+    assert found["checks"][: len(CHECKS)] == CHECKS
     assert [row["name"] for row in found["checks"][-2:]] == ["tuning", "choice"]
     split_file = Path("data/splits/liver.csv").read_bytes()
     assert found["hashes"]["target"]["split"] == hashlib.sha256(split_file).hexdigest()
     weights = (evaluate.MODELS["boosting"] / "weights.safetensors").read_bytes()
     assert found["hashes"]["models"]["boosting"] == hashlib.sha256(weights).hexdigest()
+
+
+@pytest.mark.parametrize("lost", [0, len(rows.WITHIN), len(CHECKS) - 1])
+def test_a_missing_check_is_noticed(project, lost):
+    reseal(paths.CHECKS, lambda content: content["checks"].pop(lost))
+    name, domain = CHECKS[lost]["name"], CHECKS[lost]["domain"]
+    message = f"^metrics/checks.json: lacks 1 check of 16, the first is '{name}' of {domain}, "
+    with pytest.raises(InputError, match=message):
+        evaluate.main()
+
+
+def test_checks_of_another_source_or_of_a_candidate_are_missing_too(project):
+    for role in ("source", "target"):
+        with pytest.raises(InputError, match="checks.json: lacks"):
+            rows.read_checks(
+                paths.CHECKS, **{"source": "lung", "target": "liver", role: "kidney"}, candidates=[]
+            )
+    with pytest.raises(InputError, match="checks.json: lacks 2 checks of 18"):
+        rows.read_checks(paths.CHECKS, "lung", "liver", ["kidney"])
+
+
+def test_a_run_without_checks_is_not_evaluated(project):
+    paths.CHECKS.unlink()
+    with pytest.raises(InputError, match="^metrics/checks.json: cannot be read"):
+        evaluate.main()
+
+
+def test_shares_that_do_not_sum_to_1_are_noticed(project):
+    reseal(evaluate.MODELS["bagging"] / "card.json", lambda card: card.update(shares=[0.9]))
+    with pytest.raises(InputError, match=r"bagging/card.json: has the shares \[0.9\], expected"):
+        evaluate.main()
+
+
+def test_a_flipped_bit_in_any_input_is_noticed(project):
+    inputs = [
+        *Path("data").rglob("*.*"),
+        *Path("models").rglob("*.*"),
+        *Path("metrics").rglob("*.*"),
+    ]
+    assert len(inputs) == 24
+    random = np.random.default_rng(0)
+    for path in sorted(inputs):
+        content = path.read_bytes()
+        position = int(random.integers(len(content)))
+        while chr(content[position]).isspace():  # between the values of JSON
+            position = int(random.integers(len(content)))
+        flip_bit(path, position, int(random.integers(8)))
+        with pytest.raises(InputError) as caught:
+            evaluate.main()
+        assert "\n" not in str(caught.value)
+        path.write_bytes(content)
+    assert not Path("metrics/metrics.json").exists()

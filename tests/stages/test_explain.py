@@ -1,6 +1,7 @@
 """The stage on real files: weights, images, a split and the tables that evaluate writes."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -8,11 +9,13 @@ import pandas as pd
 import pytest
 import torch
 
-from graft.common.files import InputError
+from graft.common.files import InputError, sha256, write_sealed
 from graft.data.domain import Domain, write_domain
 from graft.networks import saved
 from graft.networks.build import build_network
 from stages import explain, paths
+from tests.processed import write_parts
+from tests.seals import flip_bit, reseal
 
 ROOT = Path(__file__).parents[2]
 CLASSES = ["benign", "malignant"]
@@ -43,9 +46,7 @@ def write_inputs(
     domain = Domain("liver", images, index, CLASSES, preprocessing, masks=masks)
     write_domain(Path("data/processed/liver"), domain)
     parts = np.array(["train", "validation", "test", "external"])[patient % 4]
-    Path("data/splits").mkdir(parents=True, exist_ok=True)
-    split = pd.DataFrame({"sample": index["sample"], "part": parts})
-    split.to_csv("data/splits/liver.csv", index=False)
+    write_parts("liver", parts)
     shape = {"name": "resnet", "patch": list(patch), "channels": 1, "classes": 2, "width": 8}
     paths.BEST.mkdir(parents=True, exist_ok=True)
     card = {"architecture": shape, "classes": CLASSES, "shares": [0.5, 0.5]}
@@ -61,8 +62,9 @@ def write_inputs(
     table["predicted"] = np.array(CLASSES)[probabilities.argmax(1)]
     paths.METRICS.mkdir(exist_ok=True)
     table.to_csv(paths.METRICS / "predictions.csv", index=False)
-    metrics = {"chosen": {"model": "bagging"}}
-    (paths.METRICS / "metrics.json").write_text(json.dumps(metrics))
+    weights = sha256(paths.BEST / "weights.safetensors")
+    metrics = {"chosen": {"model": "bagging"}, "hashes": {"models": {"bagging": weights}}}
+    write_sealed(paths.METRICS_DOCUMENT, metrics, ["predictions.csv"])
 
 
 @pytest.fixture
@@ -160,7 +162,54 @@ def test_predictions_of_another_run_raise_an_error_and_keep_the_outputs(project)
     before = read_outputs()
     table = pd.read_csv("metrics/predictions.csv").assign(model="scratch")
     table.to_csv("metrics/predictions.csv", index=False)
+    reseal(paths.METRICS_DOCUMENT)
     message = "predictions.csv: has no row of the model bagging, expected"
     with pytest.raises(InputError, match=message):
         explain.main()
     assert read_outputs() == before
+
+
+def test_a_bit_flipped_in_what_it_reads_raises_an_error(project):
+    write_inputs((8, 8))
+    inputs = [*Path("data").rglob("*.*"), *paths.BEST.iterdir(), *paths.METRICS.iterdir()]
+    assert len(inputs) == 8
+    random = np.random.default_rng(2)
+    for path in sorted(inputs):
+        content = path.read_bytes()
+        flip_bit(path, int(random.integers(len(content) // 2)), int(random.integers(8)))
+        with pytest.raises(InputError, match=f"^{path}: ") as caught:
+            explain.main()
+        assert "\n" not in str(caught.value)
+        path.write_bytes(content)
+
+
+def change_predictions(change: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
+    table = change(pd.read_csv("metrics/predictions.csv"))
+    table.to_csv("metrics/predictions.csv", index=False)
+    reseal(paths.METRICS_DOCUMENT)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda table: table[1:],
+        lambda table: pd.concat([table[:1], table]),
+        lambda table: table.assign(label=np.roll(table["label"], 4)),
+        lambda table: table.assign(sample=table["sample"] + 1),
+        lambda table: table.assign(part="test"),
+    ],
+    ids=["a case less", "a case twice", "other labels", "other samples", "other parts"],
+)
+def test_predictions_of_other_cases_raise_an_error(project, change):
+    write_inputs((8, 8))
+    change_predictions(change)
+    with pytest.raises(InputError, match="^predictions.csv: bagging has .* cases of the part"):
+        explain.main()
+
+
+def test_the_best_model_must_be_the_one_that_the_metrics_chose(project):
+    write_inputs((8, 8))
+    change = {"hashes": {"models": {"bagging": "0" * 64}}}
+    reseal(paths.METRICS_DOCUMENT, lambda metrics: metrics.update(change))
+    with pytest.raises(InputError, match="^models/best/weights.safetensors: was changed after"):
+        explain.main()

@@ -14,6 +14,7 @@ from graft.common.files import InputError
 from graft.data.domain import Domain, write_domain
 from graft.networks import saved
 from stages import finetune, pretrain
+from tests.processed import write_parts
 
 ROOT = Path(__file__).parents[2]
 CLASSES = ["benign", "malignant"]
@@ -39,10 +40,8 @@ def write_processed(name: str) -> None:
     write_domain(
         Path("data/processed") / name, Domain(name, images, index, CLASSES, {"spacing": None})
     )
-    split = Path(f"data/splits/{name}.csv")
-    split.parent.mkdir(parents=True, exist_ok=True)
     parts = np.array(["train", "train", "validation", "test"])[np.arange(24) // 2 % 4]
-    pd.DataFrame({"sample": index["sample"], "part": parts}).to_csv(split, index=False)
+    write_parts(name, parts)
 
 
 @pytest.fixture

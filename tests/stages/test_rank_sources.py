@@ -1,6 +1,5 @@
 """The stage on real files: with and without a candidate, and with weights trained elsewhere."""
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +8,7 @@ import pytest
 import torch
 from ruamel.yaml import YAML
 
-from graft.common.files import InputError
+from graft.common.files import InputError, read_sealed, write_sealed
 from graft.data.domain import Domain, write_domain
 from graft.leakage.across import check_across
 from graft.leakage.split_domain import SplitDomain
@@ -18,6 +17,7 @@ from graft.networks.build import build_network
 from graft.networks.features import extract_features
 from graft.ranking import transferability
 from stages import paths, pretrain, rank_sources
+from tests.processed import edit_images, edit_index, read_parts, write_parts
 
 ROOT = Path(__file__).parents[2]
 CLASSES = ["benign", "malignant"]
@@ -42,10 +42,8 @@ def write_processed(name: str, side: int = 16, grey: float = 0.5) -> None:
     )
     domain = Domain(name, images, index, CLASSES, {"spacing": None})
     write_domain(Path("data/processed") / name, domain)
-    split = Path(f"data/splits/{name}.csv")
-    split.parent.mkdir(parents=True, exist_ok=True)
     parts = np.array(["train", "train", "validation", "test"])[np.arange(32) // 2 % 4]
-    pd.DataFrame({"sample": index["sample"], "part": parts}).to_csv(split, index=False)
+    write_parts(name, parts)
 
 
 def edit_params(**sections: dict) -> None:
@@ -83,11 +81,11 @@ def project(tmp_path, monkeypatch):
 def list_sources(**folders: str) -> None:
     """Write the list of sources as the stage `check` does."""
     paths.SOURCE_LIST.parent.mkdir(parents=True, exist_ok=True)
-    paths.SOURCE_LIST.write_text(json.dumps(folders))
+    write_sealed(paths.SOURCE_LIST, folders)
 
 
 def ranking() -> dict:
-    return json.loads(paths.SOURCES.read_text())
+    return read_sealed(paths.SOURCES)
 
 
 def test_without_candidates_the_source_and_a_random_network_are_ranked(project, capsys):
@@ -108,8 +106,7 @@ def test_without_candidates_the_source_and_a_random_network_are_ranked(project, 
 def test_the_scores_are_those_of_the_targets_training_features(project):
     rank_sources.main()
     images = np.load("data/processed/liver/images.npy")
-    split = pd.read_csv("data/splits/liver.csv")
-    train = split["sample"][split["part"] == "train"].to_numpy()
+    train = np.flatnonzero(read_parts("liver") == "train")
     model = saved.load_model(paths.PRETRAINED)
     features = extract_features(model.networks[0], images[train])
     labels = train % 2
@@ -144,14 +141,9 @@ def test_neither_test_parts_nor_the_targets_labels_change_the_distances(project)
     rank_sources.main()
     before = ranking()
     for name in ("lung", "liver"):
-        folder = Path("data/processed") / name
-        parts = pd.read_csv(f"data/splits/{name}.csv")["part"]
-        images = np.load(folder / "images.npy")
-        images[parts.isin(["test", "validation"])] = 0
-        np.save(folder / "images.npy", images)
-    index = pd.read_csv("data/processed/liver/index.csv", keep_default_na=False)
-    index["label"] = np.roll(index["label"], 1)
-    index.to_csv("data/processed/liver/index.csv", index=False)
+        others = read_parts(name).isin(["test", "validation"])
+        edit_images(name, lambda images, others=others: images.__setitem__(others, 0))
+    edit_index("liver", lambda table: table.update({"label": np.roll(table["label"], 1)}))
     rank_sources.main()
     assert ranking()["distances"] == before["distances"]
 
@@ -180,9 +172,8 @@ def test_a_target_of_another_shape_raises_an_error_and_keeps_the_earlier_ranking
 
 
 def test_a_candidate_with_a_patient_of_the_targets_test_does_not_pass_the_check(project):
-    path = Path("data/processed/kidney/index.csv")
-    path.write_text(path.read_text().replace("kidney-00", "liver-06"))
-    kidney = SplitDomain.from_files(path.parent, paths.split("kidney"))
+    edit_index("kidney", lambda table: table.replace("kidney-00", "liver-06", inplace=True))
+    kidney = SplitDomain.from_files(paths.processed("kidney"), paths.split("kidney"))
     liver = SplitDomain.from_files(paths.processed("liver"), paths.split("liver"))
     with pytest.raises(InputError, match="domains.kidney and liver: 1 patient of kidney in train"):
         check_across(kidney, liver)

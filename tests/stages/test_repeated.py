@@ -12,12 +12,13 @@ import pytest
 import torch
 from ruamel.yaml import YAML
 
-from graft.common.files import InputError
+from graft.common.files import InputError, write_sealed
 from graft.data.domain import Domain, write_domain
 from graft.networks import saved
 from graft.networks.build import build_network
 from graft.repeated import trainings
 from stages import cross_validate, learning_curve, paths
+from tests.processed import read_parts, write_parts
 
 ROOT = Path(__file__).parents[2]
 PATCH = [8, 8]
@@ -46,10 +47,7 @@ def write_inputs(given: str = "") -> None:
         }
     )
     write_domain(Path("data/processed/liver"), Domain("liver", images, index, CLASSES, {}))
-    Path("data/splits").mkdir(exist_ok=True)
-    pd.DataFrame({"sample": index["sample"], "part": parts}).to_csv(
-        "data/splits/liver.csv", index=False
-    )
+    write_parts("liver", parts)
 
 
 def edit(**sections: dict) -> None:
@@ -74,7 +72,7 @@ def project(tmp_path, monkeypatch):
         pretrained, [build_network(**shape, seed=7)], {"architecture": shape, "classes": CLASSES}
     )
     paths.SOURCE_LIST.parent.mkdir(parents=True)
-    paths.SOURCE_LIST.write_text('{"lung": "models/pretrained"}')
+    write_sealed(paths.SOURCE_LIST, {"lung": "models/pretrained"})
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield tmp_path
@@ -99,10 +97,10 @@ def test_both_write_empty_tables_if_they_are_off(project, trained):
     edit(learning_curve={"draws": 0})
     learning_curve.main()
     cross_validate.main()
-    assert CURVE.read_text().splitlines() == [
+    assert CURVE.read_text().splitlines()[:-1] == [
         "share,draw,patients,lesions,arm,sample,p_benign,p_malignant"
     ]
-    assert FOLDS.read_text().splitlines() == [
+    assert FOLDS.read_text().splitlines()[:-1] == [
         "repeat,fold,arm,source,lambda,part,sample,p_benign,p_malignant"
     ]
     assert trained == []
@@ -111,7 +109,7 @@ def test_both_write_empty_tables_if_they_are_off(project, trained):
 def test_one_draw_more_keeps_the_first_one(project, trained, capsys):
     edit(learning_curve={"shares": [1.0, 0.3], "draws": 1})
     learning_curve.main()
-    table = pd.read_csv(CURVE)
+    table = pd.read_csv(CURVE, comment="#")
     labelled = table.drop_duplicates("share")[["share", "patients"]].to_numpy().tolist()
     assert labelled == [[0.3, 6], [1.0, 24]]
     assert set(table["arm"]) == {"scratch", "transfer", "frozen"}
@@ -122,7 +120,7 @@ def test_one_draw_more_keeps_the_first_one(project, trained, capsys):
     edit(learning_curve={"draws": 2})
     learning_curve.main()
     assert len(trained) == 12
-    twice = pd.read_csv(CURVE)
+    twice = pd.read_csv(CURVE, comment="#")
     first = twice[twice["draw"] == 1].reset_index(drop=True)
     pd.testing.assert_frame_equal(first, table)
     assert not list(paths.CHECKPOINTS.rglob("*.safetensors"))
@@ -161,10 +159,9 @@ def test_a_killed_learning_curve_resumes_and_ends_in_the_same_bytes(project, tra
 def test_each_patient_is_tested_once_in_each_repeat(project, trained, capsys):
     edit(cross_validation={"folds": 3, "repeats": 1, "lambdas": [0.01, 1.0]})
     cross_validate.main()
-    table = pd.read_csv(FOLDS, keep_default_na=False)
+    table = pd.read_csv(FOLDS, comment="#", keep_default_na=False)
     scratch = table[(table["arm"] == "scratch") & (table["part"] == "test")]
-    split = pd.read_csv("data/splits/liver.csv")
-    inside = split["sample"][split["part"] != "external"]
+    inside = np.flatnonzero(read_parts("liver") != "external")
     assert sorted(scratch["sample"]) == sorted(inside)
     assert sorted(set(table["lambda"])) == [0.0, 0.01, 1.0]  # 0 for scratch, which has none
     assert len(trained) == 9
@@ -173,7 +170,7 @@ def test_each_patient_is_tested_once_in_each_repeat(project, trained, capsys):
     edit(cross_validation={"repeats": 2})
     cross_validate.main()
     assert len(trained) == 18
-    twice = pd.read_csv(FOLDS, keep_default_na=False)
+    twice = pd.read_csv(FOLDS, comment="#", keep_default_na=False)
     first = twice[twice["repeat"] == 1].reset_index(drop=True)
     pd.testing.assert_frame_equal(first, table)
 
@@ -182,10 +179,9 @@ def test_an_official_test_part_is_not_divided(project):
     write_inputs(given="yes")
     edit(cross_validation={"folds": 2, "repeats": 1})
     cross_validate.main()
-    table = pd.read_csv(FOLDS)
+    table = pd.read_csv(FOLDS, comment="#")
     tested = set(table["sample"][table["part"] == "test"])
-    split = pd.read_csv("data/splits/liver.csv")
-    assert tested == set(split["sample"][split["part"].isin(["train", "validation"])])
+    assert tested == set(np.flatnonzero(read_parts("liver").isin(["train", "validation"])))
 
 
 def test_too_many_folds_leave_no_file(project):

@@ -4,10 +4,21 @@ import os
 import resource
 import shutil
 import signal
+from pathlib import Path
 
 import pytest
 
-from graft.common.files import InputError, read_json, whole_file, whole_folder, write_json
+from graft.common.files import (
+    InputError,
+    check_files,
+    read_json,
+    read_sealed,
+    whole_file,
+    whole_folder,
+    write_json,
+    write_sealed,
+)
+from tests.seals import flip_bit
 
 
 def test_a_folder_is_replaced_completely(tmp_path):
@@ -113,6 +124,69 @@ def test_json_that_is_cut_short_names_the_file(tmp_path):
     path.write_text('{"a": [1,')
     with pytest.raises(InputError, match=r"card\.json"):
         read_json(path)
+
+
+@pytest.mark.parametrize("text", ['{"a": NaN}', '{"a": -Infinity}', "[1]", "[" * 100_000, '{"a"'])
+def test_what_is_no_json_object_is_refused(tmp_path, text):
+    path = tmp_path / "card.json"
+    path.write_text(text)
+    for read in (read_json, read_sealed):
+        with pytest.raises(InputError, match=f"^{path}: c"):
+            read(path)
+
+
+CONTENT = {"b": [1, 2.5, None, "é"], "a": {"nested": True}}
+
+
+@pytest.fixture
+def sealed(tmp_path) -> Path:
+    """A sealed document and a file that belongs to it."""
+    (tmp_path / "plots").mkdir()
+    (tmp_path / "plots/roc.csv").write_text("fpr,tpr\n0,0\n1,1\n")
+    write_sealed(tmp_path / "metrics.json", CONTENT, ["plots/roc.csv"])
+    return tmp_path / "metrics.json"
+
+
+def test_a_sealed_document_is_read_without_its_seal(sealed):
+    found = read_sealed(sealed)
+    assert list(found) == ["b", "a", "files"]
+    assert {**found, "files": None} == {**CONTENT, "files": None}
+    assert read_json(sealed) == found
+    check_files(sealed, found, ["plots/roc.csv"])
+
+
+def test_every_flipped_bit_of_a_sealed_document_is_noticed_or_changes_nothing(sealed):
+    content = sealed.read_bytes()
+    found = read_sealed(sealed)
+    for position in range(len(content)):
+        for bit in range(8):
+            flip_bit(sealed, position, bit)
+            try:
+                assert read_sealed(sealed) == found
+                assert content[position : position + 1].isspace()
+            except InputError:
+                pass
+            sealed.write_bytes(content)
+
+
+def test_a_document_without_a_seal_is_only_read_where_none_is_needed(tmp_path):
+    write_json(tmp_path / "card.json", CONTENT)
+    assert read_json(tmp_path / "card.json") == CONTENT
+    with pytest.raises(InputError, match=r"card.json: has no key 'sha256'.*run `dvc repro` again"):
+        read_sealed(tmp_path / "card.json")
+
+
+def test_a_changed_or_missing_file_of_a_document_is_noticed(sealed):
+    found = read_sealed(sealed)
+    table = sealed.parent / "plots/roc.csv"
+    flip_bit(table, 10)
+    with pytest.raises(InputError, match=f"^{table}: was changed after it was written: its SHA"):
+        check_files(sealed, found, ["plots/roc.csv"])
+    table.unlink()
+    with pytest.raises(InputError, match=f"^{table}: cannot be read"):
+        check_files(sealed, found, ["plots/roc.csv"])
+    with pytest.raises(InputError, match=f"^{sealed}: names no file 'other.csv'"):
+        check_files(sealed, found, ["other.csv"])
 
 
 def test_nan_is_refused_because_json_has_none(tmp_path):

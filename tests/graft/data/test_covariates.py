@@ -22,6 +22,7 @@ from graft.networks.build import build_network
 from graft.networks.registry import NETWORKS
 from graft.transfer.carry import carry, same_covariates
 from tests.raw import read_domain
+from tests.seals import reseal
 
 KINDS = {"age": "number", "note": "text", "sex": "category"}
 TRAIN = pd.DataFrame(
@@ -328,6 +329,7 @@ def test_a_domain_without_a_column_of_its_covariates_is_refused(cohort, tmp_path
     folder = tmp_path / "liver"
     write_domain(folder, read_liver(cohort, KINDS))
     (folder / "covariates.csv").write_text("sample,age,note\n")
+    reseal(folder / "domain.json")
     message = "covariates.csv: cannot be read, expected the columns sample, age, note, sex"
     with pytest.raises(InputError, match=message):
         Domain.read(folder)
@@ -372,3 +374,18 @@ def test_arrays_with_covariates_are_refused(tmp_path):
     message = r"domains.liver.covariates: got age, note, sex, expected \{\}, as"
     with pytest.raises(InputError, match=message):
         read_liver(tmp_path, KINDS)
+
+
+def test_an_unknown_value_is_not_a_category_of_that_name():
+    columns = [{"name": "sex", "kind": "category", "categories": ["None", "f", "nan"]}]
+    cells = pd.Series(["nan", float("nan"), None, "f", ""], dtype=object, name="sex")
+    encoded = Encoding(columns).encode(pd.DataFrame({"sex": cells}))
+    unknown = [0, 0, 0, 1]
+    assert encoded.tolist() == [[0, 0, 1, 0], unknown, unknown, [0, 1, 0, 0], unknown]
+
+
+@pytest.mark.parametrize("cell", ["-1:2", f"{WORD_BUCKETS}:1", "3:0", "3:-1", "3", "a:b", "1:2:3"])
+def test_a_cell_that_is_no_bag_of_words_is_refused(cell):
+    encoding = Encoding([{"name": "note", "kind": "text"}])
+    with pytest.raises(InputError, match=f"covariates: note is '{cell}', expected what"):
+        encoding.encode(pd.DataFrame({"note": [cell]}))

@@ -1,3 +1,4 @@
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -8,6 +9,7 @@ import pytest
 
 from graft.common.files import InputError
 from graft.data.domain import COLUMNS, Domain, write_domain
+from tests.seals import flip_bit, reseal
 
 FILES = ("images.npy", "index.csv", "domain.json")
 
@@ -75,6 +77,7 @@ def test_groups_without_a_column_are_refused(tmp_path, domain, groups):
     folder = tmp_path / "lung"
     write_domain(folder, replace(domain, groups=groups))
     (folder / "groups.csv").write_text("sample,scanner\n0,a\n1,b\n2,c\n")
+    reseal(folder / "domain.json")
     message = "groups.csv: cannot be read, expected the columns sample, scanner, age"
     with pytest.raises(InputError, match=message):
         Domain.read(folder)
@@ -102,7 +105,7 @@ def test_masks_are_read_again_and_change_no_other_file(tmp_path, domain, masks):
     assert isinstance(again, np.memmap)
     assert again.dtype == np.uint8
     assert np.array_equal(again, masks)
-    for file in FILES:
+    for file in ("images.npy", "index.csv"):
         assert (with_masks / file).read_bytes() == (without / file).read_bytes()
 
 
@@ -110,7 +113,8 @@ def test_masks_of_another_shape_are_refused(tmp_path, domain, masks):
     folder = tmp_path / "lung"
     write_domain(folder, replace(domain, masks=masks))
     np.save(folder / "masks.npy", masks[:2])
-    message = r"masks.npy: has the shape \(2, 4, 4, 4\), expected \(3, 4, 4, 4\)"
+    reseal(folder / "domain.json")
+    message = r"masks.npy: is uint8 \(2, 4, 4, 4\), expected uint8 \(3, 4, 4, 4\)"
     with pytest.raises(InputError, match=message):
         Domain.read(folder)
 
@@ -134,6 +138,21 @@ def change(old: str, new: str, file: str = "index.csv") -> Callable[[Path], obje
     return replace_text
 
 
+def set_value(value: float) -> Callable[[Path], object]:
+    """A function that sets one value of the second image."""
+
+    def change_value(folder: Path) -> None:
+        images = np.load(folder / "images.npy")
+        images[1, 0, 2, 2, 2] = value
+        np.save(folder / "images.npy", images)
+
+    return change_value
+
+
+def set_size(value: str) -> Callable[[Path], object]:
+    return change("0.30000000000000004", value)
+
+
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
@@ -146,11 +165,98 @@ def change(old: str, new: str, file: str = "index.csv") -> Callable[[Path], obje
         ),
         (change("\n2,", "\n5,"), "`sample` does not number the rows, expected 0, 1, 2"),
         (change("classes", "labels", "domain.json"), "domain.json: has no key 'classes'"),
-        (lambda folder: (folder / "index.csv").unlink(), "index.csv: cannot be read"),
+        (set_size("nan"), "index.csv: the size of manifest.csv:3 is nan, expected a finite number"),
+        (set_size("-3"), "index.csv: the size of manifest.csv:3 is -3, expected a finite number"),
+        (
+            set_value(np.nan),
+            "the image of manifest.csv:3 has 1 values such as nan, expected finite",
+        ),
+        (
+            set_value(np.inf),
+            "the image of manifest.csv:3 has 1 values such as inf, expected finite",
+        ),
+        (
+            set_value(1.001),
+            "the image of manifest.csv:3 has 1 values such as 1.00098, expected finite",
+        ),
+        (
+            set_value(-1e-7),
+            "the image of manifest.csv:3 has 1 values such as -1.19209e-07, expected",
+        ),
     ],
 )
 def test_files_that_contradict_each_other_are_refused(tmp_path, domain, damage, message):
     write_domain(tmp_path / "lung", domain)
     damage(tmp_path / "lung")
+    reseal(tmp_path / "lung/domain.json")
     with pytest.raises(InputError, match=message):
         Domain.read(tmp_path / "lung")
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -0.25, 1.25])
+def test_an_image_outside_0_to_1_is_not_written(tmp_path, domain, value):
+    images = domain.images.copy()
+    images[1, 0, 0, 0, 0] = value
+    message = f"domains.lung: the image of manifest.csv:3 has 1 values such as {value:g}, expected"
+    with pytest.raises(InputError, match=message):
+        write_domain(tmp_path / "lung", replace(domain, images=images))
+    assert not (tmp_path / "lung").exists()
+
+
+def test_negative_zero_is_in_the_range_of_an_image(tmp_path, domain):
+    images = np.zeros((3, 1, 4, 4, 4))
+    images[0, 0, 0, 0, 0] = -0.0
+    write_domain(tmp_path / "lung", replace(domain, images=images))
+    assert not Domain.read(tmp_path / "lung").images.any()
+
+
+@pytest.fixture
+def complete(tmp_path, domain, groups, masks) -> Path:
+    """A domain with every file that a domain can have."""
+    covariates = pd.DataFrame({"age": ["71", "", "1e1"]})
+    full = replace(
+        domain, groups=groups, masks=masks, covariates=covariates, kinds={"age": "number"}
+    )
+    folder = tmp_path / "complete"
+    write_domain(folder, full)
+    return folder
+
+
+def test_a_flipped_bit_anywhere_in_a_domain_is_noticed(complete):
+    random = np.random.default_rng(1)
+    paths = sorted(complete.iterdir())
+    assert len(paths) == 6
+    for path in paths:
+        content = path.read_bytes()
+        before = Domain.read(complete)
+        for position in random.integers(len(content), size=40):
+            flip_bit(path, position, int(random.integers(8)))
+            if path.name == "domain.json" and is_same_document(content, path.read_bytes()):
+                continue  # of white space
+            with pytest.raises(InputError, match=f"^{complete}"):
+                Domain.read(complete)
+            path.write_bytes(content)
+        assert np.array_equal(Domain.read(complete).images, before.images)
+
+
+def is_same_document(one: bytes, other: bytes) -> bool:
+    try:
+        return json.loads(one) == json.loads(other)
+    except ValueError:
+        return False
+
+
+@pytest.mark.parametrize(
+    "name", ["images.npy", "index.csv", "domain.json", "masks.npy", "groups.csv", "covariates.csv"]
+)
+def test_a_missing_file_of_a_domain_is_noticed(complete, name):
+    (complete / name).unlink()
+    with pytest.raises(InputError, match=f"{name}: cannot be read"):
+        Domain.read(complete)
+
+
+def test_a_domain_without_a_seal_is_refused(complete):
+    path = complete / "domain.json"
+    path.write_text(path.read_text().replace('"sha256"', '"sha255"'))
+    with pytest.raises(InputError, match="domain.json: has no key 'sha256', expected the SHA-256"):
+        Domain.read(complete)

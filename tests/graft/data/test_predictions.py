@@ -57,7 +57,15 @@ def test_a_table_without_rows_can_be_read(tmp_path):
     [
         ("p_benign", "p_healthy", "expected the columns arm, share, p_benign, p_malignant"),
         ("0.33333333", "many", "cannot be read"),
-        ("0.33333333", "inf", "has a probability that is not finite"),
+        (",0.33333333\n", ",nan\n", "has a cell in p_malignant that is no finite number"),
+        ("0.66666667,0.33333333", "1.5,-0.5", "has a probability outside"),
+        (
+            ",0.33333333\n",
+            ",0.33333433\n",
+            "row 0 differ from 1 in sum by 1e-06, expected a sum of 1",
+        ),
+        ("1.0,1.0,0.0", "inf,1.0,0.0", "has a cell in share that is no finite number"),
+        (",0.33333333\n", ",inf\n", "has a cell in p_malignant that is no finite number"),
     ],
 )
 def test_an_invalid_table_is_refused(path, before, after, message):

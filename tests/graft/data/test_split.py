@@ -1,12 +1,21 @@
+import io
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from graft.common.files import InputError
+from graft.data.sealed_tables import write_sealed_table
 from graft.data.settings import SplitRules
-from graft.data.split import assign_parts, pool_for_cross_validation, read_split, write_split
+from graft.data.split import (
+    assign_parts,
+    describe_lesions,
+    pool_for_cross_validation,
+    read_split,
+    write_split,
+)
 
 CLASSES = ["benign", "malignant"]
 RULES = SplitRules(external=None, labelled=1.0, validation=0.2, test=0.3)
@@ -21,7 +30,7 @@ def make_index(benign: int = 10, malignant: int = 10, lesions: int = 1) -> pd.Da
         rows.append((name, label, "site-a", "", f"row {name}", 1.0))
     index = pd.DataFrame(rows, columns=["patient", "label", "site", "split", "origin", "size"])
     index.insert(0, "sample", range(len(index)))
-    return index
+    return index.assign(hash=[f"hash {sample}" for sample in index["sample"]])
 
 
 def divide(
@@ -81,7 +90,7 @@ def test_the_split_depends_on_the_seed_and_not_on_the_pseudonyms():
 
 def test_a_patient_counts_by_the_last_class_of_their_lesions():
     index = make_index(benign=12, malignant=4)
-    index.loc[len(index)] = (16, "b0", "malignant", "site-a", "", "row b0", 1.0)
+    index.loc[len(index)] = (16, "b0", "malignant", "site-a", "", "row b0", 1.0, "")
     # 5 patients have a malignant lesion: round(1.5) = 2 to test, 1 to validate, 2 to train
     names = index["patient"][index["label"] == "malignant"]
     malignant = index["patient"].isin(names)
@@ -181,7 +190,7 @@ def test_a_share_of_labels_keeps_at_least_one_patient_per_class():
 def test_a_written_split_is_read_as_the_rows_of_each_part(tmp_path):
     index = make_index(lesions=2)
     parts = divide(index, labelled=0.5)
-    write_split(tmp_path / "lung.csv", parts)
+    write_split(tmp_path / "lung.csv", parts, index)
     found = read_split(tmp_path / "lung.csv", index)
     assert set(found) == {"train", "validation", "test"}
     for part, rows in found.items():
@@ -210,14 +219,53 @@ def test_a_written_split_is_read_as_the_rows_of_each_part(tmp_path):
         ("sample,part\n0,train\n1,test\n", "no sample is in the part 'validation'"),
         ("sample,group\n0,train\n", "cannot be read, expected the columns sample, part"),
         ("sample,part\nzero,train\n", "cannot be read"),
-        ("", "cannot be read"),
     ],
 )
 def test_an_impossible_split_is_refused(tmp_path, content, message):
-    (tmp_path / "lung.csv").write_text(content)
     index = make_index(benign=1, malignant=1, lesions=2)
+    table = pd.read_csv(io.StringIO(content))
+    write_sealed_table(tmp_path / "lung.csv", table, describe_lesions(index))
     with pytest.raises(InputError, match=message):
         read_split(tmp_path / "lung.csv", index)
+
+
+def swap_two_patients(path: Path, index: pd.DataFrame) -> None:
+    path.write_text(path.read_text().replace("train", "validation"))
+
+
+def name_another_sample(path: Path, index: pd.DataFrame) -> None:
+    path.write_text(path.read_text().replace("\n1,", "\n7,"))
+
+
+def remove_the_seal(path: Path, index: pd.DataFrame) -> None:
+    path.write_text(path.read_text().partition("#")[0])
+
+
+def change_a_label_of_the_domain(path: Path, index: pd.DataFrame) -> None:
+    index.loc[3, "label"] = "malignant"
+
+
+def empty_the_file(path: Path, index: pd.DataFrame) -> None:
+    path.write_bytes(b"")
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (swap_two_patients, "was changed after it was written"),
+        (name_another_sample, "was changed after it was written"),
+        (change_a_label_of_the_domain, "was changed after it was written"),
+        (remove_the_seal, "has no line '# sha256 ' at the end"),
+        (empty_the_file, "has no line '# sha256 ' at the end"),
+    ],
+)
+def test_a_changed_split_or_domain_is_refused(tmp_path, damage, message):
+    index = make_index()
+    path = tmp_path / "lung.csv"
+    write_split(path, divide(index), index)
+    damage(path, index)
+    with pytest.raises(InputError, match=f"^{path}: {message}"):
+        read_split(path, index)
 
 
 @pytest.mark.parametrize(("given", "pool"), [("", 10), ("test", 6)])

@@ -16,6 +16,7 @@ from graft.data.domain import COLUMNS, Domain
 from graft.duplicates import fingerprints, pairs, volumes
 from graft.duplicates.fingerprints import DuplicatePair
 from stages import finetune, preprocess, split
+from tests.processed import read_parts
 
 ROOT = Path(__file__).parents[3]
 PATIENTS = 12  # of each class
@@ -321,9 +322,8 @@ def test_a_folder_of_pictures_becomes_a_model(project):
 
 def benign_training_picture(project: Path) -> Path:
     """The raw file of the first benign picture in the training part."""
-    table = pd.read_csv(project / "data/splits/liver.csv")
     index = Domain.read(project / "data/processed/liver").index
-    training_rows = table.query("part == 'train'")["sample"]
+    training_rows = np.flatnonzero(read_parts("liver", project) == "train")
     row = next(row for row in training_rows if index["label"][row] == "benign")
     _, _, number = index["origin"][row].partition("#")  # from 1, in the order of names
     files = sorted((project / "raw/benign").iterdir())

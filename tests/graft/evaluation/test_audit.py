@@ -1,6 +1,5 @@
 """Models with wrong training data, encoding, threshold, choice or parent raise one line each."""
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +8,7 @@ import pandas as pd
 import pytest
 import torch
 
-from graft.common.files import InputError, sha256
+from graft.common.files import InputError, sha256, write_sealed
 from graft.data import covariates
 from graft.data.covariates import Encoding
 from graft.data.domain import Domain
@@ -17,6 +16,7 @@ from graft.data.task import take_samples
 from graft.evaluation import audit
 from graft.evaluation.cards import TrainedModel, check_cards
 from graft.statistics.cases import Assessment
+from tests.seals import reseal
 
 CLASSES = ["benign", "malignant"]
 PARTS = ("train", "validation", "test", "external")
@@ -66,7 +66,9 @@ def models(domain, tmp_path, monkeypatch) -> dict[str, TrainedModel]:
             "covariates": list(fitted.columns),
             "parent": parent,
         }
-        (folder / "card.json").write_text(json.dumps(card))
+        weights = sha256(folder / "weights.safetensors")
+        card |= {"architecture": {}, "classes": [], "shares": [1.0], "weights_sha256": weights}
+        write_sealed(folder / "card.json", card)
         found[name] = TrainedModel(folder, Path(parent["folder"]) if parent else None, domain, ROWS)
         parent = {
             "folder": folder.as_posix(),
@@ -77,7 +79,7 @@ def models(domain, tmp_path, monkeypatch) -> dict[str, TrainedModel]:
 
 def rewrite(model: TrainedModel, **change: object) -> None:
     path = model.folder / "card.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    reseal(path, lambda card: card.update(change))
 
 
 def error_of(models: dict[str, TrainedModel]) -> str:

@@ -1,3 +1,4 @@
+from copy import deepcopy
 from dataclasses import replace
 
 import numpy as np
@@ -123,6 +124,13 @@ def test_maps_of_an_untrained_network_are_reported_as_uninformative():
     assert found["methods"]["occlusion"]["keeps"] is True
     summary = summarise_saliency(found)
     assert summary[1].endswith("so it does not show what was learned")
+
+
+def test_the_summary_says_that_a_score_of_randomised_weights_is_not_defined(of_the_middle):
+    found = deepcopy(of_the_middle)
+    found["methods"]["occlusion"]["randomised"]["share"]["value"] = None
+    found["methods"]["occlusion"]["keeps"] = None
+    assert summarise_saliency(found)[1].endswith("randomised weights: not defined)")
 
 
 def test_without_a_region_no_map_is_scored_and_the_cases_are_present():

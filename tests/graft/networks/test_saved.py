@@ -1,11 +1,12 @@
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
-from graft.common.files import InputError, read_json, write_json
+from graft.common.files import InputError, sha256, write_sealed
 from graft.networks import saved
 from graft.networks.build import build_network
+from tests.seals import reseal
 
 ARCHITECTURE = {"name": "resnet", "patch": [8, 8], "channels": 1, "classes": 2, "width": 8}
 CARD = {"architecture": ARCHITECTURE, "classes": ["benign", "malignant"]}
@@ -57,7 +58,7 @@ def test_a_truncated_weights_file_raises_an_error_of_one_line(tmp_path):
     saved.save_model(tmp_path, networks(1), CARD)
     path = tmp_path / "weights.safetensors"
     path.write_bytes(path.read_bytes()[:-100])
-    message = r"weights\.safetensors: cannot be read as safetensors"
+    message = r"weights\.safetensors: was changed after it was written"
     with pytest.raises(InputError, match=message) as caught:
         saved.load_model(tmp_path)
     assert "\n" not in str(caught.value)
@@ -88,9 +89,7 @@ def test_a_missing_model_raises_an_error_that_names_its_folder(tmp_path):
 @pytest.mark.parametrize("change", [{"width": 16}, {"name": "nonet"}, {"depth": 3}])
 def test_a_card_of_another_network_raises_an_error_of_one_line(tmp_path, change):
     saved.save_model(tmp_path, networks(1), CARD)
-    card = read_json(tmp_path / "card.json")
-    other = {**card, "architecture": {**ARCHITECTURE, **change}}
-    write_json(tmp_path / "card.json", other)
+    reseal(tmp_path / "card.json", lambda card: card["architecture"].update(change))
     message = "card.json: does not describe a network of these weights"
     with pytest.raises(InputError, match=message) as caught:
         saved.load_model(tmp_path)
@@ -106,3 +105,45 @@ def test_tensors_have_the_names_of_the_library_on_disk(tmp_path):
     assert "head.bias" in names
     for name in names:
         assert not name.startswith("body.")
+
+
+@pytest.mark.parametrize("shares", [[0.5, 0.4], [1.5, -0.5], [], [1.0, 1e-8]])
+def test_shares_that_do_not_sum_to_1_are_refused(tmp_path, shares):
+    with pytest.raises(InputError, match=r"card.json: has the shares \[.*expected numbers that"):
+        saved.save_model(tmp_path, networks(2), {**CARD, "shares": shares})
+    saved.save_model(tmp_path, networks(2), {**CARD, "shares": [0.5, 0.5]})
+    reseal(tmp_path / "card.json", lambda card: card.update(shares=shares))
+    with pytest.raises(InputError, match=r"card.json: has the shares \[.*expected numbers that"):
+        saved.load_model(tmp_path)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_no_numbers_are_neither_written_nor_read(tmp_path, value):
+    (network,) = networks(1)
+    message = "weights.safetensors: the weights head.bias have NaN or infinity, expected numbers"
+    with torch.no_grad():
+        network.head.bias[0] = value
+    with pytest.raises(InputError, match=message):
+        saved.save_model(tmp_path, [network], CARD)
+    assert not list(tmp_path.iterdir())
+    save_file(network.saved_tensors(), tmp_path / "weights.safetensors")
+    weights = sha256(tmp_path / "weights.safetensors")
+    write_sealed(tmp_path / "card.json", {**CARD, "shares": [1.0], "weights_sha256": weights})
+    with pytest.raises(InputError, match=message):
+        saved.load_model(tmp_path)
+
+
+def test_a_probability_that_is_no_number_is_refused(tmp_path):
+    model = saved.Model({**CARD, "shares": [1.0]}, networks(1))
+    images = np.zeros((3, 1, 8, 8))
+    images[2] = np.nan
+    with pytest.raises(InputError, match="model: gives image 2 a probability that is NaN"):
+        model.predict(images)
+
+
+def test_a_card_that_was_changed_is_refused(tmp_path):
+    saved.save_model(tmp_path, networks(1), CARD)
+    path = tmp_path / "card.json"
+    path.write_text(path.read_text().replace("malignant", "malignent"))
+    with pytest.raises(InputError, match="card.json: was changed after it was written"):
+        saved.load_model(tmp_path)

@@ -7,7 +7,8 @@ from graft.common.documents import check_schema
 from graft.common.files import InputError
 from graft.common.seeds import generator
 from graft.data.domain import Domain
-from graft.data.predictions import DECIMALS, probability_columns, write_table
+from graft.data.predictions import DECIMALS, probability_columns
+from graft.data.sealed_tables import write_sealed_table
 from graft.repeated.cross_validation import empty_table
 from graft.repeated_evaluation import cross_validation
 from graft.repeated_evaluation.cross_validation import (
@@ -133,8 +134,8 @@ def test_a_person_reads_a_line_per_model_and_one_about_the_gain(block):
 
 
 def test_written_folds_are_read_again(tmp_path):
-    write_table(tmp_path / "folds.csv", table_of(FOLDS))
-    folds, candidates = read_folds(tmp_path / "folds.csv", CLASSES)
+    write_sealed_table(tmp_path / "folds.csv", table_of(FOLDS))
+    folds, candidates = read_folds(tmp_path / "folds.csv", CLASSES, np.arange(4))
     assert candidates == CANDIDATES
     for found, expected in zip(folds, FOLDS, strict=True):
         assert (found.repeat, found.number) == (expected.repeat, expected.number)
@@ -153,14 +154,14 @@ def test_written_folds_are_read_again(tmp_path):
 def test_a_table_that_lacks_a_network_raises_an_error(tmp_path):
     table = table_of(FOLDS)
     lost = (table["repeat"] == 2) & (table["fold"] == 1) & (table["lambda"] == 0.1)
-    write_table(tmp_path / "folds.csv", table[~lost])
+    write_sealed_table(tmp_path / "folds.csv", table[~lost])
     with pytest.raises(InputError, match="repeat 2, fold 1 lacks a network or a part"):
-        read_folds(tmp_path / "folds.csv", CLASSES)
+        read_folds(tmp_path / "folds.csv", CLASSES, np.arange(4))
 
 
 def test_without_trainings_there_are_no_folds_and_no_block(tmp_path):
-    write_table(tmp_path / "folds.csv", empty_table(CLASSES))
-    folds, candidates = read_folds(tmp_path / "folds.csv", CLASSES)
+    write_sealed_table(tmp_path / "folds.csv", empty_table(CLASSES))
+    folds, candidates = read_folds(tmp_path / "folds.csv", CLASSES, np.arange(4))
     assert folds == candidates == []
     domain = Domain("liver", np.zeros((0, 1, 8, 8)), pd.DataFrame(), CLASSES, {})
     block = judge_folds(domain, folds, candidates, 300, 0.95, generator(0, "bootstrap"))
@@ -172,3 +173,42 @@ def test_the_schema_allows_none_and_no_unknown_keys():
     check_schema({"cross_validation": None}, cross_validation.SCHEMA)
     with pytest.raises(jsonschema.ValidationError):
         check_schema({"cross_validation": {"folds": 5}}, cross_validation.SCHEMA)
+
+
+def lose_a_repeat_of_a_fold(table: pd.DataFrame) -> pd.DataFrame:
+    return table[(table["repeat"] == 1) | (table["fold"] == 1)]
+
+
+def lose_a_case(table: pd.DataFrame) -> pd.DataFrame:
+    return table[(table["sample"] != 0) | (table["part"] != "test") | (table["repeat"] == 2)]
+
+
+def repeat_a_case(table: pd.DataFrame) -> pd.DataFrame:
+    return pd.concat([table, table[:1]])
+
+
+def lose_a_case_of_one_network(table: pd.DataFrame) -> pd.DataFrame:
+    row = np.flatnonzero((table["arm"] == "transfer") & (table["part"] == "test"))[0]
+    return table.drop(index=table.index[row])
+
+
+def lose_all_candidates(table: pd.DataFrame) -> pd.DataFrame:
+    return table[table["arm"] == "scratch"]
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lose_a_repeat_of_a_fold, r"repeat 2 lacks a fold, expected the folds \[1, 2\]"),
+        (lose_a_case, "the folds of repeat 1 test 3 lesions"),
+        (repeat_a_case, "repeat 1, fold 1 lacks a network or a part, or has a case twice"),
+        (lose_a_case_of_one_network, "repeat 1, fold 1 "),
+        (lose_all_candidates, "has other arms or parts"),
+        (lambda table: table.assign(part="training"), "has other arms or parts"),
+        (lambda table: table.assign(sample=table["sample"] + 1), "the folds of repeat 1 test 4"),
+    ],
+)
+def test_each_fold_has_each_network_and_case_once(tmp_path, damage, message):
+    write_sealed_table(tmp_path / "folds.csv", damage(table_of(FOLDS)))
+    with pytest.raises(InputError, match=f"folds.csv: .*{message}"):
+        read_folds(tmp_path / "folds.csv", CLASSES, np.arange(4))

@@ -9,7 +9,8 @@ import pytest
 from graft.common.documents import check_schema
 from graft.common.files import InputError
 from graft.common.seeds import generator
-from graft.data.predictions import DECIMALS, probability_columns, write_table
+from graft.data.predictions import DECIMALS, probability_columns
+from graft.data.sealed_tables import write_sealed_table
 from graft.repeated.learning_curve import ARMS, empty_table
 from graft.repeated_evaluation import learning_curve
 from graft.repeated_evaluation.curve_points import Point, read_points
@@ -190,7 +191,7 @@ def table_of(points):
 
 
 def test_written_points_are_read_again_with_rising_shares(points, tmp_path):
-    write_table(tmp_path / "curve.csv", table_of(points))
+    write_sealed_table(tmp_path / "curve.csv", table_of(points))
     found = read_points(tmp_path / "curve.csv", CLASSES, range(100, 140))
     for mine, theirs in zip(found, points, strict=True):
         assert (mine.share, mine.patients, mine.lesions) == (
@@ -205,13 +206,13 @@ def test_written_points_are_read_again_with_rising_shares(points, tmp_path):
 
 
 def test_predictions_of_other_samples_than_the_test_part_raise_an_error(points, tmp_path):
-    write_table(tmp_path / "curve.csv", table_of(points))
+    write_sealed_table(tmp_path / "curve.csv", table_of(points))
     with pytest.raises(InputError, match="scratch, share 0.1, draw 1 has other samples"):
         read_points(tmp_path / "curve.csv", CLASSES, range(40))
 
 
 def test_without_trainings_there_are_no_points_and_no_block(cases, tmp_path):
-    write_table(tmp_path / "curve.csv", empty_table(CLASSES))
+    write_sealed_table(tmp_path / "curve.csv", empty_table(CLASSES))
     points = read_points(tmp_path / "curve.csv", CLASSES, range(40))
     assert points == []
     block = judge(points, cases)
@@ -224,3 +225,35 @@ def test_the_schema_allows_none_and_no_unknown_keys():
     check_schema({"learning_curve": None}, learning_curve.SCHEMA)
     with pytest.raises(jsonschema.ValidationError):
         check_schema({"learning_curve": None, "more": 1}, learning_curve.SCHEMA)
+
+
+def test_a_changed_table_is_refused(points, tmp_path):
+    path = tmp_path / "curve.csv"
+    write_sealed_table(path, table_of(points))
+    path.write_text(path.read_text().replace("scratch", "frozen"))
+    with pytest.raises(InputError, match=f"^{path}: was changed after it was written"):
+        read_points(path, CLASSES, range(100, 140))
+
+
+@pytest.mark.parametrize("arm", ARMS)
+def test_an_arm_that_lacks_a_draw_is_noticed(points, tmp_path, arm):
+    table = table_of(points)
+    lost = (table["arm"] == arm) & (table["draw"] == 1) & (table["share"] == 1)
+    write_sealed_table(tmp_path / "curve.csv", table[~lost])
+    with pytest.raises(InputError, match=f"curve.csv: share 1 lacks draw 1 of {arm}, expected"):
+        read_points(tmp_path / "curve.csv", CLASSES, range(100, 140))
+
+
+@pytest.mark.parametrize("change", ["a row twice", "a row less", "an unknown arm"])
+def test_each_training_has_each_sample_once(points, tmp_path, change):
+    table = table_of(points)
+    if change == "a row twice":
+        table = pd.concat([table[:1], table])
+    elif change == "a row less":
+        table = table[1:]
+    else:
+        table = pd.concat([table, table[table["arm"] == "frozen"].assign(arm="thawed")])
+    write_sealed_table(tmp_path / "curve.csv", table)
+    message = "has the arm 'thawed'" if "arm" in change else "has other samples than the test part"
+    with pytest.raises(InputError, match=f"curve.csv: .*{message}"):
+        read_points(tmp_path / "curve.csv", CLASSES, range(100, 140))

@@ -2,8 +2,11 @@
 
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from graft.common.documents import check_schema
@@ -11,7 +14,8 @@ from graft.common.files import InputError
 from graft.evaluation.metrics import without_patients
 from graft.report import curves, figures, page
 from graft.report.charts import Chart
-from graft.report.evidence import load_evidence
+from graft.report.evidence import REQUIRED_KEYS, Evidence, load_evidence
+from tests.seals import flip_bit, reseal
 
 ROOT = Path(__file__).parents[3]
 CSS = (page.TEMPLATES / "page.css").read_text(encoding="utf-8")
@@ -148,17 +152,90 @@ def test_colours_have_enough_contrast_with_the_page(mode):
 @pytest.mark.parametrize(
     ("file", "content", "message"),
     [
-        ("predictions.csv", "sample,part\n1,test\n", "predictions.csv: has no column 'label'"),
-        ("metrics.json", "{}", "metrics.json: has no 'models'"),
+        ("predictions.csv", "sample,part\n1,test\n", "predictions.csv: was changed after it was"),
+        ("metrics.json", "{}", "metrics.json: has no key 'sha256'"),
         ("metrics.json", "{", "metrics.json: cannot be read as JSON"),
     ],
 )
 def test_an_error_names_the_file_and_what_is_missing(write_run, file, content, message):
     folder = write_run()
     (folder / file).write_text(content)
-    card = folder.parent / "models/best/card.json"
     with pytest.raises(InputError, match=message):
-        load_evidence(folder, card, {}, parameters_name="p", commands={}, synthetic=False)
+        load(folder)
+
+
+def load(folder: Path) -> Evidence:
+    card = folder.parent / "models/best/card.json"
+    parameters = {"target": "liver", "domains": {"liver": {"classes": list(TWO)}}}
+    return load_evidence(folder, card, parameters, parameters_name="p", commands={}, synthetic=True)
+
+
+def edit_predictions(folder: Path, change: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
+    path = folder / "predictions.csv"
+    change(pd.read_csv(path)).to_csv(path, index=False)
+    reseal(folder / "metrics.json")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda table: table.drop(columns="label"), "predictions.csv: has no column 'label'"),
+        (lambda table: table[1:], "predictions.csv: has 108 predictions of scratch on the part"),
+        (lambda table: table[table["model"] != "transfer"], "has 0 predictions of transfer"),
+        (lambda table: table.assign(sample=1), "expected one of each of its 109 lesions"),
+    ],
+)
+def test_missing_predictions_are_noticed(write_run, change, message):
+    folder = write_run()
+    edit_predictions(folder, change)
+    with pytest.raises(InputError, match=message):
+        load(folder)
+
+
+@pytest.mark.parametrize("key", REQUIRED_KEYS)
+def test_a_missing_block_of_the_metrics_is_noticed(write_run, key):
+    folder = write_run()
+    reseal(folder / "metrics.json", lambda metrics: metrics.pop(key))
+    with pytest.raises(InputError, match=f"metrics.json: has no '{key}', expected metrics of"):
+        load(folder)
+
+
+@pytest.mark.parametrize("name", ["plots/roc.csv", "plots/decision.csv", "explain/maps/0.png"])
+def test_a_missing_file_is_noticed(write_run, name):
+    folder = write_run()
+    (folder / name).unlink()
+    with pytest.raises(InputError, match=f"{name}: cannot be read"):
+        load(folder)
+
+
+@pytest.mark.parametrize("name", ["saliency", "robustness"])
+def test_an_explanation_of_another_model_is_noticed(write_run, name):
+    folder = write_run()
+    reseal(folder / f"explain/{name}.json", lambda content: content.update(model="scratch"))
+    with pytest.raises(InputError, match=f"{name}.json: is about scratch, expected bagging"):
+        load(folder)
+
+
+def test_a_card_of_another_model_is_noticed(write_run):
+    folder = write_run()
+    change = {"weights_sha256": "1" * 64}
+    reseal(folder.parent / "models/best/card.json", lambda card: card.update(change))
+    with pytest.raises(InputError, match="best/card.json: was changed after it was written"):
+        load(folder)
+
+
+def test_a_flipped_bit_in_any_file_is_noticed(write_run):
+    folder = write_run()
+    random = np.random.default_rng(3)
+    paths = [path for path in sorted(folder.parent.rglob("*.*")) if path.is_file()]
+    assert len(paths) == 11
+    for path in paths:
+        content = path.read_bytes()
+        flip_bit(path, int(random.integers(len(content) - 1)), int(random.integers(8)))
+        with pytest.raises(InputError, match=f"{path}: "):
+            load(folder)
+        path.write_bytes(content)
+    load(folder)
 
 
 def test_the_fake_metrics_match_the_schema(write_run):

@@ -1,0 +1,55 @@
+"""Processed domains and splits, written and changed as if their stages had done it."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from graft.data.domain import Domain
+from graft.data.split import write_split
+from tests.seals import reseal
+
+HERE = Path()
+
+
+def read_parts(name: str, root: Path = HERE) -> pd.Series:
+    """The part of each lesion of a domain, "" for those without one."""
+    table = pd.read_csv(root / f"data/splits/{name}.csv", comment="#").set_index("sample")
+    index = pd.read_csv(root / f"data/processed/{name}/index.csv")
+    return table["part"].reindex(range(len(index)), fill_value="")
+
+
+def write_parts(
+    name: str, parts: Sequence[str] | np.ndarray | pd.Series, root: Path = HERE
+) -> None:
+    """Write the split of a domain: the part of each of its lesions."""
+    index = Domain.read(root / f"data/processed/{name}").index
+    write_split(root / f"data/splits/{name}.csv", pd.Series(np.asarray(parts)), index)
+
+
+def edit_index(name: str, change: Callable[[pd.DataFrame], object], root: Path = HERE) -> None:
+    """Change the index of a domain, and write its split again with the same parts."""
+    parts = read_parts(name, root)
+    edit_table(name, "index.csv", change, root)
+    write_parts(name, parts, root)
+
+
+def edit_table(
+    name: str, file: str, change: Callable[[pd.DataFrame], object], root: Path = HERE
+) -> None:
+    """Change a table of a domain."""
+    folder = root / f"data/processed/{name}"
+    table = pd.read_csv(folder / file, dtype=str, keep_default_na=False)
+    change(table)
+    table.to_csv(folder / file, index=False)
+    reseal(folder / "domain.json")
+
+
+def edit_images(name: str, change: Callable[[np.ndarray], object], root: Path = HERE) -> None:
+    """Change the images of a domain."""
+    folder = root / f"data/processed/{name}"
+    images = np.load(folder / "images.npy")
+    change(images)
+    np.save(folder / "images.npy", images)
+    reseal(folder / "domain.json")
