@@ -27,9 +27,11 @@ def raw_window(window: tuple[float, float], intensity: str, voxels: Voxels) -> t
         voxels: (..., rows, columns).
 
     Raises:
-        InputError: If the foreground is flat, or both ends of the window are the same intensity.
+        InputError: If the foreground is flat, or if float32 has no number for the distance of both
+            ends of the window. A scan divided by it would become NaN.
     """
     if intensity == "window":
+        _check_distance(window, f"the window {list(window)}")
         return window
     sample = _sample(voxels)
     foreground = sample[sample > sample.min()] if sample.size else sample
@@ -41,13 +43,24 @@ def raw_window(window: tuple[float, float], intensity: str, voxels: Voxels) -> t
     if intensity == "percentile":
         low, high = np.percentile(foreground, window)
     else:
-        low, high = foreground.mean() + np.array(window) * foreground.std()
-    if low == high or not np.isfinite([low, high]).all():
+        with np.errstate(over="ignore"):
+            low, high = foreground.mean() + np.array(window) * foreground.std()
+    ends = (float(low), float(high))
+    _check_distance(
+        ends, f"the {intensity} window {list(window)} of its foreground is {low:g} to {high:g}"
+    )
+    return ends
+
+
+def _check_distance(ends: tuple[float, float], described: str) -> None:
+    low, high = ends
+    with np.errstate(over="ignore"):
+        distance = np.float32(high - low)
+    if distance == 0 or not np.isfinite(distance):
         raise InputError(
-            f"the {intensity} window {list(window)} of its foreground is {low:g} to {high:g}, "
-            "expected ends that differ"
+            f"{described}, which is {distance:g} wide, expected ends that differ by a number of "
+            "float32"
         )
-    return float(low), float(high)
 
 
 def _sample(voxels: Voxels) -> np.ndarray:

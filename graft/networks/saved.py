@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -117,7 +118,7 @@ class Model:
 def save_model(
     folder: Path,
     networks: Sequence[Classifier],
-    card: Mapping[str, object],
+    card: Mapping[str, Any],
 ) -> None:
     """Write a model into an existing folder.
 

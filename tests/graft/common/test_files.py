@@ -158,15 +158,16 @@ def test_a_sealed_document_is_read_without_its_seal(sealed):
 def test_every_flipped_bit_of_a_sealed_document_is_noticed_or_changes_nothing(sealed):
     content = sealed.read_bytes()
     found = read_sealed(sealed)
+    noticed = 0
     for position in range(len(content)):
         for bit in range(8):
             flip_bit(sealed, position, bit)
             try:
-                assert read_sealed(sealed) == found
-                assert content[position : position + 1].isspace()
+                assert read_sealed(sealed) == found  # white space, or the case of an escape
             except InputError:
-                pass
+                noticed += 1
             sealed.write_bytes(content)
+    assert noticed > 7 * len(content)
 
 
 def test_a_document_without_a_seal_is_only_read_where_none_is_needed(tmp_path):

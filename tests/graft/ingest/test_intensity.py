@@ -5,6 +5,7 @@ from pathlib import Path
 import nibabel
 import numpy as np
 import pytest
+from monai.transforms.intensity.array import ScaleIntensityRange
 
 from graft.common.files import InputError
 from graft.config.parameters import load_parameters
@@ -170,3 +171,28 @@ def test_a_window_in_percentiles_must_be_within_0_and_100(tmp_path):
     message = r"lung.window: got \[-1000.0, 400.0\], expected percentiles from 0 to 100"
     with pytest.raises(InputError, match=message):
         load_parameters(tmp_path / "params.yaml")
+
+
+@pytest.mark.parametrize(
+    ("window", "intensity"),
+    [
+        ((1e308, -1e308), "window"),
+        ((-3e38, 3e38), "window"),
+        ((0.0, 1e-50), "window"),
+        ((-1e308, 1e308), "zscore"),
+        ((0.0, 1e-60), "zscore"),
+        ((50.0, 50.0 + 1e-60), "percentile"),
+    ],
+)
+def test_a_window_that_float32_cannot_divide_by_is_refused(window, intensity):
+    voxels = np.random.default_rng(0).normal(size=(8, 8, 8))
+    with pytest.raises(InputError, match=r"wide, expected ends that differ by a number of float32"):
+        raw_window(window, intensity, voxels)
+
+
+@pytest.mark.parametrize("window", [(-1e38, 1e38), (1e38, -1e38), (0.0, 1e-37), (3e38, 3.1e38)])
+def test_any_other_window_gives_numbers_from_0_to_1(window):
+    crop = np.float32([[-3e38, -1.0, 0.0, 1e-38, 1.0, 3e38]])
+    low, high = raw_window(window, "window", crop)
+    scaled = np.asarray(ScaleIntensityRange(low, high, 0.0, 1.0, clip=True)(crop))
+    assert ((scaled >= 0) & (scaled <= 1)).all()

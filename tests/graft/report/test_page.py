@@ -180,9 +180,12 @@ def edit_predictions(folder: Path, change: Callable[[pd.DataFrame], pd.DataFrame
     ("change", "message"),
     [
         (lambda table: table.drop(columns="label"), "predictions.csv: has no column 'label'"),
-        (lambda table: table[1:], "predictions.csv: has 108 predictions of scratch on the part"),
+        (
+            lambda table: table[1:],
+            "predictions.csv: has 61 predictions of scratch on the part test",
+        ),
         (lambda table: table[table["model"] != "transfer"], "has 0 predictions of transfer"),
-        (lambda table: table.assign(sample=1), "expected one of each of its 109 lesions"),
+        (lambda table: table.assign(sample=1), "expected one of each of its 62 lesions"),
     ],
 )
 def test_missing_predictions_are_noticed(write_run, change, message):
