@@ -38,6 +38,7 @@ REQUIRED_KEYS = (
     "sources",
     "learning_curve",
     "cross_validation",
+    "boosting_alphas",
 )  # of metrics.json; a block that was not requested is null
 PREDICTION_COLUMNS = {"sample", "part", "label", "model", "predicted"}
 CURVE_COLUMNS = {"part", "model"}

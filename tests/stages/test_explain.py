@@ -194,7 +194,7 @@ def change_predictions(change: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
     [
         lambda table: table[1:],
         lambda table: pd.concat([table[:1], table]),
-        lambda table: table.assign(label=np.roll(table["label"], 4)),
+        lambda table: table.assign(label="benign"),
         lambda table: table.assign(sample=table["sample"] + 1),
         lambda table: table.assign(part="test"),
     ],
