@@ -7,8 +7,9 @@ from urllib.parse import unquote, urlparse
 
 import numpy as np
 
-from graft.common.files import read_json
+from graft.common.files import REMEDY, InputError, read_json
 
+LONGEST = 200  # characters of a message about a value
 DECIMALS = 6  # rounding hides the last bits of a sum, which depend on the number of threads
 
 
@@ -25,6 +26,21 @@ def clean(value: Any) -> Any:
     if np.isnan(value):
         return None
     return round(float(value), DECIMALS) + 0.0  # + 0.0 turns -0.0 into 0.0
+
+
+def check_read(path: Path, content: dict, schema: Path) -> None:
+    """Check that a document that was read from a file conforms to its schema.
+
+    Raises:
+        InputError: if it does not. The message names the place and what was found there.
+    """
+    from jsonschema import ValidationError  # late: it takes a tenth of a second
+
+    try:
+        check_schema(content, schema)
+    except ValidationError as error:
+        found = " ".join(error.message.split())[:LONGEST]
+        raise InputError(f"{path}: {error.json_path}: {found}; {REMEDY}") from error
 
 
 def check_schema(content: dict, schema: Path) -> None:

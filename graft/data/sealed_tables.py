@@ -10,6 +10,7 @@ from graft.common.files import REMEDY, InputError, check_digest, whole_file
 from graft.common.tables import write_csv
 
 MARK = "# sha256 "
+LENGTH = 65  # of what follows: 64 digits and the end of the line
 
 
 def write_sealed_table(path: Path, table: pd.DataFrame, about: str = "") -> None:
@@ -39,7 +40,7 @@ def open_sealed_table(path: Path, about: str = "") -> io.StringIO:
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: cannot be read as a table ({error})") from error
     text, mark, found = content.rpartition(MARK)
-    if not mark:
+    if not mark or len(found) != LENGTH:
         raise InputError(
             f"{path}: has no line {MARK!r} at the end, expected the one that graft writes; {REMEDY}"
         )

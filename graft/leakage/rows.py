@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from graft.common.documents import check_schema
+from graft.common.documents import check_read, check_schema
 from graft.common.files import REMEDY, InputError, read_sealed
 
 SCHEMA = Path(__file__).with_name("checks.schema.json")
@@ -56,15 +56,17 @@ def read_checks(path: Path, source: str, target: str, candidates: Iterable[str])
         candidates: the names of further sources.
 
     Raises:
-        InputError: if the file is missing or changed, or if one of the checks of these domains is
-            not in it or has not passed.
+        InputError: if the file is missing or changed, if a check in it has not passed, or if one
+            of the checks of these domains is not in it.
     """
-    rows = read_sealed(path).get("checks", [])
-    passed = {(row["name"], row["domain"]) for row in rows if row["passed"] is True}
+    content = read_sealed(path)
+    check_read(path, content, SCHEMA)
+    rows = content["checks"]
+    found = {(row["name"], row["domain"]) for row in rows}
     expected = [(name, domain) for domain in (source, target) for name in WITHIN]
     others = [name for name in (source, *candidates) if name != target]
     expected += [(name, across_names(other, target)) for other in others for name in ACROSS]
-    missing = [pair for pair in expected if pair not in passed]
+    missing = [pair for pair in expected if pair not in found]
     if missing:
         (name, domain), *_ = missing
         raise InputError(

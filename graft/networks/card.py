@@ -27,7 +27,8 @@ def read_card(folder: Path) -> dict:
 
 def check_shares(path: Path, shares: Sequence[float]) -> None:
     """Raise InputError if networks cannot have these shares of a prediction."""
-    if not shares or min(shares) < 0 or not isclose(fsum(shares), 1):
+    are_numbers = all(isinstance(share, int | float) for share in shares)
+    if not shares or not are_numbers or min(shares) < 0 or not isclose(fsum(shares), 1):
         raise InputError(
             f"{path}: has the shares {shares}, expected numbers that sum to 1, none below 0"
         )

@@ -289,6 +289,19 @@ def test_a_missing_check_is_noticed(project, lost):
         evaluate.main()
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"passed": False}, r"\$.checks\[3\].passed: True was expected"),
+        ({"name": 5}, r"\$.checks\[3\].name: 5 is not of type 'string'"),
+    ],
+)
+def test_a_check_that_did_not_pass_is_noticed(project, change, message):
+    reseal(paths.CHECKS, lambda content: content["checks"][3].update(change))
+    with pytest.raises(InputError, match=f"^metrics/checks.json: {message}"):
+        evaluate.main()
+
+
 def test_checks_of_another_source_or_of_a_candidate_are_missing_too(project):
     for role in ("source", "target"):
         with pytest.raises(InputError, match="checks.json: lacks"):

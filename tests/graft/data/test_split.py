@@ -237,6 +237,10 @@ def name_another_sample(path: Path, index: pd.DataFrame) -> None:
     path.write_text(path.read_text().replace("\n1,", "\n7,"))
 
 
+def append_a_row(path: Path, index: pd.DataFrame) -> None:
+    path.write_text(path.read_text() + "3,train\n")
+
+
 def remove_the_seal(path: Path, index: pd.DataFrame) -> None:
     path.write_text(path.read_text().partition("#")[0])
 
@@ -255,6 +259,7 @@ def empty_the_file(path: Path, index: pd.DataFrame) -> None:
         (swap_two_patients, "was changed after it was written"),
         (name_another_sample, "was changed after it was written"),
         (change_a_label_of_the_domain, "was changed after it was written"),
+        (append_a_row, "has no line '# sha256 ' at the end"),
         (remove_the_seal, "has no line '# sha256 ' at the end"),
         (empty_the_file, "has no line '# sha256 ' at the end"),
     ],

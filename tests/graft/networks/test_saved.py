@@ -107,7 +107,7 @@ def test_tensors_have_the_names_of_the_library_on_disk(tmp_path):
         assert not name.startswith("body.")
 
 
-@pytest.mark.parametrize("shares", [[0.5, 0.4], [1.5, -0.5], [], [1.0, 1e-8]])
+@pytest.mark.parametrize("shares", [[0.5, 0.4], [1.5, -0.5], [], ["1"], [1.0, 1e-8]])
 def test_shares_that_do_not_sum_to_1_are_refused(tmp_path, shares):
     with pytest.raises(InputError, match=r"card.json: has the shares \[.*expected numbers that"):
         saved.save_model(tmp_path, networks(2), {**CARD, "shares": shares})
