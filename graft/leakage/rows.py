@@ -10,7 +10,8 @@ SCHEMA = Path(__file__).with_name("checks.schema.json")
 UNKNOWN_PATIENTS = "not known: the data does not say whose lesions these are"
 LISTED = 5  # lesions that an error names
 
-# The names of the checks within a domain, and from one domain to another, in their order.
+# The names of the checks within source and target, of each domain (candidates too), and across
+# two domains, in the order of checks.json.
 WITHIN = (
     "patients",
     "images",
@@ -20,6 +21,7 @@ WITHIN = (
     "drawn parts",
     "normalisation",
 )
+EACH = ("pseudonyms",)
 ACROSS = ("patients across", "images across")
 
 CheckRow = dict[str, str | bool]
@@ -46,7 +48,7 @@ def across_names(source: str, target: str) -> str:
     return f"{source} and {target}"
 
 
-def read_checks(path: Path, source: str, target: str, candidates: Iterable[str]) -> list[CheckRow]:
+def read_checks(path: Path, source: str, target: str, candidates: Sequence[str]) -> list[CheckRow]:
     """Read the rows of checks.json.
 
     Args:
@@ -64,6 +66,7 @@ def read_checks(path: Path, source: str, target: str, candidates: Iterable[str])
     rows = content["checks"]
     found = {(row["name"], row["domain"]) for row in rows}
     expected = [(name, domain) for domain in (source, target) for name in WITHIN]
+    expected += [(name, domain) for domain in (source, target, *candidates) for name in EACH]
     others = [name for name in (source, *candidates) if name != target]
     expected += [(name, across_names(other, target)) for other in others for name in ACROSS]
     missing = [pair for pair in expected if pair not in found]

@@ -149,7 +149,7 @@ def test_a_killed_learning_curve_resumes_and_ends_in_the_same_bytes(project, tra
                 killed.send_signal(signal.SIGKILL)
     assert killed.returncode == -signal.SIGKILL
     assert not CURVE.exists()
-    assert 3 <= len(list(paths.TRAININGS.rglob("*.npz"))) < 12
+    assert 3 <= len(list(paths.TRAININGS.rglob("*.result"))) < 12
     trained.clear()
     learning_curve.main()
     assert 0 < len(trained) <= 9
