@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -67,6 +68,25 @@ def read_json(path: Path) -> dict:
     if not isinstance(content, dict):
         raise InputError(f"{path}: contains a {type(content).__name__}, expected a JSON object")
     return content
+
+
+def check_regular_file(path: Path) -> None:
+    """Check that a path is a file or a link to one, before something reads it.
+
+    Opening a named pipe waits for ever, and a device may have no end.
+
+    Raises:
+        InputError: if it is missing or is anything else.
+    """
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError) as error:  # ValueError: the name has a null character
+        is_missing = isinstance(error, FileNotFoundError)
+        found = "is missing" if is_missing else f"cannot be read ({error})"
+        raise InputError(f"{path}: {found}, expected a file") from error
+    if not stat.S_ISREG(mode):
+        found = "a folder" if stat.S_ISDIR(mode) else "a pipe, a socket or a device"
+        raise InputError(f"{path}: is {found}, expected a file")
 
 
 def sha256(path: Path) -> str:
