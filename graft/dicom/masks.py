@@ -90,7 +90,7 @@ def _select_segment(segmentation: "Segmentation", segment: str) -> int:
     if len(named) == 1:
         return named[0]
     listed = ", ".join(map(str, numbers))
-    missing = f" and not one {segment!r}" if segment else ""
+    missing = f" and not {segment}" if segment else ""
     raise InputError(
         f"contains the segments {listed}{missing}, expected the column segment to name one of them"
     )

@@ -1,4 +1,4 @@
-"""The readers of volumes by suffix, and that of NIfTI files: voxels, and their affine to mm, RAS+."""
+"""The readers of volumes by suffix, and that of NIfTI: voxels, and their affine to mm, RAS+."""
 
 from io import BytesIO
 from pathlib import Path
@@ -57,7 +57,11 @@ def _find_nifti_end(header: "Nifti1Header") -> int:
         raise InputError("is no NIfTI-1 in one file, expected the header and the voxels together")
     shape = [int(count) for count in header["dim"][1 : header["dim"][0] + 1]]
     has_one_volume = set(shape[3:]) == {1}
-    dtype = header.get_data_dtype()
+    try:
+        dtype = header.get_data_dtype()
+    except KeyError:
+        code = int(header["datatype"])
+        raise InputError(f"has the datatype {code}, expected one of NIfTI") from None
     needed = voxel_data.count_bytes(shape[:3] if has_one_volume else shape, dtype)
     offset = float(header["vox_offset"])
     if not NIFTI_HEADER_BYTES <= offset <= MAX_EXTENSION_BYTES:

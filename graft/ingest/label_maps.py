@@ -38,7 +38,7 @@ def select_label(voxels: Voxels, segment: str) -> np.ndarray:
         return (values == labels[names.index(segment)]).astype(np.uint8)
     more = ", ..." if len(names) > MAX_LISTED else ""
     listed = ", ".join(names[:MAX_LISTED]) + more
-    missing = f" and not {segment!r}" if segment else ""
+    missing = f" and not {segment}" if segment else ""
     raise InputError(
         f"has the labels {listed}{missing}, expected the column segment to name one of them"
     )

@@ -14,10 +14,10 @@ import numpy as np
 
 from graft.common.files import InputError
 from graft.data.volume import LPS_TO_RAS
-from graft.ingest.header import parse_integers, parse_numbers, read_lines
+from graft.ingest.header import MAX_SHOWN, parse_integers, parse_numbers, read_lines
 from graft.ingest.voxel_data import check_shape, open_data_file, read_voxels, skip_bytes
 
-FIELD = re.compile(r"(\w+)\s*[=:]\s*(.*)", re.ASCII)
+FIELD = re.compile(r"([^=:]+?)\s*[=:]\s*(.*)")
 LAST_KEY = "ElementDataFile"  # the voxels or the name of their file follow
 DTYPES = {
     "MET_CHAR": "i1",
@@ -71,7 +71,7 @@ def _read_fields(file: BinaryIO) -> dict[str, str]:
             continue
         found = FIELD.fullmatch(line)
         if found is None:
-            break
+            raise InputError(f"has {line[:MAX_SHOWN]!r} in its header, expected a key and a value")
         key, value = found.groups()
         if key in fields:
             raise InputError(f"has {key} twice in its header, expected it once")

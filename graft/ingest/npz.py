@@ -60,7 +60,7 @@ def _claimed_bytes(archive: zipfile.ZipFile, name: str) -> int:
         shape, _, dtype = HEADER_READERS[version](file)
         header = file.tell()
     if dtype.hasobject:
-        raise InputError(f"has {name} with Python objects, expected numbers or text")
+        raise InputError(f"has {name} with pickled Python objects, expected numbers or text")
     claimed = math.prod(shape) * dtype.itemsize
     if min(shape, default=0) < 0 or header + claimed != member.file_size:
         raise InputError(

@@ -11,7 +11,7 @@ import numpy as np
 
 from graft.common.files import InputError
 from graft.data.volume import LPS_TO_RAS
-from graft.ingest.header import parse_integers, parse_numbers, read_lines
+from graft.ingest.header import MAX_SHOWN, parse_integers, parse_numbers, read_lines
 from graft.ingest.voxel_data import check_shape, open_data_file, read_voxels, skip_bytes
 
 MAGIC = re.compile(r"NRRD000[1-5]")
@@ -104,7 +104,7 @@ def _read_fields(file: BinaryIO) -> dict[str, str]:
         key = name.lower().replace(" ", "")
         if not colon or key in fields:
             raise InputError(
-                f"has {name[:40]!r} in its header, expected each field once with a colon"
+                f"has {name[:MAX_SHOWN]!r} in its header, expected each field once with a colon"
             )
         fields[key] = value.strip()
     return fields

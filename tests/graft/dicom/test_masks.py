@@ -98,15 +98,15 @@ def test_a_segment_is_on_the_grid_of_its_image(tmp_path, series):
 def test_the_number_of_a_segment_selects_it(tmp_path, series):
     path = tmp_path / "seg.dcm"
     write_seg(series, path, draw_boxes(2))
-    mask = volumes.read_mask(path, volumes.read_volume(series), 2)
+    mask = volumes.read_mask(path, volumes.read_volume(series), "2")
     assert np.array_equal(mask.voxels, draw_boxes(2)[..., 1].T)
 
 
 @pytest.mark.parametrize(
     ("segment", "message"),
     [
-        (None, "contains the segments 1, 2, expected the column segment"),
-        (3, "1, 2 and not 3"),
+        ("", "contains the segments 1, 2, expected the column segment"),
+        ("3", "1, 2 and not 3"),
     ],
 )
 def test_of_several_segments_one_must_be_named(tmp_path, series, segment, message):
