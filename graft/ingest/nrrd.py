@@ -121,7 +121,7 @@ def _read_dtype(fields: dict[str, str]) -> np.dtype:
     order = fields.get("endian", "none").lower()
     if order not in BYTE_ORDERS:
         raise InputError(f"has the endian {order!r}, expected one of {', '.join(BYTE_ORDERS)}")
-    return dtype.newbyteorder(BYTE_ORDERS[order])
+    return np.dtype(f"{BYTE_ORDERS[order]}{dtype.kind}{dtype.itemsize}")
 
 
 def _read_affine(fields: dict[str, str]) -> np.ndarray:

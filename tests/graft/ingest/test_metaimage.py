@@ -49,7 +49,7 @@ TYPES += ("ULONG_LONG", "FLOAT", "DOUBLE")
 ORDERS = ("", "BinaryDataByteOrderMSB = True\n", "ElementByteOrderMSB = False\n")
 
 
-@pytest.mark.parametrize(("name", "order"), itertools.product(TYPES, ORDERS))
+@pytest.mark.parametrize(("name", "order"), [*itertools.product(TYPES, ORDERS)])
 def test_voxels_are_those_of_itk(tmp_path, name, order):
     data = np.random.default_rng(0).integers(0, 60, 480, np.uint8).tobytes()
     header = START + f"ElementType = MET_{name}\n" + order

@@ -48,7 +48,7 @@ TYPES = ["signed char", "uchar", "short", "unsigned short", "int", "uint32", "in
 TYPES += ["unsigned long long", "float", "double"]
 
 
-@pytest.mark.parametrize(("name", "order"), itertools.product(TYPES, ["little", "big"]))
+@pytest.mark.parametrize(("name", "order"), [*itertools.product(TYPES, ["little", "big"])])
 def test_voxels_are_those_of_itk(tmp_path, name, order):
     data = b"\n" + np.random.default_rng(0).integers(0, 60, 480, np.uint8).tobytes()
     header = START + f"type: {name}\nendian: {order}\nencoding: raw\n"
