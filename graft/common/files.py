@@ -61,6 +61,8 @@ def read_json(path: Path) -> dict:
     Raises:
         InputError: if the file is missing or cut short, or if it contains something else.
     """
+    if path.exists():
+        check_regular_file(path)
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
