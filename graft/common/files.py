@@ -91,6 +91,12 @@ def check_regular_file(path: Path) -> None:
         raise InputError(f"{path}: is {found}, expected a file")
 
 
+def last_line(error: Exception) -> str:
+    """What an exception of a library says, in one line, or its type if it says nothing."""
+    lines = str(error).strip().splitlines()
+    return lines[-1].strip() if lines else type(error).__name__
+
+
 def sha256(path: Path) -> str:
     """SHA-256 of a file's bytes, in hexadecimal."""
     with path.open("rb") as file:

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from graft.common.files import InputError
+from graft.common.files import InputError, last_line
 from graft.console import say
 from graft.data.domain import Domain, Grid
 from graft.ingest.inside import check_file_inside
 from graft.ingest.intensity import raw_window
-from graft.ingest.npz import check_memory
+from graft.ingest.npz import check_memory, count_claimed
 
 DATA_FILE = "data.npy"
 LABELS_FILE = "labels.npy"
@@ -195,13 +195,16 @@ def _load_array(path: Path) -> np.ndarray:
     """Map an array; what its header claims is compared with the size of the file."""
     check_file_inside(path, path.parent)
     try:
+        with path.open("rb") as file:
+            claimed = count_claimed(file)
+            available = path.stat().st_size - file.tell()
+        if claimed > available:
+            raise InputError(f"is cut short, has {available} bytes, expected {claimed}")
         return np.lib.format.open_memmap(path, mode="r")
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
     except Exception as error:  # a damaged file makes its reader raise anything
-        # NumPy's own message on pickle advises to load it anyway.
-        is_pickled = "allow_pickle" in str(error) or "Python objects" in str(error)
-        described = (str(error).strip() or type(error).__name__).splitlines()[-1].strip()
-        reason = "it contains pickled objects" if is_pickled else described
         raise InputError(
-            f"{path}: cannot be read as an array ({reason}), "
+            f"{path}: cannot be read as an array ({last_line(error)}), "
             "expected a whole .npy file without pickle"
         ) from error

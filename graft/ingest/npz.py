@@ -1,21 +1,17 @@
-"""Arrays of an .npz archive, checked against its size before memory is reserved for them."""
+"""Arrays of .npz archives and .npy files, compared with their size before memory is used."""
 
 import math
 import os
 import zipfile
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
-from graft.common.files import InputError
+from graft.common.files import InputError, last_line
 from graft.ingest.voxel_data import MAX_COMPRESSION
 
 COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # those that NumPy writes
-# By the version of the format (numpy.org/doc/stable/reference/generated/numpy.lib.format.html).
-HEADER_READERS = {
-    (1, 0): np.lib.format.read_array_header_1_0,
-    (2, 0): np.lib.format.read_array_header_2_0,
-}
 
 
 def read_npz(path: Path, names: list[str]) -> dict[str, np.ndarray]:
@@ -35,8 +31,9 @@ def read_npz(path: Path, names: list[str]) -> dict[str, np.ndarray]:
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
     except Exception as error:  # a damaged archive makes its reader raise anything
-        reason = (str(error).strip() or type(error).__name__).splitlines()[-1].strip()
-        raise InputError(f"{path}: cannot be read as arrays without pickle ({reason})") from error
+        raise InputError(
+            f"{path}: cannot be read as arrays without pickle ({last_line(error)})"
+        ) from error
 
 
 def check_memory(needed: int) -> None:
@@ -48,28 +45,38 @@ def check_memory(needed: int) -> None:
         )
 
 
+def count_claimed(file: IO[bytes]) -> int:
+    """Read the header of a .npy file, and return the bytes that it claims for the array after it.
+
+    Raises InputError without the path, and any exception if the header is damaged.
+    """
+    version = np.lib.format.read_magic(file)
+    if version != (1, 0):  # others may have headers of any length, for records with many fields
+        raise InputError(f"is a .npy of version {version}, expected (1, 0)")
+    shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+    if dtype.hasobject:
+        raise InputError("contains pickled objects, expected numbers or text")
+    if min(shape, default=0) < 0:
+        raise InputError(f"claims the shape {shape}, expected no negative number")
+    return math.prod(shape) * dtype.itemsize
+
+
 def _claimed_bytes(archive: zipfile.ZipFile, name: str) -> int:
     """The bytes of an array as its header claims them; raises InputError if they are not there."""
     member = archive.getinfo(f"{name}.npy")
     if member.compress_type not in COMPRESSIONS:
-        raise InputError(f"has {name} compressed in another way, expected deflate or nothing")
+        raise InputError(f"{name} is compressed in another way, expected deflate or nothing")
     with archive.open(member) as file:
-        version = np.lib.format.read_magic(file)
-        if version not in HEADER_READERS:
-            raise InputError(f"has {name} in version {version} of .npy, expected (1, 0) or (2, 0)")
-        shape, _, dtype = HEADER_READERS[version](file)
-        header = file.tell()
-    if dtype.hasobject:
-        raise InputError(f"has {name} with pickled Python objects, expected numbers or text")
-    claimed = math.prod(shape) * dtype.itemsize
-    if min(shape, default=0) < 0 or header + claimed != member.file_size:
-        raise InputError(
-            f"has {name} of {shape}, {claimed} bytes, expected {member.file_size - header} "
-            "as the archive says"
-        )
+        try:
+            claimed = count_claimed(file)
+        except InputError as error:
+            raise InputError(f"{name} {error}") from error
+        available = member.file_size - file.tell()
+    if claimed != available:
+        raise InputError(f"{name} claims {claimed} bytes, expected {available} as in the archive")
     if member.file_size > member.compress_size * MAX_COMPRESSION:
         raise InputError(
-            f"has {name} with {claimed} bytes, too many for its {member.compress_size} bytes "
+            f"{name} claims {claimed} bytes, too many for its {member.compress_size} bytes "
             "in the archive"
         )
     return claimed

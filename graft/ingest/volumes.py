@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from graft.common.files import InputError, check_regular_file
+from graft.common.files import InputError, check_regular_file, last_line
 from graft.data.volume import LPS_TO_RAS, SAME_GRID_MM, Volume
 from graft.ingest.formats import READERS
 from graft.ingest.label_maps import select_label
@@ -127,9 +127,8 @@ def _read_file(path: Path, reader: Reader) -> tuple[np.ndarray, np.ndarray]:
     except MemoryError as error:
         raise InputError(f"{path}: does not fit in memory, expected a smaller volume") from error
     except Exception as error:  # a damaged file makes its reader raise anything
-        reason = (str(error).strip() or type(error).__name__).splitlines()[-1].strip()
         raise InputError(
-            f"{path}: cannot be read, it may be cut short or damaged ({reason})"
+            f"{path}: cannot be read, it may be cut short or damaged ({last_line(error)})"
         ) from error
 
 

@@ -30,21 +30,21 @@ def write(path: Path, content: bytes, compression: int = zipfile.ZIP_DEFLATED) -
     return path
 
 
-@pytest.mark.parametrize("version", [(1, 0), (2, 0)])
 @pytest.mark.parametrize("array", [np.arange(6).reshape(2, 3), np.array(["b"]), np.zeros((0, 2))])
-def test_an_array_is_read(tmp_path, array, version):
-    path = write(tmp_path / "a.npz", npy(array, version=version))
+def test_an_array_is_read(tmp_path, array):
+    path = write(tmp_path / "a.npz", npy(array))
     assert np.array_equal(read_npz(path, ["a"])["a"], array)
 
 
 MANY = "(7500000000000,)"
 CLAIMS = [
-    (npy(np.zeros(3), MANY), r"has a of \(7500000000000,\), 60000000000000 bytes, expected 24"),
-    (npy(np.zeros(3), "(-3,)"), r"has a of \(-3,\)"),
-    (npy(np.zeros(3), "(2,)"), r"has a of \(2,\), 16 bytes, expected 24"),
+    (npy(np.zeros(3), MANY), "a claims 60000000000000 bytes, expected 24 as in the archive"),
+    (npy(np.zeros(3), "(-3,)"), r"a claims the shape \(-3,\)"),
+    (npy(np.zeros(3), "(2,)"), "a claims 16 bytes, expected 24"),
     (npy(np.zeros(3), "(3, 2.5)"), "cannot be read as arrays without pickle"),
-    (npy(np.array([{}], object)), "has a with pickled Python objects"),
-    (npy(np.zeros(3), version=(3, 0)), r"has a in version \(3, 0\) of .npy"),
+    (npy(np.array([{}], object)), "a contains pickled objects"),
+    (npy(np.zeros(3), version=(3, 0)), r"a is a .npy of version \(3, 0\)"),
+    (npy(np.zeros(3), version=(2, 0)), r"a is a .npy of version \(2, 0\)"),
     (b"not an array", "cannot be read as arrays without pickle"),
     (b"", "cannot be read as arrays without pickle"),
 ]
@@ -74,13 +74,13 @@ def test_an_archive_that_claims_more_than_it_can_hold_is_refused(tmp_path):
     old, new = (number.to_bytes(4, "little") for number in (size, larger))
     path.write_bytes(content.replace(old, new))
     found = run_limited(partial(read_npz, path, ["a"]), memory=1 << 27, seconds=5)
-    assert "has a with 1000000000 bytes, too many for its" in found
+    assert "a claims 1000000000 bytes, too many for its" in found
 
 
 @pytest.mark.parametrize("compression", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
 def test_other_compressions_are_refused(tmp_path, compression):
     path = write(tmp_path / "a.npz", npy(np.zeros(3)), compression)
-    with pytest.raises(InputError, match="has a compressed in another way, expected deflate"):
+    with pytest.raises(InputError, match="a is compressed in another way, expected deflate"):
         read_npz(path, ["a"])
 
 

@@ -335,11 +335,11 @@ def test_arrays_may_have_channels_and_two_dimensions(tmp_path):
 ARRAY_FAULTS = [
     (
         {"data": np.array([{}, {}], object)},
-        r"data.npy: cannot be read as an array \(it contains pickled objects\), expected a whole",
+        "data.npy: contains pickled objects, expected numbers or text",
     ),
     (
         {"labels": np.array([{}, {}], object)},
-        r"labels.npy: cannot be read as an array \(it contains pickled objects\)",
+        "labels.npy: contains pickled objects",
     ),
     (
         {"labels": np.array([0, 1, 0])},
@@ -378,7 +378,7 @@ def test_an_array_cut_short_is_refused(tmp_path):
     folder = write_arrays(tmp_path / "a")
     path = folder / "data.npy"
     path.write_bytes(path.read_bytes()[:-1])
-    assert_refused(folder, "data.npy: cannot be read")
+    assert_refused(folder, "data.npy: is cut short")
 
 
 def test_a_missing_array_is_refused(tmp_path):
@@ -422,7 +422,7 @@ def test_medmnist_keeps_its_images_and_its_official_split(
 
 
 MEDMNIST_FAULTS = [
-    ({"val_labels": np.array([{}, {}], object)}, "has val_labels with pickled Python objects"),
+    ({"val_labels": np.array([{}, {}], object)}, "val_labels contains pickled objects"),
     ({"val_labels": np.zeros((3, 1), int)}, "val has 2 images and 3 labels"),
     ({"val_labels": np.full((2, 1), 7)}, "val_labels: row 0 is 7, expected one of 0, 1"),
     ({"val_labels": np.zeros((2, 14), int)}, "val_labels: has the shape"),
@@ -591,7 +591,7 @@ def test_an_array_that_claims_54_terabytes_is_refused_at_once(tmp_path, name):
     claim = b"'shape': (1000000, 300, 300, 150), }"
     path.write_bytes(content[:start] + claim.ljust(end - start) + content[end:])
     found = run_limited(partial(read_lung, folder), seconds=10)
-    assert f"{name}: cannot be read as an array (mmap length is greater than" in found
+    assert f"{name}: is cut short, has" in found
 
 
 def test_an_array_that_is_an_archive_is_refused(tmp_path):
