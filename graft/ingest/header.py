@@ -26,6 +26,11 @@ def read_lines(file: BinaryIO) -> Iterator[str]:
         yield os.fsdecode(line).strip()
 
 
+def show(text: str) -> str:
+    """The start of a value in quotes, for an error."""
+    return repr(text[:MAX_SHOWN])
+
+
 def parse_numbers(key: str, text: str, count: int | None = None) -> np.ndarray:
     """The numbers of a value; raises InputError if they are not finite or not `count` numbers."""
     try:
@@ -34,9 +39,7 @@ def parse_numbers(key: str, text: str, count: int | None = None) -> np.ndarray:
         found = np.empty(0)
     is_expected = len(found) > 0 if count is None else len(found) == count
     if not is_expected or not np.isfinite(found).all():
-        raise InputError(
-            f"has the {key} {text[:MAX_SHOWN]!r}, expected {count or 'some'} finite numbers"
-        )
+        raise InputError(f"has the {key} {show(text)}, expected {count or 'some'} finite numbers")
     return found
 
 
@@ -44,5 +47,5 @@ def parse_integers(key: str, text: str, count: int | None = None) -> list[int]:
     """The whole numbers of a value; raises InputError as `parse_numbers` does."""
     found = parse_numbers(key, text, count)
     if (found % 1 != 0).any() or (np.abs(found) > MAX_INTEGER).any():
-        raise InputError(f"has the {key} {text[:MAX_SHOWN]!r}, expected whole numbers")
+        raise InputError(f"has the {key} {show(text)}, expected whole numbers")
     return [int(number) for number in found]

@@ -16,6 +16,7 @@ from typing import BinaryIO
 import numpy as np
 
 from graft.common.files import InputError, check_regular_file
+from graft.ingest.header import show
 
 DIMENSIONS = 3
 REAL_KINDS = "biuf"  # of NumPy's types
@@ -40,7 +41,7 @@ def open_data_file(header: Path, name: str) -> BinaryIO:
     except (OSError, RuntimeError, ValueError):  # circular links, impossible characters
         is_beside = False
     if not is_beside:
-        raise InputError(f"its data file is {name!r}, expected a file in the same folder")
+        raise InputError(f"its data file is {show(name)}, expected a file in the same folder")
     check_regular_file(path)
     return path.open("rb")
 

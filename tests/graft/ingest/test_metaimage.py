@@ -156,7 +156,7 @@ def test_no_header_reads_a_file_outside_the_folder(tmp_path):
         ),
         (SHORT + "ElementSpacing = 1 1 0\n" + LOCAL, "its affine is singular"),
         (SHORT + "ElementSpacing = 1 1 1e5\n" + LOCAL, "its voxels measure"),
-        (SHORT + "Offset = 1 2 3\nOffset = 4 5 6\n" + LOCAL, "has Offset twice"),
+        (SHORT + "Offset = 1 2 3\nOffset = 4 5 6\n" + LOCAL, "has 'Offset' twice"),
         (
             START + "ElementType = MET_SHORT_ARRAY\n" + LOCAL,
             "has the ElementType 'MET_SHORT_ARRAY'",
