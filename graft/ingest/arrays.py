@@ -188,7 +188,12 @@ def _load_column(path: Path, expected: int) -> np.ndarray:
 def _as_text(column: np.ndarray, where: Path | str) -> list[str]:
     if column.ndim not in (1, 2) or column.size != len(column):
         raise InputError(f"{where}: has the shape {column.shape}, expected one value per sample")
-    return [str(value) for value in column.ravel().tolist()]
+    try:
+        cells = [str(value) for value in column.ravel().tolist()]
+        "".join(cells).encode()
+    except (SystemError, ValueError) as error:  # characters that Unicode does not have
+        raise InputError(f"{where}: has text that is not Unicode, it may be damaged") from error
+    return cells
 
 
 def _load_array(path: Path) -> np.ndarray:

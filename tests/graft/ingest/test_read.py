@@ -594,6 +594,14 @@ def test_an_array_that_claims_54_terabytes_is_refused_at_once(tmp_path, name):
     assert f"{name}: is cut short, has" in found
 
 
+@pytest.mark.parametrize("character", [0xD800, 0x0A000063])
+@pytest.mark.parametrize("name", ["labels", "groups"])
+def test_text_that_is_not_unicode_is_refused(tmp_path, name, character):
+    codes = np.array([97, 98, character, 97], np.uint32)
+    folder = write_arrays(tmp_path / "a", **{name: codes.view("U1")})
+    assert_refused(folder, f"{name}.npy: has text that is not Unicode")
+
+
 def test_an_array_that_is_an_archive_is_refused(tmp_path):
     folder = write_arrays(tmp_path / "a")
     (folder / "labels.npy").unlink()
