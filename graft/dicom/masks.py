@@ -81,14 +81,16 @@ def _check_bits(dataset: "Dataset") -> None:
 def _select_segment(segmentation: "Segmentation", segment: str) -> int:
     """The number of the segment that is named; labels may be names, so errors only list numbers."""
     numbers = []
-    named = []
+    labelled = []
     for item in segmentation.SegmentSequence:
         number = read_integer(item, "SegmentNumber")
         numbers.append(number)
-        if segment in ("", str(number), str(item.get("SegmentLabel", "")).strip()):
-            named.append(number)
-    if len(named) == 1:
-        return named[0]
+        if segment in ("", str(item.get("SegmentLabel", "")).strip()):
+            labelled.append(number)
+    if segment in map(str, numbers):
+        return int(segment)
+    if len(labelled) == 1:
+        return labelled[0]
     listed = ", ".join(map(str, numbers))
     missing = f" and not {segment}" if segment else ""
     raise InputError(

@@ -7,12 +7,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from graft.common.files import InputError, last_line
+from graft.common.files import InputError
 from graft.console import say
 from graft.data.domain import Domain, Grid
-from graft.ingest.inside import check_file_inside
 from graft.ingest.intensity import raw_window
-from graft.ingest.npz import check_memory, count_claimed
+from graft.ingest.npz import check_memory, map_npy
 
 DATA_FILE = "data.npy"
 LABELS_FILE = "labels.npy"
@@ -40,7 +39,7 @@ def read_arrays(path: Path, name: str, classes: list[str], grid: Grid) -> Domain
     Raises InputError if an array is missing, has another length or type, needs pickle, or has a
     label that is not one of the classes.
     """
-    images = _add_channels(_load_array(path / DATA_FILE), path / DATA_FILE, len(grid.patch))
+    images = _add_channels(map_npy(path / DATA_FILE), path / DATA_FILE, len(grid.patch))
     count = len(images)
     labels = label_names(_load_column(path / LABELS_FILE, count), classes, path / LABELS_FILE)
     has_groups = (path / GROUPS_FILE).exists()
@@ -176,7 +175,7 @@ def _add_channels(data: np.ndarray, path: Path, dimensions: int) -> np.ndarray:
 
 def _load_column(path: Path, expected: int) -> np.ndarray:
     """An array with one row per sample."""
-    column = _load_array(path)
+    column = map_npy(path)
     count = len(column) if column.ndim else 0
     if count != expected:
         raise InputError(
@@ -194,22 +193,3 @@ def _as_text(column: np.ndarray, where: Path | str) -> list[str]:
     except (SystemError, ValueError) as error:  # characters that Unicode does not have
         raise InputError(f"{where}: has text that is not Unicode, it may be damaged") from error
     return cells
-
-
-def _load_array(path: Path) -> np.ndarray:
-    """Map an array; what its header claims is compared with the size of the file."""
-    check_file_inside(path, path.parent)
-    try:
-        with path.open("rb") as file:
-            claimed = count_claimed(file)
-            available = path.stat().st_size - file.tell()
-        if claimed > available:
-            raise InputError(f"is cut short, has {available} bytes, expected {claimed}")
-        return np.lib.format.open_memmap(path, mode="r")
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from error
-    except Exception as error:  # a damaged file makes its reader raise anything
-        raise InputError(
-            f"{path}: cannot be read as an array ({last_line(error)}), "
-            "expected a whole .npy file without pickle"
-        ) from error

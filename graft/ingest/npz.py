@@ -9,6 +9,7 @@ from typing import IO
 import numpy as np
 
 from graft.common.files import InputError, last_line
+from graft.ingest.inside import check_file_inside
 from graft.ingest.voxel_data import MAX_COMPRESSION
 
 COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # those that NumPy writes
@@ -33,6 +34,29 @@ def read_npz(path: Path, names: list[str]) -> dict[str, np.ndarray]:
     except Exception as error:  # a damaged archive makes its reader raise anything
         raise InputError(
             f"{path}: cannot be read as arrays without pickle ({last_line(error)})"
+        ) from error
+
+
+def map_npy(path: Path) -> np.ndarray:
+    """Map a .npy file into memory.
+
+    Raises InputError if it is missing, leaves its folder by a link, is damaged, pickled, or shorter
+    than its header claims.
+    """
+    check_file_inside(path, path.parent)
+    try:
+        with path.open("rb") as file:
+            claimed = count_claimed(file)
+            available = path.stat().st_size - file.tell()
+        if claimed > available:
+            raise InputError(f"is cut short, has {available} bytes, expected {claimed}")
+        return np.lib.format.open_memmap(path, mode="r")
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+    except Exception as error:  # a damaged file makes its reader raise anything
+        raise InputError(
+            f"{path}: cannot be read as an array ({last_line(error)}), "
+            "expected a whole .npy file without pickle"
         ) from error
 
 

@@ -12,6 +12,7 @@ from graft.ingest.formats import READERS
 from graft.ingest.label_maps import select_label
 
 SINGULAR = 1e-9  # mm³: a voxel is not smaller
+MIN_SKEW = 0.1  # of the volume of a box: a tilted gantry gives 0.77
 MIN_VOXEL_MM = 1e-3  # finer than any scanner; the work of smoothing grows with the inverse
 MAX_VOXEL_MM = 1e3
 # A volume before it is checked: voxels, and the affine (4, 4) from voxel indices to mm, RAS+.
@@ -134,8 +135,9 @@ def _read_file(path: Path, reader: Reader) -> tuple[np.ndarray, np.ndarray]:
 
 def _check_affine(path: Path, affine: np.ndarray) -> None:
     with np.errstate(over="ignore", invalid="ignore"):
-        is_singular = not abs(np.linalg.det(affine[:3, :3])) > SINGULAR
         sides = np.linalg.norm(affine[:3, :3], axis=0)  # mm
+        volume = abs(np.linalg.det(affine[:3, :3]))  # mm³
+        is_singular = not volume > max(SINGULAR, MIN_SKEW * sides.prod())  # true for NaN too
     if is_singular or not np.isfinite(affine).all():
         raise InputError(
             f"{path}: its affine is singular, expected three directions that have a length in mm"

@@ -19,6 +19,7 @@ from graft.common.files import InputError, check_regular_file
 from graft.ingest.header import show
 
 DIMENSIONS = 3
+MAX_SHOWN_AXES = 8  # in an error
 REAL_KINDS = "biuf"  # of NumPy's types
 MAX_SCAN_BYTES = 1 << 32  # 1024³ voxels of 4 bytes: each of several processes has one in memory
 # Deflate cannot do better (zlib.net/zlib_tech.html, "Maximum Compression Factor").
@@ -74,7 +75,9 @@ def read_voxels(
 def check_shape(shape: Sequence[int]) -> None:
     """Raise InputError if a header does not claim voxels along three axes."""
     if len(shape) != DIMENSIONS:
-        raise InputError(f"has {len(shape)} dimensions {tuple(shape)}, expected three")
+        raise InputError(
+            f"has {len(shape)} dimensions {tuple(shape[:MAX_SHOWN_AXES])}, expected three"
+        )
     if min(shape) < 1:
         raise InputError(f"claims {tuple(shape)} voxels, expected at least 1 along each axis")
 

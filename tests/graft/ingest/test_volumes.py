@@ -166,6 +166,21 @@ def test_a_nifti_with_a_singular_affine_is_refused(tmp_path):
         read_volume(path)
 
 
+def test_a_volume_whose_directions_are_almost_parallel_is_refused(tmp_path):
+    affine = np.eye(4)
+    affine[1, 2] = 20
+    path = write_nifti(tmp_path / "skewed.nii", cube(0), affine)
+    with pytest.raises(InputError, match="its affine is singular"):
+        read_volume(path)
+
+
+@pytest.mark.parametrize("side", [1e-4, 1e4])
+def test_a_volume_with_voxels_of_impossible_size_is_refused(tmp_path, side):
+    path = write_nifti(tmp_path / "odd.nii", cube(0), np.diag([1, side, 1, 1]))
+    with pytest.raises(InputError, match="its voxels measure .*, expected 0.001 to 1000"):
+        read_volume(path)
+
+
 @pytest.mark.parametrize("elsewhere", ["../secret.raw", "/etc/hostname", "link.raw", "LIST"])
 def test_a_header_that_names_data_outside_its_folder_is_refused(tmp_path, image, elsewhere):
     folder = tmp_path / "in"
