@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import stat
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -144,6 +145,25 @@ def check_digest(path: Path, found: str, expected: object) -> None:
         )
 
 
+def check_regular_file(path: Path) -> None:
+    """Check that a path is a file or a link to one, before something reads it.
+
+    Opening a named pipe waits for ever, and a device may have no end.
+
+    Raises:
+        InputError: if it is missing or is anything else.
+    """
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError) as error:  # ValueError: the name has a null character
+        is_missing = isinstance(error, FileNotFoundError)
+        found = "is missing" if is_missing else f"cannot be read ({error})"
+        raise InputError(f"{path}: {found}, expected a file") from error
+    if not stat.S_ISREG(mode):
+        found = "a folder" if stat.S_ISDIR(mode) else "a pipe, a socket or a device"
+        raise InputError(f"{path}: is {found}, expected a file")
+
+
 def sha256(path: Path) -> str:
     """SHA-256 of a file's bytes, in hexadecimal."""
     with path.open("rb") as file:
@@ -151,6 +171,7 @@ def sha256(path: Path) -> str:
 
 
 def _parse_json(path: Path) -> dict:
+    check_regular_file(path)
     try:
         content = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse_constant)
     except (OSError, ValueError, RecursionError) as error:

@@ -110,7 +110,8 @@ def read_dataset(path: Path, pixels: bool) -> "Dataset":
     size = path.stat().st_size
     if size > MAX_BYTES:
         raise InputError(f"has {size} bytes, expected at most {MAX_BYTES}")
-    content = path.read_bytes()
+    with path.open("rb") as file:
+        content = file.read(size)
     _check_deflated_size(content)
     return dcmread(BytesIO(content), force=True, stop_before_pixels=not pixels)
 

@@ -20,12 +20,12 @@ RTSTRUCT_UID = "1.2.840.10008.5.1.4.1.1.481.3"
 BITS_PER_BYTE = 8
 
 
-def read_segment(path: Path, segment: int | None, image: Volume) -> np.ndarray:
+def read_segment(path: Path, segment: str, image: Volume) -> np.ndarray:
     """Read the voxels (I, J, K) uint8 of a segment, 1 inside, on the grid of its image.
 
     Args:
         path: A DICOM SEG, or a folder with one and nothing else.
-        segment: A SegmentNumber, or None if there is only one.
+        segment: A SegmentNumber or a SegmentLabel, or "" if there is only one segment.
         image: The scan that the mask belongs to.
 
     Raises:
@@ -78,14 +78,21 @@ def _check_bits(dataset: "Dataset") -> None:
         raise InputError(f"has {length} bytes of PixelData, too few: it may be cut short")
 
 
-def _select_segment(segmentation: "Segmentation", segment: int | None) -> int:
-    numbers = [int(number) for number in segmentation.segment_numbers]
-    if segment is None and len(numbers) == 1:
-        return numbers[0]
-    if segment is not None and segment in numbers:
-        return segment
+def _select_segment(segmentation: "Segmentation", segment: str) -> int:
+    """The number of the segment that is named; labels may be names, so errors only list numbers."""
+    numbers = []
+    labelled = []
+    for item in segmentation.SegmentSequence:
+        number = read_integer(item, "SegmentNumber")
+        numbers.append(number)
+        if segment in ("", str(item.get("SegmentLabel", "")).strip()):
+            labelled.append(number)
+    if segment in map(str, numbers):
+        return int(segment)
+    if len(labelled) == 1:
+        return labelled[0]
     listed = ", ".join(map(str, numbers))
-    missing = "" if segment is None else f" and not {segment}"
+    missing = f" and not {segment}" if segment else ""
     raise InputError(
         f"contains the segments {listed}{missing}, expected the column segment to name one of them"
     )

@@ -1,5 +1,6 @@
 """Raw data as NumPy arrays: `data.npy`, `labels.npy` and perhaps `groups.npy`."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from graft.common.files import InputError
 from graft.console import say
 from graft.data.domain import Domain, Grid
 from graft.ingest.intensity import raw_window
+from graft.ingest.npz import check_memory, map_npy
 
 DATA_FILE = "data.npy"
 LABELS_FILE = "labels.npy"
@@ -37,14 +39,12 @@ def read_arrays(path: Path, name: str, classes: list[str], grid: Grid) -> Domain
     Raises InputError if an array is missing, has another length or type, needs pickle, or has a
     label that is not one of the classes.
     """
-    images = _add_channels(_load_array(path / DATA_FILE), path / DATA_FILE, len(grid.patch))
+    images = _add_channels(map_npy(path / DATA_FILE), path / DATA_FILE, len(grid.patch))
     count = len(images)
-    labels = label_names(_load_array(path / LABELS_FILE), classes, path / LABELS_FILE)
-    _check_count(path / LABELS_FILE, len(labels), count)
+    labels = label_names(_load_column(path / LABELS_FILE, count), classes, path / LABELS_FILE)
     has_groups = (path / GROUPS_FILE).exists()
     if has_groups:
-        patients = _as_text(_load_array(path / GROUPS_FILE), path / GROUPS_FILE)
-        _check_count(path / GROUPS_FILE, len(patients), count)
+        patients = _as_text(_load_column(path / GROUPS_FILE, count), path / GROUPS_FILE)
     else:
         patients = [f"{name} row {row}" for row in range(count)]
     samples = ArraySamples(
@@ -77,6 +77,7 @@ def make_domain(
         f"{name}: arrays have no spacing, so nothing is resampled: images of {images.shape[2:]} "
         f"are cropped or padded to {grid.patch}"
     )
+    _check_patch_memory(path, images, grid)
     fit = ResizeWithPadOrCrop(grid.patch)
     patches = np.empty((len(images), images.shape[1], *grid.patch), np.float16)
     sizes = np.empty(len(images))
@@ -107,6 +108,16 @@ def make_domain(
     return Domain(name, patches, index, classes, about, patients_known=samples.patients_known)
 
 
+def _check_patch_memory(path: Path, images: np.ndarray, grid: Grid) -> None:
+    """Raise InputError if the patches of all samples and one whole sample do not fit in memory."""
+    of_patches = len(images) * images.shape[1] * math.prod(grid.patch) * 2  # bytes of float16
+    of_sample = math.prod(images.shape[1:]) * 4  # bytes of float32
+    try:
+        check_memory(of_patches + of_sample)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+
+
 def label_names(labels: np.ndarray, classes: list[str], where: Path | str) -> list[str]:
     """The class of each sample, from names or from numbers that count the classes from 0.
 
@@ -135,14 +146,19 @@ def _window_sample(
     """The image with its intensities from 0 to 1, and the raw intensities that these were."""
     from monai.transforms.intensity.array import ScaleIntensityRange
 
-    if not np.isfinite(image).all():
-        raise InputError(f"{where} has NaN or infinity, expected numbers")
+    with np.errstate(over="ignore"):
+        numbers = image.astype(np.float32)
+    if not np.isfinite(numbers).all():
+        raise InputError(f"{where} has NaN, infinity or numbers beyond float32, expected numbers")
     try:
         window = raw_window(grid.window, grid.intensity, image)
     except InputError as error:
         raise InputError(f"{where}: {error}") from error
     scale = ScaleIntensityRange(*window, 0.0, 1.0, clip=True)
-    return np.asarray(scale(image.astype(np.float32))), window
+    windowed = np.asarray(scale(numbers))
+    if not np.isfinite(windowed).all():
+        raise InputError(f"{where} is NaN after the window {list(window)}, expected another window")
+    return windowed, window
 
 
 def _add_channels(data: np.ndarray, path: Path, dimensions: int) -> np.ndarray:
@@ -157,29 +173,23 @@ def _add_channels(data: np.ndarray, path: Path, dimensions: int) -> np.ndarray:
     return images
 
 
-def _check_count(path: Path, count: int, expected: int) -> None:
+def _load_column(path: Path, expected: int) -> np.ndarray:
+    """An array with one row per sample."""
+    column = map_npy(path)
+    count = len(column) if column.ndim else 0
     if count != expected:
         raise InputError(
             f"{path}: has {count} rows and {DATA_FILE} has {expected}, expected as many"
         )
+    return column
 
 
 def _as_text(column: np.ndarray, where: Path | str) -> list[str]:
     if column.ndim not in (1, 2) or column.size != len(column):
         raise InputError(f"{where}: has the shape {column.shape}, expected one value per sample")
-    return [str(value) for value in column.ravel().tolist()]
-
-
-def _load_array(path: Path) -> np.ndarray:
     try:
-        return np.load(path, mmap_mode="r", allow_pickle=False)
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: is missing, expected an array") from error
-    except (OSError, ValueError, EOFError) as error:
-        # NumPy's own message on pickle advises to load it anyway.
-        is_pickled = "allow_pickle" in str(error) or "Python objects" in str(error)
-        reason = "it contains pickled objects" if is_pickled else str(error)
-        raise InputError(
-            f"{path}: cannot be read as an array ({reason}), "
-            "expected a whole .npy file without pickle"
-        ) from error
+        cells = [str(value) for value in column.ravel().tolist()]
+        "".join(cells).encode()
+    except (SystemError, ValueError) as error:  # characters that Unicode does not have
+        raise InputError(f"{where}: has text that is not Unicode, it may be damaged") from error
+    return cells

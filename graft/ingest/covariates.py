@@ -1,6 +1,5 @@
 """The clinical covariates of a `manifest.csv`: checked cell by cell, with free text hashed."""
 
-import math
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from graft.common.tables import is_formula
 from graft.data.covariates import bag_of_words, to_number
 from graft.ingest.rows import MANIFEST, iterate_cells
 
+MAX_NUMBER = 1e30  # either way, because networks compute with float32
 MAX_CATEGORIES = 32  # of one column: with more it is text, or identifies patients
 
 
@@ -50,7 +50,7 @@ def read_covariates(folder: Path, kinds: Mapping[str, str]) -> pd.DataFrame:
 
 
 def _check_number(where: str, cell: str) -> None:
-    if cell and not math.isfinite(to_number(cell)):
+    if cell and not abs(to_number(cell)) <= MAX_NUMBER:  # true for NaN too
         raise InputError(f"{where} is {cell!r}, expected a number, or nothing if it is unknown")
 
 

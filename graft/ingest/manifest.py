@@ -150,6 +150,11 @@ def _cut_volume(
             found.append(_cut_lesion(volume, lesion, grid, scan))
         except InputError as error:
             raise InputError(f"{table}:{lesion.line}: {error}") from error
+        except MemoryError as error:
+            raise InputError(
+                f"{table}:{lesion.line}: {lesion.image.name} does not fit in memory, "
+                "expected a smaller volume"
+            ) from error
     return found
 
 

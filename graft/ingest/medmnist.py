@@ -1,7 +1,5 @@
 """Raw data as one MedMNIST file: images and labels of `train`, `val` and `test`."""
 
-import zipfile
-import zlib
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +7,8 @@ import numpy as np
 from graft.common.files import InputError
 from graft.data.domain import Domain, Grid
 from graft.ingest.arrays import ArraySamples, label_names, make_domain
+from graft.ingest.inside import check_file_inside
+from graft.ingest.npz import read_npz
 
 SPLITS = {"train": "train", "val": "validation", "test": "test"}
 RGB_CHANNELS = 3
@@ -34,6 +34,7 @@ def read_medmnist(path: Path, name: str, classes: list[str], grid: Grid) -> Doma
     if len(files) != 1:
         raise InputError(f"{path}: contains {len(files)} .npz files, expected one")
     file = files[0]
+    check_file_inside(file, path if path.is_dir() else file.resolve().parent)
     images, labels, splits, origins = [], [], [], []
     for part, split in SPLITS.items():
         part_images, part_labels = _read_part(file, part, len(grid.patch))
@@ -58,16 +59,9 @@ def read_medmnist(path: Path, name: str, classes: list[str], grid: Grid) -> Doma
 
 def _read_part(path: Path, part: str, dimensions: int) -> tuple[np.ndarray, np.ndarray]:
     """The images (N, C, *spatial) and labels of one part."""
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            images = arrays[f"{part}_images"]
-            labels = arrays[f"{part}_labels"]
-    except KeyError as error:
-        raise InputError(
-            f"{path}: {error.args[0]}, expected the arrays of a MedMNIST file"
-        ) from error
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise InputError(f"{path}: cannot be read as arrays without pickle ({error})") from error
+    names = [f"{part}_images", f"{part}_labels"]
+    arrays = read_npz(path, names)
+    images, labels = (arrays[name] for name in names)
     is_colour = images.ndim > 3 and images.shape[-1] == RGB_CHANNELS
     if images.ndim - is_colour != dimensions + 1:
         raise InputError(

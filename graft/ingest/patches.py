@@ -46,7 +46,8 @@ def cut_patch(volume: Volume, centre: np.ndarray, grid: Grid) -> np.ndarray:
     shape = volume.voxels.shape
     index = volume.to_index(centre)
     where = f"{volume.path.name}: the lesion at {_format(centre)} mm (RAS+)"
-    if (index < -0.5).any() or (index > np.array(shape) - 0.5).any():
+    is_inside = (index >= -0.5) & (index <= np.array(shape) - 0.5)  # false for NaN
+    if not is_inside.all():
         raise InputError(
             f"{where}, voxel {_format(index)}, lies outside the scan, "
             f"expected one of its {_format(np.array(shape))} voxels"
@@ -60,6 +61,10 @@ def cut_patch(volume: Volume, centre: np.ndarray, grid: Grid) -> np.ndarray:
             "expected numbers"
         )
     patch = _resample(crop, affine, target, grid.window)
+    if not np.isfinite(patch).all():
+        raise InputError(
+            f"{where} is NaN after the window {list(grid.window)}, expected another window"
+        )
     if patch.min() == patch.max():
         raise InputError(
             f"{where} has a patch that is {patch.min():g} everywhere after the window "

@@ -9,12 +9,15 @@ from pathlib import Path
 from graft.common.files import InputError
 from graft.common.names import check_label
 from graft.common.vocabulary import PARTS
+from graft.ingest.inside import check_file_inside
 from graft.ingest.pictures import is_picture
 
 MANIFEST = "manifest.csv"
 REQUIRED = ("patient", "image", "label")
 POSITION = ("x", "y", "z")
 FRAMES = ("ras", "lps", "voxel")
+MAX_BYTES = 1 << 28  # of a manifest: millions of lesions
+MAX_NUMBER = 1e6  # mm or voxels, far beyond any scanner
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,7 @@ class LesionRow:
     site: str
     split: str
     series: str  # of DICOM: the number or the UID of the series that is meant
-    segment: int | None  # of a DICOM SEG
+    segment: str  # of a mask: its number, or its label in a DICOM SEG; "" if there is only one
 
     @property
     def origin(self) -> str:
@@ -68,6 +71,10 @@ def iterate_cells(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
 
     Raises InputError if the file is no table, a column is missing, or a row has too few cells.
     """
+    check_file_inside(path, path.parent)
+    size = path.stat().st_size
+    if size > MAX_BYTES:
+        raise InputError(f"{path}: has {size} bytes, expected at most {MAX_BYTES}")
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             table = csv.reader(file)
@@ -126,7 +133,7 @@ def _read_lesion(folder: Path, line: int, cells: dict[str, str], classes: list[s
         site=check_label("site", cells["site"]) if cells.get("site") else "",
         split=_one_of("split", cells.get("split", "").lower(), ("", *PARTS)),
         series=cells.get("series", ""),
-        segment=_read_segment_number(cells.get("segment", "")),
+        segment=cells.get("segment", ""),
     )
 
 
@@ -146,22 +153,14 @@ def _read_diameter(cells: dict[str, str], mask: Path | None) -> float | None:
     return diameter
 
 
-def _read_segment_number(cell: str) -> int | None:
-    if not cell:
-        return None
-    if not cell.isdecimal():
-        raise InputError(f"segment is {cell!r}, expected the number of a segment")
-    return int(cell)
-
-
 def _read_number(name: str, cell: str) -> float:
     try:
         number = float(cell)
     except ValueError:
         number = math.nan
-    if not math.isfinite(number):
+    if not abs(number) <= MAX_NUMBER:  # true for NaN too
         found = repr(cell) if cell else "empty"
-        raise InputError(f"{name} is {found}, expected a number")
+        raise InputError(f"{name} is {found}, expected a number, at most {MAX_NUMBER:g} either way")
     return number
 
 

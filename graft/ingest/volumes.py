@@ -1,16 +1,21 @@
 """Medical volumes and masks: read completely, with their position in the patient."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from graft.common.files import InputError
+from graft.common.files import InputError, check_regular_file
+from graft.common.shown import last_line
 from graft.data.volume import LPS_TO_RAS, SAME_GRID_MM, Volume
 from graft.ingest.formats import READERS
+from graft.ingest.label_maps import select_label
 
-MAX_DIMENSIONS = 3
 SINGULAR = 1e-9  # mm³: a voxel is not smaller
+MIN_SKEW = 0.1  # of the volume of a box: a tilted gantry gives 0.77
+MIN_VOXEL_MM = 1e-3  # finer than any scanner; the work of smoothing grows with the inverse
+MAX_VOXEL_MM = 1e3
 # A volume before it is checked: voxels, and the affine (4, 4) from voxel indices to mm, RAS+.
 Reader = Callable[[Path], tuple[np.ndarray, np.ndarray]]
 
@@ -29,13 +34,13 @@ def read_volume(path: Path, series: str = "", burned_in: bool = False) -> Volume
         InputError: If the volume is missing, damaged, of another kind or shape, or does not give
             its position.
     """
-    if not path.exists():
-        raise InputError(f"{path}: is missing, expected a volume")
     if _is_dicom(path):
         from graft.dicom.series import read_series
 
         voxels, affine, header = read_series(path, series, burned_in)
-        return Volume(path, voxels, LPS_TO_RAS @ affine, header)
+        affine = LPS_TO_RAS @ affine
+        _check_affine(path, affine)
+        return Volume(path, voxels, affine, header)
     if series:
         raise InputError(f"{path}: is no DICOM, expected the column series to be empty")
     reader = _find_reader(path)
@@ -43,23 +48,32 @@ def read_volume(path: Path, series: str = "", burned_in: bool = False) -> Volume
         known = ", ".join(READERS)
         raise InputError(f"{path}: is an unknown kind of volume, expected {known}, or DICOM")
     stored, affine = _read_file(path, reader)
-    _check_volume(path, stored, affine)
+    _check_affine(path, affine)
     return Volume(path, stored, affine)
 
 
-def read_mask(path: Path, image: Volume, segment: int | None = None) -> Volume:
-    """Read a mask as `read_volume` does, or a segment of a DICOM SEG on the grid of its image.
+def read_mask(path: Path, image: Volume, segment: str = "") -> Volume:
+    """Read one structure of a mask, as voxels that are 1 inside and 0 outside.
 
-    Raises InputError as `read_volume` does, or if a SEG lies on another grid or has several
-    segments and none is named.
+    Args:
+        path: A label map in a form that `read_volume` reads, or a DICOM SEG.
+        image: The scan of the mask. A SEG is put on its grid.
+        segment: The number of the structure, or the label of a segment in a SEG; "" if there is
+            only one.
+
+    Raises:
+        InputError: As `read_volume` does, or if a SEG lies on another grid, there are several
+            structures and none is named, or the named one is missing.
     """
     if _is_dicom(path):
         from graft.dicom.masks import read_segment
 
         return Volume(path, read_segment(path, segment, image), image.affine)
-    if segment is not None:
-        raise InputError(f"{path}: is no DICOM SEG, expected the column segment to be empty")
-    return read_volume(path)
+    mask = read_volume(path)
+    try:
+        return replace(mask, voxels=select_label(mask.voxels, segment))
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
 
 
 def locate_lesion(mask: Volume, image: Volume) -> tuple[np.ndarray, float]:
@@ -84,10 +98,16 @@ def locate_lesion(mask: Volume, image: Volume) -> tuple[np.ndarray, float]:
 
 
 def _is_dicom(path: Path) -> bool:
-    """Whether a path is a folder, or a file that is named like DICOM or begins like it."""
-    if path.is_dir() or path.suffix.lower() == ".dcm":
+    """Whether a path is a folder, or a file that is named like DICOM or begins like it.
+
+    Raises InputError if it is neither a folder nor a regular file.
+    """
+    if path.is_dir():
         return True
-    if _find_reader(path) or not path.is_file():
+    check_regular_file(path)
+    if path.suffix.lower() == ".dcm":
+        return True
+    if _find_reader(path):
         return False
     from graft.dicom.datasets import begins_as_dicom
 
@@ -104,23 +124,27 @@ def _find_reader(path: Path) -> Reader | None:
 def _read_file(path: Path, reader: Reader) -> tuple[np.ndarray, np.ndarray]:
     try:
         return reader(path)
-    except InputError:
-        raise
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+    except MemoryError as error:
+        raise InputError(f"{path}: does not fit in memory, expected a smaller volume") from error
     except Exception as error:  # a damaged file makes its reader raise anything
-        reason = (str(error).strip() or type(error).__name__).splitlines()[-1].strip()
         raise InputError(
-            f"{path}: cannot be read, it may be cut short or damaged ({reason})"
+            f"{path}: cannot be read, it may be cut short or damaged ({last_line(error)})"
         ) from error
 
 
-def _check_volume(path: Path, voxels: np.ndarray, affine: np.ndarray) -> None:
-    shape = tuple(voxels.shape)
-    if len(shape) != MAX_DIMENSIONS:
-        raise InputError(f"{path}: has {len(shape)} dimensions {shape}, expected three")
-    if voxels.dtype.kind not in "biuf":
-        raise InputError(f"{path}: has {voxels.dtype}, expected one real number per voxel")
-    is_singular = abs(np.linalg.det(affine[:3, :3])) <= SINGULAR
+def _check_affine(path: Path, affine: np.ndarray) -> None:
+    with np.errstate(over="ignore", invalid="ignore"):
+        sides = np.linalg.norm(affine[:3, :3], axis=0)  # mm
+        volume = abs(np.linalg.det(affine[:3, :3]))  # mm³
+        is_singular = not volume > max(SINGULAR, MIN_SKEW * sides.prod())  # true for NaN too
     if is_singular or not np.isfinite(affine).all():
         raise InputError(
             f"{path}: its affine is singular, expected three directions that have a length in mm"
+        )
+    if sides.min() < MIN_VOXEL_MM or sides.max() > MAX_VOXEL_MM:
+        raise InputError(
+            f"{path}: its voxels measure {sides.tolist()} mm, "
+            f"expected {MIN_VOXEL_MM} to {MAX_VOXEL_MM} mm along each axis"
         )

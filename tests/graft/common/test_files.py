@@ -11,6 +11,7 @@ import pytest
 from graft.common.files import (
     InputError,
     check_files,
+    check_regular_file,
     read_json,
     read_sealed,
     whole_file,
@@ -226,3 +227,37 @@ def test_an_error_about_the_partial_folder_gets_the_name_of_the_output(tmp_path)
     with pytest.raises(FileNotFoundError) as caught, whole_folder(path) as partial:
         (partial / "no/such.csv").write_text("")
     assert caught.value.filename == str(path)
+
+
+def test_only_files_and_links_to_them_are_regular(tmp_path):
+    file = tmp_path / "file"
+    file.touch()
+    link = tmp_path / "link"
+    link.symlink_to(file)
+    check_regular_file(file)
+    check_regular_file(link)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("pipe", "pipe: is a pipe, a socket or a device, expected a file"),
+        ("zero", "zero: is a pipe, a socket or a device, expected a file"),
+        (".", "is a folder, expected a file"),
+        ("gone", "gone: is missing, expected a file"),
+        ("circle", "circle: cannot be read .*, expected a file"),
+        ("nul\0", "cannot be read .*null byte.*, expected a file"),
+    ],
+)
+def test_anything_else_is_refused_before_it_is_opened(tmp_path, name, message):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "zero").symlink_to("/dev/zero")
+    (tmp_path / "circle").symlink_to("circle")
+    with pytest.raises(InputError, match=message):
+        check_regular_file(tmp_path / name)
+
+
+def test_json_in_a_pipe_is_refused_at_once(tmp_path):
+    os.mkfifo(tmp_path / "a.json")
+    with pytest.raises(InputError, match="a.json: is a pipe"):
+        read_json(tmp_path / "a.json")

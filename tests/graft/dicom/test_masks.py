@@ -40,7 +40,7 @@ def write_seg(folder: Path, path: Path, masks: np.ndarray, kind: str = "BINARY")
     for number in range(1, masks.shape[-1] + 1):
         description = SegmentDescription(
             segment_number=number,
-            segment_label="Gertrude",
+            segment_label=f"Gertrude {number}",
             segmented_property_category=codes.SCT.Tissue,
             segmented_property_type=codes.SCT.Mass,
             algorithm_type="AUTOMATIC",
@@ -98,15 +98,23 @@ def test_a_segment_is_on_the_grid_of_its_image(tmp_path, series):
 def test_the_number_of_a_segment_selects_it(tmp_path, series):
     path = tmp_path / "seg.dcm"
     write_seg(series, path, draw_boxes(2))
-    mask = volumes.read_mask(path, volumes.read_volume(series), 2)
+    mask = volumes.read_mask(path, volumes.read_volume(series), "2")
+    assert np.array_equal(mask.voxels, draw_boxes(2)[..., 1].T)
+
+
+def test_the_label_of_a_segment_selects_it(tmp_path, series):
+    path = tmp_path / "seg.dcm"
+    write_seg(series, path, draw_boxes(2))
+    mask = volumes.read_mask(path, volumes.read_volume(series), "Gertrude 2")
     assert np.array_equal(mask.voxels, draw_boxes(2)[..., 1].T)
 
 
 @pytest.mark.parametrize(
     ("segment", "message"),
     [
-        (None, "contains the segments 1, 2, expected the column segment"),
-        (3, "1, 2 and not 3"),
+        ("tumour", "1, 2 and not tumour"),
+        ("", "contains the segments 1, 2, expected the column segment"),
+        ("3", "1, 2 and not 3"),
     ],
 )
 def test_of_several_segments_one_must_be_named(tmp_path, series, segment, message):

@@ -1,6 +1,7 @@
 import csv
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import nibabel
@@ -10,6 +11,7 @@ import SimpleITK
 
 from graft.common.files import InputError
 from graft.data.domain import Domain, Grid
+from tests.limited import run_limited
 from tests.raw import read_domain
 
 ROOT = Path(__file__).parents[3]
@@ -333,11 +335,11 @@ def test_arrays_may_have_channels_and_two_dimensions(tmp_path):
 ARRAY_FAULTS = [
     (
         {"data": np.array([{}, {}], object)},
-        r"data.npy: cannot be read as an array \(it contains pickled objects\), expected a whole",
+        "data.npy: contains pickled objects, expected numbers or text",
     ),
     (
         {"labels": np.array([{}, {}], object)},
-        r"labels.npy: cannot be read as an array \(it contains pickled objects\)",
+        "labels.npy: contains pickled objects",
     ),
     (
         {"labels": np.array([0, 1, 0])},
@@ -376,7 +378,7 @@ def test_an_array_cut_short_is_refused(tmp_path):
     folder = write_arrays(tmp_path / "a")
     path = folder / "data.npy"
     path.write_bytes(path.read_bytes()[:-1])
-    assert_refused(folder, "data.npy: cannot be read")
+    assert_refused(folder, "data.npy: is cut short")
 
 
 def test_a_missing_array_is_refused(tmp_path):
@@ -420,7 +422,7 @@ def test_medmnist_keeps_its_images_and_its_official_split(
 
 
 MEDMNIST_FAULTS = [
-    ({"val_labels": np.array([{}, {}], object)}, "cannot be read as arrays without pickle"),
+    ({"val_labels": np.array([{}, {}], object)}, "val_labels contains pickled objects"),
     ({"val_labels": np.zeros((3, 1), int)}, "val has 2 images and 3 labels"),
     ({"val_labels": np.full((2, 1), 7)}, "val_labels: row 0 is 7, expected one of 0, 1"),
     ({"val_labels": np.zeros((2, 14), int)}, "val_labels: has the shape"),
@@ -447,7 +449,7 @@ def test_a_medmnist_file_cut_short_is_refused(tmp_path):
 def test_another_npz_file_is_refused(tmp_path):
     path = tmp_path / "some.npz"
     np.savez(path, x=np.ones(3))
-    message = "train_images is not a file in the archive, expected the arrays of a MedMNIST file"
+    message = "some.npz: has no train_images, expected the arrays train_images, train_labels"
     assert_refused(path, message)
 
 
@@ -510,26 +512,154 @@ def test_a_series_inside_the_folder_of_another_patient_is_refused(cohort, disc):
     assert_refused(cohort, "manifest.csv:3: 5 belongs to another patient on line 2", CT_GRID)
 
 
-def test_a_segment_that_is_not_a_number_is_refused(cohort, disc):
-    first, second, _ = disc_rows(disc)
-    write_manifest(cohort, [first | {"segment": "first"}, second])
-    message = "manifest.csv:2: segment is 'first', expected the number of a segment"
-    assert_refused(cohort, message, CT_GRID)
+def make_pipe(path: Path) -> None:
+    path.unlink(missing_ok=True)
+    os.mkfifo(path)
 
 
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (
-            {"segment": "1", "mask": "bob.nii.gz"},
-            ".*bob.nii.gz: is no DICOM SEG, expected the column segment to be empty",
-        ),
-        ({"series": "1"}, ".*ann.nii.gz: is no DICOM, expected the column series to be empty"),
-    ],
-)
-def test_a_series_or_a_segment_of_a_nifti_is_refused(cohort, change, message):
-    write_manifest(cohort, [ROWS[0] | change, ROWS[1]])
-    assert_refused(cohort, f"manifest.csv:2: {message}")
+def make_outside_link(path: Path) -> None:
+    """Move a file out of the folder of raw data, and put a link in its place."""
+    outside = path.parents[1] / f"outside-{path.name}"
+    path.rename(outside)
+    path.symlink_to(outside)
+
+
+@pytest.mark.parametrize("name", ["manifest.csv", "ann.nii.gz"])
+def test_a_file_of_a_manifest_that_is_a_link_to_another_folder_is_refused(cohort, name):
+    make_outside_link(cohort / name)
+    assert_refused(cohort, f"{name}.* leaves the folder, expected a file inside")
+
+
+@pytest.mark.parametrize("name", ["data.npy", "labels.npy", "groups.npy"])
+def test_an_array_that_is_a_link_to_another_folder_is_refused(tmp_path, name):
+    folder = write_arrays(tmp_path / "a", groups=np.arange(4))
+    make_outside_link(folder / name)
+    assert_refused(folder, f"{name}: is a link that leaves the folder, expected a file inside")
+
+
+def test_a_medmnist_file_that_is_a_link_to_another_folder_is_refused(tmp_path):
+    folder = tmp_path / "a"
+    folder.mkdir()
+    path = write_medmnist(folder / "some.npz")
+    make_outside_link(path)
+    assert_refused(folder, "some.npz: is a link that leaves the folder, expected a file inside")
+
+
+def test_a_link_to_raw_data_may_be_the_path_of_a_domain(cohort, tmp_path):
+    link = tmp_path / "link"
+    link.symlink_to(cohort)
+    assert len(read_lung(link).images) == 3
+    path = tmp_path / "link.npz"
+    path.symlink_to(write_medmnist(cohort / "some.npz"))
+    assert len(read_lung(path, Grid((8, 8, 8), (1.0, 1.0, 1.0), (0.0, 255.0))).images) == 8
+
+
+def test_a_link_inside_the_folder_is_followed(cohort):
+    (cohort / "b.nii.gz").symlink_to("bob.nii.gz")
+    write_manifest(cohort, [ROWS[0], ROWS[1] | {"image": "b.nii.gz"}])
+    assert len(read_lung(cohort).images) == 2
+
+
+@pytest.mark.parametrize("name", ["ann.nii.gz", "manifest.csv"])
+def test_a_pipe_in_a_cohort_is_refused_at_once(cohort, name):
+    make_pipe(cohort / name)
+    found = run_limited(partial(read_lung, cohort), seconds=10)
+    assert "expected" in found
+    assert "Traceback" not in found
+
+
+@pytest.mark.parametrize("name", ["data.npy", "labels.npy", "groups.npy"])
+def test_a_pipe_in_place_of_an_array_is_refused_at_once(tmp_path, name):
+    folder = write_arrays(tmp_path / "a")
+    make_pipe(folder / name)
+    found = run_limited(partial(read_lung, folder), seconds=10)
+    assert found == f"{folder / name}: is a pipe, a socket or a device, expected a file"
+
+
+def test_a_pipe_in_place_of_a_medmnist_file_is_refused_at_once(tmp_path):
+    make_pipe(tmp_path / "some.npz")
+    found = run_limited(partial(read_lung, tmp_path), seconds=10)
+    assert found.endswith("some.npz: is a pipe, a socket or a device, expected a file")
+
+
+@pytest.mark.parametrize("name", ["data.npy", "labels.npy", "groups.npy"])
+def test_an_array_that_claims_54_terabytes_is_refused_at_once(tmp_path, name):
+    folder = write_arrays(tmp_path / "a", groups=np.arange(4))
+    path = folder / name
+    content = path.read_bytes()
+    start, end = content.index(b"'shape': ("), content.index(b"\n")
+    claim = b"'shape': (1000000, 300, 300, 150), }"
+    path.write_bytes(content[:start] + claim.ljust(end - start) + content[end:])
+    found = run_limited(partial(read_lung, folder), seconds=10)
+    assert f"{name}: is cut short, has" in found
+
+
+@pytest.mark.parametrize("character", [0xD800, 0x0A000063])
+@pytest.mark.parametrize("name", ["labels", "groups"])
+def test_text_that_is_not_unicode_is_refused(tmp_path, name, character):
+    codes = np.array([97, 98, character, 97], np.uint32)
+    folder = write_arrays(tmp_path / "a", **{name: codes.view("U1")})
+    assert_refused(folder, f"{name}.npy: has text that is not Unicode")
+
+
+def test_an_array_that_is_an_archive_is_refused(tmp_path):
+    folder = write_arrays(tmp_path / "a")
+    (folder / "labels.npy").unlink()
+    write_medmnist(folder / "labels.npz").rename(folder / "labels.npy")
+    assert_refused(folder, "labels.npy: cannot be read as an array")
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e300])
+def test_a_number_that_float32_does_not_have_is_refused_in_arrays(tmp_path, value):
+    data = np.random.default_rng(0).random((4, 8, 8, 8))
+    data[2, 3, 3, 3] = value
+    folder = write_arrays(tmp_path / "a", data=data)
+    assert_refused(folder, "data.npy:2 has NaN, infinity or numbers beyond float32")
+    images = np.moveaxis(data[:2, ..., None], -1, 0)[0]
+    images[1, 3, 3, 3] = value
+    path = write_medmnist(tmp_path / "some.npz", val_images=images)
+    assert_refused(path, "val:1 has NaN, infinity or numbers beyond float32")
+
+
+@pytest.mark.parametrize("cell", ["nan", "inf", "1e308", "-1e7"])
+@pytest.mark.parametrize("column", ["x", "y", "z", "diameter_mm"])
+def test_a_number_of_a_row_that_no_scan_has_is_refused(cohort, column, cell):
+    rows = with_cells("diameter_mm", ["1", "2", "3"])
+    write_manifest(cohort, [rows[0], rows[1] | {column: cell}, rows[2]])
+    assert_refused(cohort, f"manifest.csv:3: {column} is '{cell}', expected a number, at most 1e")
+
+
+def test_nan_outside_the_patch_is_no_fault(cohort):
+    expected = read_lung(cohort).images
+    for name in ("ann", "bob"):
+        path = cohort / f"{name}.nii.gz"
+        voxels = nibabel.load(path).get_fdata(dtype=np.float32)
+        voxels[0] = np.nan
+        write_nifti(path, voxels)
+    assert np.array_equal(read_lung(cohort).images, expected)
+
+
+def test_one_of_several_labels_must_be_named(cohort):
+    labels = np.zeros((20, 24, 20), np.uint8)
+    labels[6:14, 8:16, 5:13] = 1
+    labels[9:12, 12, 9] = 2
+    write_nifti(cohort / "mask.nii.gz", labels)
+    masked = ANN | {"label": "benign", "mask": "mask.nii.gz"}
+    write_manifest(cohort, [masked, ROWS[1]])
+    message = "has the labels 1, 2, expected the column segment to name one of them"
+    assert_refused(cohort, f"manifest.csv:2: .*mask.nii.gz: {message}")
+
+    rows = [masked | {"segment": "2"}, ROWS[1] | {"diameter_mm": "3"}]
+    write_manifest(cohort, rows)
+    domain = read_lung(cohort)
+    assert np.isclose(domain.index["size"][0], (6 * 6 / np.pi) ** (1 / 3), atol=0.01)  # 6 mm³
+    assert domain.masks[0].sum() == 6
+
+
+def test_a_series_of_a_nifti_is_refused(cohort):
+    write_manifest(cohort, [ROWS[0] | {"series": "1"}, ROWS[1]])
+    message = "ann.nii.gz: is no DICOM, expected the column series to be empty"
+    assert_refused(cohort, f"manifest.csv:2: .*{message}")
 
 
 def test_a_crash_of_the_reading_process_is_reported_in_one_line(cohort, monkeypatch):

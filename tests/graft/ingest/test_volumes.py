@@ -92,7 +92,7 @@ def test_a_gzip_file_with_a_wrong_checksum_is_refused(tmp_path):
     content = bytearray(path.read_bytes())
     content[-8] ^= 1  # the CRC is the first four of the last eight bytes
     path.write_bytes(content)
-    with pytest.raises(InputError, match="CRC check failed"):
+    with pytest.raises(InputError, match="incorrect data check"):
         read_volume(path)
 
 
@@ -163,6 +163,21 @@ def test_a_nifti_with_a_singular_affine_is_refused(tmp_path):
     content[80:84] = bytes(4)  # pixdim[1]
     path.write_bytes(content)
     with pytest.raises(InputError, match=r"pixdim gives \[0.0, 1.0, 1.0\]"):
+        read_volume(path)
+
+
+def test_a_volume_whose_directions_are_almost_parallel_is_refused(tmp_path):
+    affine = np.eye(4)
+    affine[1, 2] = 20
+    path = write_nifti(tmp_path / "skewed.nii", cube(0), affine)
+    with pytest.raises(InputError, match="its affine is singular"):
+        read_volume(path)
+
+
+@pytest.mark.parametrize("side", [1e-4, 1e4])
+def test_a_volume_with_voxels_of_impossible_size_is_refused(tmp_path, side):
+    path = write_nifti(tmp_path / "odd.nii", cube(0), np.diag([1, side, 1, 1]))
+    with pytest.raises(InputError, match="its voxels measure .*, expected 0.001 to 1000"):
         read_volume(path)
 
 
