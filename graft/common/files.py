@@ -128,12 +128,8 @@ def check_files(document: Path, content: Mapping, names: Iterable[str]) -> None:
 
 
 def check_sha256(path: Path, expected: str) -> None:
-    """Raise InputError if a file is missing or has another SHA-256."""
-    try:
-        found = sha256(path)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); {REMEDY}") from error
-    check_digest(path, found, expected)
+    """Raise InputError if a file is missing, is no regular file or has another SHA-256."""
+    check_digest(path, sha256(path), expected)
 
 
 def check_digest(path: Path, found: str, expected: object) -> None:
@@ -165,7 +161,12 @@ def check_regular_file(path: Path) -> None:
 
 
 def sha256(path: Path) -> str:
-    """SHA-256 of a file's bytes, in hexadecimal."""
+    """SHA-256 of a file's bytes, in hexadecimal.
+
+    Raises:
+        InputError: if there is no regular file.
+    """
+    check_regular_file(path)
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

@@ -7,7 +7,7 @@ from typing import Any
 from ruamel.yaml import YAML, YAMLError
 from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent, Event
 
-from graft.common.files import InputError
+from graft.common.files import InputError, check_regular_file
 from graft.common.shown import one_line
 
 MOST_BYTES = 2**20  # of a file
@@ -22,6 +22,7 @@ def read_yaml(path: Path) -> Mapping[str, Any]:
         InputError: if the file cannot be read, if it does not contain keys and values, or if it
             contains very many.
     """
+    check_regular_file(path)
     try:
         size = path.stat().st_size
         if size > MOST_BYTES:

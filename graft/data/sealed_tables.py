@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from graft.common.files import REMEDY, InputError, check_digest, whole_file
+from graft.common.files import REMEDY, InputError, check_digest, check_regular_file, whole_file
 from graft.common.tables import write_csv
 
 MARK = "# sha256 "
@@ -35,6 +35,7 @@ def open_sealed_table(path: Path, about: str = "") -> io.StringIO:
         InputError: if the file is missing, has no SHA-256, was changed after it was written, or
             was written about something else.
     """
+    check_regular_file(path)
     try:
         content = path.read_bytes().decode()
     except (OSError, ValueError) as error:

@@ -185,7 +185,7 @@ def test_a_changed_or_missing_file_of_a_document_is_noticed(sealed):
     with pytest.raises(InputError, match=f"^{table}: was changed after it was written: its SHA"):
         check_files(sealed, found, ["plots/roc.csv"])
     table.unlink()
-    with pytest.raises(InputError, match=f"^{table}: cannot be read"):
+    with pytest.raises(InputError, match=f"^{table}: is missing"):
         check_files(sealed, found, ["plots/roc.csv"])
     with pytest.raises(InputError, match=f"^{sealed}: names no file 'other.csv'"):
         check_files(sealed, found, ["other.csv"])

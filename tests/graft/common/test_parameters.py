@@ -117,5 +117,5 @@ def test_a_file_without_keys_and_values_is_refused(path, text, message):
 
 
 def test_a_missing_file_is_refused(tmp_path):
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(InputError, match="is missing"):
         read_yaml(tmp_path / "parameters.yaml")

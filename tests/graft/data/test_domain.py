@@ -251,7 +251,7 @@ def is_same_document(one: bytes, other: bytes) -> bool:
 )
 def test_a_missing_file_of_a_domain_is_noticed(complete, name):
     (complete / name).unlink()
-    with pytest.raises(InputError, match=f"{name}: cannot be read"):
+    with pytest.raises(InputError, match=f"{name}: is missing"):
         Domain.read(complete)
 
 
