@@ -50,7 +50,8 @@ def main() -> None:
     shares = parameters.shares if parameters.draws else []
     labelled = target.rows("train", "validation")
     check_repeats(target.domain.index, labelled, shares, parameters.folds)
-    others = domains[:-1]  # empty if the source is the target
+    trains = parameters.start == parameters.source  # rather than weights from elsewhere
+    others = domains[:1] if trains else []
     for name in parameters.candidates:
         others.append(SplitDomain.from_files(paths.processed(name), paths.split(name)))
     checked = {domain.name: domain.domain for domain in (*domains, *others)}
