@@ -1,4 +1,19 @@
-"""Shifted copies: images that show the same picture, cut out elsewhere."""
+"""Shifted copies: images that show the same picture, cut out elsewhere.
+
+Keypoints with similar descriptors propose a mirror image and a shift, and the overlap is compared.
+The thresholds come from measurements of the nearest pairs of different pictures, after alignment
+(coarse and detail are the two correlations below):
+
+- 264 cubes of one chest CT that do not overlap, in four windows: detail 0.921, coarse 0.993.
+- Phantom lesions of two patients, 564 of the lung and 210 of the liver: detail 0.773, coarse 0.961;
+  200 of the liver in MR: detail 0.927, coarse 0.989, and 0.980 as shapes on an empty background.
+- 815 LIDC nodules, cut out on black: 0.972 as shapes; otherwise detail 0.948 with coarse 0.964, for
+  two smooth balls. 1,584 masks of adrenal glands: none reached 0.85.
+- 1,800 volumes of Gaussian noise, smoothed by 0.5 to 6 voxels: detail 0.545.
+- 58 sonograms of the liver: detail 0.591.
+
+`benchmarks/shifted_copies.py` measures how many copies are found; docs/leaks.md has the result.
+"""
 
 from collections.abc import Iterator
 
@@ -17,7 +32,7 @@ FEW = 3  # keypoints of an image: with no more of them, one vote is enough
 TOLERANCE = 1  # voxels along each axis by which votes may differ
 MAX_SHIFT = 0.25  # of the image along each axis
 MIN_OVERLAP = 0.4  # of the image
-MIN_DETAIL = 0.95  # absolute correlation of the detail of two images
+MIN_DETAIL = 0.98  # absolute correlation of the detail of two images
 MIN_COARSE = 0.97  # absolute correlation of two images as they are, in the box of their content
 WORTH_REFINING = 0.85  # absolute correlation before the shift is known to a part of a voxel
 FILLED = 0.5  # share of voxels that differ from the background, unless the image is a shape
