@@ -50,14 +50,14 @@ def main() -> None:
     shares = parameters.shares if parameters.draws else []
     labelled = target.rows("train", "validation")
     check_repeats(target.domain.index, labelled, shares, parameters.folds)
-    trains = parameters.start == parameters.source  # rather than weights from elsewhere
-    others = domains[:1] if trains else []
+    others = domains[:-1]  # empty if the source is the target
     for name in parameters.candidates:
         others.append(SplitDomain.from_files(paths.processed(name), paths.split(name)))
     checked = {domain.name: domain.domain for domain in (*domains, *others)}
     rows += check_keys(list(checked.values()))
     for other in others:
-        rows += check_across(other, target, everybody=parameters.folds > 0)
+        starts_elsewhere = other.name == parameters.source != parameters.start
+        rows += check_across(other, target, parameters.folds > 0, not starts_elsewhere)
     with whole_file(paths.CHECKS) as path:
         write_sealed(path, checks_document(rows))
     with whole_file(paths.SOURCE_LIST) as path:

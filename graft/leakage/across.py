@@ -11,7 +11,7 @@ EVALUATING_PARTS = ("validation", *TESTS)  # of the target
 
 
 def check_across(
-    source: SplitDomain, target: SplitDomain, everybody: bool = False
+    source: SplitDomain, target: SplitDomain, everybody: bool = False, trains: bool = True
 ) -> list[CheckRow]:
     """Check what a model of the target could have seen when it was trained on the source.
 
@@ -27,6 +27,8 @@ def check_across(
         target: whose training part trains another model, and whose other parts evaluate it.
         everybody: whether the target's training part evaluates too, because
             cross-validation tests all its patients.
+        trains: whether a network is trained on the source. If not, an image of it may also be in
+            the training part of the target.
 
     Returns:
         A row for each check.
@@ -34,7 +36,8 @@ def check_across(
     Raises:
         InputError: if they share such a patient or image.
     """
-    return [_check_patients(source, target, everybody), _check_images(source, target)]
+    used = PARTS if trains or everybody else EVALUATING_PARTS
+    return [_check_patients(source, target, everybody), _check_images(source, target, used)]
 
 
 def _check_patients(source: SplitDomain, target: SplitDomain, everybody: bool) -> CheckRow:
@@ -69,9 +72,9 @@ def _check_patients(source: SplitDomain, target: SplitDomain, everybody: bool) -
     return passed_check("patients across", across_names(source.name, target.name), looked_at, found)
 
 
-def _check_images(source: SplitDomain, target: SplitDomain) -> CheckRow:
+def _check_images(source: SplitDomain, target: SplitDomain, parts: tuple[str, ...]) -> CheckRow:
     trained_on = source.rows(*TRAINING_PARTS)
-    used = target.rows(*PARTS)
+    used = target.rows(*parts)
     pairs = pairs_between(source.domain, trained_on, target.domain, used)
     if pairs:
         raise InputError(
