@@ -56,7 +56,8 @@ def main() -> None:
     checked = {domain.name: domain.domain for domain in (*domains, *others)}
     rows += check_keys(list(checked.values()))
     for other in others:
-        rows += check_across(other, target, everybody=parameters.folds > 0)
+        starts_elsewhere = other.name == parameters.source != parameters.start
+        rows += check_across(other, target, parameters.folds > 0, not starts_elsewhere)
     with whole_file(paths.CHECKS) as path:
         write_sealed(path, checks_document(rows))
     with whole_file(paths.SOURCE_LIST) as path:

@@ -85,6 +85,23 @@ class Parameters(Section):
         return self
 
     @model_validator(mode="after")
+    def _check_sources_are_not_the_target(self) -> "Parameters":
+        """A gain from more training on the same images is no transfer."""
+        trained_on = list(self.sources.candidates)
+        if self.pretrain.source == self.source:
+            trained_on.append(self.source)
+        target = Path(self.domains[self.target].path).resolve()
+        for name in trained_on:
+            role = "source" if name == self.source else "sources.candidates"
+            if Path(self.domains[name].path).resolve() == target:
+                raise ValueError(
+                    f"{role}: got {name!r}, which has the raw data of the target {self.target!r}; "
+                    "expected a domain with other patients, or weights from elsewhere in "
+                    f"pretrain.source: {', '.join(PUBLISHED)}, or a file"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _check_pretrained_weights(self) -> "Parameters":
         start, network = self.pretrain.source, self.network.name
         if start == self.source:

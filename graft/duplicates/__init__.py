@@ -1,1 +1,1 @@
-"""Finds images that are the same picture, also after mirroring, recompression or rescaling."""
+"""Finds images that are the same picture, also if it was mirrored, shifted, resaved or rescaled."""

@@ -1,5 +1,6 @@
 """Pairs of images that are the same picture, within a domain or across domains."""
 
+import itertools
 from collections.abc import Iterator
 
 import numpy as np
@@ -9,6 +10,7 @@ from graft.common.files import InputError
 from graft.data.domain import Domain
 from graft.duplicates.fingerprints import DIGITS, DuplicatePair
 from graft.duplicates.planes import similar_planes
+from graft.duplicates.shifted import shifted_copies
 from graft.duplicates.volumes import similar_volumes
 
 MAX_LISTED = 20  # pairs that an error names
@@ -89,7 +91,8 @@ def pairs_between(
 def find_pairs(*selections: tuple[Domain, np.ndarray]) -> Iterator[DuplicatePair]:
     """Yield the pairs among some rows of one or several domains, numbered from 0 in their order.
 
-    If several images have the same bytes, each is paired with the first of them.
+    If several images have the same bytes, each is paired with the first of them. With two
+    selections, a shifted copy is only looked for in the other one.
     """
     fingerprints: list[str] = []
     images: list[np.ndarray] = []  # views: a memory-mapped image is read when it is compared
@@ -111,7 +114,14 @@ def find_pairs(*selections: tuple[Domain, np.ndarray]) -> Iterator[DuplicatePair
         similar = similar_planes(distinct_fingerprints, distinct)
     else:
         similar = similar_volumes(distinct)
-    for pair in similar:
+    groups = None
+    if len(selections) > 1:
+        first_of_others = len(selections[0][1])
+        groups = (np.array(numbers) >= first_of_others).astype(int)
+    found = set()
+    for pair in itertools.chain(similar, shifted_copies(distinct, groups)):
         first = numbers[pair.first]
         second = numbers[pair.second]
-        yield DuplicatePair(first, second, pair.evidence)
+        if (first, second) not in found:
+            found.add((first, second))
+            yield DuplicatePair(first, second, pair.evidence)

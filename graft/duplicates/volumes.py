@@ -38,7 +38,7 @@ def similar_volumes(volumes: list[np.ndarray]) -> Iterator[DuplicatePair]:
     """
     boxes = {}
     for number, volume in enumerate(volumes):
-        box = _content_box(volume)
+        box = content_box(mean_channel(volume))
         if box is not None:
             boxes[number] = box
     numbers = list(boxes)
@@ -139,20 +139,21 @@ def _spectra(volumes: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     return spectra, signs.astype(np.float32)
 
 
-def _content_box(volume: np.ndarray) -> Box | None:
-    """Return the box of a shape on an empty background.
+def content_box(grey: np.ndarray, filled: float = FILLED) -> Box | None:
+    """Return the box of a shape on an empty background, of an image (*spatial) in [0, 1].
 
-    It is EVERYTHING if the volume is filled, and None if the shape is too small to compare.
+    It is EVERYTHING if the share `filled` of the voxels differs from the background, and None if
+    the shape is too small to compare.
     """
     from scipy.ndimage import gaussian_filter
 
-    smooth = gaussian_filter(mean_channel(volume), SMOOTHING)
-    grey = np.round(255 * smooth).astype(np.int16)
-    voxels_of_level = np.bincount(grey.ravel())
+    smooth = gaussian_filter(grey, SMOOTHING)
+    levels = np.round(255 * smooth).astype(np.int16)
+    voxels_of_level = np.bincount(levels.ravel())
     background = voxels_of_level.argmax()
-    differences = np.abs(grey - background)
+    differences = np.abs(levels - background)
     is_shape = differences > BACKGROUND_LEVELS
-    if is_shape.mean() >= FILLED:
+    if is_shape.mean() >= filled:
         return EVERYTHING
     if is_shape.sum() < MIN_SHAPE:
         return None

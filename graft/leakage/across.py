@@ -1,4 +1,4 @@
-"""Leaks from the training data of one domain to the test data of another."""
+"""Leaks from the training data of one domain to the data of another."""
 
 from graft.common.files import InputError
 from graft.common.vocabulary import PARTS, TESTS
@@ -11,67 +11,87 @@ EVALUATING_PARTS = ("validation", *TESTS)  # of the target
 
 
 def check_across(
-    source: SplitDomain, target: SplitDomain, everybody: bool = False
+    source: SplitDomain, target: SplitDomain, everybody: bool = False, trains: bool = True
 ) -> list[CheckRow]:
-    """Check that source and target share no patient and no image between training and evaluation.
+    """Check what a model of the target could have seen when it was trained on the source.
 
-    The validation part of the target counts as evaluation: it decides when training stops and
-    which model is chosen.
+    No patient of the source's training may evaluate a model of the target. The validation part of
+    the target counts as evaluation: it decides when training stops and which model is chosen.
+
+    No image of the source's training may be in any part of the target. In a test part it would be
+    a leak. In the training part, a gain would come from more training on the same image, not from
+    another organ.
 
     Args:
         source: whose training and validation parts train a model.
-        target: whose validation and test parts evaluate it.
+        target: whose training part trains another model, and whose other parts evaluate it.
         everybody: whether the target's training part evaluates too, because
             cross-validation tests all its patients.
+        trains: whether a network is trained on the source. If not, an image of it may also be in
+            the training part of the target.
 
     Returns:
         A row for each check.
 
     Raises:
-        InputError: if they share a patient or an image.
+        InputError: if they share such a patient or image.
     """
-    trained_on = source.rows(*TRAINING_PARTS)
-    evaluated_on = target.rows(*(PARTS if everybody else EVALUATING_PARTS))
-    patients = source.domain.index["patient"].iloc[trained_on]
-    other_patients = target.domain.index["patient"].iloc[evaluated_on]
-    places = source.places()
-    other_places = target.places()
-    names = across_names(source.name, target.name)
-    origin = f"{source.name} in {' or '.join(TRAINING_PARTS)}"
-    purpose = f"would be used to evaluate a model on {target.name}"
+    used = PARTS if trains or everybody else EVALUATING_PARTS
+    return [_check_patients(source, target, everybody), _check_images(source, target, used)]
 
-    both = sorted(set(patients) & set(other_patients))
+
+def _check_patients(source: SplitDomain, target: SplitDomain, everybody: bool) -> CheckRow:
+    evaluating_parts = PARTS if everybody else EVALUATING_PARTS
+    trained_on = source.rows(*TRAINING_PARTS)
+    patients = source.domain.index["patient"].iloc[trained_on]
+    evaluating = _patients(target, *evaluating_parts)
+    both = sorted(set(patients) & evaluating)
     if both:
+        places = source.places()
+        other_places = target.places()
+        other_patients = target.domain.index["patient"]
+        other_patients = other_patients[target.parts.isin(evaluating_parts)]
         pairs_of_places = []
         for patient in both:
             row = patients.index[patients == patient][0]
             other = other_patients.index[other_patients == patient][0]
             pairs_of_places.append(f"{places[row]} and {other_places[other]}")
         raise InputError(
-            f"domains.{names}: {counted(len(both), 'patient')} of {origin} {purpose}: "
+            f"domains.{across_names(source.name, target.name)}: {counted(len(both), 'patient')} of "
+            f"{_origin(source)} would be used to evaluate a model on {target.name}: "
             f"{first_few(pairs_of_places)}; expected other patients there "
             "(if two people share a number, give them different names)"
         )
+    found = "none in both"
+    train_both = set(patients) & _patients(target, *PARTS)
+    if train_both:
+        found += f"; {counted(len(train_both), 'patient')} in the training of both"
+    looked_at = (
+        f"{patients.nunique()} for training, {len(evaluating)} to evaluate a model on {target.name}"
+    )
+    return passed_check("patients across", across_names(source.name, target.name), looked_at, found)
 
-    pairs = pairs_between(source.domain, trained_on, target.domain, evaluated_on)
+
+def _check_images(source: SplitDomain, target: SplitDomain, parts: tuple[str, ...]) -> CheckRow:
+    trained_on = source.rows(*TRAINING_PARTS)
+    used = target.rows(*parts)
+    pairs = pairs_between(source.domain, trained_on, target.domain, used)
     if pairs:
         raise InputError(
-            f"domains.{names}: {counted(len(pairs), 'image')} of {origin} {purpose}: "
-            f"{describe_pairs(pairs, list(places), list(other_places))}; "
-            "expected other images there"
+            f"domains.{across_names(source.name, target.name)}: {counted(len(pairs), 'image')} of "
+            f"{_origin(source)} would be used to train or evaluate a model on {target.name}: "
+            f"{describe_pairs(pairs, list(source.places()), list(target.places()))}; "
+            "expected other images there, or weights from elsewhere in pretrain.source"
         )
+    looked_at = f"{len(trained_on)} for training, {len(used)} of {target.name}"
+    found = "none in both, nor a near copy"
+    return passed_check("images across", across_names(source.name, target.name), looked_at, found)
 
-    looked_at = "{} for training, {} to evaluate a model on {}"
-    numbers = (patients.nunique(), other_patients.nunique())
-    lesions = (len(trained_on), len(evaluated_on))
-    return [
-        passed_check(
-            "patients across", names, looked_at.format(*numbers, target.name), "none in both"
-        ),
-        passed_check(
-            "images across",
-            names,
-            looked_at.format(*lesions, target.name),
-            "none in both, nor a near copy",
-        ),
-    ]
+
+def _origin(source: SplitDomain) -> str:
+    return f"{source.name} in {' or '.join(TRAINING_PARTS)}"
+
+
+def _patients(domain: SplitDomain, *parts: str) -> set[str]:
+    """Return the patients of some parts."""
+    return set(domain.domain.index["patient"].iloc[domain.rows(*parts)])

@@ -17,6 +17,7 @@ BENCHMARKS = {
     "real_data": ["--data", "--workdir", "--out"],
     "resamples": [],
     "same_bytes": ["--against", "--folders"],
+    "shifted_copies": ["--data"],
     "simulations": ["--cohorts", "--patients", "--out"],
     "sonograms": ["--data", "--weights", "--side"],
 }

@@ -140,7 +140,7 @@ def a_mirrored_image_in_two_domains() -> str:
         rows_of("liver", "test")[0],
         image_of("lung", rows_of("lung", "train")[0])[:, :, ::-1],
     )
-    return "1 image of lung in train or validation would be used to evaluate a .*, mirrored"
+    return "1 image of lung in train or validation would be used to train or .*, mirrored"
 
 
 def a_site_in_train() -> str:
@@ -170,11 +170,17 @@ def two_keys() -> str:
     )
 
 
+def a_training_image_in_two_domains() -> str:
+    put_image("liver", rows_of("liver", "train")[0], image_of("lung", rows_of("lung", "train")[0]))
+    return "1 image of lung in train or validation would be used to train or .*, identical"
+
+
 LEAKS = [
     in_two_parts,
     in_two_domains,
     an_image_twice,
     a_mirrored_image_in_two_domains,
+    a_training_image_in_two_domains,
     a_site_in_train,
     an_official_test_sample_in_train,
     a_fitted_normalisation,
@@ -208,6 +214,15 @@ def test_the_list_of_sources_has_the_candidates_and_no_folder_of_a_weight_file(p
         "theirs.pth": "models/pretrained",
         "kidney": "models/candidates/kidney",
     }
+
+
+def test_a_source_that_is_not_trained_on_may_share_training_images(project):
+    a_training_image_in_two_domains()
+    parameters = YAML().load(Path("params.yaml"))
+    parameters["pretrain"]["source"] = "imagenet"
+    YAML().dump(parameters, Path("params.yaml"))
+    check.main()
+    assert paths.LEAKS_CHECKED.exists()
 
 
 def test_the_gate_is_the_same_whatever_was_counted(project):

@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 
 from graft.common.files import InputError
 from graft.config.parameters import load_parameters
@@ -157,6 +158,51 @@ def test_published_weights_need_a_network_that_fits_them_and_a_new_head(tmp_path
     message = r"finetune.head: got 'pretrained' with .*'imagenet'.* expected 'new'"
     with pytest.raises(InputError, match=message):
         load_parameters(path)
+
+
+SAME_DATA = {
+    "one domain": [("source: lung ", "source: liver "), ("  source: lung ", "  source: liver ")],
+    "one path": [("path: data/phantom/lung ", "path: data/./phantom/liver/ ")],
+}
+
+
+@pytest.mark.parametrize("edits", SAME_DATA.values(), ids=SAME_DATA)
+def test_a_source_that_is_trained_on_the_data_of_the_target_is_refused(tmp_path, edits):
+    path = tmp_path / "params.yaml"
+    text = (ROOT / "params.yaml").read_text()
+    for before, after in edits:
+        assert before in text
+        text = text.replace(before, after, 1)
+    path.write_text(text)
+    with pytest.raises(InputError) as caught:
+        load_parameters(path)
+    message = str(caught.value)
+    assert "params.yaml: source: got " in message
+    assert "which has the raw data of the target 'liver'" in message
+    assert "weights from elsewhere in pretrain.source: imagenet" in message
+    assert "\n" not in message
+
+
+def test_a_candidate_with_the_data_of_the_target_is_refused(tmp_path):
+    yaml = YAML()
+    parameters = yaml.load(ROOT / "params.yaml")
+    parameters["domains"]["twin"] = parameters["domains"]["liver"]
+    parameters["sources"]["candidates"] = ["twin"]
+    path = tmp_path / "params.yaml"
+    yaml.dump(parameters, path)
+    with pytest.raises(InputError, match="sources.candidates: got 'twin', which has the raw data"):
+        load_parameters(path)
+
+
+def test_one_data_set_may_start_from_published_weights(tmp_path):
+    text = (ROOT / "params.yaml").read_text()
+    text = text.replace("source: lung ", "source: liver ", 1)
+    text = text.replace("  source: lung ", "  source: imagenet ")
+    text = text.replace("name: resnet ", "name: torchvision-resnet18-planes ")
+    path = tmp_path / "params.yaml"
+    path.write_text(text)
+    parameters = load_parameters(path)
+    assert parameters.source == parameters.target == "liver"
 
 
 def test_the_setting_of_the_torchvision_tutorial_is_allowed(tmp_path):

@@ -1,10 +1,13 @@
 """Patients and images of the source that would evaluate a model on the target."""
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 
 from graft.common.files import InputError
 from graft.leakage.across import check_across
-from tests.graft.leakage.examples import COPIES, make, with_column, with_image
+from tests.graft.leakage.examples import COPIES, HALF_LABELLED, make, with_column, with_image
 
 SOURCE = make("lung")
 TARGET = make("liver")
@@ -37,9 +40,10 @@ def test_a_source_patient_that_cross_validation_would_test_is_refused():
         check_across(SOURCE, target, everybody=True)
 
 
+@pytest.mark.parametrize("part", ["train", "validation", "test", "external"])
 @pytest.mark.parametrize("evidence", COPIES)
-def test_a_source_image_that_would_evaluate_a_model_on_the_target_is_refused(evidence):
-    source_row, target_row = rows_of("validation", "test")
+def test_an_image_that_trains_on_the_source_is_refused_in_every_part_of_the_target(evidence, part):
+    source_row, target_row = rows_of("validation", part)
     copy = COPIES[evidence](SOURCE.domain.images[source_row])
     target = with_image(TARGET, target_row, copy)
     place = rf"manifest.csv:{source_row + 2} \(validation\)"
@@ -50,7 +54,25 @@ def test_a_source_image_that_would_evaluate_a_model_on_the_target_is_refused(evi
 def test_a_patient_may_train_both_models():
     source_row, target_row = rows_of("train", "train")
     target = with_column(TARGET, target_row, patient=f"lung-{source_row}")
-    assert check_across(SOURCE, target)
+    patients, images = check_across(SOURCE, target)
+    assert patients["found"] == "none in both; 1 patient in the training of both"
+    assert images["found"] == "none in both, nor a near copy"
+
+
+def test_the_same_data_under_two_names_is_refused_though_its_split_is_the_same():
+    source = make("lung", given=True)
+    index = source.domain.index.assign(patient=[f"liver-{row}" for row in range(40)])
+    target = replace(source, domain=replace(source.domain, name="liver", index=index))
+    trained_on = len(source.rows("train", "validation"))
+    with pytest.raises(InputError, match=f"{trained_on} images of lung .*, identical"):
+        check_across(source, target)
+
+
+def test_an_image_whose_label_the_target_does_not_use_is_allowed():
+    target = make("liver", HALF_LABELLED)
+    unused = np.flatnonzero(target.parts == "")[0]
+    image = SOURCE.domain.images[SOURCE.rows("train")[0]]
+    assert check_across(SOURCE, with_image(target, unused, image))
 
 
 def test_an_image_of_both_test_parts_is_allowed():
