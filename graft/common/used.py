@@ -53,7 +53,9 @@ def stage_names(pipeline: Path, parameters: Mapping[str, Any]) -> set[str]:
             names.add(name)
             continue
         if isinstance(items, str):
-            items = _value_at(parameters, items.strip("${}"))
+            items = _value_at(parameters, items.strip("${} "))
+        if not isinstance(items, Mapping | list):
+            raise InputError(f"{pipeline}: {name}: got foreach {items!r}, expected names")
         names |= {f"{name}@{item}" for item in items}
     return names
 
