@@ -30,7 +30,7 @@ from flows.mend import mend_dvc_files
 from flows.overrides import PARAMETERS, set_parameters
 from flows.publish import check_destination, publish_run
 from graft.common.differences import differences
-from graft.common.parameters import read_yaml
+from graft.common.parameters import read_parameter_file
 
 ROOT = Path(__file__).parents[1]
 LOCK = ROOT / ".graft/flow.lock"  # held by the flow that runs in this folder
@@ -85,7 +85,7 @@ def _run_and_publish(
     problem = _prepare(overrides, remote)
     if problem:
         return Failed(message=problem)
-    parameters = read_yaml(ROOT / PARAMETERS)
+    parameters = read_parameter_file(ROOT / PARAMETERS)
     stages = graph.ordered_stages(ROOT, targets)
     states = _run_stages(stages, graph.changed_stages(ROOT))
     failed = {name: str(state.message) for name, state in states.items() if state.is_failed()}
@@ -111,7 +111,7 @@ def _run_and_publish(
 
 def _change_since(parameters: Mapping[str, object]) -> str | None:
     """Return an error message if params.yaml has other parameters than when the run began."""
-    for found in differences(parameters, read_yaml(ROOT / PARAMETERS)):
+    for found in differences(parameters, read_parameter_file(ROOT / PARAMETERS)):
         return (
             f"{PARAMETERS}: {found.key}: changed from {found.first!r} to {found.second!r} during "
             "this run, so nothing was published; run it again"
