@@ -11,6 +11,7 @@ from typing import Any
 from dvc.utils.serialize import dumps_yaml, parse_yaml_for_update
 
 from graft.common.files import InputError, whole_file
+from graft.common.parameters import read_parameter_file
 from graft.common.secret_variables import refuse_secrets
 
 PARAMETERS = "params.yaml"
@@ -40,6 +41,7 @@ def check_keys(root: Path, keys: Iterable[str]) -> None:
 
 
 def _read(root: Path) -> dict[str, Any]:
+    read_parameter_file(root / PARAMETERS)  # raises InputError if it cannot be used
     return parse_yaml_for_update((root / PARAMETERS).read_text(encoding="utf-8"), PARAMETERS)
 
 

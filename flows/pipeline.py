@@ -30,6 +30,7 @@ from flows.mend import mend_dvc_files
 from flows.overrides import PARAMETERS, set_parameters
 from flows.publish import check_destination, publish_run
 from graft.common.differences import differences
+from graft.common.files import InputError
 from graft.common.parameters import read_parameter_file
 
 ROOT = Path(__file__).parents[1]
@@ -65,6 +66,8 @@ def pipeline(
             return _run_and_publish(
                 overrides or {}, targets or [], destination, remote, gates or []
             )
+        except InputError as error:
+            return Failed(message=str(error))
         except (DvcException, ValueError) as error:
             cause = f": {error.__cause__}" if error.__cause__ else ""
             return Failed(message=f"{error}{cause}")

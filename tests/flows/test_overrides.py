@@ -75,3 +75,15 @@ def test_a_secret_reaches_neither_the_file_nor_the_message(root, overrides):
     assert SECRET not in str(refused.value)
     assert "\n" not in str(refused.value)
     assert (root / "params.yaml").read_text() == PARAMETERS
+
+
+@pytest.mark.parametrize("text", ["lambda: [", "- lambda", "lambda: ${x}", None])
+def test_a_file_that_cannot_be_used_is_one_line_and_stays(root, text):
+    path = root / "params.yaml"
+    path.unlink()
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(InputError, match="params.yaml: ") as refused:
+        set_parameters(root, {"lambda": 1})
+    assert "\n" not in str(refused.value)
+    assert not path.exists() if text is None else path.read_text() == text
