@@ -175,8 +175,10 @@ def test_a_flow_that_is_ended_leaves_no_process_and_resumes(project, server, kil
 )
 def test_a_signal_ends_the_temporary_server_as_well(project, surroundings, kill):
     hold(project, "lung")
-    process = start_flow(project, surroundings)  # without the address of a server
-    wait_until_held(project, "lung")
+    # Without the address of a server, and with time to start one on a busy machine.
+    environment = {**surroundings, "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120"}
+    process = start_flow(project, environment)
+    wait_for(lambda: (project.parent / "holds-lung").exists(), 180)
     assert any("uvicorn" in alive.cmdline() for alive in processes_in(project))
     os.kill(process.pid, kill)
     wait_for(lambda: not processes_in(project))
