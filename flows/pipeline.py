@@ -32,6 +32,7 @@ from flows.publish import check_destination, publish_run
 from graft.common.differences import differences
 from graft.common.files import InputError
 from graft.common.parameters import read_parameter_file
+from graft.common.shown import shown
 
 ROOT = Path(__file__).parents[1]
 LOCK = ROOT / ".graft/flow.lock"  # held by the flow that runs in this folder
@@ -116,8 +117,8 @@ def _change_since(parameters: Mapping[str, object]) -> str | None:
     """Return an error message if params.yaml has other parameters than when the run began."""
     for found in differences(parameters, read_parameter_file(ROOT / PARAMETERS)):
         return (
-            f"{PARAMETERS}: {found.key}: changed from {found.first!r} to {found.second!r} during "
-            "this run, so nothing was published; run it again"
+            f"{PARAMETERS}: {found.key}: changed from {shown(found.first)} to "
+            f"{shown(found.second)} during this run, so nothing was published; run it again"
         )
     return None
 

@@ -10,6 +10,7 @@ from typing import Any
 from graft.common.differences import differences
 from graft.common.files import InputError, whole_file
 from graft.common.parameters import read_parameter_file
+from graft.common.shown import shown
 from graft.common.used import producers, read_lock, stage_names, used_parameters
 from graft.console import run, say
 from graft.report.evidence import load_evidence
@@ -52,8 +53,8 @@ def main() -> None:
         say(sentence)
     for found in differences(parameters, read_parameter_file(paths.PARAMETERS)):
         raise InputError(
-            f"{paths.PARAMETERS}: {found.key}: this run used {found.first!r}, but the file has "
-            f"{found.second!r} now; run `dvc repro`"
+            f"{paths.PARAMETERS}: {found.key}: this run used {shown(found.first)}, but the file "
+            f"has {shown(found.second)} now; run `dvc repro`"
         )
 
 

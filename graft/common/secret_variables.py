@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from graft.common.files import InputError
+from graft.common.shown import shown
 
 # The ends of the names, as in GRAFT_PATIENT_KEY, AWS_SECRET_ACCESS_KEY or GITHUB_TOKEN.
 NAMES = re.compile(r"(KEY|SECRET|TOKEN|PASSWORD|PASSPHRASE)$", re.IGNORECASE)
@@ -37,7 +38,7 @@ def refuse_secrets(content: object, place: str) -> None:
             if value in text:
                 raise InputError(f"{where}: contains the secret value of {name}, remove it")
         if "${" in text:
-            raise InputError(f"{where}: got {text!r}, expected a value without ${{...}}")
+            raise InputError(f"{where}: got {shown(text)}, expected a value without ${{...}}")
 
 
 def _secrets() -> Iterator[tuple[str, str]]:

@@ -13,6 +13,7 @@ from typing import Any
 
 from graft.common.differences import differences
 from graft.common.files import InputError
+from graft.common.shown import shown
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,6 @@ def _check(reading: Reading) -> None:
         raise InputError(f"{error}; it was changed during this run, so run it again") from error
     for found in differences(reading.values, now):
         raise InputError(
-            f"{reading.path}: {found.key}: this run used {found.first!r}, but the file has "
-            f"{found.second!r} now; run it again"
+            f"{reading.path}: {found.key}: this run used {shown(found.first)}, but the file has "
+            f"{shown(found.second)} now; run it again"
         )

@@ -12,6 +12,7 @@ import jsonschema
 
 from graft.common.differences import ABSENT, differences
 from graft.common.files import InputError
+from graft.common.shown import shown
 from graft.common.yaml_file import read_yaml
 
 Entry = Mapping[str, Any]  # what a lock file has about a stage: cmd, deps, params, outs
@@ -55,7 +56,7 @@ def stage_names(pipeline: Path, parameters: Mapping[str, Any]) -> set[str]:
         if isinstance(items, str):
             items = _value_at(parameters, items.strip("${} "))
         if not isinstance(items, Mapping | list):
-            raise InputError(f"{pipeline}: {name}: got foreach {items!r}, expected names")
+            raise InputError(f"{pipeline}: {name}: got foreach {shown(items)}, expected names")
         names |= {f"{name}@{item}" for item in items}
     return names
 
@@ -101,8 +102,8 @@ def used_parameters(entries: Mapping[str, Entry], file: str) -> dict[str, Any]:
             continue
         for found in differences(_value_at(value, other_key.removeprefix(key)), other, other_key):
             raise InputError(
-                f"{file}: {found.key}: {stage} used {found.first!r} and {other_stage} used "
-                f"{found.second!r}, expected one value; run `dvc repro`"
+                f"{file}: {found.key}: {stage} used {shown(found.first)} and {other_stage} used "
+                f"{shown(found.second)}, expected one value; run `dvc repro`"
             )
     content: dict[str, Any] = {}
     for _, key, value in sorted(records, key=lambda record: record[1].count(".")):

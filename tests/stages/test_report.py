@@ -141,12 +141,9 @@ def with_keys(*found: str) -> Callable[[dict], None]:
         ),
     ],
 )
-def test_the_published_key_is_named_in_the_last_lines(
-    tmp_path, monkeypatch, capsys, keys, last, at_the_top
-):
-    write_run(tmp_path, change=with_keys(*keys))
-    shutil.copy(ROOT / "params.yaml", tmp_path)
-    monkeypatch.chdir(tmp_path)
+def test_the_published_key_is_named_in_the_last_lines(project, capsys, keys, last, at_the_top):
+    shutil.rmtree(project / "metrics")
+    write_run(project, change=with_keys(*keys))
     report.main()
     assert capsys.readouterr().out.splitlines() == ["metrics/report.html: helps", *last]
     html = Path("metrics/report.html").read_text(encoding="utf-8")
