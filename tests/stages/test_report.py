@@ -142,7 +142,8 @@ def with_keys(*found: str) -> Callable[[dict], None]:
     ],
 )
 def test_the_published_key_is_named_in_the_last_lines(project, capsys, keys, last, at_the_top):
-    shutil.rmtree(project / "metrics")
+    for folder in ("metrics", "models"):
+        shutil.rmtree(project / folder)
     write_run(project, change=with_keys(*keys))
     report.main()
     assert capsys.readouterr().out.splitlines() == ["metrics/report.html: helps", *last]
