@@ -1,6 +1,7 @@
 """What the command lines of the flows have in common."""
 
 import json
+import signal
 import sys
 from collections.abc import Callable, Sequence
 
@@ -9,10 +10,21 @@ from prefect.client.schemas.objects import State
 
 
 def run_command_line(main: Callable[..., None]) -> None:
-    """Run a function whose annotated arguments are the options of the command line."""
+    """Run a function whose annotated arguments are the options of the command line.
+
+    A signal that asks the process to end makes it exit, so that it stops Prefect's temporary
+    server. Without a handler it would end at once and leave the server running.
+    """
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) == signal.SIG_DFL:  # `nohup` ignores SIGHUP
+            signal.signal(number, _exit)
     app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
     app.command()(main)
     app()
+
+
+def _exit(number: int, _frame: object) -> None:
+    sys.exit(128 + number)
 
 
 def split_settings(words: Sequence[str] | None) -> dict[str, str]:

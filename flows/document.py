@@ -3,15 +3,17 @@
 import platform
 import shutil
 import subprocess
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
 import jsonschema
-from ruamel.yaml import YAML
 
 from flows import graph
+from flows.overrides import PARAMETERS
 from graft.common.files import read_json
+from graft.common.used import Entry, read_lock, used_parameters
 
 METRICS = Path("metrics/metrics.json")
 SCHEMA = Path(__file__).with_name("published.schema.json")
@@ -19,10 +21,16 @@ SCHEMA_VERSION = 1
 LIBRARIES = ("dvc", "monai", "numpy", "prefect", "scikit-learn", "torch")
 
 
-def assemble_document(root: Path, started: datetime) -> dict:
+def assemble_document(root: Path, started: datetime, entries: Mapping[str, Entry]) -> dict:
     """Return the document of the run that ends now.
 
+    Args:
+        root: the folder of the repository.
+        started: when the run began.
+        entries: what DVC recorded about each stage of the run.
+
     Raises:
+        InputError: if two stages used different values of a parameter.
         jsonschema.ValidationError: if it does not match published.schema.json.
     """
     document = {
@@ -33,14 +41,35 @@ def assemble_document(root: Path, started: datetime) -> dict:
             "revision": _git(root, "rev-parse", "HEAD"),
             "dirty": bool(_git(root, "status", "--porcelain")),
         },
-        "params": YAML(typ="safe").load(root / "params.yaml"),
-        "stages": _stage_hashes(root),
+        "params": used_parameters(entries, PARAMETERS),
+        "stages": _stage_hashes(entries),
         "versions": _versions(),
         "device": _device(),
         "metrics": read_json(root / METRICS),
     }
     validate_document(document)
     return document
+
+
+def read_entries(root: Path, stages: Collection[str]) -> dict[str, Entry]:
+    """Return what DVC recorded about stages, by their names in its lock files.
+
+    Args:
+        root: the folder of the repository.
+        stages: the addresses of the stages; other entries of the lock files are left out.
+    """
+    found = {}
+    for file, lock in zip(graph.FILES, graph.LOCKS, strict=True):
+        for name, entry in read_lock(root / lock).items():
+            if graph.address(file, name) in stages:
+                found[name] = entry
+    return found
+
+
+def has_metrics(entries: Mapping[str, Entry]) -> bool:
+    """Return whether one of the stages wrote metrics.json."""
+    outs = [out["path"] for entry in entries.values() for out in entry.get("outs", [])]
+    return METRICS.as_posix() in outs
 
 
 def validate_document(document: dict) -> None:
@@ -61,14 +90,11 @@ def look_up_number(content: object, path: str) -> float | None:
     return content if isinstance(content, int | float) else None
 
 
-def _stage_hashes(root: Path) -> dict[str, dict]:
+def _stage_hashes(entries: Mapping[str, Entry]) -> dict[str, dict]:
     """Return what each stage read and wrote, by its name in DVC's lock files."""
     found = {}
-    for name in graph.LOCKS:
-        if (root / name).is_file():
-            lock = YAML(typ="safe").load(root / name)
-            for stage, entry in lock["stages"].items():
-                found[stage] = {kind: _hashes(entry.get(kind, [])) for kind in ("deps", "outs")}
+    for name, entry in entries.items():
+        found[name] = {kind: _hashes(entry.get(kind, [])) for kind in ("deps", "outs")}
     return found
 
 

@@ -68,6 +68,11 @@ def changed_stages(root: Path) -> set[str]:
         return {names[address] for address in repo.status()}
 
 
+def address(file: str, name: str) -> str:
+    """Return the address of a stage from the dvc.yaml that it is in and its name there."""
+    return name if file == "dvc.yaml" else f"{file}:{name}"
+
+
 def _needed_graph(repo: Repo, targets: Sequence[str]) -> networkx.DiGraph:
     """Return the part of DVC's graph that the targets need.
 
@@ -120,7 +125,7 @@ def _name(stage: DvcStage) -> str:
     name = getattr(stage, "name", None)
     if not name:
         return file
-    return name if file == "dvc.yaml" else f"{file}:{name}"
+    return address(file, name)
 
 
 def _reads_any(stage: DvcStage, keys: Sequence[str]) -> bool:

@@ -6,7 +6,6 @@ DVC defines the stages, decides which of them must run, and runs them. Nothing h
 what a stage does.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +13,6 @@ from typing import Annotated, Any
 
 import typer
 from dvc.exceptions import DvcException
-from dvc.utils.hydra import apply_overrides
 from prefect import flow, get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
@@ -24,12 +22,17 @@ from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows import command, graph
 from flows.command_line import exit_with_state, parse_value, run_command_line, split_settings
-from flows.document import METRICS, assemble_document
+from flows.document import assemble_document, has_metrics, read_entries
 from flows.gates import Gate
 from flows.gpus import gpu_slot
 from flows.locks import hold_first_free
 from flows.mend import mend_dvc_files
-from flows.publish import publish_run
+from flows.overrides import PARAMETERS, set_parameters
+from flows.publish import check_destination, publish_run
+from graft.common.differences import differences
+from graft.common.files import InputError
+from graft.common.parameters import read_parameter_file
+from graft.common.shown import shown
 
 ROOT = Path(__file__).parents[1]
 LOCK = ROOT / ".graft/flow.lock"  # held by the flow that runs in this folder
@@ -64,6 +67,8 @@ def pipeline(
             return _run_and_publish(
                 overrides or {}, targets or [], destination, remote, gates or []
             )
+        except InputError as error:
+            return Failed(message=str(error))
         except (DvcException, ValueError) as error:
             cause = f": {error.__cause__}" if error.__cause__ else ""
             return Failed(message=f"{error}{cause}")
@@ -80,10 +85,13 @@ def _run_and_publish(
     gates: list[Gate],
 ) -> State:
     started = datetime.now(UTC)
+    check_destination(destination, ROOT)
     problem = _prepare(overrides, remote)
     if problem:
         return Failed(message=problem)
-    states = _run_stages(graph.ordered_stages(ROOT, targets), graph.changed_stages(ROOT))
+    parameters = read_parameter_file(ROOT / PARAMETERS)
+    stages = graph.ordered_stages(ROOT, targets)
+    states = _run_stages(stages, graph.changed_stages(ROOT))
     failed = {name: str(state.message) for name, state in states.items() if state.is_failed()}
     if failed:
         not_started = [name for name, state in states.items() if not state.is_final()]
@@ -93,20 +101,33 @@ def _run_and_publish(
     ran = [name for name, state in states.items() if state.name == "Ran"]
     before = len(states) - len(ran)
     get_run_logger().info("%d stages ran, %d were up to date", len(ran), before)
+    problem = _change_since(parameters)
+    if problem:
+        return Failed(message=problem)
     problem = _dvc("push", "--run-cache", "--remote", remote) if remote else None
     if problem:
         return Failed(message=problem)
-    if not (ROOT / METRICS).is_file():
+    entries = read_entries(ROOT, [stage.name for stage in stages])
+    if not has_metrics(entries):
         return Completed(message=f"{len(ran)} stages ran; there are no metrics to publish")
-    return publish_run(assemble_document(ROOT, started), destination, gates)
+    return publish_run(assemble_document(ROOT, started, entries), destination, gates)
+
+
+def _change_since(parameters: Mapping[str, object]) -> str | None:
+    """Return an error message if params.yaml has other parameters than when the run began."""
+    for found in differences(parameters, read_parameter_file(ROOT / PARAMETERS)):
+        return (
+            f"{PARAMETERS}: {found.key}: changed from {shown(found.first)} to "
+            f"{shown(found.second)} during this run, so nothing was published; run it again"
+        )
+    return None
 
 
 def _prepare(overrides: Mapping[str, object], remote: str | None) -> str | None:
     """Repair what a kill left, set the parameters and pull; returns the error message, if any."""
     mend_dvc_files(ROOT)
     if overrides:
-        settings = [f"{key}={json.dumps(value)}" for key, value in overrides.items()]
-        apply_overrides(ROOT / "params.yaml", settings)
+        set_parameters(ROOT, overrides)
     if not remote:
         return None
     pull = ("pull", "--allow-missing", "--remote", remote)

@@ -1,6 +1,5 @@
 """The tasks of a sweep: what its points have in common, and one point."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,9 +11,10 @@ from prefect.states import Completed, Failed
 from flows import graph
 from flows.document import METRICS
 from flows.gpus import gpu_slot
+from flows.overrides import check_keys, set_parameters
 from flows.sweep_table import model_rows, point_title
 from flows.workspace import CommandError, git_output, run_in_clone, temporary_clone
-from graft.common.files import read_json
+from graft.common.files import InputError, read_json
 
 
 @task(name="prepare", task_run_name="prepare", cache_policy=NO_CACHE)
@@ -33,12 +33,13 @@ def prepare(root: str, revision: str, remote: str, keys: Sequence[str]) -> State
         with temporary_clone(root, revision, remote) as folder:
             run_in_clone(folder, "dvc", "cache", "dir", "--local", str(Path(root) / ".dvc/cache"))
             run_in_clone(folder, "dvc", "pull", "--run-cache", "--allow-missing")
+            check_keys(folder, keys)
             common = graph.untouched_stages(folder, keys)
             if common:
                 run_in_clone(folder, "dvc", "repro", "--pull", *common)
                 run_in_clone(folder, "dvc", "push", "--run-cache", *common)
             return Completed(message=f"in common: {', '.join(common) or 'nothing'}")
-    except CommandError as error:
+    except (CommandError, InputError) as error:
         return Failed(message=str(error))
 
 
@@ -56,20 +57,18 @@ def run_point(
         revision: the commit to run.
         remote: the DVC storage that the points share.
     """
-    settings = []
-    for key, value in values.items():
-        settings += ["-S", f"{key}={json.dumps(value)}"]
     try:
         with temporary_clone(origin, revision, remote) as folder:
             run_in_clone(folder, "dvc", "pull", "--run-cache", "--allow-missing")
+            set_parameters(folder, values)
             with gpu_slot(True) as gpu:
-                run_in_clone(folder, "dvc", "exp", "run", "--pull", *settings, settings=gpu)
+                run_in_clone(folder, "dvc", "exp", "run", "--pull", settings=gpu)
             run_in_clone(folder, "dvc", "push", "--run-cache")
             name = _newest_experiment(folder)
             run_in_clone(folder, "dvc", "exp", "push", "--no-cache", "origin", name)
             rows = model_rows(values, name, read_json(folder / METRICS))
             return Completed(name="Ran", data=rows)
-    except CommandError as error:
+    except (CommandError, InputError) as error:
         return Failed(message=f"{point_title(values)}: {error}")
 
 

@@ -18,10 +18,33 @@ from prefect.states import Completed, Failed
 from flows.document import file_name
 from flows.gates import Gate, gate_failures
 from flows.tables import comparison, metrics_table
-from graft.common.files import whole_file, write_json
+from graft.common.files import InputError, whole_file, write_json
 
 KEPT = Path(".graft/published")  # a copy of each document stays here in any case
 LATEST = "latest.json"
+
+
+def check_destination(destination: str | None, root: Path) -> None:
+    """Raise InputError if nothing can be published to a destination, before anything runs.
+
+    Args:
+        destination: a folder or fsspec URL, or None to publish nothing.
+        root: the folder of the repository, among whose own files nothing is published.
+    """
+    if destination is None:
+        return
+    expected = "expected a folder other than the repository itself, or a URL such as s3://bucket"
+    if not destination.strip():
+        raise InputError(f"destination: got {destination!r}, {expected}")
+    try:
+        files, folder = fsspec.url_to_fs(destination)
+    except (ValueError, ImportError) as error:
+        raise InputError(f"destination: got {destination!r}, {expected} ({error})") from error
+    if not isinstance(files, LocalFileSystem):
+        return
+    path = Path(folder).resolve()
+    if path == root.resolve() or (path.exists() and not path.is_dir()):
+        raise InputError(f"destination: got {destination!r}, {expected}")
 
 
 def publish_run(document: dict, destination: str | None, gates: list[Gate]) -> State:

@@ -9,6 +9,7 @@ was run before is restored.
 
 import itertools
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -18,20 +19,24 @@ from prefect import flow, get_run_logger
 from prefect.artifacts import create_table_artifact
 from prefect.client.schemas.objects import State
 from prefect.futures import PrefectFuture
+from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows import command
 from flows.command_line import exit_with_state, parse_value, run_command_line, split_settings
+from flows.locks import hold_first_free
 from flows.points import prepare, run_point
 from flows.sweep_table import best_row, draw_sweep, point_title
 from flows.workspace import git_output
-from graft.common.files import whole_file
+from graft.common.files import InputError, whole_file
+from graft.common.secret_variables import refuse_secrets
 
 ROOT = Path(__file__).parents[1]
 SHARED = ROOT / ".graft/remote"  # the DVC remote of a sweep on one machine
-TABLE = Path("metrics/sweep.csv")
-PLOT = Path("metrics/sweep.png")
+LATEST = Path("metrics/sweep")  # .csv and .png: the results of the sweep that ended last
+SWEEPS = Path("metrics/sweeps")  # the results of every sweep
+LOCK = Path(".graft/sweep.lock")  # held while a sweep writes its results
 LAMBDAS = (0.0, 0.001, 0.01, 0.1, 1.0)
 
 
@@ -61,6 +66,10 @@ def sweep(
     grid = grid or {"lambda": list(LAMBDAS)}
     keys = list(grid)
     remote = remote or str(SHARED)
+    try:
+        refuse_secrets(grid, "grid")
+    except InputError as error:
+        return Failed(message=str(error))
     revision = git_output(ROOT, "rev-parse", "HEAD")
     if git_output(ROOT, "status", "--porcelain", "--untracked-files=no"):
         get_run_logger().warning("the sweep leaves out changes that are not committed")
@@ -98,21 +107,26 @@ def _report(states: list[State], keys: list[str]) -> State:
             rows += state.result()
         else:
             failed.append(str(state.message))
+    own = SWEEPS / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{flow_run.name}"
     if rows:
-        _write_report(pd.DataFrame(rows), keys)
+        _write_report(pd.DataFrame(rows), keys, own)
     if failed:
         return Failed(message="\n\n".join(failed))
-    return Completed(message=f"{len(states)} points, see {TABLE}")
+    return Completed(message=f"{len(states)} points, see {own}.csv")
 
 
-def _write_report(table: pd.DataFrame, keys: list[str]) -> None:
+def _write_report(table: pd.DataFrame, keys: list[str], own: Path) -> None:
+    """Write the table and the plot to files of this sweep's own, and to those of the latest."""
     best = best_row(table)
     chosen = table.iloc[best]
     table["best"] = [k == best for k in range(len(table))]
-    with whole_file(ROOT / TABLE) as path:
-        table.to_csv(path, index=False, lineterminator="\n")
-    with whole_file(ROOT / PLOT) as path:
-        draw_sweep(table, keys, path)
+    (ROOT / LOCK).parent.mkdir(exist_ok=True)
+    with hold_first_free([ROOT / LOCK], "the results of sweeps"):
+        for place in (ROOT / own, ROOT / LATEST):
+            with whole_file(place.with_name(f"{place.name}.csv")) as path:
+                table.to_csv(path, index=False, lineterminator="\n")
+            with whole_file(place.with_name(f"{place.name}.png")) as path:
+                draw_sweep(table, keys, path)
     point = point_title({key: chosen[key] for key in keys})
     loss = chosen["validation_log_loss"]
     summary = f"Best by validation log loss: {point}, {chosen['model']} ({loss:.4f})"

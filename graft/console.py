@@ -1,12 +1,16 @@
 """What users see: plain lines, progress, and one line for an error."""
 
+import functools
 import itertools
 import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from graft.common.files import InputError
+from graft.common.secret_variables import redact
+from graft.common.unchanged import unchanged_parameters
 
 
 def say(text: str) -> None:
@@ -74,16 +78,23 @@ def _losses(row: dict[str, float]) -> str:
 def run(main: Callable[..., None]) -> None:
     """Run a function as a command, whose annotations and docstring make its `--help`.
 
-    An input that cannot be used becomes one line on standard error and exit code 1.
+    An input that cannot be used becomes one line on standard error and exit code 1. So does a
+    parameter that changed in its file after it was read.
     """
     import typer  # late: a stage that is imported needs no command line
 
     app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
-    app.command()(main)
+
+    @functools.wraps(main)
+    def checked(*arguments: Any, **options: Any) -> None:
+        with unchanged_parameters():
+            main(*arguments, **options)
+
+    app.command()(checked)
     try:
         app(_with_key(sys.argv[1:]))
     except InputError as error:
-        sys.exit(f"error: {error}")
+        sys.exit(redact(f"error: {error}"))
     except OSError as error:
         reason = error.strerror or error.args[0]
         sys.exit(f"error: {error.filename or 'the file system'}: {reason}")

@@ -6,6 +6,7 @@ from typing import Literal, get_args
 
 from graft.common.names import check_identifier
 
+PIPELINES = (Path("dvc.yaml"), Path("data/phantom/dvc.yaml"))
 PARAMETERS = Path("params.yaml")
 PARAMETERS_CHECKED = Path("data/parameters_checked.txt")  # a gate: preprocessing waits for it
 

@@ -1,11 +1,17 @@
-"""Write the report: one HTML page about the results of the run."""
+"""Write the report: one HTML page about the results of the run.
+
+It shows the parameters that the stages used, which may no longer be those of params.yaml.
+"""
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from graft.common.files import whole_file
-from graft.common.parameters import read_yaml
+from graft.common.differences import differences
+from graft.common.files import InputError, whole_file
+from graft.common.parameters import read_parameter_file
+from graft.common.shown import shown
+from graft.common.used import producers, read_lock, stage_names, used_parameters
 from graft.console import run, say
 from graft.report.evidence import load_evidence
 from graft.report.origin import published_keys
@@ -18,10 +24,16 @@ COMMANDS = {
     "cross_validation": "dvc exp run -S cross_validation.folds=5",
 }
 
+SHOWN = (paths.EXPLAIN, paths.METRICS_DOCUMENT, paths.PLOTS, paths.PREDICTIONS, paths.BEST)
+
 
 def main() -> None:
-    """Write metrics/report.html."""
-    parameters = read_yaml(paths.PARAMETERS)
+    """Write metrics/report.html.
+
+    Raises InputError, after the page is written, if params.yaml has other parameters by now: DVC
+    would record that the page shows those.
+    """
+    parameters = read_used_parameters()
     evidence = load_evidence(
         paths.METRICS,
         paths.BEST / "card.json",
@@ -39,6 +51,25 @@ def main() -> None:
             say(f"Cross-validation tests all {evidence.unit}s: {COMMANDS['cross_validation']}")
     for sentence in published_keys(evidence):
         say(sentence)
+    for found in differences(parameters, read_parameter_file(paths.PARAMETERS)):
+        raise InputError(
+            f"{paths.PARAMETERS}: {found.key}: this run used {shown(found.first)}, but the file "
+            f"has {shown(found.second)} now; run `dvc repro`"
+        )
+
+
+def read_used_parameters() -> dict[str, Any]:
+    """The parameters of the stages behind the results, in the order of params.yaml."""
+    now = read_parameter_file(paths.PARAMETERS)
+    entries = {}
+    for pipeline in paths.PIPELINES:
+        names = stage_names(pipeline, now)
+        for name, entry in read_lock(pipeline.with_suffix(".lock")).items():
+            if name in names:
+                entries[name] = entry
+    behind = producers(entries, [path.as_posix() for path in SHOWN])
+    used = used_parameters(behind, paths.PARAMETERS.name)
+    return {key: used[key] for key in now if key in used} | used
 
 
 def uses_phantom(parameters: Mapping[str, Any]) -> bool:

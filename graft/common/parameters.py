@@ -14,7 +14,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from graft.common.files import InputError
+from graft.common.secret_variables import refuse_secrets
 from graft.common.shown import shown, shown_key
+from graft.common.unchanged import Reading, remember
 from graft.common.yaml_file import read_yaml
 
 # Limits are far above every real use. They stop a slip, such as an lr of 1e308, before any work.
@@ -64,14 +66,15 @@ def read_parameters(model: type[AnySection], path: Path, key: str = "") -> AnySe
         InputError: if the file cannot be read, or if a value is missing or not allowed. The
             message has the file, the key, its value and what is allowed.
     """
-    content = read_yaml(path)
+    content = read_parameter_file(path)
     names = {**content, "key": key}
-    found = {}
-    for name, field in model.model_fields.items():
-        place = field.alias or name
-        keys = [_interpolated(part, names) for part in place.split(".")]
-        value = _value_at(content, keys, path)
-        found[place] = _declared(value, field.annotation)
+    found = _declared_values(model, content, path, names)
+
+    def read_again() -> dict[str, Any]:
+        now = _declared_values(model, read_parameter_file(path), path, names)
+        return _by_key(now, names)
+
+    remember(Reading(path, _by_key(found, names), read_again))
     return check_parameters(model, found, path, names)
 
 
@@ -102,6 +105,18 @@ def check_parameters(
         raise InputError(f"{path}: {'; '.join(problems)}") from error
 
 
+def read_parameter_file(path: Path) -> Mapping[str, Any]:
+    """Read all keys and values of a parameter file.
+
+    Raises:
+        InputError: if the file cannot be read, or if it has or asks for the value of an
+            environment variable.
+    """
+    content = read_yaml(path)
+    refuse_secrets(content, str(path))
+    return content
+
+
 def _interpolated(text: str, names: Mapping[str, Any]) -> str:
     """Replace `${name}` in a text by the value of the name, if it is known."""
 
@@ -109,6 +124,24 @@ def _interpolated(text: str, names: Mapping[str, Any]) -> str:
         return str(names.get(match[1], match[0]))
 
     return re.sub(r"\$\{(\w+)\}", replacement, text)
+
+
+def _declared_values(
+    model: type[Section], content: Mapping[str, Any], path: Path, names: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The values that the fields of `model` name, by the place that a field gives."""
+    found = {}
+    for name, field in model.model_fields.items():
+        place = field.alias or name
+        keys = [_interpolated(part, names) for part in place.split(".")]
+        value = _value_at(content, keys, path)
+        found[place] = _declared(value, field.annotation)
+    return found
+
+
+def _by_key(values: Mapping[str, Any], names: Mapping[str, Any]) -> dict[str, Any]:
+    """The values by their keys in the file."""
+    return {_interpolated(place, names): value for place, value in values.items()}
 
 
 def _value_at(content: Mapping[str, Any], place: Sequence[str], path: Path) -> Any:

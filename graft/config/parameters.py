@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from graft.common.names import LABEL_RULE, Identifier, is_label
-from graft.common.parameters import Section, Seed, Weight, check_parameters, read_yaml
+from graft.common.parameters import Section, Seed, Weight, check_parameters, read_parameter_file
 from graft.config.cost import check_memory, check_trainings
 from graft.data.settings import SplitRules
 from graft.evaluation.settings import Evaluate
@@ -163,4 +163,4 @@ def load_parameters(path: Path) -> Parameters:
 
     Raises InputError with the file, the key, its value and what is allowed.
     """
-    return check_parameters(Parameters, read_yaml(path), path)
+    return check_parameters(Parameters, read_parameter_file(path), path)

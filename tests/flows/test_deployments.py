@@ -1,5 +1,6 @@
 """prefect.yaml as it stands, on a real server with a real worker: triggered, and by a schedule."""
 
+import asyncio
 import json
 import random
 import shutil
@@ -14,6 +15,8 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
+from prefect.deployments.steps.utility import run_shell_script
+from ruamel.yaml import YAML
 
 from flows.document import validate_document
 
@@ -147,6 +150,23 @@ def test_nightly_runs_and_publishes_and_a_schedule_fires_by_itself(
     while in_state(client, "PENDING", "RUNNING"):
         assert time.monotonic() < until, log.read_text()
         time.sleep(0.2)
+
+
+@pytest.mark.parametrize("name", ["GRAFT_HOME", "GRAFT_REPOSITORY"])
+@pytest.mark.parametrize("value", [None, ""])
+def test_a_worker_without_its_variables_is_told_which_one_to_set(
+    tmp_path, monkeypatch, name, value
+):
+    monkeypatch.setenv("GRAFT_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("GRAFT_REPOSITORY", str(tmp_path))
+    if value is None:
+        monkeypatch.delenv(name)
+    else:
+        monkeypatch.setenv(name, value)
+    step = YAML(typ="safe").load(ROOT / "prefect.yaml")["pull"][0]
+    (inputs,) = step.values()
+    with pytest.raises(RuntimeError, match=f": {name}: is not set. Set it for the worker to the "):
+        asyncio.run(run_shell_script(**inputs))
 
 
 def processes(environment: dict[str, str]) -> dict[str, list[psutil.Process]]:

@@ -13,6 +13,8 @@ import psutil
 import pytest
 from ruamel.yaml import YAML
 
+OTHER_SIGNALS = (signal.SIGHUP, signal.SIGINT)
+
 
 def start_flow(project: Path, environment: dict[str, str], *words: str) -> subprocess.Popen:
     """Start `python -m flows.pipeline`; what it prints goes to `../flow.log`."""
@@ -38,7 +40,7 @@ def journal(project: Path) -> dict[str, list[str]]:
 
 
 def processes_in(project: Path) -> list[psutil.Process]:
-    """Processes that live in the project's folder."""
+    """Processes that live in the project's folder: flow, temporary server, DVC and stages."""
     found = []
     for process in psutil.process_iter():
         with suppress(psutil.Error):
@@ -123,11 +125,12 @@ def test_a_stage_that_fails_ends_the_run_and_lets_independent_ones_finish(projec
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["-S", "lamda=1"], "error: Invalid `--set-param` value: Could not override 'lamda'"),
+        (["-S", "lamda=1"], "error: params.yaml: lamda: unknown key, did you mean 'lambda'?"),
+        (["--destination", ""], "error: destination: got '', expected a folder other than"),
         (["fist"], "error: targets: got fist, expected some of both, first, liver, lung, second"),
     ],
 )
-def test_an_unknown_parameter_or_stage_is_one_line(project, server, words, message):
+def test_an_unknown_parameter_stage_or_destination_is_one_line(project, server, words, message):
     assert run_flow(project, server, *words) == 1
     assert message in flow_log(project)
     assert "Traceback" not in flow_log(project)
@@ -165,6 +168,46 @@ def test_a_flow_that_is_ended_leaves_no_process_and_resumes(project, server, kil
     release(project, "lung", "liver")
     assert run_flow(project, server) == 0, flow_log(project)
     assert set(journal(project)) == {"lung", "liver", "first", "second", "both"}
+
+
+@pytest.mark.parametrize(
+    "kill", [signal.SIGTERM, *(pytest.param(s, marks=pytest.mark.slow) for s in OTHER_SIGNALS)]
+)
+def test_a_signal_ends_the_temporary_server_as_well(project, surroundings, kill):
+    hold(project, "lung")
+    # Without the address of a server, and with time to start one on a busy machine.
+    environment = {**surroundings, "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120"}
+    process = start_flow(project, environment)
+    wait_for(lambda: (project.parent / "holds-lung").exists(), 180)
+    assert any("uvicorn" in alive.cmdline() for alive in processes_in(project))
+    os.kill(process.pid, kill)
+    wait_for(lambda: not processes_in(project))
+    assert process.wait(60) != 0
+    release(project, "lung")
+
+
+def test_a_change_of_params_yaml_during_a_run_is_reported(project, server):
+    hold(project, "liver")
+    process = start_flow(project, server)
+    wait_until_held(project, "liver")
+    busy = ["dvc", "exp", "run", "-S", "lambda=0.7", "liver"]  # DVC refuses it, but after writing
+    done = subprocess.run(busy, cwd=project, env=server, capture_output=True, text=True)
+    assert "is busy" in done.stderr
+    release(project, "liver")
+    assert process.wait(60) == 1
+    assert "error: params.yaml: lambda: changed from 0.01 to 0.7 during this" in flow_log(project)
+    assert "Traceback" not in flow_log(project)
+    assert run_flow(project, server) == 0, flow_log(project)
+
+
+def test_an_override_cannot_bring_an_environment_variable_into_params_yaml(project, server):
+    environment = {**server, "TOP_SECRET": "sesame-open"}
+    assert run_flow(project, environment, "-S", "lambda=${oc.env:TOP_SECRET}") == 1
+    last = flow_log(project)[flow_log(project).rindex("\nerror: ") :]
+    assert last.startswith("\nerror: overrides: lambda: got '${oc.env:TOP_SECRET}', expected a ")
+    assert "sesame-open" not in flow_log(project)
+    assert "Traceback" not in flow_log(project)
+    assert (project / "params.yaml").read_text() == "lambda: 0.01\n"
 
 
 def test_two_flows_in_one_folder_take_turns(project, server):

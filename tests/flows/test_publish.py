@@ -16,7 +16,8 @@ from moto.server import ThreadedMotoServer
 from flows import publish
 from flows.document import file_name
 from flows.gates import Gate
-from flows.publish import publish_document, write_document
+from flows.publish import check_destination, publish_document, write_document
+from graft.common.files import InputError
 from tests.flows.documents import AUROC, document
 
 ROOT = Path(__file__).parents[2]
@@ -64,6 +65,20 @@ def destination(request, tmp_path) -> str:
     if request.param == "bucket":
         return request.getfixturevalue("bucket")
     return str(tmp_path / "nightly")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", "  ", ".", "./", "folder/..", "{root}", "file://{root}", "nowhere://here", "a file"],
+)
+def test_a_destination_that_cannot_be_meant_is_refused_before_the_run(tmp_path, monkeypatch, name):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "a file").touch()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match="^destination: got .*, expected a folder other than"):
+        check_destination(name.format(root=tmp_path), tmp_path)
+    for usual in (None, "published", "../elsewhere", "s3://bucket/graft"):
+        check_destination(usual, tmp_path)
 
 
 def published_files(destination: str) -> dict[str, dict]:

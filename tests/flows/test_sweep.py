@@ -6,6 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
 
 def run_sweep(
@@ -37,6 +38,8 @@ def test_a_sweep_on_dask_trains_what_its_points_share_once(evaluated, server):
     experiments = output(evaluated, server, "dvc", "exp", "list", "--name-only").split()
     assert set(experiments) == set(table["experiment"])
     assert table["experiment"].nunique() == 4
+    (own,) = (evaluated / "metrics/sweeps").glob("*.csv")
+    assert own.read_bytes() == (evaluated / "metrics/sweep.csv").read_bytes()
     assert output(evaluated, server, "git", "status", "--porcelain") == ""
     assert not (evaluated / "pretrain.txt").exists()
 
@@ -47,3 +50,32 @@ def test_a_sweep_on_dask_trains_what_its_points_share_once(evaluated, server):
     assert "\nerror: lambda unknown: dvc exp run ended with " in told
     assert ran == {"finetune": 1}
     assert set(pd.read_csv(evaluated / "metrics/sweep.csv")["lambda"]) == {0.1}
+
+
+def test_a_secret_or_an_unknown_key_in_the_grid_is_refused(evaluated, server):
+    environment = {**server, "TOP_SECRET": "sesame-open"}
+    words = ("-S", "lambda=0.1,${oc.env:TOP_SECRET}")
+    done, ran = run_sweep(evaluated, environment, *words)
+    assert done.returncode == 1
+    assert "\nerror: grid: lambda: got '${oc.env:TOP_SECRET}', expected a value" in done.stderr
+    assert "sesame-open" not in done.stdout + done.stderr
+    assert not ran
+    done, ran = run_sweep(evaluated, server, "-S", "lamda=0.1,0.2")
+    assert done.returncode == 1
+    assert "\nerror: params.yaml: lamda: unknown key, did you mean 'lambda'?" in done.stderr
+    assert not ran
+
+
+@pytest.mark.slow
+def test_two_sweeps_at_once_keep_both_results(evaluated, server):
+    grids = ("lambda=0.1,0.2", "lambda=0.3,0.4")
+    started = []
+    for grid in grids:
+        command = [sys.executable, "-m", "flows.sweep", "-S", grid]
+        started.append(subprocess.Popen(command, cwd=evaluated, env=server))
+    assert [process.wait(300) for process in started] == [0, 0]
+    tables = [pd.read_csv(path) for path in (evaluated / "metrics/sweeps").glob("*.csv")]
+    tried = sorted(tuple(sorted(set(table["lambda"]))) for table in tables)
+    assert tried == [(0.1, 0.2), (0.3, 0.4)]
+    latest = pd.read_csv(evaluated / "metrics/sweep.csv")
+    assert any(latest.equals(table) for table in tables)
