@@ -286,7 +286,7 @@ def test_the_checks_and_the_hashes_are_in_the_metrics(project):
 def test_a_missing_check_is_noticed(project, lost):
     reseal(paths.CHECKS, lambda content: content["checks"].pop(lost))
     name, domain = CHECKS[lost]["name"], CHECKS[lost]["domain"]
-    message = f"^metrics/checks.json: lacks 1 check of 18, the first is '{name}' of {domain}, "
+    message = f"^metrics/checks.json: lacks 1 check of 19, the first is '{name}' of {domain}, "
     with pytest.raises(InputError, match=message):
         evaluate.main()
 
