@@ -310,7 +310,7 @@ def test_checks_of_another_source_or_of_a_candidate_are_missing_too(project):
             rows.read_checks(
                 paths.CHECKS, **{"source": "lung", "target": "liver", role: "kidney"}, candidates=[]
             )
-    with pytest.raises(InputError, match="checks.json: lacks 3 checks of 21"):
+    with pytest.raises(InputError, match="checks.json: lacks 4 checks of 23"):
         rows.read_checks(paths.CHECKS, "lung", "liver", ["kidney"])
 
 
