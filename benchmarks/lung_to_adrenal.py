@@ -84,6 +84,7 @@ def write_parameters(
     content = yaml.load(path)
     former = content["domains"][content["source"]]["split"]
     split = {"external": None, "test": former["test"], "validation": former["validation"]}
+    split["duplicates"] = former["duplicates"]
     content["domains"] = {
         SOURCE: _domain_section(SOURCE, {**split, "labelled": 1.0}),
         TARGET: _domain_section(TARGET, {**split, "labelled": labelled}),
@@ -108,6 +109,8 @@ def _domain_section(name: str, split: dict) -> dict:
         "window": [0, 255],
         "intensity": "window",
         "burned_in": "refuse",
+        "channels": "auto",
+        "ignore": None,
         "patient_pattern": None,
         "covariates": {},
         "split": split,

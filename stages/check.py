@@ -10,6 +10,7 @@ from graft.console import run, say
 from graft.data.settings import SplitRules
 from graft.data.split import check_repeats
 from graft.leakage.across import check_across
+from graft.leakage.channels import check_channels
 from graft.leakage.pseudonyms import check_keys
 from graft.leakage.rows import checks_document
 from graft.leakage.split_domain import SplitDomain
@@ -56,6 +57,7 @@ def main() -> None:
     checked = {domain.name: domain.domain for domain in (*domains, *others)}
     rows += check_keys(list(checked.values()))
     for other in others:
+        rows.append(check_channels(other.domain, target.domain))
         starts_elsewhere = other.name == parameters.source != parameters.start
         rows += check_across(other, target, parameters.folds > 0, not starts_elsewhere)
     with whole_file(paths.CHECKS) as path:

@@ -12,7 +12,7 @@ PARAMETERS_CHECKED = Path("data/parameters_checked.txt")  # a gate: preprocessin
 
 PHANTOM = Path("data/phantom")
 Organ = Literal["lung", "liver", "liver_mr"]  # of a synthetic cohort, whose folder it names
-LEAKS_CHECKED = Path("data/leaks_checked.txt")  # a gate: training on the target waits for it
+LEAKS_CHECKED = Path("data/leaks_checked.txt")  # a gate: training waits for it
 
 PRETRAINED = Path("models/pretrained")
 CANDIDATES = Path("models/candidates")  # a folder for each further source
@@ -46,6 +46,19 @@ REPORT = Path("metrics/report.html")
 # What a killed run resumes from. It is not an output of any stage.
 CHECKPOINTS = Path(".graft/checkpoints")
 TRAININGS = Path(".graft/trainings")
+
+
+# For the user alone, because the names of files may be those of patients.
+
+
+def file_names(domain: str) -> Path:
+    """The table of the raw files of a domain's pictures."""
+    return Path(".graft/files") / f"{check_identifier(domain)}.csv"
+
+
+def duplicates(domain: str) -> Path:
+    """The table of the images of a domain that are the same picture."""
+    return Path(".graft/duplicates") / f"{check_identifier(domain)}.csv"
 
 
 def processed(domain: str) -> Path:

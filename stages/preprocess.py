@@ -10,6 +10,7 @@ from graft.common.parameters import Section, read_parameters
 from graft.common.vocabulary import PUBLISHED_KEYS
 from graft.console import run, say
 from graft.data.domain import Domain, write_domain
+from graft.duplicates.listing import write_file_names
 from graft.ingest.read import read_raw_domain
 from graft.ingest.settings import Preprocess, PseudonymKey, RawDomain
 from stages import paths
@@ -35,6 +36,7 @@ def main(name: Annotated[str, typer.Argument(help="a key of `domains`")]) -> Non
         synthetic=paths.is_phantom(Path(parameters.domain.path)),
     )
     write_domain(folder, domain)
+    write_file_names(paths.file_names(name), domain)
     report_counts(domain)
     report_covariates(domain)
     report_size(domain)

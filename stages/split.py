@@ -13,7 +13,9 @@ from graft.data.domain import Domain
 from graft.data.settings import SplitRules
 from graft.data.split import assign_parts, write_split
 from graft.duplicates.fingerprints import DuplicatePair
-from graft.duplicates.pairs import check_duplicates
+from graft.duplicates.listing import read_file_names, write_pairs
+from graft.duplicates.pairs import check_duplicates, find_duplicates
+from graft.duplicates.resolve import resolve_duplicates
 from stages import paths
 
 
@@ -25,39 +27,59 @@ class Parameters(Section):
 
 
 def main(name: Annotated[str, typer.Argument(help="a key of `domains`")]) -> None:
-    """Write data/splits/<name>.csv, and print the patients and lesions of each part."""
+    """Write data/splits/<name>.csv, and print the patients and lesions of each part.
+
+    All images that are the same picture are listed in .graft/duplicates/<name>.csv.
+    """
     file = paths.split(name)
     parameters = read_parameters(Parameters, paths.PARAMETERS, name)
     domain = Domain.read(paths.processed(name))
-    parts = assign_parts(name, domain.index, domain.classes, parameters.rules, parameters.seed)
-    pairs = check_duplicates(domain, parts)  # before any training on the domain
+    rules = parameters.rules
+    drawn = assign_parts(name, domain.index, domain.classes, rules, parameters.seed)
+    pairs = find_duplicates(domain, drawn)
+    listing = paths.duplicates(name)
+    files = read_file_names(paths.file_names(name), domain)
+    write_pairs(listing, domain, drawn, pairs, files)
+    # An error here comes before any training on the domain.
+    parts = resolve_duplicates(domain, drawn, pairs, rules, listing)
     write_split(file, parts, domain.index)
-    report_parts(domain, parts)
-    report_duplicates(domain, pairs)
+    report_parts(domain, parts, drawn)
+    if pairs:
+        report_duplicates(domain, parts, pairs)
+        left_out = f"{(parts != drawn).sum()} duplicates left out ({rules.duplicates})"
+        say(f"{name}: {left_out}; {listing} lists all pairs")
 
 
-def report_parts(domain: Domain, parts: pd.Series) -> None:
-    """Print the patients and lesions by part and class, and those whose labels are not used."""
+def report_parts(domain: Domain, parts: pd.Series, drawn: pd.Series) -> None:
+    """Print the patients and lesions by part and class, and those in no part.
+
+    Args:
+        domain: N lesions.
+        parts: (N,)
+        drawn: (N,) the parts with duplicates.
+    """
     heading = "".join(f"{label:>28}" for label in (*domain.classes, "all"))
     say(f"{domain.name:12}{heading}")
-    for part in (*PARTS, ""):
-        rows = domain.index[parts == part]
+    shown = parts.mask(drawn == "", "label unused").mask(parts != drawn, "duplicates")
+    for part in (*PARTS, "label unused", "duplicates"):
+        rows = domain.index[shown == part]
         if rows.empty:
             continue
-        line = f"{part or 'label unused':12}"
+        line = f"{part:12}"
         for label in domain.classes:
             line += f"{domain.count(rows[rows['label'] == label]):>28}"
         say(f"{line}{domain.count(rows):>28}")
 
 
-def report_duplicates(domain: Domain, pairs: list[DuplicatePair]) -> None:
+def report_duplicates(domain: Domain, parts: pd.Series, pairs: list[DuplicatePair]) -> None:
     """Print how many pairs of images within a part show the same picture."""
-    if not pairs:
+    within = check_duplicates(domain, parts, pairs)
+    if not within:
         return
-    line = f"{domain.name}: {len(pairs)} pairs of images are the same picture within a part"
+    line = f"{domain.name}: {len(within)} pairs of images are the same picture within a part"
     if domain.patients_known:
         patient = domain.index["patient"]
-        of_two = sum(patient[pair.first] != patient[pair.second] for pair in pairs)
+        of_two = sum(patient[pair.first] != patient[pair.second] for pair in within)
         line += f", {of_two} of them of two patients"
     say(line)
 

@@ -17,6 +17,8 @@ def read_domain(
     key: PseudonymKey = KEY,
     patient_pattern: str | None = None,
     covariates: dict[str, str] | None = None,
+    channels: str = "auto",
+    ignore: str | None = None,
 ) -> Domain:
     settings = RawDomain.model_validate(
         {
@@ -24,6 +26,8 @@ def read_domain(
             "classes": classes,
             "window": list(grid.window),
             "intensity": grid.intensity,
+            "channels": channels,
+            "ignore": ignore,
             "patient_pattern": patient_pattern,
             "covariates": covariates or {},
             "burned_in": "refuse",

@@ -76,6 +76,8 @@ class Domain:
             lesion counts as one patient, and no patients are counted.
         patient_key: which key made the pseudonyms: a key of `PUBLISHED_KEYS`, or the fingerprint
             of a private one; "" if it is not known.
+        files: the raw file of each lesion if it has one of its own. It is known only while raw
+            data is read, and is not written, because its name may be a patient's.
     """
 
     name: str
@@ -89,6 +91,7 @@ class Domain:
     masks: np.ndarray | None = None
     patients_known: bool = True
     patient_key: str = ""
+    files: list[str] | None = None
 
     @classmethod
     def read(cls, folder: Path) -> "Domain":

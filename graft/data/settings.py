@@ -1,6 +1,6 @@
 """The parameters of how the patients of a domain are divided."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -18,12 +18,15 @@ class SplitRules(Section):
         labelled: the share of the patients outside the test parts whose labels are used.
         validation: the share of the patients that validates.
         test: the share of the patients that tests.
+        duplicates: what happens to images that show one picture. `refuse` stops if they are in
+            two parts, `keep-first` leaves out all but one of them, `drop` leaves out all.
     """
 
     external: LabelOrNothing | None
     labelled: Annotated[float, Field(gt=0, le=1)]
     validation: OpenShare
     test: OpenShare
+    duplicates: Literal["refuse", "keep-first", "drop"]
 
     @model_validator(mode="after")
     def _leave_some_for_training(self) -> "SplitRules":

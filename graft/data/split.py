@@ -9,6 +9,7 @@ import pandas as pd
 from graft.common.files import InputError
 from graft.common.seeds import generator
 from graft.common.vocabulary import PARTS, TESTS
+from graft.data.given_split import given_parts
 from graft.data.sealed_tables import open_sealed_table, write_sealed_table
 from graft.data.settings import SplitRules
 
@@ -22,8 +23,9 @@ def assign_parts(
 
     The site `rules.external` becomes the external part, even if its rows have a given split. The
     other rows keep their given splits if all of them have one. If none has, patients are drawn by
-    the shares of `rules` within each class. The class of a patient is the last one, in the order
-    of `classes`, that one of their lesions has.
+    the shares of `rules` within each class. If the given splits have no validation part, the share
+    `rules.validation` of the training patients is drawn for it, within each class. The class of a
+    patient is the last one, in the order of `classes`, that one of their lesions has.
 
     Outside the test parts, the share `rules.labelled` of the patients keeps its labels, within
     each class and part. The patients of a lower share are a subset of those of a higher one.
@@ -32,7 +34,7 @@ def assign_parts(
         InputError: if the site is unknown, only some rows have a split, a patient would be in
             two parts, or a class lacks patients.
     """
-    parts = _given_parts(name, index, rules.external)
+    parts = given_parts(name, index, rules.external)
     check_patients(f"domains.{name}", index, parts)
     by_patient = index["patient"]
     codes = index["label"].map(classes.index)
@@ -43,6 +45,11 @@ def assign_parts(
     for label, group in patients[patients["part"] == ""].groupby("label"):
         drawn = _draw_parts(name, classes[label], len(group), rules, random)
         patients.loc[group.index, "part"] = drawn
+    if not (patients["part"] == "validation").any():
+        random = generator(seed, "validation", name)
+        for label, group in patients[patients["part"] == "train"].groupby("label"):
+            drawn = _draw_validation(name, classes[label], len(group), rules, random)
+            patients.loc[group.index, "part"] = drawn
     random = generator(seed, "labelled", name)
     for (part, _), group in patients.groupby(["part", "label"]):
         if part in TESTS:
@@ -206,36 +213,6 @@ def describe_lesions(index: pd.DataFrame) -> str:
     return index[["patient", "label", "hash"]].to_csv(index=False, lineterminator="\n")
 
 
-def _given_parts(name: str, index: pd.DataFrame, external: str | None) -> pd.Series:
-    """The part that the raw data gives each sample; "" if it gives none outside the external site.
-
-    Raises:
-        InputError: if the site is unknown, or only some of the other samples have a part.
-    """
-    parts = index["split"].copy()
-    if external is not None:
-        sites = sorted(set(index["site"]) - {""})
-        if external not in sites:
-            known = (
-                f"one of the sites {', '.join(sites)}"
-                if sites
-                else "a site, but the data names none"
-            )
-            raise InputError(
-                f"domains.{name}.split.external: got {external!r}, expected null or {known}"
-            )
-        parts[index["site"] == external] = "external"
-    others = parts[index["site"] != external]
-    without = others[others == ""]
-    if 0 < len(without) < len(others):
-        first = index.loc[without.index[0], "origin"]
-        raise InputError(
-            f"domains.{name}: {len(without)} of {len(others)} lesions have no given split "
-            f"(the first is {first}), expected a split for all of them or for none"
-        )
-    return parts
-
-
 def _draw_parts(
     name: str, label: str, patients: int, shares: SplitRules, random: np.random.Generator
 ) -> np.ndarray:
@@ -257,4 +234,23 @@ def _draw_parts(
     validation = min(validation, patients - 1 - test)
     train = patients - test - validation
     parts = np.repeat(["train", "validation", "test"], [train, validation, test])
+    return random.permutation(parts)
+
+
+def _draw_validation(
+    name: str, label: str, patients: int, shares: SplitRules, random: np.random.Generator
+) -> np.ndarray:
+    """Draw the validation part from the training patients of one class: (patients,).
+
+    Raises:
+        InputError: if the class has fewer than two patients.
+    """
+    if patients < 2:
+        raise InputError(
+            f"domains.{name}: the class {label!r} has 1 patient in the given part train, and no "
+            "part validation is given; expected at least 2: one each to train and validate on"
+        )
+    validation = max(1, round(shares.validation * patients))
+    validation = min(validation, patients - 1)
+    parts = np.repeat(["train", "validation"], [patients - validation, validation])
     return random.permutation(parts)

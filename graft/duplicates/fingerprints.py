@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+IDENTICAL = "identical"  # the evidence of a pair with the same bytes
 DIGITS = 16  # hexadecimal, of the digest and of each perceptual hash
 MIRRORS = ((), (0,), (1,), (0, 1))  # axes of a plane that each mirror image reverses
 # Share of voxels that differ from the most common value. Below it an image is a shape on an empty

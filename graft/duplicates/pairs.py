@@ -1,66 +1,111 @@
 """Pairs of images that are the same picture, within a domain or across domains."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from graft.common.files import InputError
 from graft.data.domain import Domain
-from graft.duplicates.fingerprints import DIGITS, DuplicatePair
+from graft.duplicates.fingerprints import DIGITS, IDENTICAL, DuplicatePair
 from graft.duplicates.planes import similar_planes
 from graft.duplicates.shifted import shifted_copies
 from graft.duplicates.volumes import similar_volumes
 
 MAX_LISTED = 20  # pairs that an error names
+MAX_OF_LISTING = 3  # if a file lists all of them
 
 
-def check_duplicates(domain: Domain, parts: pd.Series) -> list[DuplicatePair]:
-    """Find the pairs within each part of a split; a model must not be tested on what it has seen.
+def find_duplicates(domain: Domain, parts: pd.Series) -> list[DuplicatePair]:
+    """Find the pairs of images of a domain, by their rows, the smaller one first.
+
+    Args:
+        domain: N images.
+        parts: (N,) the part of each sample, "" for those that no model sees. Their order does not
+            matter except for identical images, each of which is paired with one that has a part.
+    """
+    rows = np.argsort(np.asarray(parts == ""), kind="stable")  # samples with a part first
+    pairs = []
+    for found in find_pairs((domain, rows)):
+        first, second = sorted((int(rows[found.first]), int(rows[found.second])))
+        pairs.append(DuplicatePair(first, second, found.evidence))
+    return pairs
+
+
+def check_duplicates(
+    domain: Domain,
+    parts: pd.Series,
+    pairs: Sequence[DuplicatePair],
+    listing: Path | None = None,
+) -> list[DuplicatePair]:
+    """Return the pairs within each part; a model must not be tested on what it has seen.
 
     Args:
         domain: N images.
         parts: (N,) the part of each sample, "" for those that no model sees.
+        pairs: of the images of the domain.
+        listing: a file that lists the pairs.
 
     Raises:
         InputError: if the two images of a pair are in two parts.
     """
-    rows = np.flatnonzero(parts != "")
     part_of = np.asarray(parts)  # (N,)
-    pairs = []
-    across = []
-    for found in find_pairs((domain, rows)):
-        first = int(rows[found.first])
-        second = int(rows[found.second])
-        pair = DuplicatePair(first, second, found.evidence)
-        pairs.append(pair)
-        if part_of[first] != part_of[second]:
-            across.append(pair)
+    within: list[DuplicatePair] = []
+    across: list[DuplicatePair] = []
+    for pair in pairs:
+        part, other_part = part_of[pair.first], part_of[pair.second]
+        if part and other_part:
+            (within if part == other_part else across).append(pair)
     if across:
         names = []
         for origin, part in zip(domain.index["origin"], part_of, strict=True):
             names.append(f"{origin} ({part})")
         raise InputError(
             f"domains.{domain.name}: {len(across)} pairs of images are the same picture in two "
-            f"parts of the split: {describe_pairs(across, names, names)}; expected each in one "
-            "part: give both images of a pair one patient, or remove one"
+            f"parts of the split: {_describe(across, names, listing)}; "
+            f"expected each in one part: set domains.{domain.name}.split.duplicates to keep-first "
+            "or drop, or give both images of a pair one patient"
         )
-    return pairs
+    return within
+
+
+def check_labels(
+    domain: Domain, pairs: Sequence[DuplicatePair], listing: Path | None = None
+) -> None:
+    """Raise InputError if the images of a pair have different labels.
+
+    Args:
+        domain: whose index has the labels.
+        pairs: of its images.
+        listing: a file that lists the pairs.
+    """
+    labels = domain.index["label"]
+    differing = [pair for pair in pairs if labels[pair.first] != labels[pair.second]]
+    if differing:
+        names = [f"{row.origin} ({row.label})" for row in domain.index.itertuples()]
+        raise InputError(
+            f"domains.{domain.name}: {len(differing)} pairs of images are the same picture under "
+            f"two labels: {_describe(differing, names, listing)}; expected "
+            f"one label: correct it, or set domains.{domain.name}.split.duplicates to drop, which "
+            "leaves out both images"
+        )
 
 
 def describe_pairs(
     pairs: list[DuplicatePair],
     first_names: list[str],
     second_names: list[str],
+    limit: int = MAX_LISTED,
 ) -> str:
-    """Return the first MAX_LISTED pairs in words, with the names of their images."""
+    """Return the first pairs in words, with the names of their images."""
     described = []
-    for pair in pairs[:MAX_LISTED]:
+    for pair in pairs[:limit]:
         first = first_names[pair.first]
         second = second_names[pair.second]
         described.append(f"{first} and {second}, {pair.evidence}")
-    more = len(pairs) - MAX_LISTED
+    more = len(pairs) - limit
     if more > 0:
         described.append(f"and {more} more")
     return "; ".join(described)
@@ -106,7 +151,7 @@ def find_pairs(*selections: tuple[Domain, np.ndarray]) -> Iterator[DuplicatePair
         digest = fingerprint[:DIGITS]
         first = first_with_digest.setdefault(digest, number)
         if first != number:
-            yield DuplicatePair(first, number, "identical")
+            yield DuplicatePair(first, number, IDENTICAL)
     numbers = list(first_with_digest.values())
     distinct = [images[number] for number in numbers]
     distinct_fingerprints = [fingerprints[number] for number in numbers]
@@ -125,3 +170,10 @@ def find_pairs(*selections: tuple[Domain, np.ndarray]) -> Iterator[DuplicatePair
         if (first, second) not in found:
             found.add((first, second))
             yield DuplicatePair(first, second, pair.evidence)
+
+
+def _describe(pairs: list[DuplicatePair], names: list[str], listing: Path | None) -> str:
+    """The first pairs in words, and the file that lists all of them."""
+    if listing is None:
+        return describe_pairs(pairs, names, names)
+    return f"{describe_pairs(pairs, names, names, MAX_OF_LISTING)}; {listing} lists all pairs"

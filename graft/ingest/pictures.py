@@ -42,7 +42,7 @@ def read_picture(path: Path) -> np.ndarray:
     Raises InputError if it is missing, damaged, of another kind, transparent or too large.
     """
     if not path.is_file():
-        found = "a folder" if path.exists() else "missing"
+        found = "a folder" if path.is_dir() else "no file" if path.exists() else "missing"
         raise InputError(f"{path}: is {found}, expected a picture")
     if not is_picture(path):
         raise InputError(f"{path}: is no picture, expected one of {', '.join(SUFFIXES)}")

@@ -8,6 +8,7 @@ from graft.common.vocabulary import SYNTHETIC
 from graft.data.domain import Domain, Grid
 from graft.duplicates.fingerprints import fingerprint_images
 from graft.ingest.arrays import DATA_FILE, LABELS_FILE, read_arrays
+from graft.ingest.channels import convert_channels
 from graft.ingest.covariates import read_covariates
 from graft.ingest.folder import has_image_folders, read_image_folder
 from graft.ingest.keys import find_key
@@ -34,8 +35,8 @@ def read_raw_domain(
 
     Args:
         name: The name of the domain.
-        settings: What the raw data is. Only folders of pictures may have a `patient_pattern`, only
-            a manifest may have `covariates`.
+        settings: What the raw data is. Only folders of pictures may have a `patient_pattern` and
+            an `ignore`, only a manifest may have `covariates`.
         preprocess: The patch and its spacing.
         key: Where the key of the pseudonyms is found.
         path: The raw data, by default the `path` of the settings.
@@ -55,7 +56,8 @@ def read_raw_domain(
     covariates = read_covariates(path, kinds) if kinds else None
     groups = read_subgroup_columns(path) if form == "manifest" else None
     domain = _read_form(form, path, name, settings, _make_grid(settings, preprocess))
-    domain = replace(domain, kinds=kinds, covariates=covariates, groups=groups)
+    images = convert_channels(name, domain.images, settings.channels)
+    domain = replace(domain, images=images, kinds=kinds, covariates=covariates, groups=groups)
     _check_classes(path, domain)
     _check_given_splits(path, domain)
     patients = domain.index["patient"]
@@ -93,11 +95,13 @@ def _find_form(path: Path) -> str:
 
 def _check_form(name: str, path: Path, form: str, settings: RawDomain) -> None:
     """Raise InputError if the raw data cannot have what the settings name."""
-    if settings.patient_pattern is not None and form != "folder":
-        raise InputError(
-            f"domains.{name}.patient_pattern: got {settings.patient_pattern!r}, expected null, "
-            f"as {path} has no folders of pictures by class"
-        )
+    for key in ("patient_pattern", "ignore"):
+        value = getattr(settings, key)
+        if value is not None and form != "folder":
+            raise InputError(
+                f"domains.{name}.{key}: got {value!r}, expected null, "
+                f"as {path} has no folders of pictures by class"
+            )
     if settings.covariates and form != "manifest":
         given = ", ".join(sorted(settings.covariates))
         raise InputError(
@@ -114,7 +118,7 @@ def _read_form(form: str, path: Path, name: str, settings: RawDomain, grid: Grid
         return read_arrays(path, name, classes, grid)
     if form == "medmnist":
         return read_medmnist(path, name, classes, grid)
-    return read_image_folder(path, name, classes, grid, settings.patient_pattern)
+    return read_image_folder(path, name, classes, grid, settings.patient_pattern, settings.ignore)
 
 
 def _check_classes(path: Path, domain: Domain) -> None:

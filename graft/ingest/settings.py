@@ -39,6 +39,8 @@ class RawDomain(Section):
     classes: Classes
     window: Pair
     intensity: Literal["window", "percentile", "zscore"]
+    channels: Literal["auto", "grey", "rgb"]
+    ignore: Text | None
     patient_pattern: Text | None
     covariates: Covariates
     burned_in: Literal["refuse", "allow"]
@@ -68,20 +70,28 @@ class RawDomain(Section):
         return self
 
     @model_validator(mode="after")
-    def _check_patient_pattern(self) -> "RawDomain":
-        if self.patient_pattern is None:
-            return self
-        try:
-            groups = re.compile(self.patient_pattern).groups
-            fault = None if groups == 1 else f"{groups} groups"
-        except (re.error, OverflowError, RecursionError) as error:
-            fault = str(error)
-        if fault:
-            raise ValueError(
-                f"patient_pattern: got {shown(self.patient_pattern)} ({fault}), expected null or a "
-                "regular expression with one group, around the patient"
-            )
+    def _check_patterns(self) -> "RawDomain":
+        for key, groups, expected in (
+            ("patient_pattern", 1, "with one group, around the patient"),
+            ("ignore", None, "that finds the pictures to leave out"),
+        ):
+            pattern = getattr(self, key)
+            fault = None if pattern is None else _fault_of_pattern(pattern, groups)
+            if fault:
+                raise ValueError(
+                    f"{key}: got {shown(pattern)} ({fault}), expected null or a regular expression "
+                    f"{expected}"
+                )
         return self
+
+
+def _fault_of_pattern(pattern: str, groups: int | None) -> str | None:
+    """What is wrong with a regular expression that must have so many groups, or any number."""
+    try:
+        found = re.compile(pattern).groups
+    except (re.error, OverflowError, RecursionError) as error:
+        return str(error)
+    return f"{found} groups" if groups not in (None, found) else None
 
 
 class PseudonymKey(Section):

@@ -22,7 +22,7 @@ WITHIN = (
     "normalisation",
 )
 EACH = ("pseudonyms",)
-ACROSS = ("patients across", "images across")
+ACROSS = ("channels", "patients across", "images across")
 
 CheckRow = dict[str, str | bool]
 

@@ -6,12 +6,15 @@ InputError; otherwise each check returns a row.
 """
 
 import numpy as np
+import pandas as pd
 
 from graft.common.files import InputError
 from graft.common.vocabulary import PARTS
 from graft.data.settings import SplitRules
 from graft.data.split import assign_parts, check_classes, check_patients
-from graft.duplicates.pairs import check_duplicates
+from graft.duplicates.fingerprints import DuplicatePair
+from graft.duplicates.pairs import check_duplicates, find_duplicates
+from graft.duplicates.resolve import resolve_duplicates
 from graft.leakage.rows import UNKNOWN_PATIENTS, CheckRow, counted, first_few, passed_check
 from graft.leakage.split_domain import SplitDomain
 
@@ -37,13 +40,19 @@ def check_within(domain: SplitDomain, rules: SplitRules, seed: int) -> list[Chec
     Raises:
         InputError: if there is a leak.
     """
+    patients = _check_patients(domain)
+    data = domain.domain
+    pairs = find_duplicates(data, domain.parts)
+    drawn = assign_parts(domain.name, data.index, data.classes, rules, seed)
+    expected = resolve_duplicates(data, drawn, pairs, rules)
+    removed = expected != drawn
     return [
-        _check_patients(domain),
-        _check_images(domain),
-        _check_given_split(domain, rules),
-        _check_external_site(domain, rules),
+        patients,
+        _check_images(domain, pairs, rules, removed),
+        _check_given_split(domain, rules, removed),
+        _check_external_site(domain, rules, removed),
         _check_classes(domain),
-        _check_drawn_parts(domain, rules, seed),
+        _check_drawn_parts(domain, expected, removed),
         _check_normalisation(domain),
     ]
 
@@ -62,24 +71,32 @@ def _check_patients(domain: SplitDomain) -> CheckRow:
     return passed_check("patients", domain.name, looked_at, "none in two parts")
 
 
-def _check_images(domain: SplitDomain) -> CheckRow:
-    pairs = check_duplicates(domain.domain, domain.parts)
+def _check_images(
+    domain: SplitDomain, pairs: list[DuplicatePair], rules: SplitRules, removed: pd.Series
+) -> CheckRow:
+    within = check_duplicates(domain.domain, domain.parts, pairs)
     found = "none in two parts, nor a near copy"
-    if pairs:
-        found += f"; {counted(len(pairs), 'pair')} within a part"
+    if within:
+        found += f"; {counted(len(within), 'pair')} within a part"
+    if rules.duplicates != "refuse":
+        found += f"; {counted(int(removed.sum()), 'duplicate')} left out ({rules.duplicates})"
     return passed_check("images", domain.name, f"{len(domain.rows(*PARTS))} images", found)
 
 
-def _check_given_split(domain: SplitDomain, rules: SplitRules) -> CheckRow:
+def _check_given_split(domain: SplitDomain, rules: SplitRules, removed: pd.Series) -> CheckRow:
     """A split that comes with the data must stay, so that scores can be compared with others'.
 
-    The share `labelled` may remove samples of training and validation.
+    The share `labelled` may remove samples of training and validation. Duplicates may be left out
+    of every part. Without a validation part, samples of training become it.
     """
     index = domain.domain.index
     given = index["split"]
     has_split = (given != "") & (index["site"] != rules.external)
-    removed = (domain.parts == "") & given.isin(("train", "validation"))
-    moved = has_split & (domain.parts != given) & ~removed
+    unlabelled = (domain.parts == "") & given.isin(("train", "validation"))
+    validates = (domain.parts == "validation") & (given == "train")
+    if (given == "validation").any():
+        validates[:] = False
+    moved = has_split & (domain.parts != given) & ~unlabelled & ~removed & ~validates
     if moved.any():
         examples = []
         for place, part in zip(domain.places()[moved], given[moved], strict=True):
@@ -92,13 +109,16 @@ def _check_given_split(domain: SplitDomain, rules: SplitRules) -> CheckRow:
     found = "no split came with the data"
     if has_split.any():
         found = "each in the part that it came with"
+    if validates.any():
+        found += f", except {validates.sum()} of train that became the validation part"
     return passed_check("given split", domain.name, looked_at, found)
 
 
-def _check_external_site(domain: SplitDomain, rules: SplitRules) -> CheckRow:
+def _check_external_site(domain: SplitDomain, rules: SplitRules, removed: pd.Series) -> CheckRow:
     """The external part must have all of the external site, and nothing else.
 
-    An exception is a sample that the data itself assigns to the external part.
+    Exceptions are samples that the data itself assigns to the external part, and duplicates that
+    are left out.
     """
     site = rules.external
     if site is None:
@@ -108,7 +128,7 @@ def _check_external_site(domain: SplitDomain, rules: SplitRules) -> CheckRow:
     at_site = index["site"] == site
     external = domain.parts == "external"
     given = index["split"] == "external"
-    wrong = (at_site & ~external) | (external & ~at_site & ~given)
+    wrong = (at_site & ~external & ~removed) | (external & ~at_site & ~given)
     if wrong.any():
         examples = []
         for place, its_site in zip(domain.places()[wrong], index["site"][wrong], strict=True):
@@ -131,13 +151,11 @@ def _check_classes(domain: SplitDomain) -> CheckRow:
     return passed_check("classes", domain.name, looked_at, "every class in every part")
 
 
-def _check_drawn_parts(domain: SplitDomain, rules: SplitRules, seed: int) -> CheckRow:
+def _check_drawn_parts(domain: SplitDomain, drawn: pd.Series, removed: pd.Series) -> CheckRow:
     """No sample may have moved after the draw.
 
     Otherwise labels beyond the share `labelled` could be used, or hard test cases left out.
     """
-    index = domain.domain.index
-    drawn = assign_parts(domain.name, index, domain.domain.classes, rules, seed)
     moved = drawn != domain.parts
     if moved.any():
         examples = []
@@ -148,7 +166,7 @@ def _check_drawn_parts(domain: SplitDomain, rules: SplitRules, seed: int) -> Che
             f"that the rules and the seed draw: {first_few(examples)}; "
             "expected the split as the stage split left it"
         )
-    unused = counted(int((domain.parts == "").sum()), "label")
+    unused = counted(int((domain.parts[~removed] == "").sum()), "label")
     found = f"as the rules and the seed draw them; {unused} unused, in no part"
     return passed_check("drawn parts", domain.name, counted(len(drawn), "lesion"), found)
 

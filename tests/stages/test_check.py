@@ -91,9 +91,13 @@ def rows_of(name: str, part: str) -> list[int]:
 
 def put_image(name: str, row: int, image: np.ndarray) -> None:
     """Replace an image, as if the raw data had contained it."""
-    made = Domain.read(Path("data/processed") / name)
-    images = np.array(made.images)
+    images = np.array(Domain.read(Path("data/processed") / name).images)
     images[row] = image
+    write_images(name, images)
+
+
+def write_images(name: str, images: np.ndarray) -> None:
+    made = Domain.read(Path("data/processed") / name)
     parts = read_parts(name)
     index = made.index.assign(hash=fingerprints.fingerprint_images(images))
     domain.write_domain(Path("data/processed") / name, Domain(name, images, index, CLASSES, ABOUT))
@@ -128,10 +132,32 @@ def in_two_domains() -> str:
 
 
 def an_image_twice() -> str:
-    put_image(
-        "liver", rows_of("liver", "external")[0], image_of("liver", rows_of("liver", "train")[0])
-    )
+    put_image("liver", *external_and_train_rows(labels=1))
     return r"1 pairs of images are the same picture in two parts of the split: .*, identical"
+
+
+def an_image_with_two_labels() -> str:
+    put_image("liver", *external_and_train_rows(labels=2))
+    return (
+        r"1 pairs of images are the same picture under two labels: .* \(benign\) and .*, identical"
+    )
+
+
+def other_channels() -> str:
+    colour = np.repeat(Domain.read(Path("data/processed/liver")).images, 3, axis=1)
+    write_images("liver", colour)
+    return (
+        r"the images have 1 channel \(grey\) in lung and 3 channels \(colour\) in liver, expected "
+        "as many: set domains.liver.channels to grey, or domains.lung.channels to rgb"
+    )
+
+
+def external_and_train_rows(labels: int) -> tuple[int, np.ndarray]:
+    """A row of the external site, and a training image of the same label or of another one."""
+    row = rows_of("liver", "external")[0]
+    train = rows_of("liver", "train")
+    other = next(one for one in train if (one % 2 == row % 2) == (labels == 1))
+    return row, image_of("liver", other)
 
 
 def a_mirrored_image_in_two_domains() -> str:
@@ -179,6 +205,8 @@ LEAKS = [
     in_two_parts,
     in_two_domains,
     an_image_twice,
+    an_image_with_two_labels,
+    other_channels,
     a_mirrored_image_in_two_domains,
     a_training_image_in_two_domains,
     a_site_in_train,

@@ -286,7 +286,7 @@ def test_the_checks_and_the_hashes_are_in_the_metrics(project):
 def test_a_missing_check_is_noticed(project, lost):
     reseal(paths.CHECKS, lambda content: content["checks"].pop(lost))
     name, domain = CHECKS[lost]["name"], CHECKS[lost]["domain"]
-    message = f"^metrics/checks.json: lacks 1 check of 18, the first is '{name}' of {domain}, "
+    message = f"^metrics/checks.json: lacks 1 check of 19, the first is '{name}' of {domain}, "
     with pytest.raises(InputError, match=message):
         evaluate.main()
 
@@ -310,7 +310,7 @@ def test_checks_of_another_source_or_of_a_candidate_are_missing_too(project):
             rows.read_checks(
                 paths.CHECKS, **{"source": "lung", "target": "liver", role: "kidney"}, candidates=[]
             )
-    with pytest.raises(InputError, match="checks.json: lacks 3 checks of 21"):
+    with pytest.raises(InputError, match="checks.json: lacks 4 checks of 23"):
         rows.read_checks(paths.CHECKS, "lung", "liver", ["kidney"])
 
 

@@ -118,6 +118,15 @@ def test_the_values_of_the_file_are_read(tmp_path):
             "'refuse' or 'allow'",
         ),
         (
+            "duplicates: refuse",
+            "duplicates: keep",
+            "domains.lung.split.duplicates",
+            "'keep'",
+            "'refuse', 'keep-first' or 'drop'",
+        ),
+        ("channels: auto", "channels: gray", "domains.lung.channels", "'gray'", "'grey' or 'rgb'"),
+        ("    ignore: ", "    ignore: '(' ", "domains.lung.ignore", "'('", "regular expression"),
+        (
             "candidates: []",
             "candidates: [liver]",
             "sources.candidates",

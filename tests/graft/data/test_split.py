@@ -18,7 +18,7 @@ from graft.data.split import (
 )
 
 CLASSES = ["benign", "malignant"]
-RULES = SplitRules(external=None, labelled=1.0, validation=0.2, test=0.3)
+RULES = SplitRules(external=None, labelled=1.0, validation=0.2, test=0.3, duplicates="refuse")
 
 
 def make_index(benign: int = 10, malignant: int = 10, lesions: int = 1) -> pd.DataFrame:
@@ -271,6 +271,61 @@ def test_a_changed_split_or_domain_is_refused(tmp_path, damage, message):
     damage(path, index)
     with pytest.raises(InputError, match=f"^{path}: {message}"):
         read_split(path, index)
+
+
+def with_given(index: pd.DataFrame, *parts: str) -> pd.DataFrame:
+    """The index with given parts that its rows have in turn, by patient."""
+    numbers = index["patient"].str[1:].astype(int)
+    return index.assign(split=[parts[number % len(parts)] for number in numbers])
+
+
+def test_without_a_given_validation_part_patients_are_drawn_from_train():
+    index = with_given(make_index(benign=20, malignant=10, lesions=2), "train", "train", "test")
+    parts = divide(index)
+    # Of 14 benign patients in train round(2.8) = 3 validate, of 7 malignant ones round(1.4) = 1.
+    assert counts(index, parts) == {
+        ("train", "benign"): 11,
+        ("validation", "benign"): 3,
+        ("test", "benign"): 6,
+        ("train", "malignant"): 6,
+        ("validation", "malignant"): 1,
+        ("test", "malignant"): 3,
+    }
+    assert (parts.groupby(index["patient"]).nunique() == 1).all()
+    assert (parts == "test").equals(index["split"] == "test")
+    assert parts.equals(divide(index))
+    assert not parts.equals(divide(index, seed=43))
+
+
+def test_the_patients_that_validate_do_not_depend_on_the_test_part():
+    index = with_given(make_index(benign=20, malignant=20), "train", "train", "test")
+    training = index.index[index["split"] == "train"]
+    fewer = index[~index["patient"].isin(["b2", "b5", "m8"])]  # in test
+    assert divide(index)[training].equals(divide(fewer)[training])
+
+
+@pytest.mark.parametrize("share", [0.2, 0.99])
+def test_a_class_keeps_a_patient_to_train_on(share):
+    index = with_given(make_index(benign=4, malignant=4), "train", "test")
+    rules = RULES.model_copy(update={"validation": share})
+    parts = assign_parts("lung", index, CLASSES, rules, 42)
+    assert counts(index, parts)["train", "benign"] == 1
+
+
+def test_a_class_with_one_training_patient_cannot_validate():
+    index = with_given(make_index(malignant=2), "train", "test")
+    with pytest.raises(InputError, match="class 'malignant' has 1 patient in the given part train"):
+        divide(index)
+
+
+@pytest.mark.parametrize("missing", ["train", "test"])
+def test_a_given_split_without_train_or_test_is_refused(missing):
+    parts = [part for part in ("train", "validation", "test") if part != missing]
+    message = (
+        f"lung: the given split has no lesion in {missing}, expected some in train and in test"
+    )
+    with pytest.raises(InputError, match=message):
+        divide(with_given(make_index(), *parts))
 
 
 @pytest.mark.parametrize(("given", "pool"), [("", 10), ("test", 6)])

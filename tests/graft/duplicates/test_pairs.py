@@ -239,35 +239,50 @@ def domain_with_two_copies() -> Domain:
     return make_domain(*planes, planes[0], planes[1][:, ::-1])
 
 
+def check(domain: Domain, parts: list[str], listing: Path | None = None) -> list[DuplicatePair]:
+    """The pairs within a part."""
+    series = pd.Series(parts)
+    return pairs.check_duplicates(domain, series, pairs.find_duplicates(domain, series), listing)
+
+
 def test_copies_within_one_part_are_returned(domain_with_two_copies):
-    parts = pd.Series(["train", "test", "test", "train", "test"])
-    copies = pairs.check_duplicates(domain_with_two_copies, parts)
+    parts = ["train", "test", "test", "train", "test"]
+    copies = check(domain_with_two_copies, parts)
     assert rows_of(copies) == [(0, 3), (1, 4)]
 
 
 def test_copies_in_no_part_are_ignored(domain_with_two_copies):
-    parts = pd.Series(["train", "test", "test", "", ""])  # no model sees the last two
-    assert not pairs.check_duplicates(domain_with_two_copies, parts)
+    parts = ["train", "test", "test", "", ""]  # no model sees the last two
+    assert not check(domain_with_two_copies, parts)
+
+
+def test_copies_of_an_image_in_no_part_are_compared_with_each_other():
+    domain = make_domain(*planes_of(1) * 3)
+    with pytest.raises(InputError, match=r"1 pairs .* row 1 \(train\) and row 2 \(test\)"):
+        check(domain, ["", "train", "test"])
 
 
 def test_copies_in_two_parts_are_refused(domain_with_two_copies):
-    parts = pd.Series(["train", "test", "test", "external", "validation"])
+    parts = ["train", "test", "test", "external", "validation"]
     with pytest.raises(InputError) as caught:
-        pairs.check_duplicates(domain_with_two_copies, parts)
+        check(domain_with_two_copies, parts)
     assert str(caught.value) == (
         "domains.liver: 2 pairs of images are the same picture in two parts of the split: "
         "row 0 (train) and row 3 (external), "
         "identical; row 1 (test) and row 4 (validation), "
         "0 of 64 bits apart, mirrored, correlation 1.000; expected each in "
-        "one part: give both images of a pair one patient, or remove one"
+        "one part: set domains.liver.split.duplicates to keep-first or drop, "
+        "or give both images of a pair one patient"
     )
 
 
 def test_a_message_names_only_some_of_many_pairs():
     domain = make_domain(*[plane(picture(0))] * 30)
-    parts = pd.Series(["train"] + ["test"] * 29)
+    parts = ["train"] + ["test"] * 29
     with pytest.raises(InputError, match=r"29 pairs of .*; and 9 more; expected"):
-        pairs.check_duplicates(domain, parts)
+        check(domain, parts)
+    with pytest.raises(InputError, match="; and 26 more; pairs.csv lists all pairs; expected"):
+        check(domain, parts, Path("pairs.csv"))
 
 
 @pytest.fixture

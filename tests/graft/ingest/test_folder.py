@@ -1,4 +1,6 @@
 import csv
+import os
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -81,11 +83,89 @@ def test_pictures_are_ordered_by_class_and_name(folder):
     assert domain.preprocessing["spacing"] is None
 
 
-def test_hidden_files_are_skipped(folder, capsys):
-    (folder / "benign" / ".DS_Store").write_bytes(b"x")
-    (folder / "Thumbs.db").write_bytes(b"x")
+def test_files_that_are_no_pictures_are_named_and_left_out(folder, capsys):
+    strays = ["Thumbs.db", "readme.txt", "benign/.DS_Store", "benign/notes.docx", "malignant/data"]
+    for stray in strays:
+        (folder / stray).write_bytes(b"x")
     assert len(read_liver(folder).images) == 4
-    assert "2 hidden files skipped" in capsys.readouterr().out
+    assert f"liver: 5 left out as no picture: {', '.join(strays)}\n" in capsys.readouterr().out
+    (folder / "malignant/zz").write_bytes(b"x")
+    read_liver(folder)
+    assert f"liver: 6 left out as no picture: {', '.join(strays)}, ...\n" in capsys.readouterr().out
+
+
+def test_stray_files_beside_the_parts_and_in_them_are_left_out(folder, capsys):
+    parts = folder.parent / "parts"
+    for part in ("train", "test"):
+        shutil.copytree(folder, parts / part)
+        (parts / part / "list.csv").write_text("x")
+    (parts / "licence.txt").write_text("x")
+    assert len(read_liver(parts).images) == 8
+    out = capsys.readouterr().out
+    assert "3 left out as no picture: licence.txt, test/list.csv, train/list.csv" in out
+
+
+def test_what_a_pattern_matches_is_left_out(folder, capsys):
+    for name in ("normal/x.png", "benign/P1_benign_mask.png", "malignant/inner/x.png"):
+        save(folder / name, GREY)
+    pattern = "_mask|^normal|/inner$"
+    domain = read_domain(folder, "liver", CLASSES, GRID, ignore=pattern)
+    assert domain.files == [
+        "benign/P1_benign.png",
+        "benign/P2_benign.png",
+        "malignant/P1_malignant.png",
+        "malignant/P2_malignant.png",
+    ]
+    assert (
+        "3 left out by domains.liver.ignore: normal, benign/P1_benign_mask.png, "
+        in capsys.readouterr().out
+    )
+
+
+@pytest.mark.parametrize(
+    "mask", ["P1_benign_mask.png", "P1_benign_mask_1.png", "P1_benign_MASK.bmp"]
+)
+def test_the_mask_of_a_picture_is_refused_with_the_parameter_that_leaves_it_out(folder, mask):
+    save(folder / "benign" / mask, GREY)
+    message = (
+        rf"benign/{mask}: is the mask of the picture beside it, as its name says \(1 such pictures"
+        r"\), expected lesions: set domains.liver.ignore to '_mask'"
+    )
+    assert_refused(folder, message)
+
+
+def test_the_pattern_in_a_message_keeps_what_was_ignored_before(folder):
+    save(folder / "normal/x.png", GREY)
+    save(folder / "benign/P1_benign_mask.png", GREY)
+    for ignore, expected in (("_mask", "'_mask|^normal'"), ("^normal", "'^normal|_mask'")):
+        with pytest.raises(InputError) as caught:
+            read_domain(folder, "liver", CLASSES, GRID, ignore=ignore)
+        assert expected in str(caught.value)
+
+
+def test_a_pipe_is_no_picture(folder):
+    os.mkfifo(folder / "benign/z.png")
+    assert_refused(folder, "benign/z.png: is no file, expected a picture")
+
+
+@pytest.mark.parametrize("name", [b"J\xf6rg.png", b"two\nlines.png", b"J\xf6rg.txt"])
+def test_a_name_that_cannot_be_printed_is_refused(folder, name):
+    shutil.copy(folder / "benign/P1_benign.png", folder / "benign" / os.fsdecode(name))
+    assert_refused(folder, r"raw: has the file name 'benign/.*, expected UTF-8 without control")
+
+
+def test_a_picture_whose_name_has_mask_but_no_original_is_a_lesion(folder):
+    save(folder / "benign/unmasked_mask.png", GREY)
+    assert len(read_liver(folder).images) == 5
+
+
+def test_the_pattern_in_a_message_leaves_the_folder_out(folder):
+    save(folder / "normal (old)" / "x.png", GREY)
+    message = "normal .old.: is not the folder of a class, expected benign, malignant, or train"
+    with pytest.raises(InputError, match=message) as caught:
+        read_liver(folder)
+    pattern = re.search("domains.liver.ignore: '(.*)'", str(caught.value))[1]
+    assert len(read_domain(folder, "liver", CLASSES, GRID, ignore=pattern).images) == 4
 
 
 def test_without_a_pattern_each_picture_is_a_patient_and_its_name_is_not_kept(folder, capsys):
@@ -266,14 +346,10 @@ PICTURE_FAULTS: list[tuple[Callable[[Path], object], str]] = [
         lambda f: (f / "benign/z.png").write_bytes(b"GIF89a"),
         "benign/z.png: cannot be read, expected a whole PNG, JPEG",
     ),
-    (
-        lambda f: (f / "benign/notes.txt").write_text("x"),
-        "benign/notes.txt: is no picture, expected one of .png",
-    ),
     (lambda f: (f / "benign/P3.png").mkdir(), "benign/P3.png: is a folder, expected a picture"),
     (
-        lambda f: (f / "README").write_text("x"),
-        "raw/README: is not the folder of a class, expected benign, malignant",
+        lambda f: save(f / "x.png", GREY),
+        "raw/x.png: is beside the folders of the classes, expected every picture in one of benign",
     ),
     (lambda f: (f / "benign").rename(f / "Benign"), "raw/Benign: is not the folder of a class"),
     (

@@ -20,7 +20,7 @@ PREPROCESSING = {
     "intensity": "window",
     "size": "voxels",
 }
-RULES = SplitRules(external="site-b", test=0.3, validation=0.2, labelled=1.0)
+RULES = SplitRules(external="site-b", test=0.3, validation=0.2, labelled=1.0, duplicates="refuse")
 HALF_LABELLED = RULES.model_copy(update={"labelled": 0.5})
 NO_EXTERNAL_SITE = RULES.model_copy(update={"external": None})
 
@@ -39,13 +39,23 @@ COPIES = {
 }
 
 
-def make(name: str, rules: SplitRules = RULES, given: bool = False) -> SplitDomain:
-    """Make 40 patients with one lesion each, a quarter of them of site-b, and draw their parts."""
+def make(
+    name: str, rules: SplitRules = RULES, given: bool = False, validation: bool = True
+) -> SplitDomain:
+    """Make 40 patients with one lesion each, a quarter of them of site-b, and draw their parts.
+
+    Args:
+        name: of the domain.
+        rules: of the split.
+        given: whether the data has a split.
+        validation: whether that has a validation part.
+    """
     rows = np.arange(40)
     pairs = rows // 2  # one lesion of each class
     rng = np.random.default_rng(len(name))
     images = rng.random((40, 1, 8, 8, 8)).astype(np.float16)
-    given_parts = np.array(["train", "train", "validation", "test", "test"])
+    third = "validation" if validation else "train"
+    given_parts = np.array(["train", "train", third, "test", "test"])
     table = {
         "sample": rows,
         "patient": [f"{name}-{row}" for row in rows],

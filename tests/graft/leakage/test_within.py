@@ -7,6 +7,8 @@ import pytest
 
 from graft.common.files import InputError
 from graft.data.settings import SplitRules
+from graft.duplicates.pairs import find_duplicates
+from graft.duplicates.resolve import resolve_duplicates
 from graft.leakage.across import check_across
 from graft.leakage.rows import checks_document
 from graft.leakage.split_domain import SplitDomain
@@ -23,6 +25,8 @@ from tests.graft.leakage.examples import (
     with_image,
     with_part,
 )
+
+KEEP_FIRST = RULES.model_copy(update={"duplicates": "keep-first"})
 
 
 def error_of(domain: SplitDomain, rules: SplitRules = RULES) -> str:
@@ -178,3 +182,47 @@ def test_a_normalisation_that_may_have_been_fitted_over_samples_is_refused(prepr
     domain = make("liver")
     changed = replace(domain.domain, preprocessing=PREPROCESSING | preprocessing)
     assert message in error_of(replace(domain, domain=changed))
+
+
+def keep_first(domain: SplitDomain) -> SplitDomain:
+    """The domain with the split that leaves duplicates out."""
+    pairs = find_duplicates(domain.domain, domain.parts)
+    return replace(domain, parts=resolve_duplicates(domain.domain, domain.parts, pairs, KEEP_FIRST))
+
+
+@pytest.mark.parametrize("given", [False, True])
+def test_duplicates_that_are_left_out_are_counted_in_a_row(given):
+    domain = make("liver", given=given)
+    first = first_row(domain, "train")
+    for part in ("test", "external"):  # a copy in each, with the label of the first
+        row = next(row for row in domain.rows(part) if row % 2 == first % 2)
+        domain = with_image(domain, row, domain.domain.images[first])
+    rows = {row["name"]: row for row in check_within(keep_first(domain), KEEP_FIRST, SEED)}
+    assert rows["images"]["looked_at"] == "38 images"
+    assert rows["images"]["found"].endswith("near copy; 2 duplicates left out (keep-first)")
+    assert rows["drawn parts"]["found"].startswith("as the rules and the seed draw them; 0 labels")
+
+
+def test_an_image_that_is_left_out_but_no_duplicate_is_refused():
+    domain = make("liver")
+    row = first_row(domain, "test")
+    message = error_of(with_part(domain, row, ""), KEEP_FIRST)
+    assert f"{line(row)} (unused), drawn test" in message
+
+
+def test_a_duplicate_that_should_be_left_out_is_refused():
+    domain = make("liver")
+    train_row, other_row, _ = (row for row in domain.rows("train")[:6] if row % 2 == 0)
+    copied = with_image(domain, other_row, domain.domain.images[train_row])
+    assert f"{line(other_row)} (train), drawn unused" in error_of(copied, KEEP_FIRST)
+
+
+def test_lesions_of_train_may_become_the_validation_part_if_none_was_given():
+    rows = {}
+    target = make("liver", NO_EXTERNAL_SITE, given=True, validation=False)
+    for row in check_within(target, NO_EXTERNAL_SITE, SEED):
+        rows[row["name"]] = row["found"]
+    # 24 patients are in train, and round(2.4) = 2 of the 12 of each class validate
+    assert rows["given split"] == (
+        "each in the part that it came with, except 4 of train that became the validation part"
+    )
