@@ -3,7 +3,14 @@
 from graft.common.files import InputError
 from graft.common.vocabulary import PARTS, TESTS
 from graft.duplicates.pairs import describe_pairs, pairs_between
-from graft.leakage.rows import CheckRow, across_names, counted, first_few, passed_check
+from graft.leakage.rows import (
+    UNKNOWN_PATIENTS,
+    CheckRow,
+    across_names,
+    counted,
+    first_few,
+    passed_check,
+)
 from graft.leakage.split_domain import SplitDomain
 
 TRAINING_PARTS = ("train", "validation")  # of the source
@@ -62,14 +69,18 @@ def _check_patients(source: SplitDomain, target: SplitDomain, everybody: bool) -
             f"{first_few(pairs_of_places)}; expected other patients there "
             "(if two people share a number, give them different names)"
         )
+    names = across_names(source.name, target.name)
+    purpose = f"to evaluate a model on {target.name}"
+    if not (source.domain.patients_known and target.domain.patients_known):
+        lesions = len(target.rows(*evaluating_parts))
+        looked_at = f"{counted(len(trained_on), 'lesion')} for training, {lesions} {purpose}"
+        return passed_check("patients across", names, looked_at, UNKNOWN_PATIENTS)
     found = "none in both"
     train_both = set(patients) & _patients(target, *PARTS)
     if train_both:
         found += f"; {counted(len(train_both), 'patient')} in the training of both"
-    looked_at = (
-        f"{patients.nunique()} for training, {len(evaluating)} to evaluate a model on {target.name}"
-    )
-    return passed_check("patients across", across_names(source.name, target.name), looked_at, found)
+    looked_at = f"{patients.nunique()} for training, {len(evaluating)} {purpose}"
+    return passed_check("patients across", names, looked_at, found)
 
 
 def _check_images(source: SplitDomain, target: SplitDomain, parts: tuple[str, ...]) -> CheckRow:

@@ -316,7 +316,7 @@ def test_checks_of_another_source_or_of_a_candidate_are_missing_too(project):
 
 def test_a_run_without_checks_is_not_evaluated(project):
     paths.CHECKS.unlink()
-    with pytest.raises(InputError, match="^metrics/checks.json: cannot be read"):
+    with pytest.raises(InputError, match="^metrics/checks.json: is missing"):
         evaluate.main()
 
 

@@ -235,7 +235,7 @@ def test_the_setting_of_the_torchvision_tutorial_is_allowed(tmp_path):
 
 
 def test_a_missing_file_is_refused(tmp_path):
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(InputError, match="is missing"):
         load_parameters(tmp_path / "params.yaml")
 
 

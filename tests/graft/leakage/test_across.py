@@ -7,6 +7,7 @@ import pytest
 
 from graft.common.files import InputError
 from graft.leakage.across import check_across
+from graft.leakage.rows import UNKNOWN_PATIENTS
 from tests.graft.leakage.examples import COPIES, HALF_LABELLED, make, with_column, with_image
 
 SOURCE = make("lung")
@@ -79,3 +80,10 @@ def test_an_image_of_both_test_parts_is_allowed():
     source_row, target_row = rows_of("test", "test")
     image = SOURCE.domain.images[source_row]
     assert check_across(SOURCE, with_image(TARGET, target_row, image))
+
+
+def test_unknown_patients_are_not_counted():
+    target = replace(TARGET, domain=replace(TARGET.domain, patients_known=False))
+    patients, _ = check_across(SOURCE, target)
+    assert patients["found"] == UNKNOWN_PATIENTS
+    assert "lesions for training" in patients["looked_at"]
