@@ -36,26 +36,20 @@ class Alignment:
         return first[tuple(spans)], mirrored[tuple(other_spans)]
 
 
-def with_fraction(first: np.ndarray, second: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+def with_fraction(
+    first: np.ndarray, second: np.ndarray, details: tuple[np.ndarray, np.ndarray]
+) -> list[tuple[np.ndarray, np.ndarray]]:
     """Return two images (*spatial) as they are, and with the second moved by a part of a voxel.
 
-    The images of the second pair lack the outermost voxels, which may have come from outside.
+    The part is the one at which their details agree best. The images of the second pair lack the
+    outermost voxels, which may have come from outside.
     """
     from scipy.ndimage import shift
 
-    fraction = _best_fraction(_detail(first), _detail(second))
+    fraction = _best_fraction(*details)
     moved = shift(second, fraction, order=1, mode="nearest")
     inner = (slice(1, -1),) * first.ndim
     return [(first, second), (first[inner], moved[inner])]
-
-
-def detail_correlation(first: np.ndarray, second: np.ndarray) -> float:
-    """Compute the correlation of the detail of two images (*spatial).
-
-    The detail is what remains without the local mean and contrast, so that an edge, such as the
-    pleura, counts no more than the texture beside it.
-    """
-    return pearson(_detail(first), _detail(second))
 
 
 def pearson(first: np.ndarray, second: np.ndarray) -> float:
@@ -66,8 +60,11 @@ def pearson(first: np.ndarray, second: np.ndarray) -> float:
     return float(np.vdot(first, second) / lengths) if lengths > 0 else 0.0
 
 
-def _detail(image: np.ndarray) -> np.ndarray:
-    """Return the image without its local mean and contrast."""
+def detail(image: np.ndarray) -> np.ndarray:
+    """Return the image without its local mean and contrast.
+
+    Without them, an edge, such as the pleura, counts no more than the texture beside it.
+    """
     from scipy.ndimage import gaussian_filter, uniform_filter
 
     smooth = gaussian_filter(image, FINE, mode="nearest", truncate=3)
