@@ -1,0 +1,191 @@
+"""Kills: SIGKILL at a random moment of a real `dvc repro`, then `dvc repro` again.
+
+A kill hits everything, the stage alone (as when memory runs out) or DVC alone, which leaves the
+stage running. The files of the second run must be those of an undisturbed run.
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import psutil
+from ruamel.yaml import YAML
+
+from benchmarks.campaign.attempts import Attempt, run_step
+from benchmarks.campaign.project import OUTPUTS, copy_project, digests, stage_step
+from graft.common.seeds import generator
+
+REPRO = ("dvc", "repro", "--no-run-cache")
+VICTIMS = ("everything", "everything", "the stage", "dvc")
+NOT_COPIED = (".graft", "forms", "published", "references")
+STAGE_SECONDS = 3.0  # within which most stages of the tiny run end
+SECONDS = 300.0  # of a run that is not killed
+KILLED = [
+    line for line in OUTPUTS if line not in ("parameters", "split lung", "split liver", "report")
+]
+
+
+def plan_kills(project: Path, seed: int) -> Iterator[Attempt]:
+    """An endless series: the stages take turns, every tenth attempt runs several of them."""
+    recorded = project.with_name("recorded")
+    shutil.copytree(project, recorded, symlinks=True, ignore=shutil.ignore_patterns(*NOT_COPIED))
+    usual = prepare_dvc(recorded)
+    shutil.copy(recorded / "dvc.lock", project)  # which damaged files include
+    number = 0
+    while True:
+        random = generator(seed, "kills", number)
+        line = KILLED[number % len(KILLED)]
+        victim = VICTIMS[int(random.integers(len(VICTIMS)))]
+        share = float(random.uniform(0.05, 1.0))
+        several = number % 10 == 9
+        place = f"attempt {number} (seed {seed}): {line}{' and later ones' if several else ''}: "
+        yield Attempt(
+            f"kill: {victim}",
+            f"{place}{victim} after {share:.2f} of {usual:.1f} s",
+            partial(_kill, recorded, line, several, victim, share * usual),
+        )
+        number += 1
+
+
+def plan_stage_kills(project: Path, seed: int) -> Iterator[Attempt]:
+    """An endless series of kills of a stage without DVC, which take seconds each."""
+    number = 0
+    while True:
+        random = generator(seed, "stage kills", number)
+        line = KILLED[number % len(KILLED)]
+        seconds = float(random.uniform(0.05, STAGE_SECONDS))
+        place = f"attempt {number} (seed {seed}): {line} after {seconds:.2f} s"
+        run = partial(_kill_stage, project, line, seconds)
+        yield Attempt("kill: a stage without dvc", place, run)
+        number += 1
+
+
+def _kill_stage(project: Path, line: str, seconds: float, folder: Path) -> tuple[str, str]:
+    copy = copy_project(project, folder)
+    shutil.rmtree(copy / ".graft", ignore_errors=True)
+    for name in OUTPUTS[line]:  # as DVC does before it runs a stage
+        remove(copy / name)
+    run_step(partial(_save_often_and_run, line), copy, seconds)
+    ended = run_step(stage_step(line), copy)
+    if ended.fault() or ended.code:
+        return "lost", f"the next run ended with {ended.code}: {ended.err.strip()[-300:]}"
+    if digests(copy, OUTPUTS[line]) != digests(project, OUTPUTS[line]):
+        return "wrong", "the next run gives other bytes"
+    left = [path.name for path in copy.rglob(".*.partial")]
+    return ("lost", f"{left[0]} was left") if left else ("survived", "the same bytes")
+
+
+def _save_often_and_run(line: str) -> None:
+    """Run a stage that saves a checkpoint after every epoch."""
+    from graft.training import checkpoint
+
+    checkpoint.SAVE_EVERY_S = 0.0
+    stage_step(line)()
+
+
+def remove(path: Path) -> None:
+    """Delete a file or a folder."""
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
+
+
+def prepare_dvc(project: Path) -> float:
+    """Record the finished run in DVC, and return the seconds that one stage usually takes."""
+    git = ["git", "-c", "user.name=graft", "-c", "user.email=graft@example.org"]
+    for words in (["init", "-q"], ["add", "--all"], ["commit", "-qm", "a tiny run"]):
+        subprocess.run([*git, *words], cwd=project, check=True, capture_output=True)
+    names = ["data/phantom/dvc.yaml:phantom@lung", *(dvc_name(line) for line in OUTPUTS)]
+    command = ["dvc", "commit", "--quiet", "--force", *names]
+    subprocess.run(command, cwd=project, check=True, capture_output=True)
+    forget(project, ["finetune scratch"])
+    began = time.monotonic()
+    subprocess.run(REPRO, cwd=project, check=True, capture_output=True)
+    return time.monotonic() - began
+
+
+def dvc_name(line: str) -> str:
+    """The name of a stage in dvc.yaml: `split@liver` for `split liver`."""
+    return line.replace(" ", "@")
+
+
+def forget(folder: Path, lines: list[str]) -> None:
+    """Remove stages from dvc.lock, so that `dvc repro` runs them."""
+    yaml = YAML(typ="safe")
+    path = folder / "dvc.lock"
+    content = yaml.load(path)
+    for line in lines:
+        content["stages"].pop(dvc_name(line))
+    with path.open("w") as file:
+        yaml.dump(content, file)
+
+
+def _kill(
+    project: Path, line: str, several: bool, victim: str, seconds: float, folder: Path
+) -> tuple[str, str]:
+    copy = folder / "copy"
+    shutil.copytree(project, copy, symlinks=True)
+    later = list(OUTPUTS)[list(OUTPUTS).index(line) :]
+    forget(copy, later if several else [line])
+    running = subprocess.Popen(
+        REPRO,
+        cwd=copy,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    time.sleep(seconds)
+    hit = _hit(running, victim)
+    if victim != "dvc":
+        running.wait()
+    verdict, note = _run_again(project, copy)
+    _hit(running, "everything")
+    return verdict, f"{'killed' if hit else 'ended first'}; {note}"
+
+
+def _hit(running: subprocess.Popen, victim: str) -> bool:
+    """Kill, and return whether anything was there to be killed."""
+    if victim == "everything":
+        return _kill_group(running.pid)
+    if running.poll() is not None:
+        return False
+    if victim == "dvc":
+        running.kill()
+        running.wait()
+        return True
+    children = psutil.Process(running.pid).children(recursive=True)
+    stages = [child for child in children if "stages." in " ".join(child.cmdline())]
+    for stage in stages:
+        stage.kill()
+    return bool(stages)
+
+
+def _kill_group(group: int) -> bool:
+    try:
+        os.killpg(group, signal.SIGKILL)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def _run_again(project: Path, copy: Path) -> tuple[str, str]:
+    """Run `dvc repro` until it ends, and compare all outputs."""
+    try:
+        done = subprocess.run(REPRO, cwd=copy, capture_output=True, text=True, timeout=SECONDS)
+    except subprocess.TimeoutExpired:
+        return "hang", f"dvc repro did not end within {SECONDS:.0f} s"
+    if done.returncode:
+        last = " ".join((done.stdout + done.stderr).split())[-300:]
+        return "lost", f"the second run ended with {done.returncode}: {last}"
+    names = [name for outputs in OUTPUTS.values() for name in outputs]
+    before, after = digests(project, names), digests(copy, names)
+    differing = [name for name in before if after.get(name) != before[name]]
+    if differing:
+        return "wrong", f"{differing[0]} and {len(differing) - 1} more differ"
+    return "survived", "the same bytes"
