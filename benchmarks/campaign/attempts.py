@@ -7,7 +7,7 @@ import sys
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -171,13 +171,3 @@ def _kill_session(child: int) -> None:
         os.killpg(child, signal.SIGKILL)
     except (ProcessLookupError, PermissionError):
         return
-
-
-def take(attempts: Iterable[Attempt], count: int) -> list[Attempt]:
-    """The first attempts of an endless or a finite series."""
-    taken = []
-    for attempt in attempts:
-        if len(taken) >= count:
-            break
-        taken.append(attempt)
-    return taken

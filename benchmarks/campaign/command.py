@@ -1,21 +1,26 @@
 """The command line of the campaign, and its table."""
 
-import itertools
+import os
 import shutil
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
+from itertools import islice, repeat
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from benchmarks.campaign.attempts import Attempt, Table, take
+from benchmarks.campaign.attempts import Attempt, Table
 from benchmarks.campaign.damaged import plan_damage, write_inputs
-from benchmarks.campaign.project import environment, prepare
+from benchmarks.campaign.disks import plan_disks
+from benchmarks.campaign.hostile import plan_hostile
+from benchmarks.campaign.kills import plan_kills, plan_stage_kills
+from benchmarks.campaign.parameters import plan_parameters
+from benchmarks.campaign.project import ENVIRONMENT, prepare
 from graft.console import say
 
 _attempts: list[Attempt] = []  # of the present run; forked workers find theirs by number
@@ -38,7 +43,7 @@ def main(
     The exit status is 1 if there is such a line. The docstring of benchmarks.campaign defines the
     columns.
     """
-    environment()
+    os.environ.update(ENVIRONMENT)
     began = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="graft-campaign-") as parent:
         folder = Path(parent)
@@ -66,20 +71,15 @@ def plan(
     hostile: int,
 ) -> list[Attempt]:
     """The attempts of all kinds."""
-    from benchmarks.campaign.disks import plan_disks
-    from benchmarks.campaign.hostile import plan_hostile
-    from benchmarks.campaign.kills import plan_kills, plan_stage_kills
-    from benchmarks.campaign.parameters import plan_parameters
-
     flips = damage // 2
     return [
-        *take(plan_kills(project, seed), kills),
-        *take(plan_stage_kills(project, seed), stage_kills),
-        *take(plan_disks(project, seed), disks),
-        *take(plan_damage(project, seed, flips=False), damage - flips),
-        *take(plan_damage(project, seed, flips=True), flips),
-        *take(plan_parameters(project, seed), parameters),
-        *take(plan_hostile(project), hostile),
+        *islice(plan_kills(project, seed), kills),
+        *islice(plan_stage_kills(project, seed), stage_kills),
+        *islice(plan_disks(project, seed), disks),
+        *islice(plan_damage(project, seed, flips=False), damage - flips),
+        *islice(plan_damage(project, seed, flips=True), flips),
+        *islice(plan_parameters(project, seed), parameters),
+        *islice(plan_hostile(project), hostile),
     ]
 
 
@@ -88,7 +88,7 @@ def make_attempts(attempts: Sequence[Attempt], folder: Path, jobs: int) -> Table
     _attempts[:] = attempts
     table = Table()
     numbers = range(len(attempts))
-    folders = itertools.repeat(folder)
+    folders = repeat(folder)
     with ProcessPoolExecutor(jobs, get_context("fork")) as pool:
         results = pool.map(_make_attempt, numbers, folders)
         for number, attempt, (verdict, note) in zip(numbers, attempts, results, strict=True):

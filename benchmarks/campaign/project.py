@@ -3,7 +3,6 @@
 import hashlib
 import importlib
 import io
-import os
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Mapping
@@ -16,6 +15,13 @@ from benchmarks.campaign.attempts import Ended, run_step
 from graft.console import run
 
 ROOT = Path(__file__).parents[2]
+# One thread, a key for pseudonyms, and no connections.
+ENVIRONMENT = {
+    "OMP_NUM_THREADS": "1",
+    "GRAFT_PATIENT_KEY": "a key of the campaign, which protects nobody",
+    "DVC_NO_ANALYTICS": "1",
+    "HF_HUB_OFFLINE": "1",
+}
 CODE = ("graft", "stages", ".dvc/plots")
 FILES = (
     "dvc.yaml",
@@ -217,13 +223,3 @@ def digests(folder: Path, names: Iterable[str]) -> dict[str, str]:
 def run_stage(line: str, copy: Path, seconds: float = 60.0) -> Ended:
     """Run a stage alone in a copy of the project."""
     return run_step(stage_step(line), copy, seconds)
-
-
-def environment() -> None:
-    """Set the environment of the campaign: one thread, and a key for pseudonyms."""
-    os.environ |= {
-        "OMP_NUM_THREADS": "1",
-        "GRAFT_PATIENT_KEY": "a key of the campaign, which protects nobody",
-        "DVC_NO_ANALYTICS": "1",
-        "HF_HUB_OFFLINE": "1",
-    }
