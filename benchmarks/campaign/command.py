@@ -18,9 +18,10 @@ from benchmarks.campaign.attempts import Attempt, Table
 from benchmarks.campaign.damaged import plan_damage, write_inputs
 from benchmarks.campaign.disks import plan_disks
 from benchmarks.campaign.hostile import plan_hostile
-from benchmarks.campaign.kills import plan_kills, plan_stage_kills
+from benchmarks.campaign.kills import plan_kills
 from benchmarks.campaign.parameters import plan_parameters
 from benchmarks.campaign.project import ENVIRONMENT, prepare
+from benchmarks.campaign.stage_kills import plan_stage_kills
 from graft.console import say
 
 _attempts: list[Attempt] = []  # of the present run; forked workers find theirs by number
@@ -32,7 +33,7 @@ def main(
     disks: Annotated[int, typer.Option(help="Stages on a full disk.")] = 12,
     damage: Annotated[int, typer.Option(help="Damaged files and flipped bits.")] = 160,
     parameters: Annotated[int, typer.Option(help="Wrong parameters.")] = 60,
-    hostile: Annotated[int, typer.Option(help="Hostile files; there are about 40.")] = 40,
+    hostile: Annotated[int, typer.Option(help="Hostile files; there are 54.")] = 40,
     seed: Annotated[int, typer.Option(help="Decides every attempt.")] = 1,
     jobs: Annotated[int, typer.Option(help="Attempts at the same time.")] = 2,
     only: Annotated[str, typer.Option(help="Only kinds that contain this text.")] = "",

@@ -9,26 +9,18 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.campaign.attempts import Attempt, Ended, run_step
+from benchmarks.campaign.attempts import Attempt, run_step
 from benchmarks.campaign.damage import DAMAGE, FLIPS, Way
-from benchmarks.campaign.kinds import DATA, DVC, KINDS, TEXT, Kind
-from benchmarks.campaign.project import (
-    OUTPUTS,
-    as_command,
-    change_parameters,
-    copy_project,
-    digests,
-    stage_step,
-)
+from benchmarks.campaign.kinds import KINDS, Kind
+from benchmarks.campaign.project import change_parameters, copy_project, digests
 from benchmarks.campaign.raw import FORMS, read_form, write_form
+from benchmarks.campaign.steps import OUTPUTS, as_command, stage_step
+from benchmarks.campaign.verdicts import READ, judge, lost_files
 from graft.common.seeds import generator
-from graft.data.domain import Domain
 
-READ = "data/read"  # where the step of a small raw domain writes
 PRETRAINED = ("models/pretrained", "metrics/curves/pretrain")
 # What a stage deletes first, so that nothing runs if it refuses.
 GATES = ("data/parameters_checked.txt", "data/leaks_checked.txt")
-SIZES = ("cut", "empty")  # ways that leave fewer bytes than a binary file claims
 
 
 def write_inputs(project: Path) -> None:
@@ -113,7 +105,7 @@ def plan_damage(project: Path, seed: int, flips: bool) -> Iterator[Attempt]:
     title = "bit flips" if flips else "damaged"
     for number in itertools.count():
         name = list(KINDS)[number % len(KINDS)]
-        way = list(ways)[number // len(KINDS) % len(ways)]
+        way = list(ways)[(number + number // len(KINDS)) % len(ways)]
         random = generator(seed, title, number)
         paths = sorted(path for path in project.glob(KINDS[name].pattern) if path.is_file())
         if not paths:
@@ -146,53 +138,10 @@ def _damage(
     before = digests(copy, kept)
     ended = run_step(step, copy)
     after = digests(copy, kept)
-    verdict, note = judge(ended, kind, way, digests(copy, outputs), _reference(project, line), copy)
+    found, expected = digests(copy, outputs), _reference(project, line)
+    verdict, note = judge(ended, kind, way, found, expected, copy)
     written = outputs if ended.code == 0 else GATES
-    lost = _lost(before, after, (path, *written))
+    lost = lost_files(before, after, (path, *written))
     if lost:
         return "lost", f"{done}: {lost[0]} was changed by {line}"
     return verdict, f"{done}: {note}"
-
-
-def _lost(before: Mapping[str, str], after: Mapping[str, str], may: tuple[str, ...]) -> list[str]:
-    """The files that changed or disappeared although the step does not write them."""
-    found = []
-    for name, digest in before.items():
-        if after.get(name) != digest and not name.startswith((*may, "metrics/curves")):
-            found.append(name)
-    return found
-
-
-def judge(
-    ended: Ended,
-    kind: Kind,
-    way: str,
-    found: Mapping[str, str],
-    expected: Mapping[str, str],
-    copy: Path,
-) -> tuple[str, str]:
-    """The verdict on a step that met a damaged file."""
-    fault = ended.fault()
-    if fault:
-        return fault
-    if ended.refused():
-        return "survived", ended.err.strip()
-    if dict(found) == dict(expected):
-        return "survived", "the same result"
-    if kind.noticed == DVC:
-        return "by DVC", "another result"
-    is_cut_binary = kind.noticed == DATA and way in SIZES
-    if kind.noticed in (DATA, TEXT) and not is_cut_binary:
-        return _judge_data(copy)
-    return "wrong", "another result without a message"
-
-
-def _judge_data(copy: Path) -> tuple[str, str]:
-    """Other data gives other images, which have to be finite and within [0, 1]."""
-    for folder in (copy / READ, copy / "data/processed/liver"):
-        if not (folder / "images.npy").is_file():
-            continue
-        images = np.asarray(Domain.read(folder).images, np.float32)
-        if not (np.isfinite(images).all() and images.min() >= 0 and images.max() <= 1):
-            return "wrong", "images that are not within [0, 1]"
-    return "survived", "other data"

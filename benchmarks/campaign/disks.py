@@ -12,7 +12,8 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks.campaign.attempts import Attempt, Ended, run_step
-from benchmarks.campaign.project import OUTPUTS, copy_project, digests, stage_step
+from benchmarks.campaign.project import copy_project, digests
+from benchmarks.campaign.steps import OUTPUTS, stage_step
 from graft.common.seeds import generator
 from graft.console import say
 

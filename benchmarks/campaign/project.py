@@ -4,15 +4,14 @@ import hashlib
 import importlib
 import io
 import shutil
-import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
 
-from benchmarks.campaign.attempts import Ended, run_step
-from graft.console import run
+from benchmarks.campaign.attempts import run_step
+from benchmarks.campaign.steps import OUTPUTS, stage_step
 
 ROOT = Path(__file__).parents[2]
 # One thread, a key for pseudonyms, and no connections.
@@ -52,37 +51,6 @@ TINY: dict[str, Any] = {
     "explain.cases": 2,
     "evaluate.resamples": 100,
 }
-# What each stage writes, in the order of the pipeline.
-OUTPUTS: Mapping[str, tuple[str, ...]] = {
-    "parameters": ("data/parameters_checked.txt",),
-    "preprocess lung": ("data/processed/lung",),
-    "preprocess liver": ("data/processed/liver",),
-    "split lung": ("data/splits/lung.csv",),
-    "split liver": ("data/splits/liver.csv",),
-    "check": (
-        "data/leaks_checked.txt",
-        "metrics/checks.json",
-        "models/candidates/sources.json",
-    ),
-    "pretrain": ("models/pretrained", "metrics/curves/pretrain"),
-    "rank_sources": ("metrics/sources.json",),
-    "finetune transfer": ("models/finetuned/transfer", "metrics/curves/finetune-transfer"),
-    "finetune scratch": ("models/finetuned/scratch", "metrics/curves/finetune-scratch"),
-    "regularize": ("models/regularized", "metrics/curves/regularize"),
-    "ensemble bagging": ("models/ensemble/bagging", "metrics/curves/ensemble-bagging"),
-    "ensemble boosting": ("models/ensemble/boosting", "metrics/curves/ensemble-boosting"),
-    "learning_curve": ("metrics/repeated/learning_curve.csv",),
-    "cross_validate": ("metrics/repeated/cross_validation.csv",),
-    "evaluate": (
-        "metrics/metrics.json",
-        "metrics/plots",
-        "metrics/predictions.csv",
-        "metrics/summary.json",
-        "models/best",
-    ),
-    "explain": ("metrics/explain",),
-    "report": ("metrics/report.html",),
-}
 # Libraries that stages import late.
 LATE = (
     "dvclive",
@@ -101,28 +69,6 @@ LATE = (
     "sklearn.metrics",
 )
 COPIED = ("data", "models", "metrics", ".graft", "params.yaml", "dvc.lock", "dvc.yaml")
-
-
-def stage_step(line: str) -> Callable[[], None]:
-    """The command of a stage, such as `split lung`, as a function."""
-    name, *arguments = line.split()
-
-    def step() -> None:
-        module = importlib.import_module(f"stages.{name}")
-        sys.argv = [name, *arguments]
-        run(module.main)
-
-    return step
-
-
-def as_command(step: Callable[[], None]) -> None:
-    """Run a function without arguments as a stage runs: an InputError is one line."""
-
-    def command() -> None:
-        step()
-
-    sys.argv = ["step"]
-    run(command)
 
 
 def prepare(folder: Path) -> Path:
@@ -218,8 +164,3 @@ def digests(folder: Path, names: Iterable[str]) -> dict[str, str]:
                 key = path.relative_to(folder).as_posix()
                 found[key] = hashlib.sha256(path.read_bytes()).hexdigest()
     return found
-
-
-def run_stage(line: str, copy: Path, seconds: float = 60.0) -> Ended:
-    """Run a stage alone in a copy of the project."""
-    return run_step(stage_step(line), copy, seconds)

@@ -13,8 +13,9 @@ from benchmarks.campaign.command import make_attempts
 from benchmarks.campaign.damaged import plan_damage, write_inputs
 from benchmarks.campaign.disks import plan_disks
 from benchmarks.campaign.hostile import plan_hostile
-from benchmarks.campaign.kills import plan_kills, plan_stage_kills
+from benchmarks.campaign.kills import plan_kills
 from benchmarks.campaign.parameters import plan_parameters
+from benchmarks.campaign.stage_kills import plan_stage_kills
 from graft.common.files import InputError
 
 SEED = 1
