@@ -14,7 +14,7 @@ from typing import Annotated
 
 import typer
 
-from benchmarks.campaign.attempts import Attempt, Table
+from benchmarks.campaign.attempts import FAILURES, Attempt, Table
 from benchmarks.campaign.damaged import plan_damage, write_inputs
 from benchmarks.campaign.disks import plan_disks
 from benchmarks.campaign.hostile import plan_hostile
@@ -94,6 +94,8 @@ def make_attempts(attempts: Sequence[Attempt], folder: Path, jobs: int) -> Table
         results = pool.map(_make_attempt, numbers, folders)
         for number, attempt, (verdict, note) in zip(numbers, attempts, results, strict=True):
             table.add(attempt.kind, attempt.place, verdict, note)
+            if verdict in FAILURES:
+                print(table.failures[-1], file=sys.stderr, flush=True)
             if sys.stderr.isatty() or number % 50 == 49:
                 print(f"{number + 1} of {len(attempts)}", file=sys.stderr, flush=True)
     return table

@@ -40,7 +40,7 @@ def assert_survives(attempts: list[Attempt], folder) -> None:
 
 @pytest.mark.parametrize("flips", [False, True])
 def test_damaged_files(finished, tmp_path, flips):
-    assert_survives(list(islice(plan_damage(finished, SEED, flips), 0, 39, 3)), tmp_path)
+    assert_survives(list(islice(plan_damage(finished, SEED, flips), 0, 39, 5)), tmp_path)
 
 
 @pytest.mark.slow
@@ -50,7 +50,7 @@ def test_many_damaged_files(finished, tmp_path, flips):
 
 
 def test_killed_stages(finished, tmp_path):
-    assert_survives(list(islice(plan_stage_kills(finished, SEED), 4)), tmp_path)
+    assert_survives(list(islice(plan_stage_kills(finished, SEED), 3)), tmp_path)
 
 
 def test_full_disks(finished, tmp_path):
@@ -58,11 +58,11 @@ def test_full_disks(finished, tmp_path):
 
 
 def test_wrong_parameters(finished, tmp_path):
-    assert_survives(list(islice(plan_parameters(finished, SEED), 12)), tmp_path)
+    assert_survives(list(islice(plan_parameters(finished, SEED), 8)), tmp_path)
 
 
 def test_hostile_files(finished, tmp_path):
-    assert_survives(list(islice(plan_hostile(finished), 10)), tmp_path)
+    assert_survives(list(islice(plan_hostile(finished), 8)), tmp_path)
 
 
 @pytest.mark.slow
