@@ -17,8 +17,8 @@ import psutil
 from ruamel.yaml import YAML
 
 from benchmarks.campaign.attempts import Attempt
-from benchmarks.campaign.project import digests
-from benchmarks.campaign.steps import OUTPUTS
+from benchmarks.campaign.project import digests, record
+from benchmarks.campaign.steps import OUTPUTS, dvc_name
 from graft.common.seeds import generator
 
 REPRO = ("dvc", "repro", "--no-run-cache")
@@ -54,21 +54,11 @@ def plan_kills(project: Path, seed: int) -> Iterator[Attempt]:
 
 def prepare_dvc(project: Path) -> float:
     """Record the finished run in DVC, and return the seconds that one stage usually takes."""
-    git = ["git", "-c", "user.name=graft", "-c", "user.email=graft@example.org"]
-    for words in (["init", "-q"], ["add", "--all"], ["commit", "-qm", "a tiny run"]):
-        subprocess.run([*git, *words], cwd=project, check=True, capture_output=True)
-    names = ["data/phantom/dvc.yaml:phantom@lung", *(dvc_name(line) for line in OUTPUTS)]
-    command = ["dvc", "commit", "--quiet", "--force", *names]
-    subprocess.run(command, cwd=project, check=True, capture_output=True)
+    record(project, ["report"])
     forget(project, ["finetune scratch"])
     began = time.monotonic()
     subprocess.run(REPRO, cwd=project, check=True, capture_output=True)
     return time.monotonic() - began
-
-
-def dvc_name(line: str) -> str:
-    """The name of a stage in dvc.yaml: `split@liver` for `split liver`."""
-    return line.replace(" ", "@")
 
 
 def forget(folder: Path, lines: list[str]) -> None:

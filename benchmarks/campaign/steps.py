@@ -59,3 +59,8 @@ def as_command(step: Callable[[], None]) -> None:
 
     sys.argv = ["step"]
     run(command)
+
+
+def dvc_name(line: str) -> str:
+    """The name of a stage in dvc.yaml: `split@liver` for `split liver`."""
+    return line.replace(" ", "@")
