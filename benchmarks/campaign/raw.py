@@ -171,6 +171,8 @@ def read_form(folder: Path, form: str, written: Path) -> None:
             "patient_pattern": None,
             "covariates": {},
             "burned_in": "refuse",
+            "channels": "auto",
+            "ignore": None,
         }
     )
     patch = [28, 28] if flat else [8, 8, 8]
