@@ -61,8 +61,11 @@ def find_files(path: Path) -> list[Path]:
         subfolders[:] = [name for name in subfolders if not name.startswith(".")]
         for name in names:
             file = Path(folder, name)
-            if not name.startswith(".") and name.upper() != "DICOMDIR" and file.is_file():
-                found.append(file)
+            if name.startswith(".") or name.upper() == "DICOMDIR":
+                continue
+            if not file.is_file():  # without this slice, the others would make another volume
+                raise InputError(f"{path}: contains a pipe or a dead link, expected files")
+            found.append(file)
     inside = path.resolve()
     for file in found:
         if file.is_symlink() and not file.resolve().is_relative_to(inside):

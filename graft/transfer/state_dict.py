@@ -1,6 +1,7 @@
 """Read the tensors of a file of weights. Nothing in the file is run, and nothing is inflated."""
 
 import re
+import warnings
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -100,7 +101,8 @@ def _read_content(path: Path) -> Any:
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
-        return torch.load(path, "cpu", weights_only=True)
+        with warnings.catch_warnings(action="ignore"):  # about a pickle that is refused anyway
+            return torch.load(path, "cpu", weights_only=True)
     except (OSError, SafetensorError) as error:
         raise InputError(
             f"{path.name}: cannot be read, it may be cut short ({first_line(error)})"

@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 BENCHMARKS = {
     "augment": [],
+    "campaign.command": ["--kills", "--disks", "--damage", "--parameters", "--hostile", "--seed"],
     "chain": [],
     "draws": [],
     "evidence": ["--data", "--workdir", "--out"],

@@ -261,3 +261,12 @@ def test_json_in_a_pipe_is_refused_at_once(tmp_path):
     os.mkfifo(tmp_path / "a.json")
     with pytest.raises(InputError, match="a.json: is a pipe"):
         read_json(tmp_path / "a.json")
+
+
+@pytest.mark.parametrize("whole", [whole_file, whole_folder])
+def test_a_file_in_the_place_of_the_folder_is_named(tmp_path, whole):
+    (tmp_path / "file").touch()
+    path = tmp_path / "file/results"
+    with pytest.raises(OSError, match=r"File exists|Not a directory") as caught, whole(path):
+        pass
+    assert ".partial" not in caught.value.filename

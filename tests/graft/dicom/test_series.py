@@ -1,5 +1,6 @@
 import importlib.util
 import locale
+import os
 import resource
 import shutil
 from collections.abc import Callable, Iterator
@@ -583,3 +584,12 @@ def test_a_thousand_damaged_files_are_refused_or_read_correctly(
 ):
     count_correct_readings(tmp_path, syntax, 1000, write_series)
     assert capfd.readouterr() == ("", "")
+
+
+def test_a_pipe_in_place_of_a_slice_is_refused(tmp_path, write_series):
+    write_series(tmp_path / "series")
+    first = sorted((tmp_path / "series").iterdir())[0]
+    first.unlink()
+    os.mkfifo(first)
+    with pytest.raises(InputError, match="contains a pipe or a dead link, expected files"):
+        volumes.read_volume(tmp_path / "series", "", burned_in=False)
