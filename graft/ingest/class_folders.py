@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from graft.common.files import InputError
+from graft.common.links import follow_links
 from graft.common.vocabulary import PARTS
 from graft.console import say
 from graft.ingest.pictures import is_picture
@@ -108,7 +109,7 @@ class ClassFolders:
     def _picture_files(self, folder: Path) -> list[Path]:
         files = []
         for entry in self._entries(folder):
-            if not entry.resolve().is_relative_to(self.root.resolve()):
+            if not follow_links(entry).is_relative_to(follow_links(self.root)):
                 raise InputError(
                     f"{entry}: is a link that leaves the folder, expected a file inside {self.root}"
                 )
