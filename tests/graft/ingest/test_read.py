@@ -545,6 +545,13 @@ def test_a_medmnist_file_that_is_a_link_to_another_folder_is_refused(tmp_path):
     assert_refused(folder, "some.npz: is a link that leaves the folder, expected a file inside")
 
 
+@pytest.mark.parametrize("target", ["groups.npy", "nothing"])
+def test_a_link_to_nothing_in_place_of_the_groups_is_refused(tmp_path, target):
+    folder = write_arrays(tmp_path / "a")
+    (folder / "groups.npy").symlink_to(target)
+    assert_refused(folder, "groups.npy: (is missing|cannot be read)")
+
+
 @pytest.mark.parametrize("name", ["a", "a.npz"])
 def test_a_link_to_itself_is_no_domain(tmp_path, name):
     (tmp_path / name).symlink_to(name)
