@@ -69,7 +69,16 @@ def read_used_parameters() -> dict[str, Any]:
                 entries[name] = entry
     behind = producers(entries, [path.as_posix() for path in SHOWN])
     used = used_parameters(behind, paths.PARAMETERS.name)
-    return {key: used[key] for key in now if key in used} | used
+    return in_order(used, now)
+
+
+def in_order(content: Any, order: Any) -> Any:
+    """Nested mappings with their keys in the order of others. Keys that these lack come last."""
+    if not isinstance(content, Mapping) or not isinstance(order, Mapping):
+        return content
+    keys = [key for key in order if key in content]
+    keys += [key for key in content if key not in order]
+    return {key: in_order(content[key], order.get(key)) for key in keys}
 
 
 def uses_phantom(parameters: Mapping[str, Any]) -> bool:

@@ -83,6 +83,20 @@ def test_the_page_shows_the_parameters_that_were_used_and_not_those_of_the_next_
     assert b"0.123" not in shown
 
 
+def test_the_page_is_the_same_in_whatever_order_stages_ran(project):
+    report.main()
+    shown = Path("metrics/report.html").read_bytes()
+    yaml = YAML(typ="safe")
+    yaml.sort_base_mapping_type_on_output = False
+    lock = yaml.load(Path("dvc.lock"))
+    lock["stages"] = dict(reversed(lock["stages"].items()))
+    used = lock["stages"]["parameters"]["params"]["params.yaml"]
+    used["domains"] = dict(reversed(used["domains"].items()))
+    yaml.dump(lock, Path("dvc.lock"))
+    report.main()
+    assert Path("metrics/report.html").read_bytes() == shown
+
+
 def test_stages_that_used_different_values_are_an_error(project):
     write_lock(project, seed=43)
     message = "params.yaml: seed: evaluate used 43 and parameters used 42, .*; run `dvc repro`"
