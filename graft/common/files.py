@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from graft.common.partial import former_of, locked, partial_beside
+from graft.common.partial import former_of, locked, output_name, partial_beside
 
 SEAL = "sha256"  # the key of a document's own SHA-256
 FILES = "files"  # its key for the SHA-256 of the files that belong to it, by their relative paths
@@ -73,12 +73,14 @@ def read_json(path: Path) -> dict:
     content = _parse_json(path)
     seal = content.pop(SEAL, None)
     if seal is not None:
-        check_digest(path, _content_digest(content), seal)
+        check_digest(path, _content_digest(path, content), seal)
     return content
 
 
 def write_sealed(path: Path, content: Mapping, files: Iterable[str] = ()) -> None:
     """Write a JSON object with its own SHA-256, so that its readers notice every later change.
+
+    The SHA-256 is also that of the name of the file.
 
     Args:
         path: the file.
@@ -91,7 +93,7 @@ def write_sealed(path: Path, content: Mapping, files: Iterable[str] = ()) -> Non
     complete = dict(content)
     if files:
         complete[FILES] = {name: sha256(path.parent / name) for name in files}
-    write_json(path, {**complete, SEAL: _content_digest(complete)})
+    write_json(path, {**complete, SEAL: _content_digest(path, complete)})
 
 
 def read_sealed(path: Path) -> dict:
@@ -187,7 +189,10 @@ def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is no number of JSON")
 
 
-def _content_digest(content: Mapping) -> str:
-    """SHA-256 of an object's values, in hexadecimal: of its shortest JSON with sorted keys."""
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+def _content_digest(path: Path, content: Mapping) -> str:
+    """SHA-256 of the name of a file and its content, as shortest JSON with sorted keys.
+
+    So a document in the place of another one, which has another name, does not pass.
+    """
+    text = json.dumps([output_name(path), content], sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()

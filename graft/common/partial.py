@@ -45,6 +45,13 @@ def partial_beside(path: Path, make: Callable[[Path], None]) -> Iterator[Path]:
             os.close(handle)
 
 
+def output_name(path: Path) -> str:
+    """The name of the output that a partial file becomes; of any other file, its own name."""
+    if path.suffix != ".partial":
+        return path.name
+    return path.name.removeprefix(".").rsplit(".", 2)[0]
+
+
 def former_of(partial: Path) -> Path:
     """The name of the earlier output while the partial one takes its place."""
     return partial.with_suffix(".former")

@@ -171,6 +171,20 @@ def test_every_flipped_bit_of_a_sealed_document_is_noticed_or_changes_nothing(se
     assert noticed > 7 * len(content)
 
 
+def test_a_sealed_document_in_the_place_of_another_one_is_noticed(sealed):
+    other = sealed.with_name("sources.json")
+    shutil.copy(sealed, other)
+    with pytest.raises(InputError, match=f"^{other}: was changed after it was written"):
+        read_sealed(other)
+
+
+def test_a_partial_document_is_sealed_with_the_name_of_the_output(tmp_path):
+    path = tmp_path / "some.thing.json"
+    with whole_file(path) as partial:
+        write_sealed(partial, CONTENT)
+    assert read_sealed(path) == CONTENT
+
+
 def test_a_document_without_a_seal_is_only_read_where_none_is_needed(tmp_path):
     write_json(tmp_path / "card.json", CONTENT)
     assert read_json(tmp_path / "card.json") == CONTENT
