@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 
@@ -65,3 +66,16 @@ def check_images(name: str, images: np.ndarray, origins: Sequence[str]) -> None:
                 f"domains.{name}: the image of {origin} has {outside.size} values such as "
                 f"{outside[0]:g}, expected finite numbers in [0, 1]"
             )
+
+
+def save_array(path: Path, array: np.ndarray) -> None:
+    """Write a .npy file, in the same bytes as `np.save`.
+
+    NumPy alone would write through a buffer of C, whose last part a full disk loses without an
+    error.
+
+    Raises:
+        OSError: if it cannot be written completely.
+    """
+    with path.open("wb") as file:
+        np.save(SimpleNamespace(write=file.write), array, allow_pickle=False)

@@ -16,7 +16,7 @@ from graft.common.files import (
     write_sealed,
 )
 from graft.common.tables import write_csv
-from graft.data.arrays import check_images, load_array, load_masks
+from graft.data.arrays import check_images, load_array, load_masks, save_array
 
 COLUMNS = ("sample", "patient", "label", "site", "split", "origin", "size", "hash")
 DOCUMENT = "domain.json"  # names the SHA-256 of all other files of a domain
@@ -195,7 +195,7 @@ def write_domain(folder: Path, domain: Domain) -> None:
     if domain.patient_key:
         about["patient_key"] = domain.patient_key
     with whole_folder(folder) as partial:
-        np.save(partial / "images.npy", images, allow_pickle=False)
+        save_array(partial / "images.npy", images)
         write_csv(partial / "index.csv", domain.index[list(COLUMNS)])
         if domain.covariates is not None:
             _write_table(partial / "covariates.csv", domain.covariates[list(domain.kinds)])
@@ -203,7 +203,7 @@ def write_domain(folder: Path, domain: Domain) -> None:
             _write_table(partial / "groups.csv", domain.groups)
         if domain.masks is not None:
             masks = np.asarray(domain.masks, dtype=np.uint8)
-            np.save(partial / "masks.npy", masks, allow_pickle=False)
+            save_array(partial / "masks.npy", masks)
         files = sorted(path.name for path in partial.iterdir())
         write_sealed(partial / DOCUMENT, about, files)
 
