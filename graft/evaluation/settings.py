@@ -6,7 +6,8 @@ from pydantic import Field
 
 from graft.common.parameters import Section
 
-OpenShare = Annotated[float, Field(gt=0, lt=1)]
+# metrics.json has six decimals, and neither 0 nor 1 for these.
+OpenShare = Annotated[float, Field(ge=1e-6, le=1 - 1e-6)]
 
 
 class Evaluate(Section):

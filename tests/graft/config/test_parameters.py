@@ -34,6 +34,9 @@ def test_the_values_of_the_file_are_read(tmp_path):
         ("lambda: 0.01", "lambda: .nan", "lambda", "nan", "finite"),
         ("lr: 0.003", "lr: fast", "pretrain.lr", "'fast'", "valid number"),
         ("seed: 42", "seed: true", "seed", "True", "valid integer"),
+        ("specificity: 0.9 ", "specificity: 1e-300 ", "evaluate.specificity", "1e-300", "1e-06"),
+        ("margin: 0.05 ", "margin: 1e-300 ", "evaluate.margin", "1e-300", "1e-06"),
+        ("confidence: 0.95 ", "confidence: 0.9999999 ", "evaluate.confidence", "0.99", "0.999999"),
         ("batch: 8", "batch: 0", "training.batch", "0", "greater than or equal to 1"),
         ("target: liver", "target: livr", "target", "'livr'", "lung, liver"),
         (
