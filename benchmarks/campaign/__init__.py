@@ -12,19 +12,18 @@ code 1 and one line on standard error that begins with `error: `. It fails in on
 - **silently wrong**: the step succeeds with another result than that of the undamaged run; or it
   runs code from a file, or opens a file outside the folder of the data.
 - **traceback**: any other exit code, a traceback, a crash, or more than one line.
-- **hang**: the step did not end within the limit of time.
+- **hang**: the step computed for longer than its limit, or waited for ten minutes. Other work on
+  the machine shortens neither by much.
 
-What counts as another result depends on who can notice it:
+Another result is *wrong* unless nothing in the file shows that it is damaged. There are two such
+exceptions, which `benchmarks.campaign.kinds` lists for each kind of file and way of damage:
 
-- *Checked by graft*: processed domains, splits, models, checkpoints, cached trainings,
-  `checks.json`, and raw data with a checksum (gzip, zip, PNG). Every other result is silently
-  wrong. Names and padding in a compressed file may change, because they change no result.
-- *Raw data without a checksum* (NIfTI, MetaImage, NRRD, DICOM, npy, JPEG, `manifest.csv`,
-  `params.yaml`): a flipped voxel is other data, and nothing in the file says otherwise. DVC has its
-  hash, and reruns what depends on it. Such an attempt survives if the images are finite and within
-  [0, 1]. A binary file that was cut short must be noticed.
-- *Checked by DVC*: what one stage wrote as plain tables, documents or pictures for the next one
-  (`predictions.csv`, `metrics.json`, plots, maps). `dvc repro` compares it with the MD5 in
-  `dvc.lock` and makes it anew. If a stage that is run alone takes it as it is, the attempt counts
-  as noticed by DVC only, in a column of its own.
+- *Raw data.* NIfTI, MetaImage, NRRD, DICOM, npy, JPEG, `manifest.csv` and `params.yaml` have no
+  checksum: other bytes are other voxels, rows or parameters. PNG, gzip and zip have one, which is
+  right if the file is replaced by another whole one. No list says how many files a folder of
+  pictures or a DICOM series has. DVC has the hash of raw data, and reruns what depends on it. The
+  attempt survives if the images are finite and within [0, 1]. A binary file that was cut short must
+  be noticed.
+- *Published weights* from a file, whose publisher gave no SHA-256: another number is another
+  network. The card has the SHA-256 of the file that was used.
 """

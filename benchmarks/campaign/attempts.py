@@ -7,17 +7,20 @@ import sys
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from math import ceil
 from pathlib import Path
 
 MEMORY_BYTES = 3 << 30  # that a step may use in addition to what the campaign has
 FILE_BYTES = 1 << 30  # the size of the largest file that a step may write
-SECONDS = 60.0
+SECONDS = 60.0  # of computing, which other work on the machine does not shorten
+PATIENCE_S = 600.0  # until a step that waits for something counts as a hang
 
-VERDICTS = ("survived", "by DVC", "lost", "wrong", "traceback", "hang")
-FAILURES = VERDICTS[2:]
-TITLES = ("survived", "noticed by DVC only", "lost", "silently wrong", "tracebacks", "hangs")
+VERDICTS = ("survived", "lost", "wrong", "traceback", "hang")
+FAILURES = VERDICTS[1:]
+TITLES = ("survived", "lost", "silently wrong", "tracebacks", "hangs")
+OUT_OF_TIME = -signal.SIGXCPU
 
 
 @dataclass(frozen=True)
@@ -50,11 +53,13 @@ class Attempt:
         kind: the row of the table.
         place: what is attacked and how, so that it can be repeated.
         run: makes the attempt in an empty folder, and returns the verdict and a note.
+        times: how often it attacks; all of them have the same verdict.
     """
 
     kind: str
     place: str
     run: Callable[[Path], tuple[str, str]]
+    times: int = 1
 
 
 @dataclass
@@ -64,11 +69,11 @@ class Table:
     counts: dict[str, Counter] = field(default_factory=dict)
     failures: list[str] = field(default_factory=list)
 
-    def add(self, kind: str, place: str, verdict: str, note: str) -> None:
+    def add(self, attempt: Attempt, verdict: str, note: str) -> None:
         """Count one attempt."""
-        self.counts.setdefault(kind, Counter())[verdict] += 1
+        self.counts.setdefault(attempt.kind, Counter())[verdict] += attempt.times
         if verdict in FAILURES:
-            self.failures.append(f"{verdict}: {kind}: {place}: {note}")
+            self.failures.append(f"{verdict}: {attempt.kind}: {attempt.place}: {note}")
 
     def rows(self) -> list[list[str]]:
         """The header, a row for each kind, and the sum of all."""
@@ -88,6 +93,7 @@ def run_step(
     step: Callable[[], object],
     folder: Path,
     seconds: float = SECONDS,
+    patience: float = PATIENCE_S,
     file_bytes: int = FILE_BYTES,
 ) -> Ended:
     """Run a function in a forked process with limits, in a folder, as a command would run.
@@ -95,30 +101,34 @@ def run_step(
     Args:
         step: the function, which may call `sys.exit`.
         folder: becomes the working directory. What the step prints goes beside it.
-        seconds: after which the process and its children are killed.
+        seconds: of computing, after which a process is killed.
+        patience: seconds after which the process and its children are killed in any case.
         file_bytes: the size of the largest file that it may write.
     """
     out, err = folder.with_suffix(".out"), folder.with_suffix(".err")
     sys.stdout.flush()
     child = os.fork()
     if not child:
-        _become_step(step, folder, out, err, file_bytes)
-    code = _wait(child, seconds)
+        _become_step(step, folder, (out, err), ceil(seconds), file_bytes)
+    code = _wait(child, patience)
+    if code == OUT_OF_TIME:
+        code = None
     return Ended(code, *(path.read_text(errors="replace") for path in (out, err)))
 
 
 def _become_step(
-    step: Callable[[], object], folder: Path, out: Path, err: Path, file_bytes: int
+    step: Callable[[], object], folder: Path, printed: Iterable[Path], seconds: int, file_bytes: int
 ) -> None:
     """Run the step and end the process."""
     code = 70  # as sysexits.h names a fault in the program
     try:
         os.setsid()
         os.chdir(folder)
-        for number, path in ((1, out), (2, err)):
+        for number, path in enumerate(printed, start=1):
             os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
         sys.stdout, sys.stderr = os.fdopen(1, "w"), os.fdopen(2, "w")
         limit_memory()
+        resource.setrlimit(resource.RLIMIT_CPU, (seconds, resource.RLIM_INFINITY))
         resource.setrlimit(resource.RLIMIT_FSIZE, (file_bytes, resource.RLIM_INFINITY))
         sys.addaudithook(refuse_network)
         step()

@@ -52,6 +52,44 @@ def nrrd_of_terabytes(path: Path) -> None:
     )
 
 
+def meta_image_bomb(path: Path) -> None:
+    """A compressed MetaImage of 2 MB that inflates to 2 GiB."""
+    packer = zlib.compressobj(9)
+    data = b"".join(packer.compress(BLOCK) for _ in range(128)) + packer.flush()
+    path.write_bytes(
+        b"ObjectType = Image\nNDims = 3\nDimSize = 12 12 12\nCompressedData = True\n"
+        b"ElementType = MET_SHORT\nElementDataFile = LOCAL\n" + data
+    )
+
+
+def dicom_of_gigabytes(path: Path) -> None:
+    """A DICOM slice of some bytes that claims 65,535 by 65,535 pixels."""
+    from pydicom import dcmread
+
+    slice_ = dcmread(path)
+    slice_.Rows = slice_.Columns = 65_535
+    slice_.save_as(path)
+
+
+def safetensors_of_exabytes(path: Path) -> None:
+    """A safetensors file of some bytes whose header claims to be 9 EB long."""
+    path.write_bytes(struct.pack("<Q", (1 << 63) - 1) + b"{}")
+
+
+def nested_brackets(path: Path) -> None:
+    """A file of a million brackets, which a recursive parser follows."""
+    path.write_text("[" * 1_000_000)
+
+
+def yaml_bomb(path: Path) -> None:
+    """A YAML file of 1 kB whose aliases stand for 10^12 values."""
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
+    for k in range(1, 12):
+        aliases = ", ".join([f"*a{k - 1}"] * 10)
+        lines.append(f"a{k}: &a{k} [{aliases}]")
+    path.write_text("\n".join(lines) + "\n")
+
+
 def npy_header(shape: tuple[int, ...]) -> bytes:
     """The header of a .npy file of bytes with a shape."""
     text = io.BytesIO()

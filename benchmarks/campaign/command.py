@@ -28,12 +28,12 @@ _attempts: list[Attempt] = []  # of the present run; forked workers find theirs 
 
 
 def main(
-    kills: Annotated[int, typer.Option(help="SIGKILL at a random moment of dvc repro.")] = 4,
-    stage_kills: Annotated[int, typer.Option(help="SIGKILL of a stage without DVC.")] = 12,
+    kills: Annotated[int, typer.Option(help="SIGKILL of dvc repro, ten times in a row.")] = 10,
+    stage_kills: Annotated[int, typer.Option(help="The same without DVC.")] = 20,
     disks: Annotated[int, typer.Option(help="Stages on a full disk.")] = 12,
     damage: Annotated[int, typer.Option(help="Damaged files and flipped bits.")] = 160,
     parameters: Annotated[int, typer.Option(help="Wrong parameters.")] = 60,
-    hostile: Annotated[int, typer.Option(help="Hostile files; there are 54.")] = 40,
+    hostile: Annotated[int, typer.Option(help="Hostile files; there are 64.")] = 40,
     seed: Annotated[int, typer.Option(help="Decides every attempt.")] = 1,
     jobs: Annotated[int, typer.Option(help="Attempts at the same time.")] = 2,
     only: Annotated[str, typer.Option(help="Only kinds that contain this text.")] = "",
@@ -74,8 +74,8 @@ def plan(
     """The attempts of all kinds."""
     flips = damage // 2
     return [
-        *islice(plan_kills(project, seed), kills),
-        *islice(plan_stage_kills(project, seed), stage_kills),
+        *(plan_kills(project, seed, kills) if kills else ()),
+        *(plan_stage_kills(project, seed, stage_kills) if stage_kills else ()),
         *islice(plan_disks(project, seed), disks),
         *islice(plan_damage(project, seed, flips=False), damage - flips),
         *islice(plan_damage(project, seed, flips=True), flips),
@@ -93,9 +93,11 @@ def make_attempts(attempts: Sequence[Attempt], folder: Path, jobs: int) -> Table
     with ProcessPoolExecutor(jobs, get_context("fork")) as pool:
         results = pool.map(_make_attempt, numbers, folders)
         for number, attempt, (verdict, note) in zip(numbers, attempts, results, strict=True):
-            table.add(attempt.kind, attempt.place, verdict, note)
+            table.add(attempt, verdict, note)
             if verdict in FAILURES:
                 print(table.failures[-1], file=sys.stderr, flush=True)
+            elif attempt.times > 1:
+                print(f"{attempt.place}: {note}", file=sys.stderr, flush=True)
             if sys.stderr.isatty() or number % 50 == 49:
                 print(f"{number + 1} of {len(attempts)}", file=sys.stderr, flush=True)
     return table

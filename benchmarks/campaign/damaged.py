@@ -3,7 +3,7 @@
 import itertools
 import json
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -30,12 +30,16 @@ def write_inputs(project: Path) -> None:
     weights = project / "models/finetuned/transfer/weights.safetensors"
     shutil.copy(weights, published / "weights.safetensors")
     run_step(partial(_write_pth, weights, published / "weights.pth"), project)
-    for form in FORMS:
+    for line in ("adopt pth", "adopt safetensors"):
+        _reference(project, line)
+    write_forms(project)
+
+
+def write_forms(project: Path, forms: Sequence[str] = FORMS) -> None:
+    """Add small raw domains to a project, and what graft reads from them."""
+    for form in forms:
         write_form(project / "forms" / form, form)
-    for kind in KINDS.values():
-        for line in kind.steps:
-            if line not in OUTPUTS:
-                _reference(project, line)
+        _reference(project, f"form {form}")
 
 
 def _write_pth(weights: Path, path: Path) -> None:

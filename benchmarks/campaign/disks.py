@@ -36,7 +36,7 @@ def plan_disks(project: Path, seed: int) -> Iterator[Attempt]:
             place = f"{line} with {space} bytes left on a tmpfs"
             yield Attempt("full disk: tmpfs", place, partial(_on_tmpfs, project, line, space))
         else:
-            limit = int(random.integers(LEAST_BYTES, max(*sizes, LEAST_BYTES) + 2))
+            limit = int(random.integers(LEAST_BYTES, max([*sizes, LEAST_BYTES]) + 2))
             place = f"{line} with files of at most {limit} bytes"
             yield Attempt("full disk: file size", place, partial(_limited, project, line, limit))
         number += 1

@@ -17,7 +17,7 @@ SECRET = "secret"  # a folder beside the data, which nothing may read
 class Executes:
     """A pickle that makes a file when it is loaded."""
 
-    def _reduce__(self) -> tuple:
+    def __reduce__(self) -> tuple:
         """Return what the unpickler calls."""
         return os.system, (f"touch {MARKER}",)
 
@@ -40,6 +40,12 @@ def link_outside(path: Path) -> None:
     target = secret / path.name
     shutil.move(path, target)
     path.symlink_to(target)
+
+
+def link_to_itself(path: Path) -> None:
+    """Put a symbolic link to itself in the place of a file."""
+    path.unlink()
+    path.symlink_to(path.name)
 
 
 def _copy_of(path: Path) -> Path:

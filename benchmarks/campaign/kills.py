@@ -1,7 +1,9 @@
-"""Kills: SIGKILL at a random moment of a real `dvc repro`, then `dvc repro` again.
+"""Kills: the same `dvc repro` is killed again and again, and at last runs to its end.
 
-A kill hits everything, the stage alone (as when memory runs out) or DVC alone, which leaves the
-stage running. The files of the second run must be those of an undisturbed run.
+A kill is SIGKILL at a random moment. It hits everything, the stage alone (as when memory runs out)
+or DVC alone, which leaves the stage running beside the next run. The files of the last run must be
+those of an undisturbed run. Trainings take longer than in the other attacks and save a checkpoint
+after every epoch, so that many kills leave something to resume from.
 """
 
 import os
@@ -12,47 +14,71 @@ import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import psutil
 from ruamel.yaml import YAML
 
 from benchmarks.campaign.attempts import Attempt
-from benchmarks.campaign.project import digests, record
+from benchmarks.campaign.project import change_parameters, digests, record, run_all
 from benchmarks.campaign.steps import OUTPUTS, dvc_name
 from graft.common.seeds import generator
 
 REPRO = ("dvc", "repro", "--no-run-cache")
 VICTIMS = ("everything", "everything", "the stage", "dvc")
+IN_A_ROW = 10  # kills before a run may end
+MOMENTS = (0.1, 1.3)  # of a kill, as shares of the seconds that DVC usually needs for one stage
+RUNS_PER_KILL = 5  # some runs end before their kill
+CUT_LOCK = "'./dvc.lock' validation failed"
 NOT_COPIED = (".graft", "forms", "published", "references")
-SECONDS = 300.0  # of a run that is not killed
+SECONDS = 1800.0  # of a run that is not killed, on a busy machine
+RESUMES = (".graft/checkpoints", ".graft/trainings")
 KILLED = [
     line for line in OUTPUTS if line not in ("parameters", "split lung", "split liver", "report")
 ]
+LONGER: dict[str, Any] = {
+    f"{section}.{key}": 25
+    for section in ("pretrain", "finetune", "regularize", "ensemble")
+    for key in ("epochs", "patience")
+}
+SAVES = "graft/training/checkpoint.py", "SAVE_EVERY_S = 10.0", "SAVE_EVERY_S = 0.0"
 
 
-def plan_kills(project: Path, seed: int) -> Iterator[Attempt]:
-    """An endless series: the stages take turns, every tenth attempt runs several of them."""
-    recorded = project.with_name("recorded")
-    shutil.copytree(project, recorded, symlinks=True, ignore=shutil.ignore_patterns(*NOT_COPIED))
-    usual = prepare_dvc(recorded)
-    shutil.copy(recorded / "dvc.lock", project)  # which damaged files include
-    number = 0
-    while True:
+def plan_kills(project: Path, seed: int, kills: int) -> Iterator[Attempt]:
+    """Sequences of kills. Each begins at another stage and goes on with those that follow it."""
+    longer = longer_run(project)
+    usual = _usual_seconds(longer)
+    for number, done in enumerate(range(0, kills, IN_A_ROW)):
+        times = min(IN_A_ROW, kills - done)
         random = generator(seed, "kills", number)
-        line = KILLED[number % len(KILLED)]
-        victim = VICTIMS[int(random.integers(len(VICTIMS)))]
-        share = float(random.uniform(0.05, 1.0))
-        several = number % 10 == 9
-        place = f"attempt {number} (seed {seed}): {line}{' and later ones' if several else ''}: "
+        line = KILLED[int(random.integers(len(KILLED)))]
         yield Attempt(
-            f"kill: {victim}",
-            f"{place}{victim} after {share:.2f} of {usual:.1f} s",
-            partial(_kill, recorded, line, several, victim, share * usual),
+            "kill: dvc repro",
+            f"sequence {number} (seed {seed}): {times} kills of {line} and later stages",
+            partial(_kill_again_and_again, longer, line, usual, random, times),
+            times,
         )
-        number += 1
 
 
-def prepare_dvc(project: Path) -> float:
+def longer_run(project: Path) -> Path:
+    """A copy of the tiny run whose trainings take longer and save after every epoch."""
+    longer = project.with_name("longer")
+    if longer.exists():
+        return longer
+    shutil.copytree(project, longer, symlinks=True, ignore=shutil.ignore_patterns(*NOT_COPIED))
+    name, slow, often = SAVES
+    code = (longer / name).read_text()
+    if slow not in code:
+        raise RuntimeError(f"{name}: has no {slow!r}")
+    (longer / name).write_text(code.replace(slow, often))
+    change_parameters(longer / "params.yaml", LONGER)
+    run_all(longer)
+    shutil.rmtree(longer / ".graft")
+    return longer
+
+
+def _usual_seconds(project: Path) -> float:
     """Record the finished run in DVC, and return the seconds that one stage usually takes."""
     record(project, ["report"])
     forget(project, ["finetune scratch"])
@@ -67,71 +93,92 @@ def forget(folder: Path, lines: list[str]) -> None:
     path = folder / "dvc.lock"
     content = yaml.load(path)
     for line in lines:
-        content["stages"].pop(dvc_name(line))
+        content["stages"].pop(dvc_name(line), None)
     with path.open("w") as file:
         yaml.dump(content, file)
 
 
-def _kill(
-    project: Path, line: str, several: bool, victim: str, seconds: float, folder: Path
+def _kill_again_and_again(
+    project: Path, line: str, usual: float, random: np.random.Generator, times: int, folder: Path
 ) -> tuple[str, str]:
     copy = folder / "copy"
     shutil.copytree(project, copy, symlinks=True)
-    later = list(OUTPUTS)[list(OUTPUTS).index(line) :]
-    forget(copy, later if several else [line])
-    running = subprocess.Popen(
-        REPRO,
-        cwd=copy,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    time.sleep(seconds)
-    hit = _hit(running, victim)
-    if victim != "dvc":
-        running.wait()
-    verdict, note = _run_again(project, copy)
-    _hit(running, "everything")
-    return verdict, f"{'killed' if hit else 'ended first'}; {note}"
+    forget(copy, list(OUTPUTS)[list(OUTPUTS).index(line) :])
+    lock = (copy / "dvc.lock").read_bytes()
+    kills = resumes = runs = 0
+    before: subprocess.Popen | None = None  # its stage may still run
+    while kills < times and runs < RUNS_PER_KILL * times:
+        runs += 1
+        running = _start(copy)
+        time.sleep(usual * random.uniform(*MOMENTS))
+        hit = _hit(running, VICTIMS[int(random.integers(len(VICTIMS)))])
+        _kill_group(before)
+        before = running
+        if hit:
+            kills += 1
+            resumes += any(list((copy / name).rglob("*.*")) for name in RESUMES)
+        else:  # it ended first, or a kill cut dvc.lock: see docs/dvc.md
+            (copy / "dvc.lock").write_bytes(lock)
+    verdict, note = _run_to_the_end(project, copy, before, lock)
+    if kills < times:
+        return "lost", f"only {kills} kills in {runs} runs; {note}"
+    return verdict, f"{kills} kills, {resumes} of them left something to resume from; {note}"
+
+
+def _start(copy: Path) -> subprocess.Popen:
+    nowhere = subprocess.DEVNULL
+    return subprocess.Popen(REPRO, cwd=copy, stdout=nowhere, stderr=nowhere, start_new_session=True)
 
 
 def _hit(running: subprocess.Popen, victim: str) -> bool:
-    """Kill, and return whether anything was there to be killed."""
-    if victim == "everything":
-        return _kill_group(running.pid)
-    if running.poll() is not None:
-        return False
-    if victim == "dvc":
+    """Kill, wait for the end of DVC, and return whether anything was there to be killed."""
+    hit = running.poll() is None
+    if hit and victim == "the stage":
+        children = psutil.Process(running.pid).children(recursive=True)
+        stages = [child for child in children if "stages." in " ".join(child.cmdline())]
+        hit = bool(stages)
+        for stage in stages:
+            stage.kill()
+    elif hit and victim == "dvc":
         running.kill()
-        running.wait()
-        return True
-    children = psutil.Process(running.pid).children(recursive=True)
-    stages = [child for child in children if "stages." in " ".join(child.cmdline())]
-    for stage in stages:
-        stage.kill()
-    return bool(stages)
+    elif hit:
+        _kill_group(running)
+    running.wait()
+    return hit
 
 
-def _kill_group(group: int) -> bool:
+def _kill_group(running: subprocess.Popen | None) -> None:
+    if running is None:
+        return
     try:
-        os.killpg(group, signal.SIGKILL)
+        os.killpg(running.pid, signal.SIGKILL)
     except ProcessLookupError:
-        return False
-    return True
+        return
 
 
-def _run_again(project: Path, copy: Path) -> tuple[str, str]:
+def _repro(copy: Path) -> subprocess.CompletedProcess:
+    return subprocess.run(REPRO, cwd=copy, capture_output=True, text=True, timeout=SECONDS)
+
+
+def _run_to_the_end(
+    project: Path, copy: Path, before: subprocess.Popen | None, lock: bytes
+) -> tuple[str, str]:
     """Run `dvc repro` until it ends, and compare all outputs."""
     try:
-        done = subprocess.run(REPRO, cwd=copy, capture_output=True, text=True, timeout=SECONDS)
+        done = _repro(copy)
+        if CUT_LOCK in done.stderr:  # DVC was killed while it wrote the file: see docs/dvc.md
+            (copy / "dvc.lock").write_bytes(lock)
+            done = _repro(copy)
     except subprocess.TimeoutExpired:
         return "hang", f"dvc repro did not end within {SECONDS:.0f} s"
+    finally:
+        _kill_group(before)
     if done.returncode:
         last = " ".join((done.stdout + done.stderr).split())[-300:]
-        return "lost", f"the second run ended with {done.returncode}: {last}"
+        return "lost", f"the last run ended with {done.returncode}: {last}"
     names = [name for outputs in OUTPUTS.values() for name in outputs]
-    before, after = digests(project, names), digests(copy, names)
-    differing = [name for name in before if after.get(name) != before[name]]
+    before_kills, after = digests(project, names), digests(copy, names)
+    differing = [name for name in before_kills if after.get(name) != before_kills[name]]
     if differing:
         return "wrong", f"{differing[0]} and {len(differing) - 1} more differ"
     return "survived", "the same bytes"

@@ -46,6 +46,7 @@ TINY: dict[str, Any] = {
     "regularize.epochs": 2,
     "ensemble.epochs": 2,
     "ensemble.members": 2,
+    "learning_curve.shares": [0.5],
     "learning_curve.draws": 1,
     "cross_validation.folds": 2,
     "cross_validation.repeats": 1,
@@ -71,6 +72,12 @@ LATE = (
 )
 COPIED = ("data", "models", "metrics", ".graft", "params.yaml", "dvc.lock", "dvc.yaml")
 
+AUTHOR = ("-c", "user.name=campaign", "-c", "user.email=campaign@localhost")
+COMMIT = (  # DVCLive needs a commit
+    ("git", "init", "-q"),
+    ("git", *AUTHOR, "commit", "-q", "--allow-empty", "-m", "A tiny run"),
+)
+
 
 def prepare(folder: Path) -> Path:
     """Write a project, run all of its stages, and return its folder.
@@ -78,6 +85,16 @@ def prepare(folder: Path) -> Path:
     Raises:
         RuntimeError: if a stage fails.
     """
+    project = write_project(folder, TINY["phantom.lung.patients"], TINY["phantom.liver.patients"])
+    import_stages(list(OUTPUTS))
+    for name in LATE:
+        importlib.import_module(name)
+    run_all(project)
+    return project
+
+
+def write_project(folder: Path, lungs: int, livers: int) -> Path:
+    """Write the code and raw data of a project with some patients, and return its folder."""
     from benchmarks.campaign.raw import write_liver, write_lung
 
     project = folder / "project"
@@ -88,18 +105,26 @@ def prepare(folder: Path) -> Path:
         (project / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, project / name)
     change_parameters(project / "params.yaml", TINY)
-    write_lung(project / "data/phantom/lung", TINY["phantom.lung.patients"])
-    write_liver(project / "data/raw/liver", TINY["phantom.liver.patients"])
-    _import_everything()
-
-    lines = [line for line in OUTPUTS if line != "report"]
-    _run_all(project, lines)
-    record(project, lines)  # the report reads the parameters of each stage from dvc.lock
-    _run_all(project, ["report"])
+    write_lung(project / "data/phantom/lung", lungs)
+    write_liver(project / "data/raw/liver", livers)
     return project
 
 
-def _run_all(project: Path, lines: Sequence[str]) -> None:
+def run_all(project: Path) -> None:
+    """Run all stages without DVC, and record their results, which the report reads."""
+    lines = [line for line in OUTPUTS if line != "report"]
+    run_stages(project, lines)
+    record(project, lines)
+    run_stages(project, ["report"])
+
+
+def run_stages(project: Path, lines: Sequence[str]) -> None:
+    """Run some stages without DVC.
+
+    Raises:
+        RuntimeError: if one fails.
+    """
+
     def run_everything() -> None:
         _keep_checkpoints()
         for line in lines:
@@ -109,7 +134,7 @@ def _run_all(project: Path, lines: Sequence[str]) -> None:
                 if end.code:
                     raise
 
-    ended = run_step(run_everything, project, seconds=600)
+    ended = run_step(run_everything, project, seconds=600, patience=3600)
     if ended.code:
         raise RuntimeError(f"the tiny run failed: {ended.err}")
 
@@ -117,21 +142,20 @@ def _run_all(project: Path, lines: Sequence[str]) -> None:
 def record(project: Path, lines: Sequence[str]) -> None:
     """Record the results of stages in dvc.lock, without running them."""
     if not (project / ".git").exists():
-        subprocess.run(["git", "init", "-q"], cwd=project, check=True, capture_output=True)
+        for command in COMMIT:
+            subprocess.run(command, cwd=project, check=True, capture_output=True)
     names = ["data/phantom/dvc.yaml:phantom@lung", *(dvc_name(line) for line in lines)]
     command = ["dvc", "commit", "--quiet", "--force", *names]
     subprocess.run(command, cwd=project, check=True, capture_output=True)
 
 
-def _import_everything() -> None:
-    """Import all stages once, so that no forked step has to."""
+def import_stages(lines: Sequence[str]) -> None:
+    """Import some stages once, so that no forked step has to."""
     import torch
 
     torch.set_num_threads(1)
-    for line in OUTPUTS:
+    for line in lines:
         importlib.import_module(f"stages.{line.split()[0]}")
-    for name in LATE:
-        importlib.import_module(name)
 
 
 def _keep_checkpoints() -> None:

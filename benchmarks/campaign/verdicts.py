@@ -6,11 +6,10 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.campaign.attempts import Ended
-from benchmarks.campaign.kinds import DATA, DVC, TEXT, Kind
+from benchmarks.campaign.kinds import Kind
 from graft.data.domain import Domain
 
 READ = "data/read"  # where the step of a small raw domain writes
-SIZES = ("cut", "empty")  # ways that leave fewer bytes than a binary file claims
 
 
 def judge(
@@ -29,10 +28,7 @@ def judge(
         return "survived", ended.err.strip()
     if dict(found) == dict(expected):
         return "survived", "the same result"
-    if kind.noticed == DVC:
-        return "by DVC", "another result"
-    is_cut_binary = kind.noticed == DATA and way in SIZES
-    if kind.noticed in (DATA, TEXT) and not is_cut_binary:
+    if way in kind.unseen:
         return _judge_data(copy)
     return "wrong", "another result without a message"
 
