@@ -1,6 +1,7 @@
 """Raw data as NumPy arrays: `data.npy`, `labels.npy` and perhaps `groups.npy`."""
 
 import math
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,7 +43,7 @@ def read_arrays(path: Path, name: str, classes: list[str], grid: Grid) -> Domain
     images = _add_channels(map_npy(path / DATA_FILE), path / DATA_FILE, len(grid.patch))
     count = len(images)
     labels = label_names(_load_column(path / LABELS_FILE, count), classes, path / LABELS_FILE)
-    has_groups = (path / GROUPS_FILE).exists()
+    has_groups = os.path.lexists(path / GROUPS_FILE)  # a broken link must not pass for no groups
     if has_groups:
         patients = _as_text(_load_column(path / GROUPS_FILE, count), path / GROUPS_FILE)
     else:

@@ -1,5 +1,6 @@
 """Raw data in any of its forms, read as a domain."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -76,10 +77,13 @@ def _find_form(path: Path) -> str:
     """The form of the raw data at `path`, by its content."""
     if not path.exists():
         raise InputError(f"{path}: is missing, expected a folder of raw data")
-    has_manifest = (path / MANIFEST).is_file()
+    # A broken link or a pipe is there as well; who reads the form refuses it by name.
+    has_manifest, has_data, has_labels = (
+        os.path.lexists(path / file) for file in (MANIFEST, DATA_FILE, LABELS_FILE)
+    )
     forms = {
         "manifest": has_manifest,
-        "arrays": (path / DATA_FILE).is_file() or (path / LABELS_FILE).is_file(),
+        "arrays": has_data or has_labels,
         "medmnist": bool(list_npz_files(path)),
         "folder": not has_manifest and has_image_folders(path),
     }
