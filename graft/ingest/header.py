@@ -39,7 +39,9 @@ def parse_numbers(key: str, text: str, count: int | None = None) -> np.ndarray:
         found = np.empty(0)
     is_expected = len(found) > 0 if count is None else len(found) == count
     if not is_expected or not np.isfinite(found).all():
-        raise InputError(f"has the {key} {show(text)}, expected {count or 'some'} finite numbers")
+        wanted = "a finite number" if count == 1 else f"{count or 'some'} finite numbers"
+        found = f"the {key} {show(text)}" if text else f"no {key}"
+        raise InputError(f"has {found}, expected {wanted}")
     return found
 
 
