@@ -52,6 +52,8 @@ def main() -> None:
     labelled = target.rows("train", "validation")
     check_repeats(target.domain.index, labelled, shares, parameters.folds)
     others = domains[:-1]  # empty if the source is the target
+    if parameters.source == parameters.target == parameters.start:
+        others.append(target)  # a network is trained on it, and then compared with itself
     for name in parameters.candidates:
         others.append(SplitDomain.from_files(paths.processed(name), paths.split(name)))
     checked = {domain.name: domain.domain for domain in (*domains, *others)}
