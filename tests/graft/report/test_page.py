@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -93,6 +94,24 @@ def test_missing_results_are_explained_in_words(read_run, bare, classes, externa
 def test_the_verdict_comes_first(read_run, undrawn, verdict, headline):
     html = page.render_page(read_run(change=lambda metrics: metrics.update(verdict=verdict)))
     assert re.search(r"<h2[^>]*>([^<]*)", html)[1] == headline
+
+
+@pytest.mark.parametrize(
+    ("bare", "question"),
+    [
+        (False, "Does training on lung first help to diagnose liver?"),
+        (True, "Does starting from the weights imagenet help to diagnose liver?"),
+    ],
+)
+def test_the_question_names_what_the_transferred_weights_come_from(
+    read_run, undrawn, bare, question
+):
+    run = read_run(bare=bare)
+    start = "imagenet" if bare else "lung"
+    parameters = {**run.parameters, "pretrain": {"source": start}}
+    html = page.render_page(replace(run, parameters=parameters))
+    assert f"<h1>{question}</h1>" in html
+    assert f"<title>{start} to liver: " in html
 
 
 def test_names_from_the_data_are_not_markup(read_run, undrawn):
