@@ -207,7 +207,7 @@ def test_a_missing_block_of_the_metrics_is_noticed(write_run, key):
 def test_a_missing_file_is_noticed(write_run, name):
     folder = write_run()
     (folder / name).unlink()
-    with pytest.raises(InputError, match=f"{name}: cannot be read"):
+    with pytest.raises(InputError, match=f"{name}: is missing, expected a file"):
         load(folder)
 
 
