@@ -148,7 +148,8 @@ class ClassFolders:
 
     def _wider_pattern(self, pattern: str) -> str:
         """A value of `ignore` that also finds what a pattern finds, as it is written in YAML."""
-        return f"'{pattern}'" if self.ignore is None else f"'{self.ignore}|{pattern}'"
+        wider = pattern if self.ignore is None else f"{self.ignore}|{pattern}"
+        return "'" + wider.replace("'", "''") + "'"
 
     def _check_masks(self, pictures: list[LabelledPicture]) -> None:
         """Raise InputError if pictures are masks of others, by their names."""

@@ -138,11 +138,12 @@ def _check_classes(path: Path, domain: Domain) -> None:
 def _check_given_splits(path: Path, domain: Domain) -> None:
     """Raise InputError if a patient is in two of the given splits."""
     first: dict[str, tuple[str, str]] = {}
-    columns = [domain.index[name] for name in ("patient", "split", "origin")]
-    for patient, split, origin in zip(*columns, strict=True):
-        expected, place = first.setdefault(patient, (split, origin))
+    places = domain.files or domain.index["origin"]
+    columns = domain.index["patient"], domain.index["split"], places
+    for patient, split, place in zip(*columns, strict=True):
+        expected, first_place = first.setdefault(patient, (split, place))
         if split != expected:
             raise InputError(
-                f"{path}: one patient is in two given splits, {expected or 'none'!r} at {place} "
-                f"and {split or 'none'!r} at {origin}, expected one split per patient"
+                f"{path}: one patient is in two given splits, {expected or 'none'!r} at "
+                f"{first_place} and {split or 'none'!r} at {place}, expected one split per patient"
             )
