@@ -8,6 +8,7 @@ from pathlib import Path
 from graft.common.files import InputError
 from graft.common.vocabulary import PARTS
 from graft.console import say
+from graft.ingest.inside import check_inside
 from graft.ingest.pictures import is_picture
 
 SPLITS = {"val": "validation", "valid": "validation"} | {part: part for part in PARTS}
@@ -108,10 +109,7 @@ class ClassFolders:
     def _picture_files(self, folder: Path) -> list[Path]:
         files = []
         for entry in self._entries(folder):
-            if not entry.resolve().is_relative_to(self.root.resolve()):
-                raise InputError(
-                    f"{entry}: is a link that leaves the folder, expected a file inside {self.root}"
-                )
+            check_inside(entry, self.root)
             if entry.is_dir():
                 raise InputError(f"{entry}: is a folder, expected a picture{self._way_out(entry)}")
             if is_picture(entry):

@@ -12,5 +12,12 @@ def check_file_inside(path: Path, folder: Path) -> None:
     `folder`. `folder` itself may be a link.
     """
     check_regular_file(path)
+    check_inside(path, folder)
+
+
+def check_inside(path: Path, folder: Path) -> None:
+    """Raise InputError if a path links to a place outside `folder`."""
     if not path.resolve().is_relative_to(folder.resolve()):
-        raise InputError(f"{path}: is a link that leaves the folder, expected a file inside it")
+        raise InputError(
+            f"{path}: is a link that leaves the folder, expected a file inside {folder}"
+        )

@@ -146,7 +146,7 @@ def test_the_pattern_in_a_message_keeps_what_was_ignored_before(folder):
 
 def test_a_pipe_is_no_picture(folder):
     os.mkfifo(folder / "benign/z.png")
-    assert_refused(folder, "benign/z.png: is no file, expected a picture")
+    assert_refused(folder, "benign/z.png: is a pipe, a socket or a device, expected a file")
 
 
 @pytest.mark.parametrize("name", [b"J\xf6rg.png", b"two\nlines.png", b"J\xf6rg.txt"])
@@ -482,7 +482,7 @@ def test_a_pattern_for_a_manifest_is_refused(folder, manifest_rows):
     (
         (
             ("b", "gone.png", "benign", "", "", ""),
-            "manifest.csv:3: .*gone.png: is missing, expected a picture",
+            "manifest.csv:3: .*gone.png: is missing, expected a file",
         ),
         (
             ("b", "benign/P2_benign.png", "benign", "1", "2", "3"),
