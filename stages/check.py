@@ -7,8 +7,8 @@ from pydantic import Field
 from graft.common.files import whole_file, write_sealed
 from graft.common.parameters import Section, read_parameters
 from graft.console import run, say
+from graft.data.repeats import check_repeats
 from graft.data.settings import SplitRules
-from graft.data.split import check_repeats
 from graft.leakage.across import check_across
 from graft.leakage.channels import check_channels
 from graft.leakage.pseudonyms import check_keys
