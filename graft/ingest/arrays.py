@@ -11,7 +11,7 @@ import pandas as pd
 from graft.common.files import InputError
 from graft.console import say
 from graft.data.domain import Domain, Grid
-from graft.ingest.intensity import raw_window
+from graft.data.intensity import raw_window
 from graft.ingest.npz import check_memory, map_npy
 
 DATA_FILE = "data.npy"

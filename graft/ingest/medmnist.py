@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 
 from graft.common.files import InputError
+from graft.common.inside import check_file_inside
 from graft.data.domain import Domain, Grid
 from graft.ingest.arrays import ArraySamples, label_names, make_domain
-from graft.ingest.inside import check_file_inside
 from graft.ingest.npz import read_npz
 
 SPLITS = {"train": "train", "val": "validation", "test": "test"}

@@ -11,7 +11,6 @@ from graft.duplicates.fingerprints import fingerprint_images
 from graft.ingest.arrays import DATA_FILE, LABELS_FILE, read_arrays
 from graft.ingest.channels import convert_channels
 from graft.ingest.covariates import read_covariates
-from graft.ingest.folder import has_image_folders, read_image_folder
 from graft.ingest.keys import find_key
 from graft.ingest.manifest import read_manifest
 from graft.ingest.medmnist import list_npz_files, read_medmnist
@@ -19,6 +18,7 @@ from graft.ingest.pseudonyms import PUBLISHED_KEY, fingerprint, pseudonym
 from graft.ingest.rows import MANIFEST
 from graft.ingest.settings import Preprocess, PseudonymKey, RawDomain
 from graft.ingest.subgroups import read_subgroup_columns
+from graft.pictures.folder import has_image_folders, read_image_folder
 
 
 def read_raw_domain(

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from graft.report.charts import COLOURS, DASHED, SIZE, STYLES, Chart, draw_chart, plot_estimates
+from graft.charts.svg import COLOURS, DASHED, SIZE, STYLES, Chart, draw_chart, plot_estimates
 from graft.report.evidence import Block, Evidence, auroc_of_arm
 from graft.report.labels import labelled
 from graft.report.numbers import difference, estimate, has_interval, number, spoken

@@ -676,7 +676,7 @@ def test_a_series_of_a_nifti_is_refused(cohort):
 
 
 def test_a_crash_of_the_reading_process_is_reported_in_one_line(cohort, monkeypatch):
-    monkeypatch.setattr("graft.ingest.volumes.read_volume", lambda *_: os._exit(1))
+    monkeypatch.setattr("graft.volumes.volume_files.read_volume", lambda *_: os._exit(1))
     message = "manifest.csv: a process that read volumes ended: one is damaged, or memory ran out"
     assert_refused(cohort, message)
 

@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from graft.charts.svg import Chart
 from graft.common.documents import check_schema
 from graft.common.files import InputError
 from graft.evaluation.metrics import without_patients
 from graft.report import curves, figures, page
-from graft.report.charts import Chart
 from graft.report.evidence import (
     CURVES,
     OF_BOTH_CLASSES,

@@ -15,8 +15,8 @@ import numpy as np
 from graft.common.files import InputError
 from graft.common.shown import shown
 from graft.data.volume import LPS_TO_RAS
-from graft.ingest.header import parse_integers, parse_numbers, read_lines
-from graft.ingest.voxel_data import check_shape, open_data_file, read_voxels, skip_bytes
+from graft.volumes.header import parse_integers, parse_numbers, read_lines
+from graft.volumes.voxel_data import check_shape, open_data_file, read_voxels, skip_bytes
 
 FIELD = re.compile(r"([^=:]+?)\s*[=:]\s*(.*)")
 LAST_KEY = "ElementDataFile"  # the voxels or the name of their file follow

@@ -7,7 +7,7 @@ import pytest
 import SimpleITK
 
 from graft.common.files import InputError
-from graft.ingest.volumes import read_volume
+from graft.volumes.volume_files import read_volume
 from tests.itk import SECRET, read_with_itk, shows_secret
 
 START = "ObjectType = Image\nNDims = 3\nDimSize = 3 4 5\n"

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from graft.common.files import InputError
+from graft.common.inside import check_inside
 from graft.common.vocabulary import PARTS
 from graft.console import say
-from graft.ingest.inside import check_inside
-from graft.ingest.pictures import is_picture
+from graft.pictures.picture_files import is_picture
 
 SPLITS = {"val": "validation", "valid": "validation"} | {part: part for part in PARTS}
 SPLIT_ORDER = ("", *PARTS)
