@@ -1,9 +1,9 @@
 """The paths of all files in the repository. dvc.yaml names the same ones."""
 
-import os
 from pathlib import Path
 from typing import Literal, get_args
 
+from graft.common.links import follow_links
 from graft.common.names import check_identifier
 
 PIPELINES = (Path("dvc.yaml"), Path("data/phantom/dvc.yaml"))
@@ -73,5 +73,5 @@ def split(domain: str) -> Path:
 
 def is_phantom(folder: Path) -> bool:
     """Whether a folder of raw data is a synthetic cohort, and not only beside one or linked."""
-    place = Path(os.path.realpath(folder))
-    return place.parent == PHANTOM.resolve() and place.name in get_args(Organ)
+    place = follow_links(folder)
+    return place.parent == follow_links(PHANTOM) and place.name in get_args(Organ)

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from graft.common.links import follow_links
 from graft.common.names import LABEL_RULE, Identifier, is_label
 from graft.common.parameters import Section, Seed, Weight, check_parameters, read_parameter_file
 from graft.config.cost import check_memory, check_trainings
@@ -90,14 +91,14 @@ class Parameters(Section):
         trained_on = list(self.sources.candidates)
         if self.pretrain.source == self.source:
             trained_on.append(self.source)
-        target = Path(self.domains[self.target].path).resolve()
+        target = follow_links(Path(self.domains[self.target].path))
         for name in trained_on:
             role, instead = "sources.candidates", ""
             if name == self.source:
                 role = "source"
                 published = ", ".join(PUBLISHED)
                 instead = f", or weights from elsewhere in pretrain.source: {published}, or a file"
-            if Path(self.domains[name].path).resolve() == target:
+            if follow_links(Path(self.domains[name].path)) == target:
                 raise ValueError(
                     f"{role}: got {name!r}, which has the raw data of the target {self.target!r}; "
                     f"expected a domain with other patients{instead}"

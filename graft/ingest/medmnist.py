@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from graft.common.files import InputError
-from graft.common.inside import check_file_inside
+from graft.common.links import check_file_inside, follow_links
 from graft.data.domain import Domain, Grid
 from graft.ingest.arrays import ArraySamples, label_names, make_domain
 from graft.ingest.npz import read_npz
@@ -34,7 +34,7 @@ def read_medmnist(path: Path, name: str, classes: list[str], grid: Grid) -> Doma
     if len(files) != 1:
         raise InputError(f"{path}: contains {len(files)} .npz files, expected one")
     file = files[0]
-    check_file_inside(file, path if path.is_dir() else file.resolve().parent)
+    check_file_inside(file, path if path.is_dir() else follow_links(file).parent)
     images, labels, splits, origins = [], [], [], []
     for part, split in SPLITS.items():
         part_images, part_labels = _read_part(file, part, len(grid.patch))

@@ -9,7 +9,7 @@ from typing import IO
 import numpy as np
 
 from graft.common.files import InputError
-from graft.common.inside import check_file_inside
+from graft.common.links import check_file_inside
 from graft.common.shown import last_line
 from graft.volumes.voxel_data import MAX_COMPRESSION
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from graft.common.files import InputError
-from graft.common.inside import check_inside
+from graft.common.links import check_inside
 from graft.common.vocabulary import PARTS
 from graft.console import say
 from graft.pictures.picture_files import is_picture

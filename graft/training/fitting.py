@@ -8,7 +8,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from graft.common.files import sha256, whole_folder, write_json
+from graft.common.files import InputError, sha256, whole_folder, write_json
+from graft.common.shown import first_line
 from graft.console import progress, say
 from graft.data.covariates import regress
 from graft.data.task import Task
@@ -90,10 +91,21 @@ def start_head(network: Classifier, task: Task, plan: Plan) -> None:
 
 @contextmanager
 def log_curves(folder: Path) -> Iterator[Log]:
-    """Log rows as DVCLive curves in `folder`, which `dvc plots` shows while training runs."""
-    from dvclive import Live  # late: it imports DVC
+    """Log rows as DVCLive curves in `folder`, which `dvc plots` shows while training runs.
 
-    with Live(str(folder), save_dvc_exp=False, dvcyaml=None) as live:
+    Raises:
+        InputError: if the Git repository around the working directory has no commit.
+    """
+    from dvclive import Live  # late: it imports DVC
+    from scmrepo.exceptions import SCMError
+
+    try:
+        live = Live(str(folder), save_dvc_exp=False, dvcyaml=None)
+    except SCMError as error:
+        raise InputError(
+            f"Git: {first_line(error)}, expected a repository with a commit; run `git commit`"
+        ) from error
+    with live:
 
         def log(row: Row) -> None:
             for name in CURVES:

@@ -234,6 +234,13 @@ def test_the_setting_of_the_torchvision_tutorial_is_allowed(tmp_path):
     assert training.optimizer == "adam"
 
 
+def test_a_path_of_a_domain_that_is_a_link_to_itself_is_read_by_another_stage(tmp_path):
+    link = tmp_path / "loop"
+    link.symlink_to("loop")
+    path = write_edited(tmp_path, "path: data/phantom/lung ", f"path: {link} ")
+    assert load_parameters(path).domains["lung"].path == str(link)
+
+
 def test_a_missing_file_is_refused(tmp_path):
     with pytest.raises(InputError, match="is missing"):
         load_parameters(tmp_path / "params.yaml")

@@ -545,6 +545,12 @@ def test_a_medmnist_file_that_is_a_link_to_another_folder_is_refused(tmp_path):
     assert_refused(folder, "some.npz: is a link that leaves the folder, expected a file inside")
 
 
+@pytest.mark.parametrize("name", ["a", "a.npz"])
+def test_a_link_to_itself_is_no_domain(tmp_path, name):
+    (tmp_path / name).symlink_to(name)
+    assert_refused(tmp_path / name, f"{name}: ")
+
+
 def test_a_link_to_raw_data_may_be_the_path_of_a_domain(cohort, tmp_path):
     link = tmp_path / "link"
     link.symlink_to(cohort)

@@ -149,6 +149,11 @@ def test_a_pipe_is_no_picture(folder):
     assert_refused(folder, "benign/z.png: is a pipe, a socket or a device, expected a file")
 
 
+def test_a_link_to_itself_is_no_picture(folder):
+    (folder / "benign/z.png").symlink_to("z.png")
+    assert_refused(folder, "benign/z.png: is missing, expected a picture")
+
+
 @pytest.mark.parametrize("name", [b"J\xf6rg.png", b"two\nlines.png", b"J\xf6rg.txt"])
 def test_a_name_that_cannot_be_printed_is_refused(folder, name):
     shutil.copy(folder / "benign/P1_benign.png", folder / "benign" / os.fsdecode(name))
