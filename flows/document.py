@@ -13,7 +13,7 @@ import jsonschema
 from flows import graph
 from flows.overrides import PARAMETERS
 from graft.common.files import read_json
-from graft.common.used import Entry, read_lock, used_parameters
+from graft.common.lock_files import Entry, read_lock, used_parameters
 
 METRICS = Path("metrics/metrics.json")
 SCHEMA = Path(__file__).with_name("published.schema.json")

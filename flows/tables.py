@@ -1,6 +1,7 @@
 """The metrics of a run as Prefect shows them: a table, and a comparison with the run before."""
 
 from flows.document import look_up_number
+from graft.common.differences import differences
 
 PARTS = ("test", "external")
 
@@ -30,7 +31,9 @@ def comparison(document: dict, before: dict | None) -> str:
         return f"{verdict}\n\nNo run was published here before."
     revision = before["git"]["revision"][:12]
     lines = [verdict, "", f"Before: {before['started']}, revision {revision}.", ""]
-    changed = _differences(before["params"], document["params"])
+    changed = []
+    for found in differences(before["params"], document["params"]):
+        changed.append(f"`{found.key}` {_code(found.first)} → {_code(found.second)}")
     if changed:
         lines += [f"Parameters that differ: {', '.join(changed)}.", ""]
     lines += ["| AUROC, test | before | now | change |", "| --- | --- | --- | --- |"]
@@ -40,17 +43,6 @@ def comparison(document: dict, before: dict | None) -> str:
         cells = (name, _format_number(former), _format_number(now), _format_change(former, now))
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
-
-
-def _differences(before: dict, now: dict, prefix: str = "") -> list[str]:
-    found = []
-    for key in sorted(before.keys() | now.keys()):
-        old, new = before.get(key), now.get(key)
-        if isinstance(old, dict) and isinstance(new, dict):
-            found += _differences(old, new, f"{prefix}{key}.")
-        elif old != new:
-            found.append(f"`{prefix}{key}` {_code(old)} → {_code(new)}")
-    return found
 
 
 def _code(value: object) -> str:

@@ -7,8 +7,8 @@ from pydantic import Field
 from graft.common.files import whole_file, write_sealed
 from graft.common.parameters import Section, read_parameters
 from graft.console import run, say
+from graft.data.repeats import check_repeats
 from graft.data.settings import SplitRules
-from graft.data.split import check_repeats
 from graft.leakage.across import check_across
 from graft.leakage.channels import check_channels
 from graft.leakage.pseudonyms import check_keys
@@ -52,6 +52,8 @@ def main() -> None:
     labelled = target.rows("train", "validation")
     check_repeats(target.domain.index, labelled, shares, parameters.folds)
     others = domains[:-1]  # empty if the source is the target
+    if parameters.source == parameters.target == parameters.start:
+        others.append(target)  # a network is trained on it, and then compared with itself
     for name in parameters.candidates:
         others.append(SplitDomain.from_files(paths.processed(name), paths.split(name)))
     checked = {domain.name: domain.domain for domain in (*domains, *others)}

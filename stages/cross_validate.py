@@ -8,8 +8,9 @@ from graft.common.files import read_sealed
 from graft.common.parameters import Weight, read_parameters
 from graft.console import run, say
 from graft.data.domain import Domain
+from graft.data.repeats import pool_for_cross_validation
 from graft.data.sealed_tables import write_sealed_table
-from graft.data.split import pool_for_cross_validation, read_split
+from graft.data.split import read_split
 from graft.networks.device import pick_device, use_deterministic_algorithms
 from graft.networks.saved import load_model
 from graft.repeated.cross_validation import candidate_sources, empty_table, train_folds

@@ -10,7 +10,7 @@ from graft.common.parameters import Section, read_parameters
 from graft.common.seeds import generator
 from graft.console import run, say
 from graft.data.predictions import write_table
-from graft.data.split import pool_for_cross_validation
+from graft.data.repeats import pool_for_cross_validation
 from graft.evaluation import audit
 from graft.evaluation.cards import TrainedModel, check_cards
 from graft.evaluation.entries import COVARIATES

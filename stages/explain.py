@@ -5,6 +5,7 @@ from pydantic import Field
 
 from graft.common.files import check_files, check_sha256, read_sealed, whole_folder, write_sealed
 from graft.common.parameters import Section, read_parameters
+from graft.common.tables import write_csv
 from graft.common.vocabulary import TESTS
 from graft.console import run, say
 from graft.data.domain import Domain
@@ -73,8 +74,7 @@ def main() -> None:
         pictures = [case["picture"] for case in saliency["cases"]]
         write_sealed(folder / "saliency.json", saliency, pictures)
         write_sealed(folder / "robustness.json", robustness)
-        curves = robustness_curves(robustness)
-        curves.to_csv(folder / "robustness.csv", index=False, lineterminator="\n")
+        write_csv(folder / "robustness.csv", robustness_curves(robustness))
     for line in (*summarise_saliency(saliency), *summarise_robustness(robustness)):
         say(line)
 

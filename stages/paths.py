@@ -48,16 +48,16 @@ CHECKPOINTS = Path(".graft/checkpoints")
 TRAININGS = Path(".graft/trainings")
 
 
-# For the user alone, because the names of files may be those of patients.
-
-
 def file_names(domain: str) -> Path:
-    """The table of the raw files of a domain's pictures."""
+    """The table of the raw files of a domain's pictures.
+
+    No stage has it as an output: the names of files may be those of patients.
+    """
     return Path(".graft/files") / f"{check_identifier(domain)}.csv"
 
 
 def duplicates(domain: str) -> Path:
-    """The table of the images of a domain that are the same picture."""
+    """The table of the images of a domain that are the same picture, also no output."""
     return Path(".graft/duplicates") / f"{check_identifier(domain)}.csv"
 
 

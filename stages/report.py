@@ -9,9 +9,9 @@ from typing import Any
 
 from graft.common.differences import differences
 from graft.common.files import InputError, whole_file
+from graft.common.lock_files import producers, read_lock, stage_names, used_parameters
 from graft.common.parameters import read_parameter_file
 from graft.common.shown import shown
-from graft.common.used import producers, read_lock, stage_names, used_parameters
 from graft.console import run, say
 from graft.report.evidence import load_evidence
 from graft.report.origin import published_keys

@@ -8,8 +8,8 @@ from urllib.parse import unquote, urlparse
 import numpy as np
 
 from graft.common.files import REMEDY, InputError, read_json
+from graft.common.shown import one_line
 
-LONGEST = 200  # characters of a message about a value
 DECIMALS = 6  # rounding hides the last bits of a sum, which depend on the number of threads
 
 
@@ -39,7 +39,7 @@ def check_read(path: Path, content: dict, schema: Path) -> None:
     try:
         check_schema(content, schema)
     except ValidationError as error:
-        found = " ".join(error.message.split())[:LONGEST]
+        found = one_line(error.message)
         raise InputError(f"{path}: {error.json_path}: {found}; {REMEDY}") from error
 
 

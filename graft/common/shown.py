@@ -42,12 +42,14 @@ def one_line(text: str) -> str:
 
 
 def first_line(error: Exception) -> str:
-    """The first line of what a library says about an error."""
-    text = str(error).strip() or type(error).__name__
-    return one_line(text.splitlines()[0]).rstrip(". ")
+    """The first line of what a library says about an error, or the type of the error."""
+    return one_line(_lines(error)[0]).rstrip(". ")
 
 
 def last_line(error: Exception) -> str:
-    """What an exception of a library says, in one line, or its type if it says nothing."""
-    lines = str(error).strip().splitlines()
-    return lines[-1].strip() if lines else type(error).__name__
+    """The last line of what a library says about an error, or the type of the error."""
+    return one_line(_lines(error)[-1])
+
+
+def _lines(error: Exception) -> list[str]:
+    return str(error).strip().splitlines() or [type(error).__name__]

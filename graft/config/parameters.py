@@ -93,12 +93,15 @@ class Parameters(Section):
             trained_on.append(self.source)
         target = follow_links(Path(self.domains[self.target].path))
         for name in trained_on:
-            role = "source" if name == self.source else "sources.candidates"
+            role, instead = "sources.candidates", ""
+            if name == self.source:
+                role = "source"
+                published = ", ".join(PUBLISHED)
+                instead = f", or weights from elsewhere in pretrain.source: {published}, or a file"
             if follow_links(Path(self.domains[name].path)) == target:
                 raise ValueError(
                     f"{role}: got {name!r}, which has the raw data of the target {self.target!r}; "
-                    "expected a domain with other patients, or weights from elsewhere in "
-                    f"pretrain.source: {', '.join(PUBLISHED)}, or a file"
+                    f"expected a domain with other patients{instead}"
                 )
         return self
 

@@ -84,14 +84,19 @@ def _alignments(
     starts = np.searchsorted(which[order], np.arange(1, len(different)))
     for key, votes in zip(different, np.split(shifts[order], starts), strict=False):
         one, other = key[:2].tolist()
+        agreeing = _largest_agreement(votes)
         needed = MIN_VOTES if min(counts[one], counts[other]) > FEW else 1
-        apart = np.abs(votes[:, None] - votes).max(-1)  # (V, V)
-        agreeing = apart <= TOLERANCE
-        best = agreeing.sum(1).argmax()
-        if agreeing[best].sum() >= needed:
-            shift = votes[agreeing[best]].mean(0).round().astype(int)
+        if len(agreeing) >= needed:
+            shift = agreeing.mean(0).round().astype(int)
             axes = np.flatnonzero(key[2:]).tolist()
             yield Alignment(one, other, tuple(axes), tuple(shift.tolist()))
+
+
+def _largest_agreement(votes: np.ndarray) -> np.ndarray:
+    """Return the votes (A, D) near the one that most of the votes (V, D) are near."""
+    apart = np.abs(votes[:, None] - votes).max(-1)  # (V, V)
+    is_near = apart <= TOLERANCE
+    return votes[is_near[is_near.sum(1).argmax()]]
 
 
 def _matches(keypoints: Keypoints, groups: np.ndarray | None) -> tuple[Keypoints, Keypoints]:

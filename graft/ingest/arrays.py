@@ -11,7 +11,7 @@ import pandas as pd
 from graft.common.files import InputError
 from graft.console import say
 from graft.data.domain import Domain, Grid
-from graft.ingest.intensity import raw_window
+from graft.data.intensity import raw_window
 from graft.ingest.npz import check_memory, map_npy
 
 DATA_FILE = "data.npy"
@@ -43,7 +43,7 @@ def read_arrays(path: Path, name: str, classes: list[str], grid: Grid) -> Domain
     images = _add_channels(map_npy(path / DATA_FILE), path / DATA_FILE, len(grid.patch))
     count = len(images)
     labels = label_names(_load_column(path / LABELS_FILE, count), classes, path / LABELS_FILE)
-    has_groups = os.path.lexists(path / GROUPS_FILE)  # a dead link is refused below
+    has_groups = os.path.lexists(path / GROUPS_FILE)  # a broken link must not pass for no groups
     if has_groups:
         patients = _as_text(_load_column(path / GROUPS_FILE, count), path / GROUPS_FILE)
     else:

@@ -14,13 +14,13 @@ import pandas as pd
 
 from graft.common.files import InputError
 from graft.data.domain import Domain, Grid
+from graft.data.intensity import raw_window
 from graft.data.volume import LPS_TO_RAS, Volume
-from graft.ingest import volumes
-from graft.ingest.intensity import raw_window
-from graft.ingest.picture_patches import NamedPicture, cut_pictures
-from graft.ingest.pictures import is_picture
 from graft.ingest.rows import MANIFEST, LesionRow, read_lesion_rows
 from graft.ingest.scans import Scan, check_scans
+from graft.pictures.picture_files import is_picture
+from graft.pictures.picture_patches import NamedPicture, cut_pictures
+from graft.volumes import volume_files
 
 MAX_PROCESSES = 8  # each of them keeps a volume in memory
 VOLUMES_PER_TASK = 4
@@ -144,7 +144,7 @@ def _cut_volume(
     for lesion in lesions:
         try:
             if volume is None:
-                volume = volumes.read_volume(lesion.image, lesion.series, burned_in)
+                volume = volume_files.read_volume(lesion.image, lesion.series, burned_in)
                 grid = _convert_window(grid, volume)
                 scan = Scan.of(volume)
             found.append(_cut_lesion(volume, lesion, grid, scan))
@@ -173,8 +173,8 @@ def _cut_lesion(volume: Volume, lesion: LesionRow, grid: Grid, scan: Scan) -> Le
     if lesion.mask is None:
         centre = _position_in_mm(volume, lesion)
         return LesionPatch(cut_patch(volume, centre, grid).astype(np.float16), None, None, scan)
-    mask = volumes.read_mask(lesion.mask, volume, lesion.segment)
-    centre, diameter = volumes.locate_lesion(mask, volume)
+    mask = volume_files.read_mask(lesion.mask, volume, lesion.segment)
+    centre, diameter = volume_files.locate_lesion(mask, volume)
     if lesion.position is not None:
         centre = _position_in_mm(volume, lesion)
     patch = cut_patch(volume, centre, grid).astype(np.float16)

@@ -5,10 +5,9 @@ from pathlib import Path
 import numpy as np
 
 from graft.common.files import InputError
-from graft.common.links import follow_links
+from graft.common.links import check_file_inside, follow_links
 from graft.data.domain import Domain, Grid
 from graft.ingest.arrays import ArraySamples, label_names, make_domain
-from graft.ingest.inside import check_file_inside
 from graft.ingest.npz import read_npz
 
 SPLITS = {"train": "train", "val": "validation", "test": "test"}

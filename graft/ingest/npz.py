@@ -9,9 +9,9 @@ from typing import IO
 import numpy as np
 
 from graft.common.files import InputError
+from graft.common.links import check_file_inside
 from graft.common.shown import last_line
-from graft.ingest.inside import check_file_inside
-from graft.ingest.voxel_data import MAX_COMPRESSION
+from graft.volumes.voxel_data import MAX_COMPRESSION
 
 COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # those that NumPy writes
 

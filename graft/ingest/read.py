@@ -1,5 +1,6 @@
 """Raw data in any of its forms, read as a domain."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +11,6 @@ from graft.duplicates.fingerprints import fingerprint_images
 from graft.ingest.arrays import DATA_FILE, LABELS_FILE, read_arrays
 from graft.ingest.channels import convert_channels
 from graft.ingest.covariates import read_covariates
-from graft.ingest.folder import has_image_folders, read_image_folder
 from graft.ingest.keys import find_key
 from graft.ingest.manifest import read_manifest
 from graft.ingest.medmnist import list_npz_files, read_medmnist
@@ -18,6 +18,7 @@ from graft.ingest.pseudonyms import PUBLISHED_KEY, fingerprint, pseudonym
 from graft.ingest.rows import MANIFEST
 from graft.ingest.settings import Preprocess, PseudonymKey, RawDomain
 from graft.ingest.subgroups import read_subgroup_columns
+from graft.pictures.folder import has_image_folders, read_image_folder
 
 
 def read_raw_domain(
@@ -76,10 +77,13 @@ def _find_form(path: Path) -> str:
     """The form of the raw data at `path`, by its content."""
     if not path.exists():
         raise InputError(f"{path}: is missing, expected a folder of raw data")
-    has_manifest = (path / MANIFEST).is_file()
+    # A broken link or a pipe is there as well; who reads the form refuses it by name.
+    has_manifest, has_data, has_labels = (
+        os.path.lexists(path / file) for file in (MANIFEST, DATA_FILE, LABELS_FILE)
+    )
     forms = {
         "manifest": has_manifest,
-        "arrays": (path / DATA_FILE).is_file() or (path / LABELS_FILE).is_file(),
+        "arrays": has_data or has_labels,
         "medmnist": bool(list_npz_files(path)),
         "folder": not has_manifest and has_image_folders(path),
     }
@@ -134,11 +138,12 @@ def _check_classes(path: Path, domain: Domain) -> None:
 def _check_given_splits(path: Path, domain: Domain) -> None:
     """Raise InputError if a patient is in two of the given splits."""
     first: dict[str, tuple[str, str]] = {}
-    columns = [domain.index[name] for name in ("patient", "split", "origin")]
-    for patient, split, origin in zip(*columns, strict=True):
-        expected, place = first.setdefault(patient, (split, origin))
+    places = domain.files or domain.index["origin"]
+    columns = domain.index["patient"], domain.index["split"], places
+    for patient, split, place in zip(*columns, strict=True):
+        expected, first_place = first.setdefault(patient, (split, place))
         if split != expected:
             raise InputError(
-                f"{path}: one patient is in two given splits, {expected or 'none'!r} at {place} "
-                f"and {split or 'none'!r} at {origin}, expected one split per patient"
+                f"{path}: one patient is in two given splits, {expected or 'none'!r} at "
+                f"{first_place} and {split or 'none'!r} at {place}, expected one split per patient"
             )

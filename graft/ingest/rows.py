@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from graft.common.files import InputError
+from graft.common.links import check_file_inside
 from graft.common.names import check_label
 from graft.common.vocabulary import PARTS
-from graft.ingest.inside import check_file_inside
-from graft.ingest.pictures import is_picture
+from graft.pictures.picture_files import is_picture
 
 MANIFEST = "manifest.csv"
 REQUIRED = ("patient", "image", "label")

@@ -15,6 +15,7 @@ from safetensors.torch import save as as_bytes
 from torch import Tensor
 
 from graft.common.files import InputError, check_sha256, sha256, write_sealed
+from graft.common.shown import one_line
 from graft.data.covariates import Encoding
 from graft.networks.build import build_network
 from graft.networks.card import CARD, check_shares, read_card
@@ -166,9 +167,9 @@ def load_model(folder: Path, device: torch.device | str = "cpu") -> Model:
             network = build_network(**card["architecture"], seed=0)
             network.load_saved_tensors(member)
         except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
-            reason = " ".join(str(error).split())
             raise InputError(
-                f"{folder / CARD}: does not describe a network of these weights ({reason})"
+                f"{folder / CARD}: does not describe a network of these weights "
+                f"({one_line(str(error))})"
             ) from error
         networks.append(network.to(device).eval())
     return Model(card, networks)

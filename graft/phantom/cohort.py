@@ -13,6 +13,7 @@ import pandas as pd
 
 from graft.common.files import whole_folder
 from graft.common.seeds import generator
+from graft.common.tables import write_csv
 from graft.phantom import ct, mr
 from graft.phantom.anatomy import BodyWall, draw_wall, render_organ, render_vessels, render_wall
 from graft.phantom.lesion import Lesion, render_lesion
@@ -98,7 +99,7 @@ def write_cohort(
             with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
                 tables = list(pool.map(write, numbers, chunksize=CHUNK))
         manifest = pd.DataFrame([row for table in tables for row in table], columns=COLUMNS)
-        manifest.to_csv(partial_folder / "manifest.csv", index=False, lineterminator="\n")
+        write_csv(partial_folder / "manifest.csv", manifest)
     return manifest
 
 

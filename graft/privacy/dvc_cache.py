@@ -17,7 +17,9 @@ class DvcCache:
 
     Attributes:
         files: to search, sorted.
-        raw_copies: how many files are left out, because they are copies of raw data or list it.
+        raw_copies: how many files are left out because they are copies of raw data.
+        raw_lists: how many are left out because they list raw data. DVC keeps one of each folder
+            that a stage reads, also if nobody added the folder.
     """
 
     def __init__(self, raw: Path, output: Path) -> None:
@@ -26,16 +28,19 @@ class DvcCache:
         self._names: dict[str, str] = {}
         self.files: list[Path] = []
         self.raw_copies = 0
+        self.raw_lists = 0
         files = [path for path in sorted((output, *output.rglob("*"))) if path.is_file()]
         for file in files:
             digest = _digest(file)
             if digest.endswith(".dir"):
                 self._names |= dict(_listed(file))
         for file in files:
-            if self._is_raw(file):
-                self.raw_copies += 1
-            else:
+            if not self._is_raw(file):
                 self.files.append(file)
+            elif _digest(file).endswith(".dir"):
+                self.raw_lists += 1
+            else:
+                self.raw_copies += 1
 
     def name_of(self, file: Path) -> str:
         """The name of a cached file in its folder of the working tree; "" if it is not known."""

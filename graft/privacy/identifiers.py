@@ -66,7 +66,9 @@ def main(raw: RawArgument, outputs: OutputsArgument = None, show: ShowOption = 0
                 say(line)
                 findings += 1
         if cache.raw_copies:
-            say(f"{output}: has {cache.raw_copies} copies of raw data, which `dvc add` made")
+            say(f"{output}: has copies of {cache.raw_copies} raw files, which `dvc add` made")
+        if cache.raw_lists:
+            say(f"{output}: has the names of the raw files, which DVC lists for its stages")
         searched.count += len(cache.files)
     if findings:
         say(WHAT_TO_DO)

@@ -51,7 +51,6 @@ class TextSearch:
 
     def __init__(self, texts: Collection[str], own_words: Collection[str] = ()) -> None:
         """Prepare the search for `texts`."""
-        self.count = len(texts)
         self._own_words = own_words
         self._uids = {text for text in texts if UID.fullmatch(text)}
         self._automaton = ahocorasick.Automaton()  # of str, hence bytes as Latin-1

@@ -77,9 +77,7 @@ def read_folds(
     """
     content = open_sealed_table(path)
     table = read_predictions(path, READ, classes, ("arm", "source", "part"), content)
-    transfer = table[table["arm"] == "transfer"]
-    pairs_of = transfer[["source", "lambda"]].drop_duplicates().itertuples(index=False)
-    candidates = [Candidate(str(source), float(weight)) for source, weight in pairs_of]
+    candidates = _candidates(table)
     is_known = table["arm"].isin(ARMS) & table["part"].isin(PARTS)
     if not is_known.all() or (len(table) and not candidates):
         raise InputError(
@@ -93,19 +91,36 @@ def read_folds(
         for candidate in candidates:
             mine = (rows["source"] == candidate.source) & (rows["lambda"] == candidate.weight)
             others.append(_predicted(rows[mine & (rows["arm"] == "transfer")], classes))
-        if not all(_is_complete(predicted) for predicted in (scratch, *others)):
-            raise InputError(
-                f"{path}: repeat {repeat}, fold {number} lacks a network or a part, or has a case "
-                f"twice, expected scratch and {len(candidates)} candidates with validation and test"
-            )
-        if not all(_has_same_cases(scratch, predicted) for predicted in others):
-            raise InputError(
-                f"{path}: the networks of repeat {repeat}, fold {number} predicted different "
-                "samples, expected the same ones"
-            )
-        folds.append(Fold(int(repeat), int(number), scratch, others))
+        fold = Fold(int(repeat), int(number), scratch, others)
+        _check_networks(path, fold)
+        folds.append(fold)
     _check_divisions(path, folds, samples)
     return folds, candidates
+
+
+def _candidates(table: pd.DataFrame) -> list[Candidate]:
+    transfer = table[table["arm"] == "transfer"]
+    distinct = transfer[["source", "lambda"]].drop_duplicates()
+    candidates = []
+    for source, weight in distinct.itertuples(index=False):
+        candidates.append(Candidate(str(source), float(weight)))
+    return candidates
+
+
+def _check_networks(path: Path, fold: Fold) -> None:
+    """Raise InputError unless every network of a fold predicted the same cases, each once."""
+    where = f"{path}: repeat {fold.repeat}, fold {fold.number}"
+    for predicted in (fold.scratch, *fold.candidates):
+        if not _is_complete(predicted):
+            raise InputError(
+                f"{where} lacks a network or a part, or has a case twice, expected scratch and "
+                f"{len(fold.candidates)} candidates with validation and test"
+            )
+    for predicted in fold.candidates:
+        if not _has_same_cases(fold.scratch, predicted):
+            raise InputError(
+                f"{where} has networks that predicted different samples, expected the same ones"
+            )
 
 
 def _check_divisions(path: Path, folds: Sequence[Fold], samples: np.ndarray) -> None:

@@ -18,7 +18,7 @@ from graft.statistics.repeated_auroc import (
     count_ranked_pairs,
     draw_repetitions,
 )
-from graft.statistics.verdict import verdict
+from graft.statistics.verdict import number_of_labels, verdict
 
 SCHEMA = Path(__file__).with_name("learning_curve.schema.json")
 COLUMNS = ("share", "patients", "model", "auroc", "low", "high")  # of the table for plots
@@ -78,11 +78,6 @@ def repeated_areas(
     return RepeatedAuroc.of(measure, cases, picks)
 
 
-def labelled(point: Mapping) -> float:
-    """The labelled patients of a point of metrics.json, or its lesions if patients are unknown."""
-    return point["lesions"] if point["patients"] is None else point["patients"]
-
-
 def curve_table(block: Mapping) -> pd.DataFrame:
     """Make a table for plots: COLUMNS, a row for each share and arm; no rows without a curve."""
     rows = []
@@ -92,7 +87,7 @@ def curve_table(block: Mapping) -> pd.DataFrame:
         for arm, found in point["arms"].items():
             estimate = found["auroc"]
             values = (estimate["value"], estimate["low"], estimate["high"])
-            rows.append((point["share"], labelled(point), arm, *values))
+            rows.append((point["share"], number_of_labels(point), arm, *values))
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
@@ -114,7 +109,7 @@ def curve_lines(block: Mapping, unit: str = "patient") -> Iterator[str]:
         for arm, gain in point["gain"].items():
             gains.append(f"gain of {arm} {format_estimate(gain, '+')}, {gain['verdict']}")
         yield (
-            f"{point['share']:.0%} of the labels, {labelled(point):.0f} {unit}s: AUROC "
+            f"{point['share']:.0%} of the labels, {number_of_labels(point):.0f} {unit}s: AUROC "
             f"{', '.join(arms)}; {'; '.join(gains)}"
         )
     if curve["labels_saved"]:

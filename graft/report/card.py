@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from graft.report.evidence import Evidence, score_of
 from graft.report.numbers import number, plural, size, value_of
-from graft.report.origin import parameter_text
+from graft.report.origin import first_step, parameter_text
 from graft.report.words import UNKNOWN_PATIENTS
 
 
@@ -42,11 +42,10 @@ def _model(evidence: Evidence) -> list[str]:
 
 
 def _intended_use(evidence: Evidence) -> list[str]:
-    source = evidence.metrics["source"]["name"]
     target = evidence.metrics["target"]["name"]
     *first, last = evidence.classes
     return [
-        f"Research only: to find out whether training on {source} helps to distinguish "
+        f"Research only: to find out whether {first_step(evidence)} helps to distinguish "
         f"{', '.join(first)} and {last} lesions of {target}. It is not a medical device and not "
         "fit for diagnosis.",
         "Out of scope: patients who differ from those described here, scanners and protocols on "

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from graft.report.charts import COLOURS, STYLES, Chart, draw_chart, set_unit_square
+from graft.charts.svg import COLOURS, STYLES, Chart, draw_chart, set_unit_square
 from graft.report.evidence import Evidence, score_of
 from graft.report.numbers import estimate, spoken
 

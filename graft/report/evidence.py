@@ -20,6 +20,7 @@ from graft.common.vocabulary import TESTS
 Block = Mapping[str, Any]  # an object of a JSON document
 
 CURVES = ("roc", "precision_recall", "calibration", "decision")
+OF_BOTH_CLASSES = ("roc", "precision_recall")  # the curves that need cases with and without disease
 REQUIRED_KEYS = (
     "models",
     "baselines",
@@ -155,6 +156,8 @@ def load_evidence(
     )
     _check_run(evidence, card, explain)
     _check_cases(evidence, metrics / "predictions.csv")
+    for name, file in names.items():
+        _check_curve(evidence, name, metrics / file)
     return evidence
 
 
@@ -189,6 +192,21 @@ def _check_cases(evidence: Evidence, path: Path) -> None:
                 raise InputError(
                     f"{path}: has {len(cases)} predictions of {model} on the part {part}, "
                     f"expected one of each of its {expected} lesions; {REMEDY}"
+                )
+
+
+def _check_curve(evidence: Evidence, name: str, path: Path) -> None:
+    """Raise InputError unless each model has the curve on each test part that can have one."""
+    table = evidence.curves[name]
+    for part in evidence.parts:
+        is_diseased = evidence.cases(evidence.chosen, part)["label"] == evidence.classes[-1]
+        if name in OF_BOTH_CLASSES and is_diseased.nunique() == 1:
+            continue
+        found = set(table.loc[table["part"] == part, "model"])
+        for model in evidence.models:
+            if model not in found:
+                raise InputError(
+                    f"{path}: has no rows of {model} on the part {part}, expected some; {REMEDY}"
                 )
 
 

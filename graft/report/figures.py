@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from graft.report.charts import COLOURS, DASHED, SIZE, STYLES, Chart, draw_chart, plot_estimates
+from graft.charts.svg import COLOURS, DASHED, SIZE, STYLES, Chart, draw_chart, plot_estimates
 from graft.report.evidence import Block, Evidence, auroc_of_arm
 from graft.report.labels import labelled
 from graft.report.numbers import difference, estimate, has_interval, number, spoken
-from graft.statistics.verdict import verdict
+from graft.statistics.verdict import number_of_labels, verdict
 
 ARMS = ("scratch", "frozen", "transfer")
 ARM_SHIFT = 0.02  # share of x by which the arms are moved apart, so that bars do not overlap
@@ -68,7 +68,7 @@ def learning_curve(evidence: Evidence, block: Block) -> Chart | None:
     def paint(axes: Axes) -> None:
         for place, (arm, known) in enumerate(series.items()):
             shift = 1 + ARM_SHIFT * (place - 1)
-            x = [_labels_of(point) * shift for point in known]
+            x = [number_of_labels(point) * shift for point in known]
             aurocs = [point["arms"][arm]["auroc"] for point in known]
             plot_estimates(axes, x, aurocs, STYLES[arm], bar_width=0.9)
         axes.axhline(0.5, color=COLOURS["grey"], linewidth=0.8)
@@ -97,7 +97,7 @@ def learning_gain(evidence: Evidence, block: Block) -> Chart | None:
 
     def paint(axes: Axes) -> None:
         axes.axhline(0, color=COLOURS["ink"], linewidth=0.9)
-        x = [_labels_of(point) for point in points]
+        x = [number_of_labels(point) for point in points]
         plot_estimates(axes, x, found, STYLES["transfer"])
         axes.set_ylabel("gain of transfer over scratch")
         _label_axis(axes, points, evidence.unit)
@@ -161,14 +161,9 @@ def _paint_gain(axes: Axes, row: int, name: str, gain: Block) -> None:
     axes.plot(gain["value"], row, marker=style.marker, markersize=6, color=colour)
 
 
-def _labels_of(point: Block) -> float:
-    """The labelled patients, or the labelled lesions if the patients are unknown."""
-    return point["lesions"] if point["patients"] is None else point["patients"]
-
-
 def _label_axis(axes: Axes, points: Sequence[Block], unit: str) -> None:
     """A logarithmic axis of labelled patients or lesions with a tick at each point."""
-    x = [_labels_of(point) for point in points]
+    x = [number_of_labels(point) for point in points]
     axes.set(xscale="log", xlabel=f"labelled {unit}s (logarithmic)")
     axes.set_xticks(x, [f"{value:.0f}" for value in x])
     axes.minorticks_off()

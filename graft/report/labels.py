@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from graft.report.evidence import Block, Evidence, auroc_of_arm
-from graft.report.numbers import difference, estimate, number, p_value, signed, size
+from graft.report.numbers import difference, estimate, number, p_value, plural, signed, size
 from graft.report.table import Cell, Table
 
 VERDICT_MARKS = {"helps": "good", "harms": "bad"}  # classes of the style sheet
@@ -40,7 +40,7 @@ def learning_curve(block: Block) -> Table:
         "SD over draws",
         "verdict",
     ]
-    caption = f"AUROC on the test part by number of labels, {block['draws']} draws each"
+    caption = f"AUROC on the test part by number of labels, {plural(block['draws'], 'draw')} each"
     return Table(caption, head, rows, wide=True)
 
 

@@ -12,6 +12,20 @@ ROLES = ("source", "target")
 CARD_HASHES = {"train_sha256": "train", "validation_sha256": "validation"}
 
 
+def start(evidence: Evidence) -> str:
+    """Where the transferred weights come from: the source, or weights from elsewhere."""
+    if evidence.metrics["source"]["pretrained"]:
+        return evidence.metrics["source"]["name"]
+    return parameter_text(evidence.parameters["pretrain"]["source"])
+
+
+def first_step(evidence: Evidence) -> str:
+    """What transfer does before it trains on the target, in words."""
+    if evidence.metrics["source"]["pretrained"]:
+        return f"training on {start(evidence)} first"
+    return f"starting from the weights {start(evidence)}"
+
+
 def counts(evidence: Evidence, role: str) -> Table:
     """Patients and lesions of the source or the target by part and class."""
     domain = evidence.metrics[role]

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import jinja2
 
+from graft.charts.svg import line_sample
 from graft.report import (
     card,
     curves,
@@ -18,7 +19,6 @@ from graft.report import (
     results,
     words,
 )
-from graft.report.charts import line_sample
 from graft.report.evidence import Evidence
 
 TEMPLATES = Path(__file__).with_name("templates")

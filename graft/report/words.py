@@ -130,10 +130,11 @@ def power(evidence: Evidence) -> str:
 
 def frozen_features(evidence: Evidence) -> str:
     """The verdict on frozen features, trained on all labels; empty if they were not trained."""
-    point = point_with_all_labels(evidence.block("learning_curve"))
-    if not point:
+    curve = evidence.block("learning_curve")
+    points = [point for point in curve["points"] if point["share"] == 1] if curve else []
+    if not points:
         return ""
-    gain = point["gain"]["frozen"]
+    gain = points[0]["gain"]["frozen"]
     arm = "Frozen features, a linear classifier on the unchanged network of the source:"
     if gain["verdict"] == "not defined":
         return f"{arm} their gain over training from scratch is not defined."

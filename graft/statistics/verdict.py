@@ -34,6 +34,14 @@ def point_with_all_labels(learning_curve: Mapping | None) -> Mapping | None:
     return None
 
 
+def number_of_labels(point: Mapping) -> float:
+    """Return the mean number of labelled patients at a point of the learning curve.
+
+    It is that of labelled lesions if the patients are unknown.
+    """
+    return point["lesions"] if point["patients"] is None else point["patients"]
+
+
 def decide(one: Gain, learning_curve: Mapping | None, margin: float, confidence: float) -> dict:
     """Decide the verdict of a run from the gain of transfer on the test part.
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from graft.common.files import whole_file
+from graft.common.shown import one_line
 from graft.console import say
 
 DIGEST_BYTES = hashlib.sha256().digest_size
@@ -50,7 +51,7 @@ def read_checked(path: Path, load: Callable[[bytes], Content]) -> Content | None
     try:
         return load(_payload(path))
     except Exception as error:  # the reason does not matter: the training can always restart
-        reason = " ".join(str(error).split()) or type(error).__name__
+        reason = one_line(str(error)) or type(error).__name__
     _delete(path)
     say(f"{path}: is damaged ({reason}) and was deleted; this training restarts")
     return None

@@ -12,7 +12,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from graft.common.files import InputError
+from graft.common.files import InputError, check_regular_file
 from graft.common.shown import first_line, shown, shown_key
 
 # What the unpickler of torch.load refuses: `GLOBAL os.system`, or an instruction that it lacks.
@@ -34,9 +34,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         InputError: if the file is missing or damaged, or if it contains something else or
             numbers that are not finite.
     """
-    if not path.is_file():
-        found = "missing" if not path.exists() else "no regular file"
-        raise InputError(f"{path}: is {found}, expected a file of weights")
+    check_regular_file(path)
     _check_members(path)
     size = path.stat().st_size
     tensors = {}

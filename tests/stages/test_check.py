@@ -253,6 +253,26 @@ def test_a_source_that_is_not_trained_on_may_share_training_images(project):
     assert paths.LEAKS_CHECKED.exists()
 
 
+def test_a_target_that_is_its_own_source_is_refused_if_a_network_is_trained_on_it(project):
+    parameters = YAML().load(Path("params.yaml"))
+    parameters["source"] = parameters["pretrain"]["source"] = "liver"
+    YAML().dump(parameters, Path("params.yaml"))
+    with pytest.raises(InputError, match="patients of liver .* evaluate a model on liver"):
+        check.main()
+    assert not paths.LEAKS_CHECKED.exists()
+
+
+@pytest.mark.parametrize("folds", [0, 2])
+def test_a_target_that_is_its_own_source_may_start_from_weights_from_elsewhere(project, folds):
+    parameters = YAML().load(Path("params.yaml"))
+    parameters["source"] = "liver"
+    parameters["pretrain"]["source"] = "imagenet"
+    parameters["cross_validation"]["folds"] = folds
+    YAML().dump(parameters, Path("params.yaml"))
+    check.main()
+    assert rows.read_checks(paths.CHECKS, "liver", "liver", [])
+
+
 def test_the_gate_is_the_same_whatever_was_counted(project):
     check.main()
     gate = paths.LEAKS_CHECKED.read_bytes()

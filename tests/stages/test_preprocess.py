@@ -125,7 +125,10 @@ def test_a_wrong_argument_is_a_usage_error(project, words, message):
         ),
         (("stages.preprocess", "../lung"), "error: domains: got '../lung', expected at most 64"),
         (("stages.split", "a;touch x"), "error: domains: got 'a;touch x', expected at most 64"),
-        (("stages.split", "lung"), "error: data/processed/lung/domain.json: cannot be read"),
+        (
+            ("stages.split", "lung"),
+            "error: data/processed/lung/domain.json: is missing, expected a file",
+        ),
     ),
 )
 def test_an_unknown_or_unread_domain_raises_an_error(project, words, message):

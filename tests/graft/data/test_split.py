@@ -12,7 +12,6 @@ from graft.data.settings import SplitRules
 from graft.data.split import (
     assign_parts,
     describe_lesions,
-    pool_for_cross_validation,
     read_split,
     write_split,
 )
@@ -326,18 +325,3 @@ def test_a_given_split_without_train_or_test_is_refused(missing):
     )
     with pytest.raises(InputError, match=message):
         divide(with_given(make_index(), *parts))
-
-
-@pytest.mark.parametrize(("given", "pool"), [("", 10), ("test", 6)])
-def test_cross_validation_excludes_the_external_site_and_a_given_test_part(given, pool):
-    parts = {
-        "train": np.arange(4),
-        "validation": np.arange(4, 6),
-        "test": np.arange(6, 10),
-        "external": np.array([10, 11]),
-    }
-    patients = [f"p{number}" for number in range(12)]
-    index = pd.DataFrame({"patient": patients, "split": given})
-    rows, validation = pool_for_cross_validation(parts, index)
-    assert rows.tolist() == list(range(pool))
-    assert validation == pytest.approx(2 / 6)

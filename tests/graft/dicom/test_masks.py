@@ -7,7 +7,7 @@ from pydicom import dcmread
 
 from graft.common.files import InputError
 from graft.data.volume import Volume
-from graft.ingest import volumes
+from graft.volumes import volume_files
 
 SAMPLES = Path(pydicom.data.__file__).parent / "test_files"
 
@@ -85,11 +85,11 @@ def draw_boxes(segments: int = 1) -> np.ndarray:
 def test_a_segment_is_on_the_grid_of_its_image(tmp_path, series):
     path = tmp_path / "seg.dcm"
     write_seg(series, path, draw_boxes())
-    image = volumes.read_volume(series)
-    mask = volumes.read_mask(path, image)
+    image = volume_files.read_volume(series)
+    mask = volume_files.read_mask(path, image)
     assert np.array_equal(mask.voxels, draw_boxes()[..., 0].T)
 
-    centre, diameter = volumes.locate_lesion(mask, image)
+    centre, diameter = volume_files.locate_lesion(mask, image)
     sphere = np.pi / 6 * diameter**3
     assert np.allclose(centre, image.to_mm(np.array([2.5, 3, 3.5])))
     assert np.isclose(sphere, 12 * 0.7 * 0.8 * 2.5)  # 12 voxels in mm³
@@ -98,14 +98,14 @@ def test_a_segment_is_on_the_grid_of_its_image(tmp_path, series):
 def test_the_number_of_a_segment_selects_it(tmp_path, series):
     path = tmp_path / "seg.dcm"
     write_seg(series, path, draw_boxes(2))
-    mask = volumes.read_mask(path, volumes.read_volume(series), "2")
+    mask = volume_files.read_mask(path, volume_files.read_volume(series), "2")
     assert np.array_equal(mask.voxels, draw_boxes(2)[..., 1].T)
 
 
 def test_the_label_of_a_segment_selects_it(tmp_path, series):
     path = tmp_path / "seg.dcm"
     write_seg(series, path, draw_boxes(2))
-    mask = volumes.read_mask(path, volumes.read_volume(series), "Gertrude 2")
+    mask = volume_files.read_mask(path, volume_files.read_volume(series), "Gertrude 2")
     assert np.array_equal(mask.voxels, draw_boxes(2)[..., 1].T)
 
 
@@ -120,9 +120,9 @@ def test_the_label_of_a_segment_selects_it(tmp_path, series):
 def test_of_several_segments_one_must_be_named(tmp_path, series, segment, message):
     path = tmp_path / "seg.dcm"
     write_seg(series, path, draw_boxes(2))
-    image = volumes.read_volume(series)
+    image = volume_files.read_volume(series)
     with pytest.raises(InputError, match=f"seg.dcm: .*{message}"):
-        volumes.read_mask(path, image, segment)
+        volume_files.read_mask(path, image, segment)
 
 
 def reorient(voxels: np.ndarray) -> np.ndarray:
@@ -134,14 +134,14 @@ def test_a_segment_in_one_slice_fits_an_image_with_other_axes(tmp_path, series):
     masks = draw_boxes()
     masks[4] = 0
     write_seg(series, tmp_path / "seg.dcm", masks)
-    image = volumes.read_volume(series)
+    image = volume_files.read_volume(series)
     axes = np.array([[0, -1, 0, 9], [1, 0, 0, 0], [0, 0, -1, 5], [0, 0, 0, 1]])
     voxels = reorient(np.asarray(image.voxels))
     stored = Volume(Path("same.nii"), voxels, image.affine @ axes)
 
-    found = volumes.read_mask(tmp_path / "seg.dcm", stored)
+    found = volume_files.read_mask(tmp_path / "seg.dcm", stored)
 
-    centre, _ = volumes.locate_lesion(found, stored)
+    centre, _ = volume_files.locate_lesion(found, stored)
     assert np.array_equal(found.voxels, reorient(masks[..., 0].T))
     assert np.allclose(centre, image.to_mm(np.array([2.5, 3, 3])))
 
@@ -157,25 +157,25 @@ OTHER_GRIDS = {
 def test_a_mask_on_another_grid_is_refused(tmp_path, series, name):
     path = tmp_path / "seg.dcm"
     write_seg(series, path, draw_boxes())
-    image = volumes.read_volume(series)
+    image = volume_files.read_volume(series)
     other = Volume(Path("other.nii"), image.voxels, image.affine @ OTHER_GRIDS[name])
     message = "seg.dcm: (lies on another grid than|marks voxels outside) other.nii"
     with pytest.raises(InputError, match=message):
-        volumes.read_mask(path, other)
+        volume_files.read_mask(path, other)
 
 
 def test_a_mask_larger_than_its_image_is_refused(tmp_path, series):
     path = tmp_path / "seg.dcm"
     write_seg(series, path, draw_boxes())
-    image = volumes.read_volume(series)
+    image = volume_files.read_volume(series)
     smaller = Volume(Path("other.nii"), np.asarray(image.voxels)[:3], image.affine)
     with pytest.raises(InputError, match="marks voxels outside other.nii"):
-        volumes.read_mask(path, smaller)
+        volume_files.read_mask(path, smaller)
 
 
 def assert_no_mask(path: Path, image: Volume, message: str) -> None:
     with pytest.raises(InputError, match=message) as caught:
-        volumes.read_mask(path, image)
+        volume_files.read_mask(path, image)
     assert "\n" not in str(caught.value)
     assert str(caught.value).startswith(f"{path}: ")
 
@@ -184,7 +184,7 @@ def test_a_fractional_segmentation_is_refused(tmp_path, series):
     path = tmp_path / "seg.dcm"
     write_seg(series, path, draw_boxes() / 2, "FRACTIONAL")
     message = "contains shares of voxels or labels, expected the SegmentationType BINARY"
-    assert_no_mask(path, volumes.read_volume(series), message)
+    assert_no_mask(path, volume_files.read_volume(series), message)
 
 
 @pytest.mark.parametrize(
@@ -195,11 +195,11 @@ def test_a_fractional_segmentation_is_refused(tmp_path, series):
     ],
 )
 def test_contours_and_a_segmentation_without_frames_are_refused(series, sample, message):
-    assert_no_mask(SAMPLES / sample, volumes.read_volume(series), message)
+    assert_no_mask(SAMPLES / sample, volume_files.read_volume(series), message)
 
 
 def test_images_are_no_masks(series):
-    image = volumes.read_volume(series)
+    image = volume_files.read_volume(series)
     assert_no_mask(series / "slice-01.dcm", image, "is no mask")
     assert_no_mask(series, image, "contains 6 files, expected one DICOM SEG")
 
@@ -218,14 +218,14 @@ def damage(content: bytes, rng: np.random.Generator) -> bytes:
 def test_a_damaged_segmentation_is_read_or_refused_without_a_name(tmp_path, series, capfd):
     path = tmp_path / "seg.dcm"
     write_seg(series, path, draw_boxes())
-    image = volumes.read_volume(series)
+    image = volume_files.read_volume(series)
     content = path.read_bytes()
     rng = np.random.default_rng(0)
     refused = 0
     for _ in range(100):
         path.write_bytes(damage(content, rng))
         try:
-            mask = volumes.read_mask(path, image)
+            mask = volume_files.read_mask(path, image)
         except InputError as error:
             refused += 1
             assert "\n" not in str(error)

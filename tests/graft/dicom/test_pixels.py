@@ -9,7 +9,7 @@ from pydicom.encaps import encapsulate
 from pydicom.pixels import get_decoder
 
 from graft.common.files import InputError
-from graft.ingest import volumes
+from graft.volumes import volume_files
 
 NEEDS_EXTRA = (
     uid.JPEGExtended12Bit,
@@ -42,7 +42,7 @@ def test_a_missing_decoder_names_its_package_and_extra(
 
     write_series(tmp_path, change=compress, syntax=syntax, is_compressed_already=True)
     with pytest.raises(InputError) as caught:
-        volumes.read_volume(tmp_path)
+        volume_files.read_volume(tmp_path)
     message = str(caught.value)
     installation = "the extra 'jpeg' of graft; install it with: pip install pylibjpeg-libjpeg"
     assert "cannot be read" not in message
@@ -53,7 +53,7 @@ def test_a_missing_decoder_names_its_package_and_extra(
 @pytest.mark.parametrize("syntax", NEEDS_NO_EXTRA, ids=lambda syntax: syntax.keyword)
 def test_other_compressions_need_no_extra(tmp_path, write_series, without_libjpeg, syntax):
     values = write_series(tmp_path, syntax=syntax, size=(65, 64))
-    assert np.array_equal(np.asarray(volumes.read_volume(tmp_path).voxels), values)
+    assert np.array_equal(np.asarray(volume_files.read_volume(tmp_path).voxels), values)
 
 
 @pytest.mark.parametrize("has_libjpeg", (pytest.param(True, marks=needs_libjpeg), False))
@@ -86,5 +86,5 @@ def test_baseline_jpeg_is_decoded_by_pillow_in_any_case(
         rescale=lambda k: (1, 0),
         is_compressed_already=True,
     )
-    found = np.asarray(volumes.read_volume(tmp_path / "series").voxels)
+    found = np.asarray(volume_files.read_volume(tmp_path / "series").voxels)
     assert np.array_equal(found, np.stack(planes).T)

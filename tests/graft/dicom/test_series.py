@@ -17,8 +17,8 @@ from scipy.spatial.transform import Rotation
 from graft.common.files import InputError
 from graft.data.domain import Grid
 from graft.data.volume import LPS_TO_RAS, Volume
-from graft.ingest import volumes
 from graft.ingest.patches import cut_patch
+from graft.volumes import volume_files
 
 SAMPLES = Path(pydicom.data.__file__).parent / "test_files"
 OBLIQUE = Rotation.from_euler("xyz", (20, -15, 30), degrees=True).as_matrix()
@@ -40,7 +40,7 @@ def read_with_itk(folder: Path) -> Volume:
 
 
 def read_voxels(path: Path, series: str = "", burned_in: bool = False) -> np.ndarray:
-    return np.asarray(volumes.read_volume(path, series, burned_in).voxels)
+    return np.asarray(volume_files.read_volume(path, series, burned_in).voxels)
 
 
 def assert_message_identifies_nobody(message: str, path: Path) -> None:
@@ -53,7 +53,7 @@ def assert_message_identifies_nobody(message: str, path: Path) -> None:
 
 def assert_refused(path: Path, message: str, series: str = "", burned_in: bool = False) -> None:
     with pytest.raises(InputError, match=message) as caught:
-        volumes.read_volume(path, series, burned_in)
+        volume_files.read_volume(path, series, burned_in)
     text = str(caught.value)
     assert text.startswith(f"{path}: ")
     assert_message_identifies_nobody(text, path)
@@ -87,7 +87,7 @@ def test_a_series_is_read_as_itk_reads_it(
     values = write_series(
         tmp_path, modality, spacing=spacing, turn=turn, rescale=lambda k: numbers[k]
     )
-    volume = volumes.read_volume(tmp_path)
+    volume = volume_files.read_volume(tmp_path)
     by_itk = read_with_itk(tmp_path)
     assert np.array_equal(np.asarray(volume.voxels), values)
     assert np.array_equal(np.asarray(volume.voxels), by_itk.voxels)
@@ -96,7 +96,7 @@ def test_a_series_is_read_as_itk_reads_it(
 
 def test_slices_are_placed_by_their_positions(tmp_path, write_series):
     write_series(tmp_path, turn=OBLIQUE)
-    volume = volumes.read_volume(tmp_path)
+    volume = volume_files.read_volume(tmp_path)
     # Column 3, row 5 and 2 steps of 2.5 mm up, in LPS+:
     # first + 3 · 0.8 · row + 5 · 0.7 · column + 5 · normal
     first = np.array([-30, -20, 100])
@@ -109,7 +109,7 @@ def test_a_tilted_gantry_gives_a_sheared_grid_that_is_cut_correctly(tmp_path, wr
     tilt = np.deg2rad(20)
     step = np.array([0, 2.5 * np.tan(tilt), 2.5])
     write_series(tmp_path, count=30, size=(40, 40), spacing=(1.5, 1.5), step=step)
-    volume = volumes.read_volume(tmp_path)
+    volume = volume_files.read_volume(tmp_path)
     assert np.allclose(LPS_TO_RAS[:3, :3] @ volume.affine[:3, 2], step)
 
     # A linear ramp in mm must be the same ramp in the patch.
@@ -248,7 +248,7 @@ def test_an_enhanced_image_places_each_frame_by_its_position(tmp_path, write_ser
     affine = np.diag([-0.8, -0.7, 2, 1])
     affine[:3, 3] = (5, -6, 1)
     for place in (path, tmp_path):  # the file, and the folder that contains it
-        volume = volumes.read_volume(place)
+        volume = volume_files.read_volume(place)
         assert np.allclose(np.asarray(volume.voxels), stored * slopes_from_below - 1024)
         assert np.allclose(volume.affine, affine)
 
@@ -492,7 +492,7 @@ def test_every_sample_of_pydicom_is_read_or_refused_in_one_line(capfd):
     assert len(samples) > 90
     for path in samples:
         try:
-            volumes.read_volume(path, burned_in=True)
+            volume_files.read_volume(path, burned_in=True)
         except InputError as error:
             assert "\n" not in str(error)
             assert str(error).startswith(f"{path}: ")
@@ -501,7 +501,7 @@ def test_every_sample_of_pydicom_is_read_or_refused_in_one_line(capfd):
 
 def test_a_real_series_is_read_as_itk_reads_it():
     folder = SAMPLES / "dicomdirtests" / "98892001" / "CT5N"
-    volume = volumes.read_volume(folder)
+    volume = volume_files.read_volume(folder)
     by_itk = read_with_itk(folder)
     assert volume.voxels.shape == (16, 16, 5)
     assert np.array_equal(np.asarray(volume.voxels), by_itk.voxels)
@@ -592,4 +592,4 @@ def test_a_pipe_in_place_of_a_slice_is_refused(tmp_path, write_series):
     first.unlink()
     os.mkfifo(first)
     with pytest.raises(InputError, match="contains a pipe or a dead link, expected files"):
-        volumes.read_volume(tmp_path / "series", "", burned_in=False)
+        volume_files.read_volume(tmp_path / "series", "", burned_in=False)

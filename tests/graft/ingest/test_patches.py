@@ -8,8 +8,8 @@ from scipy.spatial.transform import Rotation
 from graft.common.files import InputError
 from graft.data.domain import Grid
 from graft.data.volume import Volume
-from graft.ingest import volumes
 from graft.ingest.patches import cut_mask, cut_patch, smoothing_sigma
+from graft.volumes import volume_files
 
 ROOT = Path(__file__).parents[3]
 SHARED = Path(os.environ.get("GRAFT_SHARED_DATA") or ROOT.parent / "shared" / "data")
@@ -260,9 +260,9 @@ def test_a_real_lesion_is_in_the_middle_of_its_patch():
     folder = SHARED / "ct_volume"
     if not folder.is_dir():
         pytest.skip(f"no real CT at {folder}: set GRAFT_SHARED_DATA to try it")
-    image = volumes.read_volume(folder / "lung1_image.nrrd")
-    mask = volumes.read_volume(folder / "lung1_label.nrrd")
-    centre, diameter = volumes.locate_lesion(mask, image)
+    image = volume_files.read_volume(folder / "lung1_image.nrrd")
+    mask = volume_files.read_volume(folder / "lung1_label.nrrd")
+    centre, diameter = volume_files.locate_lesion(mask, image)
     grid = cubic_grid(32, window=(-1000, 400), spacing=1.25)
 
     patch = cut_at(image, centre, grid)

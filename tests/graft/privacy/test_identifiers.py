@@ -232,7 +232,17 @@ def test_raw_data_in_the_cache_of_dvc_is_counted_and_no_finding(project, capsys)
         entries.append((str(file.relative_to(project / "raw")), content))
     plant_object(listing(*entries), ".dir")
     search_cache()
-    assert ".dvc: has 74 copies of raw data, which `dvc add` made" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert f".dvc: has copies of {len(entries)} raw files, which `dvc add` made" in printed
+    assert ".dvc: has the names of the raw files, which DVC lists for its stages" in printed
+
+
+def test_the_list_of_the_raw_data_that_a_stage_read_is_no_copy(project, capsys):
+    files = list_raw_files(project / "raw")
+    plant_object(listing(*((file.name, file.read_bytes()) for file in files)), ".dir")
+    search_cache()
+    printed = capsys.readouterr().out
+    assert ".dvc: has the names of the raw files" in printed and "copies" not in printed
 
 
 def test_a_name_that_is_not_utf_8_can_be_printed(project, capsys):

@@ -3,18 +3,25 @@
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from graft.charts.svg import Chart
 from graft.common.documents import check_schema
 from graft.common.files import InputError
 from graft.evaluation.metrics import without_patients
 from graft.report import curves, figures, page
-from graft.report.charts import Chart
-from graft.report.evidence import REQUIRED_KEYS, Evidence, load_evidence
+from graft.report.evidence import (
+    CURVES,
+    OF_BOTH_CLASSES,
+    REQUIRED_KEYS,
+    Evidence,
+    load_evidence,
+)
 from tests.seals import flip_bit, reseal
 
 ROOT = Path(__file__).parents[3]
@@ -87,6 +94,24 @@ def test_missing_results_are_explained_in_words(read_run, bare, classes, externa
 def test_the_verdict_comes_first(read_run, undrawn, verdict, headline):
     html = page.render_page(read_run(change=lambda metrics: metrics.update(verdict=verdict)))
     assert re.search(r"<h2[^>]*>([^<]*)", html)[1] == headline
+
+
+@pytest.mark.parametrize(
+    ("bare", "question"),
+    [
+        (False, "Does training on lung first help to diagnose liver?"),
+        (True, "Does starting from the weights imagenet help to diagnose liver?"),
+    ],
+)
+def test_the_question_names_what_the_transferred_weights_come_from(
+    read_run, undrawn, bare, question
+):
+    run = read_run(bare=bare)
+    start = "imagenet" if bare else "lung"
+    parameters = {**run.parameters, "pretrain": {"source": start}}
+    html = page.render_page(replace(run, parameters=parameters))
+    assert f"<h1>{question}</h1>" in html
+    assert f"<title>{start} to liver: " in html
 
 
 def test_names_from_the_data_are_not_markup(read_run, undrawn):
@@ -170,8 +195,8 @@ def load(folder: Path) -> Evidence:
     return load_evidence(folder, card, parameters, parameters_name="p", commands={}, synthetic=True)
 
 
-def edit_predictions(folder: Path, change: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
-    path = folder / "predictions.csv"
+def edit_table(folder: Path, name: str, change: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
+    path = folder / name
     change(pd.read_csv(path)).to_csv(path, index=False)
     reseal(folder / "metrics.json")
 
@@ -190,9 +215,26 @@ def edit_predictions(folder: Path, change: Callable[[pd.DataFrame], pd.DataFrame
 )
 def test_missing_predictions_are_noticed(write_run, change, message):
     folder = write_run()
-    edit_predictions(folder, change)
+    edit_table(folder, "predictions.csv", change)
     with pytest.raises(InputError, match=message):
         load(folder)
+
+
+@pytest.mark.parametrize("name", CURVES)
+@pytest.mark.parametrize(("column", "value"), [("model", "transfer"), ("part", "external")])
+def test_a_missing_curve_is_noticed(write_run, name, column, value):
+    folder = write_run()
+    edit_table(folder, f"plots/{name}.csv", lambda table: table[table[column] != value])
+    with pytest.raises(InputError, match=f"{name}.csv: has no rows of .* on the part "):
+        load(folder)
+
+
+def test_a_test_part_of_one_class_has_no_roc_curve(write_run):
+    folder = write_run()
+    edit_table(folder, "predictions.csv", lambda table: table.assign(label="benign"))
+    for name in OF_BOTH_CLASSES:
+        edit_table(folder, f"plots/{name}.csv", lambda table: table[:0])
+    assert load(folder).curves["roc"].empty
 
 
 @pytest.mark.parametrize("key", REQUIRED_KEYS)
@@ -207,7 +249,7 @@ def test_a_missing_block_of_the_metrics_is_noticed(write_run, key):
 def test_a_missing_file_is_noticed(write_run, name):
     folder = write_run()
     (folder / name).unlink()
-    with pytest.raises(InputError, match=f"{name}: cannot be read"):
+    with pytest.raises(InputError, match=f"{name}: is missing, expected a file"):
         load(folder)
 
 

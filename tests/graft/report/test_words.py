@@ -98,6 +98,13 @@ def test_frozen_features_have_a_verdict_of_their_own(read_run):
     assert "no difference from training from scratch is shown: +0.045" in sentence
 
 
+def test_frozen_features_that_were_trained_once_have_a_verdict(read_run):
+    def draw_once(metrics: dict) -> None:
+        metrics["learning_curve"]["draws"] = 1
+
+    assert "Frozen features" in words.frozen_features(read_run(change=draw_once))
+
+
 def test_frozen_features_that_were_not_trained_have_no_verdict(read_run):
     assert words.frozen_features(read_run(bare=True)) == ""
 

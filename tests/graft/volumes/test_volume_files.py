@@ -8,7 +8,7 @@ import SimpleITK
 
 from graft.common.files import InputError
 from graft.data.volume import Volume
-from graft.ingest.volumes import locate_lesion, read_volume
+from graft.volumes.volume_files import locate_lesion, read_volume
 
 IDENTITY = np.eye(4)
 SUFFIXES = (".nii", ".nii.gz", ".mha", ".mhd", ".nrrd", ".nhdr")

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from graft.common.files import InputError
-from graft.ingest import voxel_data
-from graft.ingest.volumes import read_volume
+from graft.volumes import voxel_data
+from graft.volumes.volume_files import read_volume
 from tests.limited import run_limited
 
 VOXELS = np.arange(60, dtype=np.int16).reshape(3, 4, 5)

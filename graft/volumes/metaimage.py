@@ -13,9 +13,10 @@ from typing import BinaryIO
 import numpy as np
 
 from graft.common.files import InputError
+from graft.common.shown import shown
 from graft.data.volume import LPS_TO_RAS
-from graft.ingest.header import parse_integers, parse_numbers, read_lines, show
-from graft.ingest.voxel_data import check_shape, open_data_file, read_voxels, skip_bytes
+from graft.volumes.header import parse_integers, parse_numbers, read_lines
+from graft.volumes.voxel_data import check_shape, open_data_file, read_voxels, skip_bytes
 
 FIELD = re.compile(r"([^=:]+?)\s*[=:]\s*(.*)")
 LAST_KEY = "ElementDataFile"  # the voxels or the name of their file follow
@@ -71,10 +72,10 @@ def _read_fields(file: BinaryIO) -> dict[str, str]:
             continue
         found = FIELD.fullmatch(line)
         if found is None:
-            raise InputError(f"has {show(line)} in its header, expected a key and a value")
+            raise InputError(f"has {shown(line)} in its header, expected a key and a value")
         key, value = found.groups()
         if key in fields:
-            raise InputError(f"has {show(key)} twice in its header, expected it once")
+            raise InputError(f"has {shown(key)} twice in its header, expected it once")
         fields[key] = value
         if key == LAST_KEY:
             return fields
@@ -93,7 +94,7 @@ def _read_shape(fields: dict[str, str]) -> list[int]:
 def _read_dtype(fields: dict[str, str]) -> np.dtype:
     name = fields.get("ElementType", "nothing")
     if name not in DTYPES:
-        raise InputError(f"has the ElementType {show(name)}, expected one of {', '.join(DTYPES)}")
+        raise InputError(f"has the ElementType {shown(name)}, expected one of {', '.join(DTYPES)}")
     if not _is_true(fields, "BinaryData", default="True"):
         raise InputError("has BinaryData = False, expected True")
     orders = {_is_true(fields, key) for key in BYTE_ORDERS if key in fields}

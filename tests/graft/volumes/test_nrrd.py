@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from graft.common.files import InputError
-from graft.ingest.volumes import read_volume
+from graft.volumes.volume_files import read_volume
 from tests.itk import SECRET, read_with_itk, shows_secret
 
 START = "NRRD0004\ndimension: 3\nsizes: 3 4 5\n"

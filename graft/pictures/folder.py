@@ -8,9 +8,9 @@ import pandas as pd
 from graft.common.files import InputError
 from graft.console import say
 from graft.data.domain import Domain, Grid
-from graft.ingest.class_folders import ClassFolders, is_hidden
-from graft.ingest.picture_patches import NamedPicture, cut_pictures
-from graft.ingest.pictures import is_picture
+from graft.pictures.class_folders import ClassFolders, is_hidden
+from graft.pictures.picture_files import is_picture
+from graft.pictures.picture_patches import NamedPicture, cut_pictures
 
 
 def has_image_folders(path: Path) -> bool:

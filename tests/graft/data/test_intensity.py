@@ -9,10 +9,10 @@ from monai.transforms.intensity.array import ScaleIntensityRange
 
 from graft.common.files import InputError
 from graft.config.parameters import load_parameters
+from graft.data import intensity
 from graft.data.domain import Domain, Grid
-from graft.ingest import intensity
-from graft.ingest.intensity import raw_window
-from graft.ingest.volumes import read_volume
+from graft.data.intensity import raw_window
+from graft.volumes.volume_files import read_volume
 from tests.raw import read_domain
 
 # 27 voxels: a background of six, and a foreground of 1, 2, ... 21.

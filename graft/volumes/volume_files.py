@@ -9,8 +9,8 @@ import numpy as np
 from graft.common.files import InputError, check_regular_file
 from graft.common.shown import last_line
 from graft.data.volume import LPS_TO_RAS, SAME_GRID_MM, Volume
-from graft.ingest.formats import READERS
-from graft.ingest.label_maps import select_label
+from graft.volumes.formats import READERS
+from graft.volumes.label_maps import select_label
 
 SINGULAR = 1e-9  # mm³: a voxel is not smaller
 MIN_SKEW = 0.1  # of the volume of a box: a tilted gantry gives 0.77

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from graft.common.files import InputError
-from graft.common.links import follow_links
+from graft.common.links import check_inside
 from graft.common.vocabulary import PARTS
 from graft.console import say
-from graft.ingest.pictures import is_picture
+from graft.pictures.picture_files import is_picture
 
 SPLITS = {"val": "validation", "valid": "validation"} | {part: part for part in PARTS}
 SPLIT_ORDER = ("", *PARTS)
@@ -109,10 +109,7 @@ class ClassFolders:
     def _picture_files(self, folder: Path) -> list[Path]:
         files = []
         for entry in self._entries(folder):
-            if not follow_links(entry).is_relative_to(follow_links(self.root)):
-                raise InputError(
-                    f"{entry}: is a link that leaves the folder, expected a file inside {self.root}"
-                )
+            check_inside(entry, self.root)
             if entry.is_dir():
                 raise InputError(f"{entry}: is a folder, expected a picture{self._way_out(entry)}")
             if is_picture(entry):
@@ -149,7 +146,8 @@ class ClassFolders:
 
     def _wider_pattern(self, pattern: str) -> str:
         """A value of `ignore` that also finds what a pattern finds, as it is written in YAML."""
-        return f"'{pattern}'" if self.ignore is None else f"'{self.ignore}|{pattern}'"
+        wider = pattern if self.ignore is None else f"{self.ignore}|{pattern}"
+        return "'" + wider.replace("'", "''") + "'"
 
     def _check_masks(self, pictures: list[LabelledPicture]) -> None:
         """Raise InputError if pictures are masks of others, by their names."""

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import SimpleITK
 from PIL import Image
+from ruamel.yaml import YAML
 
 from graft.common.files import InputError
 from graft.data.domain import Domain, Grid
@@ -145,12 +146,12 @@ def test_the_pattern_in_a_message_keeps_what_was_ignored_before(folder):
 
 def test_a_pipe_is_no_picture(folder):
     os.mkfifo(folder / "benign/z.png")
-    assert_refused(folder, "benign/z.png: is no file, expected a picture")
+    assert_refused(folder, "benign/z.png: is a pipe, a socket or a device, expected a file")
 
 
 def test_a_link_to_itself_is_no_picture(folder):
     (folder / "benign/z.png").symlink_to("z.png")
-    assert_refused(folder, "benign/z.png: is missing, expected a picture")
+    assert_refused(folder, "benign/z.png: cannot be read .*, expected a file")
 
 
 @pytest.mark.parametrize("name", [b"J\xf6rg.png", b"two\nlines.png", b"J\xf6rg.txt"])
@@ -164,12 +165,14 @@ def test_a_picture_whose_name_has_mask_but_no_original_is_a_lesion(folder):
     assert len(read_liver(folder).images) == 5
 
 
-def test_the_pattern_in_a_message_leaves_the_folder_out(folder):
-    save(folder / "normal (old)" / "x.png", GREY)
-    message = "normal .old.: is not the folder of a class, expected benign, malignant, or train"
+@pytest.mark.parametrize("name", ["normal (old)", "Ann's normal"])
+def test_the_pattern_in_a_message_leaves_the_folder_out(folder, name):
+    save(folder / name / "x.png", GREY)
+    message = "normal.*: is not the folder of a class, expected benign, malignant, or train"
     with pytest.raises(InputError, match=message) as caught:
         read_liver(folder)
-    pattern = re.search("domains.liver.ignore: '(.*)'", str(caught.value))[1]
+    value = re.search("domains.liver.ignore: ('.*')", str(caught.value))[1]
+    pattern = YAML(typ="safe").load(value)
     assert len(read_domain(folder, "liver", CLASSES, GRID, ignore=pattern).images) == 4
 
 
@@ -208,7 +211,8 @@ def test_folders_above_the_classes_are_the_given_splits(folder, validation):
     assert list(index["split"]) == ["train"] * 4 + ["validation"] * 4 + ["test"] * 4
     assert index["origin"][5] == f"{validation}/benign#2"
 
-    message = "one patient is in two given splits, 'train' at train/benign#1"
+    first = sorted((parts / "train/benign").iterdir())[0].name
+    message = f"one patient is in two given splits, 'train' at train/benign/{first} and"
     assert_refused(parts, message, pattern=PATIENT_PATTERN)
 
 
@@ -483,7 +487,7 @@ def test_a_pattern_for_a_manifest_is_refused(folder, manifest_rows):
     (
         (
             ("b", "gone.png", "benign", "", "", ""),
-            "manifest.csv:3: .*gone.png: is missing, expected a picture",
+            "manifest.csv:3: .*gone.png: is missing, expected a file",
         ),
         (
             ("b", "benign/P2_benign.png", "benign", "1", "2", "3"),

@@ -7,11 +7,11 @@ from typing import BinaryIO
 import numpy as np
 
 from graft.common.files import InputError
+from graft.common.shown import shown
 
 MAX_LINE_BYTES = 1 << 16
 MAX_LINES = 1 << 12
 MAX_INTEGER = 1 << 53  # up to which a float64 is exact
-MAX_SHOWN = 60  # characters of a value in an error
 
 
 def read_lines(file: BinaryIO) -> Iterator[str]:
@@ -26,11 +26,6 @@ def read_lines(file: BinaryIO) -> Iterator[str]:
         yield os.fsdecode(line).strip()
 
 
-def show(text: str) -> str:
-    """The start of a value in quotes, for an error."""
-    return repr(text[:MAX_SHOWN])
-
-
 def parse_numbers(key: str, text: str, count: int | None = None) -> np.ndarray:
     """The numbers of a value; raises InputError if they are not finite or not `count` numbers."""
     try:
@@ -39,7 +34,9 @@ def parse_numbers(key: str, text: str, count: int | None = None) -> np.ndarray:
         found = np.empty(0)
     is_expected = len(found) > 0 if count is None else len(found) == count
     if not is_expected or not np.isfinite(found).all():
-        raise InputError(f"has the {key} {show(text)}, expected {count or 'some'} finite numbers")
+        wanted = "a finite number" if count == 1 else f"{count or 'some'} finite numbers"
+        given = f"the {key} {shown(text)}" if text else f"no {key}"
+        raise InputError(f"has {given}, expected {wanted}")
     return found
 
 
@@ -47,5 +44,5 @@ def parse_integers(key: str, text: str, count: int | None = None) -> list[int]:
     """The whole numbers of a value; raises InputError as `parse_numbers` does."""
     found = parse_numbers(key, text, count)
     if (found % 1 != 0).any() or (np.abs(found) > MAX_INTEGER).any():
-        raise InputError(f"has the {key} {show(text)}, expected whole numbers")
+        raise InputError(f"has the {key} {shown(text)}, expected whole numbers")
     return [int(number) for number in found]

@@ -10,9 +10,10 @@ from typing import BinaryIO
 import numpy as np
 
 from graft.common.files import InputError
+from graft.common.shown import shown
 from graft.data.volume import LPS_TO_RAS
-from graft.ingest.header import parse_integers, parse_numbers, read_lines, show
-from graft.ingest.voxel_data import check_shape, open_data_file, read_voxels, skip_bytes
+from graft.volumes.header import parse_integers, parse_numbers, read_lines
+from graft.volumes.voxel_data import check_shape, open_data_file, read_voxels, skip_bytes
 
 MAGIC = re.compile(r"NRRD000[1-5]")
 VECTOR = re.compile(r"\(([^()]*)\)")
@@ -72,7 +73,7 @@ def _read_voxels(file: BinaryIO, fields: dict[str, str]) -> tuple[np.ndarray, np
     encoding = fields.get("encoding", "none").lower()
     if encoding not in IS_COMPRESSED:
         raise InputError(
-            f"has the encoding {show(encoding)}, expected one of {', '.join(IS_COMPRESSED)}"
+            f"has the encoding {shown(encoding)}, expected one of {', '.join(IS_COMPRESSED)}"
         )
     dtype = _read_dtype(fields)
     affine = _read_affine(fields)
@@ -104,7 +105,7 @@ def _read_fields(file: BinaryIO) -> dict[str, str]:
         key = name.lower().replace(" ", "")
         if not colon or key in fields:
             raise InputError(
-                f"has {show(name)} in its header, expected each field once with a colon"
+                f"has {shown(name)} in its header, expected each field once with a colon"
             )
         fields[key] = value.strip()
     return fields
@@ -114,13 +115,13 @@ def _read_dtype(fields: dict[str, str]) -> np.dtype:
     name = fields.get("type", "none").lower()
     sized = SIZED_INTEGER.fullmatch(name)
     if not sized and name not in DTYPES:
-        raise InputError(f"has the type {show(name)}, expected an integer, float or double")
+        raise InputError(f"has the type {shown(name)}, expected an integer, float or double")
     dtype = np.dtype(sized[1] if sized else DTYPES[name])
     if dtype.itemsize == 1:
         return dtype
     order = fields.get("endian", "none").lower()
     if order not in BYTE_ORDERS:
-        raise InputError(f"has the endian {show(order)}, expected one of {', '.join(BYTE_ORDERS)}")
+        raise InputError(f"has the endian {shown(order)}, expected one of {', '.join(BYTE_ORDERS)}")
     return np.dtype(f"{BYTE_ORDERS[order]}{dtype.kind}{dtype.itemsize}")
 
 

@@ -13,8 +13,8 @@ from PIL import Image
 from graft.common.files import InputError
 from graft.console import say
 from graft.data.domain import Grid
-from graft.ingest.intensity import raw_window
-from graft.ingest.pictures import read_picture
+from graft.data.intensity import raw_window
+from graft.pictures.picture_files import read_picture
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ import re
 
 import pytest
 
+from graft.charts.svg import STYLES, draw_chart
 from graft.report import curves, figures
-from graft.report.charts import STYLES, draw_chart
 
 MODELS = (
     "scratch",

@@ -3,8 +3,8 @@ import pytest
 
 from graft.common.files import InputError
 from graft.data.volume import Volume
-from graft.ingest.label_maps import select_label
-from graft.ingest.volumes import locate_lesion
+from graft.volumes.label_maps import select_label
+from graft.volumes.volume_files import locate_lesion
 
 KIDNEY, TUMOUR = 1, 2
 

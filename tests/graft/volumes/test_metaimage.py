@@ -7,7 +7,7 @@ import pytest
 import SimpleITK
 
 from graft.common.files import InputError
-from graft.ingest.volumes import read_volume
+from graft.volumes.volume_files import read_volume
 from tests.itk import SECRET, read_with_itk, shows_secret
 
 START = "ObjectType = Image\nNDims = 3\nDimSize = 3 4 5\n"
@@ -141,6 +141,7 @@ def test_no_header_reads_a_file_outside_the_folder(tmp_path):
         (SHORT.replace("3 4 5", "3 4 5.5") + LOCAL, "DimSize '3 4 5.5', expected whole"),
         (SHORT.replace("3 4 5", "3 4 1e300") + LOCAL, "DimSize '3 4 1e300'"),
         (SHORT.replace("3 4 5", "3 4") + LOCAL, "DimSize '3 4', expected 3 finite numbers"),
+        (SHORT.replace("NDims = 3\n", "") + LOCAL, "has no NDims, expected a finite number"),
         (SHORT.replace("3 4 5", "40000 40000 40000") + LOCAL, "128000000000000 bytes, expected at"),
         (
             SHORT.replace("3 4 5", "900 900 900") + LOCAL,

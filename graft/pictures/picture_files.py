@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 from PIL import ExifTags, Image, ImageFile, ImageOps, UnidentifiedImageError
 
-from graft.common.files import InputError
+from graft.common.files import InputError, check_regular_file
+from graft.common.shown import last_line
 
 FORMATS = ("PNG", "JPEG", "TIFF", "BMP")
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
@@ -41,9 +42,7 @@ def read_picture(path: Path) -> np.ndarray:
 
     Raises InputError if it is missing, damaged, of another kind, transparent or too large.
     """
-    if not path.is_file():
-        found = "a folder" if path.is_dir() else "no file" if path.exists() else "missing"
-        raise InputError(f"{path}: is {found}, expected a picture")
+    check_regular_file(path)
     if not is_picture(path):
         raise InputError(f"{path}: is no picture, expected one of {', '.join(SUFFIXES)}")
     try:
@@ -55,9 +54,8 @@ def read_picture(path: Path) -> np.ndarray:
     except UnidentifiedImageError:
         raise InputError(f"{path}: cannot be read, expected a whole {', '.join(FORMATS)}") from None
     except Exception as error:  # a damaged file makes its reader raise anything
-        reason = (str(error).strip() or type(error).__name__).splitlines()[-1].strip()
         raise InputError(
-            f"{path}: cannot be read, it may be cut short or damaged ({reason})"
+            f"{path}: cannot be read, it may be cut short or damaged ({last_line(error)})"
         ) from error
     is_grey = (pixels == pixels[..., :1]).all()
     return pixels[..., :1] if is_grey else pixels

@@ -6,7 +6,7 @@ A parameter file says what the next run will use. It may have been edited since 
 import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, NamedTuple
 
 import jsonschema
 
@@ -96,30 +96,45 @@ def used_parameters(entries: Mapping[str, Entry], file: str) -> dict[str, Any]:
     Raises:
         InputError: if two stages used different values of a parameter.
     """
-    records = list(_records(entries, file))
-    for (stage, key, value), (other_stage, other_key, other) in itertools.permutations(records, 2):
-        if not _is_within(other_key, key):
-            continue
-        for found in differences(_value_at(value, other_key.removeprefix(key)), other, other_key):
-            raise InputError(
-                f"{file}: {found.key}: {stage} used {shown(found.first)} and {other_stage} used "
-                f"{shown(found.second)}, expected one value; run `dvc repro`"
-            )
+    uses = list(_uses(entries, file))
+    for use, other in itertools.permutations(uses, 2):
+        if _is_within(other.key, use.key):
+            _check_agreement(file, use, other)
     content: dict[str, Any] = {}
-    for _, key, value in sorted(records, key=lambda record: record[1].count(".")):
-        *sections, name = key.split(".")
+    for use in sorted(uses, key=lambda use: use.key.count(".")):
+        *sections, name = use.key.split(".")
         place = content
         for section in sections:
             place = place.setdefault(section, {})
-        place[name] = value
+        place[name] = use.value
     return content
 
 
-def _records(entries: Mapping[str, Entry], file: str) -> Iterator[tuple[str, str, Any]]:
-    """Yield the name of a stage, a dotted key, and the value that the stage used."""
+class _Use(NamedTuple):
+    """A stage, the dotted key of a parameter, and the value that the stage used."""
+
+    stage: str
+    key: str
+    value: Any
+
+
+def _uses(entries: Mapping[str, Entry], file: str) -> Iterator[_Use]:
     for stage, entry in entries.items():
         for key, value in entry.get("params", {}).get(file, {}).items():
-            yield stage, str(key), value
+            yield _Use(stage, str(key), value)
+
+
+def _check_agreement(file: str, use: _Use, inner: _Use) -> None:
+    """Raise InputError if two stages used different values of a parameter.
+
+    The key of `inner` is that of `use`, or inside it.
+    """
+    value = _value_at(use.value, inner.key.removeprefix(use.key))
+    for found in differences(value, inner.value, inner.key):
+        raise InputError(
+            f"{file}: {found.key}: {use.stage} used {shown(found.first)} and {inner.stage} used "
+            f"{shown(found.second)}, expected one value; run `dvc repro`"
+        )
 
 
 def _value_at(value: Any, place: str) -> Any:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from graft.common.files import InputError
-from graft.common.used import producers, read_lock, stage_names, used_parameters
+from graft.common.lock_files import producers, read_lock, stage_names, used_parameters
 
 LOCK = """\
 schema: '2.0'

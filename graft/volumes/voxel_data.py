@@ -16,7 +16,7 @@ from typing import BinaryIO
 import numpy as np
 
 from graft.common.files import InputError, check_regular_file
-from graft.ingest.header import show
+from graft.common.shown import shown
 
 DIMENSIONS = 3
 MAX_SHOWN_AXES = 8  # in an error
@@ -42,7 +42,7 @@ def open_data_file(header: Path, name: str) -> BinaryIO:
     except (OSError, RuntimeError, ValueError):  # circular links, impossible characters
         is_beside = False
     if not is_beside:
-        raise InputError(f"its data file is {show(name)}, expected a file in the same folder")
+        raise InputError(f"its data file is {shown(name)}, expected a file in the same folder")
     check_regular_file(path)
     return path.open("rb")
 

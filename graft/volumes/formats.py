@@ -8,9 +8,9 @@ import numpy as np
 
 from graft.common.files import InputError
 from graft.dicom.quiet import quiet_readers
-from graft.ingest import voxel_data
-from graft.ingest.metaimage import read_metaimage
-from graft.ingest.nrrd import read_nrrd
+from graft.volumes import voxel_data
+from graft.volumes.metaimage import read_metaimage
+from graft.volumes.nrrd import read_nrrd
 
 if TYPE_CHECKING:
     from nibabel import Nifti1Header

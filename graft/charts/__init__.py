@@ -1,0 +1,1 @@
+"""Charts as SVG, readable in grey, in dark mode and as text."""

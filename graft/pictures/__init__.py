@@ -1,0 +1,1 @@
+"""Pictures and folders of pictures, read as planes."""

@@ -1,0 +1,1 @@
+"""Files of volumes and masks, read with their geometry in mm."""
