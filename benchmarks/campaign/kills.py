@@ -30,7 +30,8 @@ VICTIMS = ("everything", "everything", "the stage", "dvc")
 IN_A_ROW = 10  # kills before a run may end
 MOMENTS = (0.1, 1.3)  # of a kill, as shares of the seconds that DVC usually needs for one stage
 RUNS_PER_KILL = 5  # some runs end before their kill
-CUT_LOCK = "'./dvc.lock' validation failed"
+# What DVC says if it was killed while it wrote one of its files.
+CUT = ("'./dvc.lock' validation failed", "Unable to read RWLock-file")
 NOT_COPIED = (".graft", "forms", "published", "references")
 SECONDS = 1800.0  # of a run that is not killed, on a busy machine
 RESUMES = (".graft/checkpoints", ".graft/trainings")
@@ -118,8 +119,8 @@ def _kill_again_and_again(
         if hit:
             kills += 1
             resumes += any(list((copy / name).rglob("*.*")) for name in RESUMES)
-        else:  # it ended first, or a kill cut dvc.lock: see docs/dvc.md
-            (copy / "dvc.lock").write_bytes(lock)
+        else:  # it ended first, or a kill cut a file of DVC
+            _repair(copy, lock)
     verdict, note = _run_to_the_end(project, copy, before, lock)
     if kills < times:
         return "lost", f"only {kills} kills in {runs} runs; {note}"
@@ -157,6 +158,12 @@ def _kill_group(running: subprocess.Popen | None) -> None:
         return
 
 
+def _repair(copy: Path, lock: bytes) -> None:
+    """Do what docs/dvc.md says if a kill cut a file of DVC."""
+    (copy / "dvc.lock").write_bytes(lock)
+    (copy / ".dvc/tmp/rwlock").unlink(missing_ok=True)
+
+
 def _repro(copy: Path) -> subprocess.CompletedProcess:
     return subprocess.run(REPRO, cwd=copy, capture_output=True, text=True, timeout=SECONDS)
 
@@ -167,8 +174,8 @@ def _run_to_the_end(
     """Run `dvc repro` until it ends, and compare all outputs."""
     try:
         done = _repro(copy)
-        if CUT_LOCK in done.stderr:  # DVC was killed while it wrote the file: see docs/dvc.md
-            (copy / "dvc.lock").write_bytes(lock)
+        if any(message in done.stderr for message in CUT):
+            _repair(copy, lock)
             done = _repro(copy)
     except subprocess.TimeoutExpired:
         return "hang", f"dvc repro did not end within {SECONDS:.0f} s"
