@@ -22,8 +22,8 @@ from graft.common.files import read_json, whole_file, write_json
 from graft.config.parameters import load_parameters
 from graft.console import run, say
 from graft.evaluation import summary
-from graft.repeated_evaluation.learning_curve import labelled
 from graft.statistics.formatting import format_estimate
+from graft.statistics.verdict import number_of_labels
 
 LEARNING_CURVE = {"shares": [0.1], "draws": 2}  # the share of all labels is always there
 
@@ -68,7 +68,7 @@ def learning_curve_table(points: list[Mapping]) -> Iterator[str]:
         for arm, found in point["arms"].items():
             gain = point["gain"].get(arm)
             yield markdown_row(
-                f"{labelled(point):.0f}",
+                f"{number_of_labels(point):.0f}",
                 arm,
                 format_estimate(found["auroc"]),
                 f"{found['draw_sd']:.3f}",
