@@ -15,22 +15,12 @@ import pandas as pd
 import pytest
 from ruamel.yaml import YAML
 
+from benchmarks.campaign.project import CODE, FILES
 from graft.common.vocabulary import TESTS
 from stages import evaluate, paths
 from tests.processed import edit_images, edit_index, read_parts
 
 ROOT = Path(__file__).parents[1]
-FOLDERS = ("graft", "stages", ".dvc/plots")
-FILES = (
-    "dvc.yaml",
-    "params.yaml",
-    "data/phantom/dvc.yaml",
-    "metrics/dvc.yaml",
-    ".dvc/config",
-    ".dvc/.gitignore",
-    ".dvcignore",
-    ".gitignore",
-)
 TINY = {
     "phantom": {"lung": {"patients": 24}, "liver": {"patients": 24}},
     "preprocess": {"patch": [16, 16, 16], "spacing": [2.0, 2.0, 2.0]},
@@ -90,7 +80,7 @@ def surroundings(tmp_path_factory):
         patch.setenv(
             "PATH", os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
         )
-        patch.setenv("OMP_NUM_THREADS", "1")  # networks this small learn faster so
+        patch.setenv("OMP_NUM_THREADS", "1")  # networks this small train faster with one
         yield
 
 
@@ -98,7 +88,7 @@ def surroundings(tmp_path_factory):
 def finished(tmp_path_factory):
     """A committed repository after `dvc repro`. Tests must not change it, but copy it."""
     folder = tmp_path_factory.mktemp("finished")
-    for name in FOLDERS:
+    for name in CODE:
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in FILES:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
