@@ -1,10 +1,8 @@
 """A cohort: patients are drawn one by one, rendered in parallel and written as one folder."""
 
 import gzip
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 
 import nibabel
@@ -12,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from graft.common.files import whole_folder
+from graft.common.parallel import run_parallel
 from graft.common.seeds import generator
 from graft.common.tables import write_csv
 from graft.phantom import ct, mr
@@ -25,7 +24,6 @@ SCANNERS = {"lung": ct, "liver": ct, "liver_mr": mr}
 EDGE_MM = 16.0  # from a lesion's centre to the end of the scan, at least: half a patch of 32 mm
 GAP_MM = 2.0  # between two lesions, at least, so that they stay separate
 CANDIDATES = 40  # places tried for one lesion: enough that nearly every lesion finds one
-CHUNK = 4  # patients per task of a worker, which keeps the overhead small
 
 
 @dataclass(frozen=True)
@@ -74,30 +72,23 @@ def write_cohort(
     organ: str,
     patients: int,
     seed: int,
-    workers: int,
 ) -> pd.DataFrame:
     """Write one NIfTI volume per patient and manifest.csv.
 
-    The folder appears whole or not at all. Its bytes do not depend on `workers`.
+    The folder appears whole or not at all.
 
     Args:
         folder: replaced by the cohort.
         organ: a key of SCANNERS.
         patients: how many.
         seed: of all random draws.
-        workers: processes.
 
     Returns:
         The manifest, one row per lesion with COLUMNS.
     """
     numbers = range(1, patients + 1)
     with whole_folder(folder) as partial_folder:
-        write = partial(_write_patient, partial_folder, organ, seed)
-        if workers == 1:
-            tables = [write(number) for number in numbers]
-        else:
-            with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-                tables = list(pool.map(write, numbers, chunksize=CHUNK))
+        tables = run_parallel(partial(_write_patient, partial_folder, organ, seed), numbers)
         manifest = pd.DataFrame([row for table in tables for row in table], columns=COLUMNS)
         write_csv(partial_folder / "manifest.csv", manifest)
     return manifest

@@ -15,8 +15,8 @@ from safetensors.torch import load as from_bytes
 from safetensors.torch import save as as_bytes
 from torch import Tensor
 
+from graft.common.code import code_digest, library_versions
 from graft.training.checked_file import read_checked, write_checked
-from graft.training.code import code_digest, library_versions
 
 CODE = ("common", "data", "networks", "training")  # the packages that decide a training
 SAVE_EVERY_S = 10.0  # a kill costs at most these seconds and one epoch

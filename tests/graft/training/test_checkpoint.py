@@ -6,8 +6,9 @@ import pytest
 import torch
 from safetensors.torch import save as as_bytes
 
+from graft.common import code
 from graft.repeated import cache
-from graft.training import checkpoint, code
+from graft.training import checkpoint
 from graft.training.checked_file import write_checked
 from graft.training.checkpoint import Checkpoint, clear_checkpoints, key_digest
 

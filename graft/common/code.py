@@ -1,6 +1,9 @@
 """The code that makes a cached result: a digest of graft's own, and the versions of libraries."""
 
+import functools
 import hashlib
+import json
+import platform
 from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
@@ -23,3 +26,14 @@ def code_digest(packages: Iterable[str]) -> str:
 def library_versions() -> dict[str, str]:
     """The installed version of each of the LIBRARIES."""
     return {name: version(name) for name in LIBRARIES}
+
+
+@functools.cache
+def running_code() -> str:
+    """A digest of what this process computes with: graft, Python and the LIBRARIES.
+
+    It is computed once, so that it stays that of the modules that a worker of a cluster has loaded,
+    even if their files change later.
+    """
+    text = json.dumps([code_digest(["."]), platform.python_version(), library_versions()])
+    return hashlib.sha256(text.encode()).hexdigest()
