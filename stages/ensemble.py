@@ -44,7 +44,10 @@ def main(method: Method) -> None:
     device = pick_device(parameters.training.device)
     parent = load_model(paths.REGULARIZED)
     target = parameters.target
-    task = read_task(paths.processed(target), paths.split(target), device, parent.encoding)
+    memory = parameters.training.memory
+    task = read_task(
+        paths.processed(target), paths.split(target), device, parent.encoding, memory=memory
+    )
     plan = Plan(
         recipe=parameters.ensemble,
         training=parameters.training,

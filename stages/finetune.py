@@ -57,7 +57,8 @@ def main(init: Init) -> None:
     use_deterministic_algorithms()
     device = pick_device(parameters.training.device)
     target = parameters.target
-    task = read_task(paths.processed(target), paths.split(target), device)
+    memory = parameters.training.memory
+    task = read_task(paths.processed(target), paths.split(target), device, memory=memory)
     start, card = begin(parameters, task, device)
     plan = Plan(
         recipe=parameters.finetune,

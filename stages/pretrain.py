@@ -52,7 +52,8 @@ def train(parameters: Parameters, domain: str, stage: str) -> None:
     """Train a network from scratch on a domain."""
     use_deterministic_algorithms()
     device = pick_device(parameters.training.device)
-    task = read_task(paths.processed(domain), paths.split(domain), device)
+    memory = parameters.training.memory
+    task = read_task(paths.processed(domain), paths.split(domain), device, memory=memory)
     start = start_from_scratch(parameters.network, task, parameters.seed, device)
     plan = Plan(
         recipe=parameters.pretrain,

@@ -30,7 +30,10 @@ def main() -> None:
     device = pick_device(parameters.training.device)
     parent = load_model(PARENT, device)
     target = parameters.target
-    task = read_task(paths.processed(target), paths.split(target), device, parent.encoding)
+    memory = parameters.training.memory
+    task = read_task(
+        paths.processed(target), paths.split(target), device, parent.encoding, memory=memory
+    )
     plan = Plan(
         recipe=parameters.regularize,
         training=parameters.training,

@@ -1,19 +1,27 @@
 """The task of a network: the samples that it trains on and is validated on.
 
-They are copied to the device. No other part of the domain is.
+Their images are copied to the device once if they fit into a share of its memory. Otherwise they
+stay in the file of the domain, and batches are read when they are needed. The bytes are the same.
 """
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from graft.data.batches import consecutive
 from graft.data.covariates import Encoding, fit_encoding
 from graft.data.domain import Domain
+from graft.data.image_rows import ImageRows
+from graft.data.memory import free_memory
 from graft.data.split import read_split
+
+BLOCK = 64  # images that are copied or hashed at once
 
 
 @dataclass(frozen=True)
@@ -21,13 +29,13 @@ class Samples:
     """N lesions.
 
     Attributes:
-        images: (N, C, *spatial) float16 in [0, 1].
-        labels: (N,) int64 class codes.
+        images: (N, C, *spatial) float16 in [0, 1], on the device or in the file of the domain.
+        labels: (N,) int64 class codes, on the device.
         patients: (N,), the patient of each lesion.
         covariates: (N, K) float32, or None if the domain has none.
     """
 
-    images: Tensor
+    images: Tensor | ImageRows
     labels: Tensor
     patients: np.ndarray
     covariates: Tensor | None = None
@@ -37,11 +45,35 @@ class Samples:
 
     def sha256(self) -> str:
         """SHA-256, in hexadecimal, of the bytes of the images, the labels and the covariates."""
+        return self._digest
+
+    @cached_property
+    def _digest(self) -> str:
         digest = hashlib.sha256()
-        for tensor in (self.images, self.labels, self.covariates):
+        for block in self._blocks():
+            digest.update(block.data)
+        for tensor in (self.labels, self.covariates):
             if tensor is not None:
-                digest.update(tensor.cpu().numpy().tobytes())
+                digest.update(tensor.cpu().numpy().data)
         return digest.hexdigest()
+
+    def _blocks(self) -> Iterator[np.ndarray]:
+        """The images in their order, some at a time."""
+        if isinstance(self.images, ImageRows):
+            yield from self.images.blocks()
+            return
+        for block in self.images.split(BLOCK):
+            yield block.cpu().numpy()
+
+    def on_device(self) -> "Samples":
+        """The same samples with their images copied to the device."""
+        if isinstance(self.images, Tensor):
+            return self
+        dtype = torch.from_numpy(self.images[:0]).dtype
+        copied = torch.empty(self.images.shape, dtype=dtype, device=self.labels.device)
+        for rows in consecutive(len(self), BLOCK):
+            copied[rows] = torch.from_numpy(self.images[rows])
+        return replace(self, images=copied)
 
     def covariates_of(self, rows: Tensor | slice) -> Tensor | None:
         """The covariates (B, K) of these rows, or None if the domain has none."""
@@ -67,23 +99,29 @@ class Task:
 
 
 def read_task(
-    domain_folder: Path, split_file: Path, device: torch.device, encoding: Encoding | None = None
+    domain_folder: Path,
+    split_file: Path,
+    device: torch.device,
+    encoding: Encoding | None = None,
+    memory: float = 0.0,
 ) -> Task:
-    """Read the training and validation parts of a domain, and copy them to the device once.
+    """Read the training and validation parts of a domain.
 
     Args:
         domain_folder: a processed domain.
         split_file: the table of its parts.
-        device: where the samples are copied.
+        device: where networks train on the samples.
         encoding: the encoding of a network that has already trained on the domain. Without it,
             an encoding is fitted to the training part.
+        memory: the share of the device's free memory that the images of both parts may take. If
+            they need more, they stay in their file. It has no influence on results.
 
     Raises:
         InputError: if a file cannot be used, or if a covariate is empty in the training part.
     """
     domain = Domain.read(domain_folder)
     parts = read_split(split_file, domain.index)
-    return make_task(domain, parts["train"], parts["validation"], device, encoding)
+    return make_task(domain, parts["train"], parts["validation"], device, encoding, memory)
 
 
 def make_task(
@@ -92,6 +130,7 @@ def make_task(
     validation: np.ndarray,
     device: torch.device,
     encoding: Encoding | None = None,
+    memory: float = 0.0,
 ) -> Task:
     """Make the task of some rows of a domain's index.
 
@@ -99,30 +138,39 @@ def make_task(
         domain: that the rows belong to.
         train: rows to train on.
         validation: rows to validate on.
-        device: where the samples are copied.
+        device: where networks train on the samples.
         encoding: as in `read_task`.
+        memory: as in `read_task`.
     """
     if encoding is None:
         encoding = fit_encoding(domain.clinical(train), domain.kinds, domain.name)
-    return Task(
+    task = Task(
         domain=domain,
         train=take_samples(domain, train, encoding, device),
         validation=take_samples(domain, validation, encoding, device),
         encoding=encoding,
     )
+    needed = task.train.images.nbytes + task.validation.images.nbytes
+    if memory and needed <= memory * free_memory(device):
+        train_on_device, validation_on_device = task.train.on_device(), task.validation.on_device()
+        return replace(task, train=train_on_device, validation=validation_on_device)
+    return task
 
 
 def take_samples(
     domain: Domain, rows: np.ndarray, encoding: Encoding, device: torch.device
 ) -> Samples:
-    """Copy some rows of a domain's index to a device, with their covariates encoded."""
+    """Take some rows of a domain's index, with their covariates encoded.
+
+    Everything but the images is copied to the device. The images stay in their file.
+    """
     index = domain.index.iloc[rows]
     labels = [domain.classes.index(label) for label in index["label"]]
     covariates = None
     if encoding.width:
         covariates = torch.from_numpy(encoding.encode(domain.clinical(rows))).to(device)
     return Samples(
-        images=torch.from_numpy(np.ascontiguousarray(domain.images[rows])).to(device),
+        images=ImageRows(domain.images, rows),
         labels=torch.tensor(labels, dtype=torch.int64, device=device),
         patients=index["patient"].to_numpy(),
         covariates=covariates,

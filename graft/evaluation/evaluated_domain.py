@@ -12,6 +12,7 @@ from graft.common.seeds import generator
 from graft.common.vocabulary import PARTS, TESTS
 from graft.data.covariates import fit_encoding, withheld
 from graft.data.domain import Domain
+from graft.data.image_rows import ImageRows
 from graft.data.split import read_split
 from graft.evaluation.baselines import covariates_only, majority, size_alone
 from graft.networks.saved import Model
@@ -69,7 +70,7 @@ class EvaluatedDomain:
             )
 
         def predict(part: str) -> np.ndarray:
-            images = self.domain.images[self.rows[part]]
+            images = ImageRows(self.domain.images, self.rows[part])
             if not self.domain.kinds:
                 return model.predict(images)
             covariates = self.domain.clinical(self.rows[part])

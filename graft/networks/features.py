@@ -2,19 +2,18 @@
 
 import numpy as np
 import torch
-from torch import Tensor
 
+from graft.data.batches import Images, consecutive, read_batches
 from graft.networks.classifier import Classifier
 from graft.networks.saved import BATCH
 
 
 @torch.inference_mode()
-def extract_features(network: Classifier, images: np.ndarray | Tensor) -> np.ndarray:
+def extract_features(network: Classifier, images: Images) -> np.ndarray:
     """The features (N, F) float64 of images (N, C, *patch) in [0, 1], without the covariates."""
     device = next(network.parameters()).device
     chunks = []
-    for start in range(0, len(images), BATCH):
-        batch = torch.as_tensor(images[start : start + BATCH]).to(device, torch.float32)
+    for batch in read_batches(images, consecutive(len(images), BATCH), device):
         features = network.features(batch)  # (B, F)
         chunks.append(features.double().cpu())
     return torch.cat(chunks).numpy()

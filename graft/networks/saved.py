@@ -16,6 +16,7 @@ from torch import Tensor
 
 from graft.common.files import InputError, check_sha256, sha256, write_sealed
 from graft.common.shown import one_line
+from graft.data.batches import Images, consecutive, read_batches
 from graft.data.covariates import Encoding
 from graft.networks.build import build_network
 from graft.networks.card import CARD, check_shares, read_card
@@ -42,9 +43,7 @@ class Model:
         return next(self.networks[0].parameters()).device
 
     @torch.inference_mode()
-    def predict(
-        self, images: np.ndarray | Tensor, covariates: pd.DataFrame | None = None
-    ) -> np.ndarray:
+    def predict(self, images: Images, covariates: pd.DataFrame | None = None) -> np.ndarray:
         """Class probabilities (N, classes) float64 of images (N, C, *patch) in [0, 1].
 
         Args:
@@ -76,7 +75,7 @@ class Model:
 
     def batches(
         self,
-        images: np.ndarray | Tensor,
+        images: Images,
         covariates: pd.DataFrame | None,
         size: int,
     ) -> Iterator[tuple[Tensor, Tensor | None]]:
@@ -86,13 +85,13 @@ class Model:
             InputError: if covariates are missing.
         """
         encoded = self._encode(covariates, len(images))
-        for start in range(0, len(images), size):
-            rows = slice(start, start + size)
-            batch = torch.as_tensor(images[rows]).to(self.device, torch.float32)
+        batches = consecutive(len(images), size)
+        images_of_batches = read_batches(images, batches, self.device)
+        for rows, batch in zip(batches, images_of_batches, strict=True):
             known = None if encoded is None else encoded[rows].to(self.device)
             yield batch, known
 
-    def _check_images(self, images: np.ndarray | Tensor) -> None:
+    def _check_images(self, images: Images) -> None:
         found = list(images.shape[1:])
         channels = self.card["architecture"]["channels"]
         patch = self.card["architecture"]["patch"]

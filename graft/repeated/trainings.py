@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from graft.data.domain import Domain
+from graft.data.image_rows import ImageRows, read_blocks
 from graft.data.predictions import DECIMALS
 from graft.data.task import Task, make_task
 from graft.networks.saved import Model
@@ -98,7 +99,8 @@ class RepeatedTrainings:
 
     def _run(self, arm: str, rows: Rows, seed: int, source: PulledSource | None) -> Arrays:
         """Train, and predict the rows to validate on and those to predict."""
-        task = make_task(self.domain, rows.train, rows.validation, self.device)
+        memory = self.settings.training.memory
+        task = make_task(self.domain, rows.train, rows.validation, self.device, memory=memory)
         if source is None:
             start = start_from_scratch(self.settings.network, task, seed, self.device)
         else:
@@ -133,8 +135,9 @@ class RepeatedTrainings:
     @cached_property
     def _data_digest(self) -> str:
         """SHA-256 of everything in the domain that a training or a prediction depends on."""
-        images = np.ascontiguousarray(self.domain.images)
-        digest = hashlib.sha256(images.tobytes())
+        digest = hashlib.sha256()
+        for block in read_blocks(self.domain.images):
+            digest.update(block.data)
         meaning = [list(self.domain.classes), dict(self.domain.kinds)]
         digest.update(json.dumps(meaning).encode())
         all_rows = np.arange(len(self.domain.index))
@@ -154,4 +157,4 @@ def _predict(start: Start, task: Task, domain: Domain, rows: np.ndarray) -> np.n
     }
     model = Model(card, [start.network.eval()])
     covariates = domain.clinical(rows) if domain.kinds else None
-    return model.predict(domain.images[rows], covariates)
+    return model.predict(ImageRows(domain.images, rows), covariates)

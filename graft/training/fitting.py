@@ -57,7 +57,7 @@ def train_network(
         return fit_network(network, task, plan, checkpoint, log_epoch, weights)
     say(
         f"{plan.purpose}: trains on {len(task.train)} lesions of {task.domain.name}, "
-        f"validates on {len(task.validation)}"
+        f"validates on {len(task.validation)}{_where_images_are(task)}"
     )
     with progress(plan.purpose, plan.recipe.epochs) as show_epoch:
 
@@ -172,6 +172,14 @@ def parent_reference(folder: Path) -> dict[str, str]:
     """The entry of a card about the parent, the model in `folder` that training started from."""
     weights = sha256(folder / "weights.safetensors")
     return {"folder": folder.as_posix(), "weights_sha256": weights}
+
+
+def _where_images_are(task: Task) -> str:
+    """Where the images are if they are not on the device."""
+    if isinstance(task.train.images, Tensor):
+        return ""
+    gigabytes = (task.train.images.nbytes + task.validation.images.nbytes) / 1e9
+    return f"; their {gigabytes:.1f} GB are more than training.memory allows and stay in their file"
 
 
 def _training_key(

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from graft.common.files import InputError
 from graft.common.seeds import generator
 from graft.console import say
+from graft.data.batches import consecutive, read_batches
 from graft.data.task import Samples, Task
 from graft.training import augment
 from graft.training.checkpoint import Checkpoint
@@ -163,9 +164,9 @@ def logits(network: nn.Module, samples: Samples) -> Tensor:
     """The logits (N, classes) of samples without transforms. The network stays in eval mode."""
     network.eval()
     chunks = []
-    for start in range(0, len(samples), PREDICTED_AT_ONCE):
-        rows = slice(start, start + PREDICTED_AT_ONCE)
-        images = samples.images[rows].float()
+    batches = consecutive(len(samples), PREDICTED_AT_ONCE)
+    images_of_batches = read_batches(samples.images, batches, samples.labels.device)
+    for rows, images in zip(batches, images_of_batches, strict=True):
         chunks.append(network(images, samples.covariates_of(rows)))
     return torch.cat(chunks)
 
@@ -182,8 +183,9 @@ def _train_epoch(
     random = generator(plan.seed, plan.purpose, "epoch", epoch)
     order = torch.from_numpy(random.permutation(len(train)))
     batches = order.split(plan.training.batch)
+    images_of_batches = read_batches(train.images, batches, train.labels.device)
     sums = torch.zeros(2, dtype=torch.float64)  # of the losses and of the penalties
-    for step, rows in enumerate(batches):
+    for step, (rows, images) in enumerate(zip(batches, images_of_batches, strict=True)):
         done = (epoch - 1 + step / len(batches)) / plan.recipe.epochs
         lr = learning_rate(plan.recipe, plan.training.schedule, done)
         for group in state.optimizer.param_groups:
@@ -192,6 +194,7 @@ def _train_epoch(
             state,
             train,
             rows.to(train.labels.device),
+            images,
             weights,
             plan,
             random,
@@ -211,12 +214,12 @@ def _train_step(
     state: State,
     train: Samples,
     rows: Tensor,
+    images: Tensor,
     weights: Tensor,
     plan: Plan,
     random: np.random.Generator,
 ) -> Tensor:
-    """Train on one batch, and return its loss and its penalty: (2,)."""
-    images = train.images[rows].float()  # (B, C, *spatial)
+    """Train on one batch of images (B, C, *spatial), and return its loss and its penalty: (2,)."""
     dimensions = images.ndim - 2
     transforms = []
     for _ in range(plan.recipe.transforms):

@@ -11,7 +11,12 @@ WindowShare = Annotated[float, Field(ge=0, le=1)]  # images are in [0, 1]
 
 
 class Training(Section):
-    """What every training has in common."""
+    """What every training has in common.
+
+    Attributes:
+        memory: the share of the device's free memory that images may take. If they need more, they
+            are read batch by batch. It has no influence on results, so it is in no key and card.
+    """
 
     device: Device
     batch: Count
@@ -19,6 +24,7 @@ class Training(Section):
     weight_decay: Weight
     schedule: Literal["cosine", "constant"]
     class_weights: Literal["balanced", "none"]
+    memory: Annotated[float, Field(ge=0, le=0.9, exclude=True)]
 
 
 class Augment(Section):

@@ -82,6 +82,7 @@ def test_a_value_that_no_key_may_have_is_one_line_that_names_the_key(place):
         ("seed", 2**63),
         ("training.batch", 10**9),
         ("training.weight_decay", 1e7),
+        ("training.memory", 1.0),
         ("preprocess.patch", [10**6, 10**6]),
         ("preprocess.patch", [4096, 4096, 4096]),  # each alone is possible
         ("preprocess.spacing", [1e-300, 1.0, 1.0]),

@@ -50,7 +50,9 @@ def test_inputs_are_the_features_of_the_head_and_the_covariates(task):
     weight = head.weight.detach().double().numpy()
     bias = head.bias.detach().numpy()
     with torch.no_grad():
-        logits = initial.network.eval()(task.train.images.float(), task.train.covariates)
+        logits = initial.network.eval()(
+            task.train.on_device().images.float(), task.train.covariates
+        )
     assert np.allclose(inputs @ weight.T + bias, logits, atol=1e-5)
 
 

@@ -34,6 +34,7 @@ TRAINING = Training(
     weight_decay=0.0,
     schedule="cosine",
     class_weights="balanced",
+    memory=0.5,
 )
 AUGMENT = Augment(
     flip=0.5, rotate=20.0, scale=0.1, shift=1.0, contrast=0.1, brightness=0.1, noise=0.02

@@ -14,6 +14,7 @@ TRAINING = Training(
     weight_decay=0.01,
     schedule="constant",
     class_weights="none",
+    memory=0.5,
 )
 
 

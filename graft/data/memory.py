@@ -1,0 +1,25 @@
+"""How much memory a device has left."""
+
+from pathlib import Path
+
+import torch
+
+# The memory that a container may use, by version 2 and version 1 of control groups.
+CONTAINER_LIMITS = (
+    Path("/sys/fs/cgroup/memory.max"),
+    Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
+)
+
+
+def free_memory(device: torch.device) -> int:
+    """The free memory of a GPU, or the available memory of this machine or container, in bytes."""
+    if device.type == "cuda":
+        free, _ = torch.cuda.mem_get_info(device)
+        return free
+    import psutil  # late: a GPU needs no answer from it
+
+    limits = [psutil.virtual_memory().available]
+    for path in CONTAINER_LIMITS:
+        if path.is_file() and (text := path.read_text().strip()).isdecimal():
+            limits.append(int(text))
+    return min(limits)
