@@ -4,6 +4,7 @@ import functools
 import itertools
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -50,21 +51,43 @@ def progress(name: str, epochs: int) -> Iterator[Callable[[dict[str, float]], No
 
 
 @contextmanager
-def counting(name: str, total: int, unit: str) -> Iterator[Callable[[str], None]]:
-    """Yield a function that counts one of `total` units, in a bar or as a line."""
-    done = itertools.count(1)
+def counting(
+    name: str, total: int, unit: str, finished: int = 0
+) -> Iterator[Callable[[str], None]]:
+    """Yield a function that counts one of `total` units, in a bar or as a line.
+
+    Both show about how long the others will take. The `finished` ones took no time.
+    """
     if not sys.stderr.isatty():
-        yield lambda what: say(f"{name}: {unit} {next(done)}/{total}  {what}")
+        count = itertools.count(finished + 1)
+        began = time.monotonic()
+
+        def show_line(what: str) -> None:
+            done = next(count)
+            seconds_each = (time.monotonic() - began) / (done - finished)
+            left = f", about {_duration(seconds_each * (total - done))} left"
+            say(f"{name}: {unit} {done}/{total}  {what}{left if done < total else ''}")
+
+        yield show_line
         return
     from tqdm import tqdm
 
-    with tqdm(total=total, desc=name, unit=unit) as bar:
+    with tqdm(total=total, initial=finished, desc=name, unit=unit) as bar:
 
         def show(what: str) -> None:
             bar.update()
             bar.set_postfix_str(what)
 
         yield show
+
+
+def _duration(seconds: float) -> str:
+    """A duration in the unit that suits it."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    if seconds < 100 * 60:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"
 
 
 def _losses(row: dict[str, float]) -> str:

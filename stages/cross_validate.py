@@ -7,12 +7,12 @@ from pydantic import Field
 from graft.common.files import read_sealed
 from graft.common.parameters import Weight, read_parameters
 from graft.console import run, say
-from graft.data.domain import Domain
+from graft.data.reference import DomainReference
 from graft.data.repeats import pool_for_cross_validation
 from graft.data.sealed_tables import write_sealed_table
 from graft.data.split import read_split
-from graft.networks.device import pick_device, use_deterministic_algorithms
-from graft.networks.saved import load_model
+from graft.networks.device import pick_device
+from graft.networks.reference import ModelReference
 from graft.repeated.cross_validation import candidate_sources, empty_table, train_folds
 from graft.repeated.settings import CrossValidation, RepeatedFinetuning
 from graft.repeated.trainings import RepeatedTrainings
@@ -34,22 +34,21 @@ def main() -> None:
     """Write the predictions of every training; the table is empty if folds is 0."""
     parameters = read_parameters(Parameters, paths.PARAMETERS)
     wanted = parameters.cross_validation
-    domain = Domain.read(paths.processed(parameters.target))
+    target = DomainReference.to(paths.processed(parameters.target))
+    domain = target.read()
     if not wanted.folds:
         write_sealed_table(OUTPUT, empty_table(domain.classes))
         say("cross-validation: off, because cross_validation.folds is 0")
         return
-    use_deterministic_algorithms()
-    device = pick_device(parameters.training.device)
     trainings = RepeatedTrainings(
         stage="cross_validate",
-        domain=domain,
-        settings=parameters,
-        device=device,
+        target=target,
+        settings=parameters.alone(),
+        device=pick_device(parameters.training.device),
         checkpoints=paths.CHECKPOINTS,
     )
     folders = read_sealed(paths.SOURCE_LIST)
-    models = {name: load_model(Path(folder), device) for name, folder in folders.items()}
+    models = {name: ModelReference.to(Path(folder)) for name, folder in folders.items()}
     parts = read_split(paths.split(parameters.target), domain.index)
     rows, validation = pool_for_cross_validation(parts, domain.index)
     table = train_folds(

@@ -4,11 +4,11 @@ from pydantic import Field
 
 from graft.common.parameters import Weight, read_parameters
 from graft.console import run, say
-from graft.data.domain import Domain
+from graft.data.reference import DomainReference
 from graft.data.sealed_tables import write_sealed_table
 from graft.data.split import read_split
-from graft.networks.device import pick_device, use_deterministic_algorithms
-from graft.networks.saved import load_model
+from graft.networks.device import pick_device
+from graft.networks.reference import ModelReference
 from graft.repeated.learning_curve import empty_table, train_learning_curve
 from graft.repeated.settings import LearningCurve, RepeatedFinetuning
 from graft.repeated.trainings import PulledSource, RepeatedTrainings
@@ -30,21 +30,20 @@ def main() -> None:
     """Write the predictions of every training; the table is empty if draws is 0."""
     parameters = read_parameters(Parameters, paths.PARAMETERS)
     wanted = parameters.learning_curve
-    domain = Domain.read(paths.processed(parameters.target))
+    target = DomainReference.to(paths.processed(parameters.target))
+    domain = target.read()
     if not wanted.draws:
         write_sealed_table(OUTPUT, empty_table(domain.classes))
         say("learning curve: off, because learning_curve.draws is 0")
         return
-    use_deterministic_algorithms()
-    device = pick_device(parameters.training.device)
     trainings = RepeatedTrainings(
         stage="learning_curve",
-        domain=domain,
-        settings=parameters,
-        device=device,
+        target=target,
+        settings=parameters.alone(),
+        device=pick_device(parameters.training.device),
         checkpoints=paths.CHECKPOINTS,
     )
-    model = load_model(paths.PRETRAINED, device)
+    model = ModelReference.to(paths.PRETRAINED)
     table = train_learning_curve(
         trainings,
         parts=read_split(paths.split(parameters.target), domain.index),

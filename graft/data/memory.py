@@ -4,6 +4,8 @@ from pathlib import Path
 
 import torch
 
+from graft.common.parallel import count_workers
+
 # The memory that a container may use, by version 2 and version 1 of control groups.
 CONTAINER_LIMITS = (
     Path("/sys/fs/cgroup/memory.max"),
@@ -23,3 +25,11 @@ def free_memory(device: torch.device) -> int:
         if path.is_file() and (text := path.read_text().strip()).isdecimal():
             limits.append(int(text))
     return min(limits)
+
+
+def share_for_each(share: float, device: torch.device) -> float:
+    """Divide a share of memory among the processes that train at once on this machine.
+
+    Trainings on a GPU run one after the other.
+    """
+    return share if device.type == "cuda" else share / count_workers()

@@ -8,15 +8,17 @@ import pandas as pd
 
 from graft.common.seeds import derive
 from graft.data.predictions import probability_columns, probability_table
-from graft.networks.saved import Model
-from graft.repeated.cache import Arrays, collect_results
+from graft.networks.reference import ModelReference
+from graft.repeated.cache import Arrays
 from graft.repeated.divide import divide_into_folds
 from graft.repeated.trainings import PulledSource, RepeatedTrainings, Rows
 
 COLUMNS = ("repeat", "fold", "arm", "source", "lambda", "part", "sample")
 
 
-def candidate_sources(models: Mapping[str, Model], lambdas: Sequence[float]) -> list[PulledSource]:
+def candidate_sources(
+    models: Mapping[str, ModelReference], lambdas: Sequence[float]
+) -> list[PulledSource]:
     """Combine every source with every λ. A λ that occurs twice counts once."""
     found = []
     for name, model in models.items():
@@ -67,7 +69,7 @@ def train_folds(
             training = trainings.plan_one(name, arm, divided, training_seed, source)
             planned.append(training)
             places.append((repeat, fold, source, divided))
-    results = collect_results(trainings.stage, planned, cache)
+    results = trainings.collect(planned, cache)
     tables = []
     for (repeat, fold, source, divided), result in zip(places, results, strict=True):
         for part in ("validation", "test"):

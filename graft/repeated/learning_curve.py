@@ -8,7 +8,6 @@ import pandas as pd
 
 from graft.common.seeds import derive, generator
 from graft.data.predictions import probability_columns, probability_table
-from graft.repeated.cache import collect_results
 from graft.repeated.divide import nested_shares
 from graft.repeated.trainings import PulledSource, RepeatedTrainings, Rows
 
@@ -56,7 +55,7 @@ def train_learning_curve(
                 training = trainings.plan_one(name, arm, rows, training_seed, start)
                 planned.append(training)
                 places.append((share, draw, arm, rows))
-    results = collect_results(trainings.stage, planned, cache)
+    results = trainings.collect(planned, cache)
     tables = []
     for (share, draw, arm, rows), result in zip(places, results, strict=True):
         table = probability_table(result["predicted"], trainings.domain.classes)

@@ -21,6 +21,12 @@ class RepeatedFinetuning(Section):
     augment: Augment
     finetune: Finetune
 
+    def alone(self) -> "RepeatedFinetuning":
+        """The same without the further fields of a stage, whose class no other process knows."""
+        return RepeatedFinetuning(
+            **{name: getattr(self, name) for name in RepeatedFinetuning.model_fields}
+        )
+
 
 class LearningCurve(Section):
     """Shares of the labelled patients, and how many draws there are of each."""

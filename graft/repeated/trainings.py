@@ -1,23 +1,27 @@
 """One of several trainings: an arm trains on some patients of the target and predicts others."""
 
-import hashlib
-import json
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from graft.data.domain import Domain
-from graft.data.image_rows import ImageRows, read_blocks
+from graft.common.files import FILES, read_sealed
+from graft.data.domain import DOCUMENT, Domain
+from graft.data.image_rows import ImageRows
+from graft.data.memory import share_for_each
 from graft.data.predictions import DECIMALS
+from graft.data.reference import DomainReference
 from graft.data.task import Task, make_task
+from graft.networks.device import use_deterministic_algorithms
+from graft.networks.reference import ModelReference
 from graft.networks.saved import Model
-from graft.repeated.cache import Arrays, CachedTraining
+from graft.repeated.cache import Arrays, CachedTraining, collect_results
 from graft.repeated.linear_probe import predict_by_linear_probe
 from graft.repeated.settings import RepeatedFinetuning
-from graft.training.checkpoint import clear_checkpoints
+from graft.training.checkpoint import clear_checkpoints, key_digest
 from graft.training.loop import Plan
 from graft.transfer.start import Start, fit_start, start_from_scratch, start_from_source
 
@@ -40,31 +44,36 @@ class PulledSource:
     """A pretrained network by its name, and the weight λ of the pull towards it."""
 
     name: str
-    model: Model
+    model: ModelReference
     weight: float
 
     def key(self) -> list:
         """The part of a training's key that depends on the source, as plain JSON values."""
-        return [self.model.card["weights_sha256"], self.weight]
+        return [self.model.weights_sha256, self.weight]
 
 
 @dataclass(frozen=True)
 class RepeatedTrainings:
-    """What all trainings of a stage have in common.
+    """What all trainings of a stage have in common, small enough to be sent to another process.
 
     Attributes:
         stage: names the checkpoints and keys the cache.
-        domain: the target.
+        target: the domain.
         settings: the parameters of fine-tuning.
         device: where the networks train.
         checkpoints: the folder of the checkpoints of all stages.
     """
 
     stage: str
-    domain: Domain
+    target: DomainReference
     settings: RepeatedFinetuning
     device: torch.device
     checkpoints: Path
+
+    @property
+    def domain(self) -> Domain:
+        """The target, which each process reads once."""
+        return self.target.read()
 
     def plan_one(
         self, name: str, arm: str, rows: Rows, seed: int, source: PulledSource | None = None
@@ -91,27 +100,45 @@ class RepeatedTrainings:
             rows.key(),
             seed,
             source and source.key(),
-            self._data_digest,
+            self._data_key(),
             str(self.device),
             [section.model_dump() for section in sections],
         ]
-        return CachedTraining(name, key, lambda: self._run(arm, rows, seed, source))
+        checkpoints = self.checkpoints / self.stage / key_digest(key, ())
+        return CachedTraining(name, key, partial(self._run, arm, rows, seed, source, checkpoints))
 
-    def _run(self, arm: str, rows: Rows, seed: int, source: PulledSource | None) -> Arrays:
-        """Train, and predict the rows to validate on and those to predict."""
-        memory = self.settings.training.memory
+    def collect(self, planned: Sequence[CachedTraining], cache: Path) -> list[Arrays]:
+        """Run the trainings whose results are not in the cache: in parallel, or on one GPU.
+
+        Returns:
+            The result of each training, in their order.
+        """
+        results = collect_results(self.stage, planned, cache, sequential=self.device.type == "cuda")
+        clear_checkpoints(self.checkpoints / self.stage)
+        return results
+
+    def _run(
+        self, arm: str, rows: Rows, seed: int, source: PulledSource | None, checkpoints: Path
+    ) -> Arrays:
+        """Train, and predict the rows to validate on and those to predict.
+
+        The training has a folder of checkpoints of its own, because others run at the same time.
+        """
+        use_deterministic_algorithms()
+        memory = share_for_each(self.settings.training.memory, self.device)
         task = make_task(self.domain, rows.train, rows.validation, self.device, memory=memory)
         if source is None:
             start = start_from_scratch(self.settings.network, task, seed, self.device)
         else:
             recipe = self.settings.finetune
-            start = start_from_source(source.model, task, recipe, source.weight, seed, self.device)
+            model = source.model.load(self.device)
+            start = start_from_source(model, task, recipe, source.weight, seed, self.device)
         wanted = [rows.validation, rows.predicted]
         if arm == "frozen":
             balance = self.settings.training.class_weights
             predictions = predict_by_linear_probe(start, task, self.domain, wanted, balance)
         else:
-            self._train(start, task, arm, seed)
+            self._train(start, task, arm, seed, checkpoints)
             predictions = [_predict(start, task, self.domain, each) for each in wanted]
         validation, predicted = predictions
         return {
@@ -119,32 +146,24 @@ class RepeatedTrainings:
             "predicted": predicted.round(DECIMALS),
         }
 
-    def _train(self, start: Start, task: Task, arm: str, seed: int) -> None:
+    def _train(self, start: Start, task: Task, arm: str, seed: int, checkpoints: Path) -> None:
         plan = Plan(
             recipe=self.settings.finetune,
             training=self.settings.training,
             augment=self.settings.augment,
             seed=seed,
             purpose=f"{self.stage}/{arm}",
-            checkpoints=self.checkpoints,
+            checkpoints=checkpoints,
             pull=start.pull,
         )
         fit_start(start, task, plan, show=False)
-        clear_checkpoints(self.checkpoints / plan.stage)
+        clear_checkpoints(checkpoints)
 
-    @cached_property
-    def _data_digest(self) -> str:
-        """SHA-256 of everything in the domain that a training or a prediction depends on."""
-        digest = hashlib.sha256()
-        for block in read_blocks(self.domain.images):
-            digest.update(block.data)
-        meaning = [list(self.domain.classes), dict(self.domain.kinds)]
-        digest.update(json.dumps(meaning).encode())
-        all_rows = np.arange(len(self.domain.index))
-        covariates = self.domain.clinical(all_rows)
-        for table in (self.domain.index, covariates):
-            digest.update(table.to_csv().encode())
-        return digest.hexdigest()
+    def _data_key(self) -> list:
+        """Everything in the domain that a training or a prediction depends on."""
+        files = read_sealed(self.target.folder / DOCUMENT)[FILES]
+        digests = [files.get(name) for name in ("images.npy", "index.csv", "covariates.csv")]
+        return [digests, list(self.domain.classes), dict(self.domain.kinds)]
 
 
 def _predict(start: Start, task: Task, domain: Domain, rows: np.ndarray) -> np.ndarray:

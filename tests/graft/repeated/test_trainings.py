@@ -1,5 +1,6 @@
 """A repeated training depends on its own patients and on nothing that it is tested on."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,16 +10,18 @@ import pytest
 import torch
 
 from graft.config.parameters import load_parameters
-from graft.data.domain import Domain
+from graft.data.domain import Domain, write_domain
+from graft.data.reference import DomainReference
 from graft.networks.build import build_network
-from graft.networks.saved import Model
+from graft.networks.reference import ModelReference
+from graft.networks.saved import save_model
 from graft.repeated.cache import collect_results
 from graft.repeated.cross_validation import candidate_sources, train_folds
 from graft.repeated.cross_validation import empty_table as empty_folds
 from graft.repeated.learning_curve import ARMS, train_learning_curve
 from graft.repeated.learning_curve import empty_table as empty_curve
 from graft.repeated.settings import RepeatedFinetuning
-from graft.repeated.trainings import RepeatedTrainings, Rows
+from graft.repeated.trainings import PulledSource, RepeatedTrainings, Rows
 
 ROOT = Path(__file__).parents[3]
 CLASSES = ["benign", "malignant"]
@@ -37,13 +40,23 @@ def one_thread():
 @pytest.fixture
 def trainings(tmp_path) -> RepeatedTrainings:
     """Short trainings on 24 grey planes of 24 patients."""
-    labels = np.array(CLASSES)[np.arange(24) % 2]
-    index = pd.DataFrame({"patient": [f"p{i:02}" for i in range(24)], "label": labels})
+    index = pd.DataFrame(
+        {
+            "sample": np.arange(24),
+            "patient": [f"p{i:02}" for i in range(24)],
+            "label": np.array(CLASSES)[np.arange(24) % 2],
+            "site": "",
+            "split": "",
+            "origin": "",
+            "size": 1.0,
+            "hash": "",
+        }
+    )
     images = np.random.default_rng(0).random((24, 1, 8, 8)).astype(np.float16)
     parameters = load_parameters(ROOT / "params.yaml")
     return RepeatedTrainings(
         stage="cross_validate",
-        domain=Domain("liver", images, index, CLASSES, {}),
+        target=write_target(tmp_path / "liver", Domain("liver", images, index, CLASSES, {})),
         settings=RepeatedFinetuning(
             network=parameters.network,
             training=parameters.training,
@@ -55,11 +68,28 @@ def trainings(tmp_path) -> RepeatedTrainings:
     )
 
 
+def write_target(folder: Path, domain: Domain) -> DomainReference:
+    write_domain(folder, domain)
+    return DomainReference.to(folder)
+
+
+def change_target(
+    trainings: RepeatedTrainings, change: Callable[[Domain], Domain]
+) -> RepeatedTrainings:
+    """The same trainings on a changed copy of their domain."""
+    folder = trainings.target.folder
+    changed = change(trainings.domain)
+    return replace(trainings, target=write_target(folder.with_name("changed"), changed))
+
+
 @pytest.fixture
-def sources():
+def sources(tmp_path) -> list[PulledSource]:
     """One pretrained network with two weights λ."""
-    model = Model({"architecture": SHAPE, "weights_sha256": "7"}, [build_network(**SHAPE, seed=7)])
-    return candidate_sources({"lung": model}, [0.01, 1.0, 0.01])
+    folder = tmp_path / "pretrained"
+    folder.mkdir()
+    network = build_network(**SHAPE, seed=7)
+    save_model(folder, [network], {"architecture": SHAPE, "classes": CLASSES})
+    return candidate_sources({"lung": ModelReference.to(folder)}, [0.01, 1.0, 0.01])
 
 
 def run_all(trainings, sources, folder):
@@ -77,13 +107,16 @@ def test_every_source_is_combined_with_every_lambda_once(sources):
 
 def test_tested_patients_change_no_network_and_no_validation(trainings, sources, tmp_path):
     before = run_all(trainings, sources, tmp_path)
-    images = trainings.domain.images.copy()
-    index = trainings.domain.index.copy()
-    other = dict(zip(CLASSES, reversed(CLASSES), strict=True))
-    index.loc[ROWS.predicted, "label"] = index.loc[ROWS.predicted, "label"].map(other)
-    images[ROWS.predicted[0]] = 0
-    changed = replace(trainings.domain, images=images, index=index)
-    after = run_all(replace(trainings, domain=changed), sources, tmp_path)
+
+    def change(domain: Domain) -> Domain:
+        images = domain.images.copy()
+        index = domain.index.copy()
+        other = dict(zip(CLASSES, reversed(CLASSES), strict=True))
+        index.loc[ROWS.predicted, "label"] = index.loc[ROWS.predicted, "label"].map(other)
+        images[ROWS.predicted[0]] = 0
+        return replace(domain, images=images, index=index)
+
+    after = run_all(change_target(trainings, change), sources, tmp_path)
     for one, two in zip(before, after, strict=True):
         assert np.array_equal(one["validation"], two["validation"])
         assert np.array_equal(one["predicted"][1:], two["predicted"][1:])
@@ -97,23 +130,33 @@ def test_lambda_changes_the_transfer(trainings, sources, tmp_path):
 
 def test_training_patients_change_every_network(trainings, sources, tmp_path):
     before = run_all(trainings, sources, tmp_path)
-    index = trainings.domain.index.copy()
-    index.loc[ROWS.train[:4], "label"] = "benign"
-    changed = replace(trainings, domain=replace(trainings.domain, index=index))
-    for one, two in zip(before, run_all(changed, sources, tmp_path), strict=True):
+
+    def change(domain: Domain) -> Domain:
+        index = domain.index.copy()
+        index.loc[ROWS.train[:4], "label"] = "benign"
+        return replace(domain, index=index)
+
+    after = run_all(change_target(trainings, change), sources, tmp_path)
+    for one, two in zip(before, after, strict=True):
         assert not np.array_equal(one["predicted"], two["predicted"])
 
 
 def test_the_key_has_the_stage_the_order_of_the_classes_and_the_kinds_of_covariates(trainings):
-    domain = trainings.domain
+    ages = pd.DataFrame({"age": ["40"] * 24})
+
+    def kind(name: str) -> Callable[[Domain], Domain]:
+        return lambda domain: replace(domain, kinds={"age": name}, covariates=ages)
+
     others = [
+        trainings,
         replace(trainings, stage="learning_curve"),
-        replace(trainings, domain=replace(domain, classes=CLASSES[::-1])),
-        replace(trainings, domain=replace(domain, kinds={"age": "number"})),
+        change_target(trainings, lambda domain: replace(domain, classes=CLASSES[::-1])),
     ]
-    key = trainings.plan_one("scratch", "scratch", ROWS, 3).key
-    for other in others:
-        assert other.plan_one("scratch", "scratch", ROWS, 3).key != key
+    keys = [other.plan_one("scratch", "scratch", ROWS, 3).key for other in others]
+    for name in ("number", "category"):
+        other = change_target(trainings, kind(name))
+        keys.append(other.plan_one("scratch", "scratch", ROWS, 3).key)
+    assert len({str(key) for key in keys}) == 5
 
 
 def test_the_table_of_folds_has_every_case_of_every_training(trainings, sources, tmp_path):
