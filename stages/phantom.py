@@ -1,6 +1,5 @@
 """Write the synthetic cohort of one organ."""
 
-import os
 import time
 from typing import Annotated
 
@@ -26,9 +25,7 @@ def main(organ: Annotated[paths.Organ, typer.Argument(help="the organ")]) -> Non
     parameters = read_parameters(Parameters, paths.PARAMETERS, organ)
     patients = parameters.cohort.patients
     began = time.perf_counter()
-    manifest = write_cohort(
-        paths.PHANTOM / organ, organ, patients, parameters.seed, workers=os.cpu_count() or 1
-    )
+    manifest = write_cohort(paths.PHANTOM / organ, organ, patients, parameters.seed)
     seconds = time.perf_counter() - began
     say(f"{organ}: {patients} synthetic patients, {len(manifest)} lesions, {seconds:.0f} s")
     for (site, label), lesions in manifest.groupby(["site", "label"]):

@@ -26,14 +26,14 @@ FORMS = (*FORMATS, "dicom", "npy", "npz", "png", "jpg")
 
 def write_lung(folder: Path, patients: int) -> None:
     """Write the source, as the stage `phantom` does."""
-    write_cohort(folder, "lung", patients, seed=42, workers=1)
+    write_cohort(folder, "lung", patients, seed=42, sequential=True)
 
 
 def write_liver(folder: Path, patients: int) -> None:
     """Write the target: the phantom's liver with masks, a covariate and subgroups."""
     with tempfile.TemporaryDirectory() as parent:
         cohort = Path(parent) / "liver"
-        manifest = write_cohort(cohort, "liver", patients, seed=42, workers=1)
+        manifest = write_cohort(cohort, "liver", patients, seed=42, sequential=True)
         shutil.copytree(cohort, folder)
     random = np.random.default_rng(0)
     names = sorted(set(manifest["patient"]))

@@ -30,7 +30,7 @@ TILT = 0.02  # an affine with a larger off-diagonal element is tilted
 @pytest.fixture(scope="module")
 def cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("phantom") / "lung"
-    write_cohort(folder, "lung", patients=6, seed=SEED, workers=1)
+    write_cohort(folder, "lung", patients=6, seed=SEED, sequential=True)
     return folder
 
 
@@ -58,19 +58,20 @@ def distances_from(position: list[float], scan: Scan) -> np.ndarray:
     return np.linalg.norm(offsets, axis=0).reshape(scan.shape)
 
 
-def test_the_bytes_do_not_depend_on_the_number_of_workers(cohort, tmp_path):
-    write_cohort(tmp_path / "lung", "lung", patients=6, seed=SEED, workers=2)
+def test_the_bytes_do_not_depend_on_the_number_of_processes(cohort, tmp_path, monkeypatch):
+    monkeypatch.setenv("GRAFT_WORKERS", "2")
+    write_cohort(tmp_path / "lung", "lung", patients=6, seed=SEED)
     assert digests(tmp_path / "lung") == digests(cohort)
 
 
 def test_another_seed_gives_other_voxels(cohort, tmp_path):
-    write_cohort(tmp_path / "lung", "lung", patients=1, seed=SEED + 1, workers=1)
+    write_cohort(tmp_path / "lung", "lung", patients=1, seed=SEED + 1, sequential=True)
     name = "lung-0001.nii.gz"
     assert digests(tmp_path / "lung")[name] != digests(cohort)[name]
 
 
 def test_a_patient_is_the_same_in_a_larger_cohort(cohort, tmp_path):
-    write_cohort(tmp_path / "lung", "lung", patients=2, seed=SEED, workers=1)
+    write_cohort(tmp_path / "lung", "lung", patients=2, seed=SEED, sequential=True)
     name = "lung-0002.nii.gz"
     assert digests(tmp_path / "lung")[name] == digests(cohort)[name]
 
@@ -80,7 +81,7 @@ def test_a_failed_run_leaves_the_previous_cohort(tmp_path):
     folder.mkdir()
     (folder / "old").touch()
     with pytest.raises(KeyError):
-        write_cohort(folder, "kidney", patients=1, seed=SEED, workers=1)
+        write_cohort(folder, "kidney", patients=1, seed=SEED, sequential=True)
     assert [path.name for path in tmp_path.rglob("*")] == ["kidney", "old"]
 
 

@@ -52,7 +52,7 @@ def test_the_same_seed_gives_the_same_bytes(tmp_path: Path):
     first = tmp_path / "first"
     second = tmp_path / "second"
     for folder in (first, second):
-        write_cohort(folder, "liver_mr", patients=2, seed=SEED, workers=1)
+        write_cohort(folder, "liver_mr", patients=2, seed=SEED, sequential=True)
     for path in first.iterdir():
         assert path.read_bytes() == (second / path.name).read_bytes()
 
