@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import ndimage
+from scipy import fft
 
 TEXTURE_MM = (0.9, 3.0)  # correlation lengths of the tissue: about one voxel and about three
 MUSCLE_MM = 5.0  # thickness of the muscle between the organ and the fat
@@ -88,7 +88,8 @@ class BodyWall:
 
         The points are in mm from the centre of the scan, in the frame of `normal`.
         """
-        along = self.normal[0] * x + self.normal[1] * y + self.normal[2] * z
+        nx, ny, nz = self.normal.tolist()
+        along = nx * x + ny * y + nz * z
         squared_across = x**2 + y**2 + z**2 - along**2
         curvature = squared_across / (2 * WALL_RADIUS_MM)
         return along - self.distance + curvature
@@ -106,13 +107,31 @@ def draw_wall(rng: np.random.Generator) -> BodyWall:
 def smooth_noise(
     rng: np.random.Generator,
     axes: list[np.ndarray],
-    length: float,
+    *lengths: float,
 ) -> np.ndarray:
-    """Noise of standard deviation 1, correlated over `length` mm, on the grid of `axes`."""
-    white = rng.standard_normal([len(axis) for axis in axes], dtype=np.float32)
-    voxels = [length / float(axis[1] - axis[0]) for axis in axes]
-    smooth = ndimage.gaussian_filter(white, voxels)
-    return smooth / smooth.std()
+    """Noise of standard deviation 1 on the grid of `axes`: (X, Y, Z) float32.
+
+    It has the distribution of a sum of white noises, each smoothed by a Gaussian whose standard
+    deviation is one of `lengths`, in mm, and then scaled to the same variance. It is made of waves
+    whose random amplitudes follow the power spectrum of this sum, so one transform is enough.
+    """
+    shape = [len(axis) for axis in axes]
+    sides = [fft.next_fast_len(count, real=True) for count in shape]
+    voxels = [float(axis[1] - axis[0]) for axis in axes]  # mm
+    frequencies = [np.abs(fft.fftfreq(side, mm)) for side, mm in zip(sides, voxels, strict=True)]
+    half = sides[2] // 2 + 1  # a real signal has the other half too, mirrored
+    power = np.zeros((sides[0], sides[1], half), np.float32)
+    for length in lengths:
+        x, y, z = (_gaussian_power(along_axis, length) for along_axis in frequencies)
+        power += x[:, None, None] * y[:, None] * z[:half] / len(lengths)
+    amplitudes = rng.standard_normal((*power.shape, 2), dtype=np.float32)
+    waves = amplitudes.view(np.complex64)[..., 0] * np.sqrt(power)
+    waves[:, :, 0] *= np.float32(np.sqrt(2))  # these waves have no mirrored half
+    if sides[2] % 2 == 0:
+        waves[:, :, -1] *= np.float32(np.sqrt(2))
+    noise = fft.irfftn(waves, sides, norm="ortho", overwrite_x=True)
+    noise *= np.float32(np.sqrt(0.5))
+    return noise[: shape[0], : shape[1], : shape[2]]
 
 
 def soft_step(inside: np.ndarray, width: float) -> np.ndarray:
@@ -145,11 +164,7 @@ def render_organ(
     axes: list[np.ndarray],
 ) -> np.ndarray:
     """The organ's tissue with its texture on the grid of `axes`: (X, Y, Z)."""
-    fine_mm, coarse_mm = TEXTURE_MM
-    fine = smooth_noise(rng, axes, fine_mm)
-    coarse = smooth_noise(rng, axes, coarse_mm)
-    two = np.float32(2)  # the variance of the sum of two independent textures
-    return appearance.organ + appearance.texture * (fine + coarse) / np.sqrt(two)
+    return appearance.organ + appearance.texture * smooth_noise(rng, axes, *TEXTURE_MM)
 
 
 def render_vessels(
@@ -178,15 +193,25 @@ def render_wall(
     """Draw muscle, fat and ribs into `volume`; `wall.normal` is in the frame of the grid."""
     x, y, z = np.ix_(*axes)
     depth = wall.depth(x, y, z)
-    if depth.max() < 0:
+    reached = np.flatnonzero(depth.max((1, 2)) > -MUSCLE_EDGE_MM)  # the wall is on one side of x
+    if not len(reached):
         return
-    blend(volume, soft_step(depth, MUSCLE_EDGE_MM), appearance.muscle)
-    blend(volume, soft_step(depth - MUSCLE_MM, FAT_EDGE_MM), appearance.fat)
+    side = slice(reached[0], reached[-1] + 1)
+    depth = depth[side]
+    near = volume[side]
+    blend(near, soft_step(depth, MUSCLE_EDGE_MM), appearance.muscle)
+    blend(near, soft_step(depth - MUSCLE_MM, FAT_EDGE_MM), appearance.fat)
     half_step = RIB_STEP_MM / 2
     along = (z + half_step) % RIB_STEP_MM - half_step  # mm from the nearest rib
     across = depth - RIB_DEPTH_MM
     inside_rib = RIB_RADIUS_MM - np.sqrt(across**2 + along**2)
-    blend(volume, soft_step(inside_rib, RIB_EDGE_MM), appearance.bone)
+    blend(near, soft_step(inside_rib, RIB_EDGE_MM), appearance.bone)
+
+
+def _gaussian_power(frequencies: np.ndarray, length: float) -> np.ndarray:
+    """The power spectrum, of mean 1, of white noise that is smoothed over `length` mm."""
+    power = np.exp(-((2 * np.pi * length * frequencies) ** 2))
+    return (power / power.mean()).astype(np.float32)
 
 
 def _add_tube(segment: Segment, axes: list[np.ndarray], weight: np.ndarray) -> None:

@@ -22,8 +22,8 @@ BONE_HU = 400.0
 
 # Amplitudes in HU. The window for lung is much wider than that for liver, so what is to be visible
 # in it needs a larger amplitude.
-TEXTURE_HU = {"lung": 22.0, "liver": 4.0}  # of the tissue
-HETEROGENEITY_HU = {"lung": 220.0, "liver": 32.0}  # of a fully heterogeneous lesion
+TEXTURE_HU = {"lung": 20.5, "liver": 3.7}  # of the tissue
+HETEROGENEITY_HU = {"lung": 185.0, "liver": 28.0}  # of a fully heterogeneous lesion
 NOISE_HU = {"lung": 24.0, "liver": 9.0}  # standard deviation at a site whose noise is 1
 
 GROUND_GLASS_HU = -580.0  # between air and soft tissue
@@ -45,6 +45,7 @@ NODULE_EDGE = 0.25  # width of their inner edge, relative
 MIN_ENHANCEMENT = 0.2  # of rim and nodules in a native scan, so that they stay faintly visible
 
 SHARPENING_MM = 1.2  # width of the unsharp mask of a sharp kernel
+IMPULSE_PIXELS = 31  # enough for the answer of the kernel to one bright pixel
 HU_RANGE = (-1024, 3071)  # 12 bits, what scanners store
 
 
@@ -135,10 +136,18 @@ def acquire(scan: CtScan, tissue: np.ndarray, rng: np.random.Generator) -> np.nd
         An int16 volume (X, Y, Z) in HU.
     """
     site = SITES[scan.site]
-    volume = _reconstruct(scan.average_slices(tissue), site, scan)
-    noise = _reconstruct(rng.standard_normal(scan.shape, dtype=np.float32), site, scan)
-    volume += noise * (scan.noise_hu / noise.std())
-    return volume.round().clip(*HU_RANGE).astype(np.int16)
+    noise = rng.standard_normal(scan.shape, dtype=np.float32)
+    noise *= scan.noise_hu / _remaining_noise(site, scan)
+    noise += scan.average_slices(tissue)
+    volume = _reconstruct(noise, site, scan)  # it is linear: tissue and noise pass it at once
+    return volume.round(out=volume).clip(*HU_RANGE, out=volume).astype(np.int16)
+
+
+def _remaining_noise(site: CtSite, scan: CtScan) -> float:
+    """The standard deviation of white noise of 1 after the reconstruction."""
+    impulse = np.zeros((IMPULSE_PIXELS, IMPULSE_PIXELS, 1), np.float32)
+    impulse[IMPULSE_PIXELS // 2, IMPULSE_PIXELS // 2] = 1
+    return float(np.linalg.norm(_reconstruct(impulse, site, scan)))
 
 
 def _reconstruct(volume: np.ndarray, site: CtSite, scan: CtScan) -> np.ndarray:

@@ -24,8 +24,8 @@ CYST_MS = 700.0
 
 # Shares of the highest signal.
 VOID = 0.03  # signal of flowing blood and of cortical bone, which is nearly none
-TEXTURE = 0.01  # amplitude of the liver's texture
-HETEROGENEITY = 0.09  # amplitude of a fully heterogeneous lesion
+TEXTURE = 0.0093  # amplitude of the liver's texture
+HETEROGENEITY = 0.078  # amplitude of a fully heterogeneous lesion
 
 BLUR_MM = 0.5  # standard deviation of the point spread within a slice
 GAIN = (500.0, 8000.0)  # range of the units per signal of 1: scanners differ, no unit is fixed
@@ -140,8 +140,8 @@ def acquire(scan: MrScan, tissue: np.ndarray, rng: np.random.Generator) -> np.nd
     blur = BLUR_MM / scan.spacing[0]
     blurred = ndimage.gaussian_filter(scan.average_slices(tissue), (blur, blur, 0))
     real = blurred * scan.bias_field()
-    real += scan.noise * rng.standard_normal(scan.shape)
-    imaginary = scan.noise * rng.standard_normal(scan.shape)
+    real += scan.noise * rng.standard_normal(scan.shape, dtype=np.float32)
+    imaginary = scan.noise * rng.standard_normal(scan.shape, dtype=np.float32)
     magnitude = scan.gain * np.hypot(real, imaginary)
     return magnitude.round().clip(0, MAX_VALUE).astype(np.int16)
 

@@ -62,7 +62,8 @@ class Scan:
 
     def average_slices(self, fine: np.ndarray) -> np.ndarray:
         """Average fine slices (X, Y, Z * fine_per_slice) to those of the scan (X, Y, Z)."""
-        return fine.reshape(*self.shape, self.fine_per_slice).mean(-1)
+        slices = [fine[:, :, start :: self.fine_per_slice] for start in range(self.fine_per_slice)]
+        return sum(slices[1:], slices[0]) / len(slices)
 
 
 def centred_positions(count: int, step: float) -> np.ndarray:
