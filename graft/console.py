@@ -4,6 +4,7 @@ import functools
 import itertools
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -11,6 +12,8 @@ from typing import Any
 from graft.common.files import InputError
 from graft.common.secret_variables import redact
 from graft.common.unchanged import unchanged_parameters
+
+LINE_EVERY_S = 10.0  # between two lines of progress
 
 
 def say(text: str) -> None:
@@ -65,6 +68,32 @@ def counting(name: str, total: int, unit: str) -> Iterator[Callable[[str], None]
             bar.set_postfix_str(what)
 
         yield show
+
+
+@contextmanager
+def countdown(name: str, total: int, unit: str) -> Iterator[Callable[[int], None]]:
+    """Yield a function that gets how many of `total` units are finished.
+
+    The remaining time is in a bar on a terminal, and in a line every LINE_EVERY_S elsewhere.
+    """
+    from tqdm import tqdm
+
+    if sys.stderr.isatty():
+        with tqdm(total=total, desc=name, unit=unit) as bar:
+            yield lambda done: bar.update(done - bar.n) and None
+        return
+    began = shown = time.monotonic()
+
+    def show(done: int) -> None:
+        nonlocal shown
+        now = time.monotonic()
+        if not done or (done < total and now - shown < LINE_EVERY_S):
+            return
+        shown = now
+        left = tqdm.format_interval((now - began) / done * (total - done))
+        say(f"{name}: {unit} {done}/{total}, {left} left")
+
+    yield show
 
 
 def _losses(row: dict[str, float]) -> str:

@@ -1,25 +1,12 @@
-"""The code that makes a cached result: a digest of graft's own, and the versions of libraries."""
+"""The code that makes a cached training: a digest of graft's own, and the versions of libraries."""
 
-import hashlib
-from collections.abc import Iterable
-from importlib.metadata import version
-from pathlib import Path
+from graft.common import code
+from graft.common.code import code_digest as code_digest
 
-GRAFT = Path(__file__).parents[1]
 # The libraries that compute the numbers of a training or of its predictions.
 LIBRARIES = ("monai", "numpy", "scikit-learn", "scipy", "torch", "torchvision")
 
 
-def code_digest(packages: Iterable[str]) -> str:
-    """SHA-256, in hexadecimal, of all modules of some packages of graft, such as `training`."""
-    digest = hashlib.sha256()
-    for package in sorted(packages):
-        for path in sorted((GRAFT / package).rglob("*.py")):
-            digest.update(path.relative_to(GRAFT).as_posix().encode())
-            digest.update(hashlib.sha256(path.read_bytes()).digest())
-    return digest.hexdigest()
-
-
 def library_versions() -> dict[str, str]:
     """The installed version of each of the LIBRARIES."""
-    return {name: version(name) for name in LIBRARIES}
+    return code.library_versions(LIBRARIES)

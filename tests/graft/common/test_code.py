@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from graft.training import code
-from graft.training.code import code_digest
+from graft.common import code
+from graft.common.code import code_digest
 
 
 @pytest.fixture
