@@ -13,6 +13,8 @@ from graft.common.files import InputError
 from graft.common.secret_variables import redact
 from graft.common.unchanged import unchanged_parameters
 
+LINE_EVERY_S = 10.0  # between two lines of progress
+
 
 def say(text: str) -> None:
     """Print one line and flush it, so that logs show it while the stage still runs."""
@@ -88,6 +90,34 @@ def _duration(seconds: float) -> str:
     if seconds < 100 * 60:
         return f"{seconds / 60:.0f} min"
     return f"{seconds / 3600:.1f} h"
+
+
+@contextmanager
+def countdown(name: str, total: int, unit: str) -> Iterator[Callable[[int], None]]:
+    """Yield a function to call whenever one of `total` units is finished, with its number.
+
+    The remaining time is in a bar on a terminal, and in a line every LINE_EVERY_S elsewhere.
+    """
+    if sys.stderr.isatty():
+        from tqdm import tqdm
+
+        with tqdm(total=total, desc=name, unit=unit) as bar:
+            yield lambda number: bar.update() and None
+        return
+    count = itertools.count(1)
+    began = shown = time.monotonic()
+
+    def show(number: int) -> None:
+        nonlocal shown
+        done = next(count)
+        now = time.monotonic()
+        if done < total and now - shown < LINE_EVERY_S:
+            return
+        shown = now
+        left = _duration((now - began) / done * (total - done))
+        say(f"{name}: {unit} {done}/{total}, about {left} left")
+
+    yield show
 
 
 def _losses(row: dict[str, float]) -> str:

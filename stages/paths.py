@@ -56,6 +56,11 @@ def file_names(domain: str) -> Path:
     return Path(".graft/files") / f"{check_identifier(domain)}.csv"
 
 
+def scans(domain: str) -> Path:
+    """The cache of what was cut from each scan of a domain: data of patients, also no output."""
+    return Path(".graft/scans") / check_identifier(domain)
+
+
 def duplicates(domain: str) -> Path:
     """The table of the images of a domain that are the same picture, also no output."""
     return Path(".graft/duplicates") / f"{check_identifier(domain)}.csv"

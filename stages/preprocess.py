@@ -6,11 +6,13 @@ from typing import Annotated
 import typer
 from pydantic import Field
 
+from graft.common.files import whole_folder
 from graft.common.parameters import Section, read_parameters
 from graft.common.vocabulary import PUBLISHED_KEYS
 from graft.console import run, say
-from graft.data.domain import Domain, write_domain
+from graft.data.domain import Domain, fill_folder
 from graft.duplicates.listing import write_file_names
+from graft.ingest.manifest import Storage
 from graft.ingest.read import read_raw_domain
 from graft.ingest.settings import Preprocess, PseudonymKey, RawDomain
 from stages import paths
@@ -28,14 +30,16 @@ def main(name: Annotated[str, typer.Argument(help="a key of `domains`")]) -> Non
     """Write data/processed/<name>, and print what is in it."""
     folder = paths.processed(name)
     parameters = read_parameters(Parameters, paths.PARAMETERS, name)
-    domain = read_raw_domain(
-        name,
-        parameters.domain,
-        parameters.preprocess,
-        parameters.privacy,
-        synthetic=paths.is_phantom(Path(parameters.domain.path)),
-    )
-    write_domain(folder, domain)
+    with whole_folder(folder) as partial:
+        domain = read_raw_domain(
+            name,
+            parameters.domain,
+            parameters.preprocess,
+            parameters.privacy,
+            synthetic=paths.is_phantom(Path(parameters.domain.path)),
+            storage=Storage(paths.scans(name), partial),
+        )
+        fill_folder(partial, domain)
     write_file_names(paths.file_names(name), domain)
     report_counts(domain)
     report_covariates(domain)

@@ -5,7 +5,7 @@ import hashlib
 import json
 import platform
 from collections.abc import Iterable
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 GRAFT = Path(__file__).parents[1]
@@ -23,9 +23,15 @@ def code_digest(packages: Iterable[str]) -> str:
     return digest.hexdigest()
 
 
-def library_versions() -> dict[str, str]:
-    """The installed version of each of the LIBRARIES."""
-    return {name: version(name) for name in LIBRARIES}
+def library_versions(names: Iterable[str] = LIBRARIES) -> dict[str, str]:
+    """The installed version of each library, "" for one that is not installed."""
+    versions = {}
+    for name in names:
+        try:
+            versions[name] = version(name)
+        except PackageNotFoundError:
+            versions[name] = ""
+    return versions
 
 
 @functools.cache

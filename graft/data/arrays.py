@@ -1,6 +1,7 @@
 """The arrays of a processed domain: images, and the masks of their lesions."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -79,3 +80,30 @@ def save_array(path: Path, array: np.ndarray) -> None:
     """
     with path.open("wb") as file:
         np.save(SimpleNamespace(write=file.write), array, allow_pickle=False)
+
+
+def save_rows(
+    path: Path, rows: Iterable[np.ndarray], shape: tuple[int, ...], dtype: type[np.generic]
+) -> None:
+    """Write a .npy file row by row, in the same bytes as `np.save` writes all rows together.
+
+    The file is written, and not mapped, because a full disk would kill a process that fills a map.
+
+    Args:
+        path: the file.
+        rows: shape[0] arrays of the shape shape[1:].
+        shape: of the array in the file.
+        dtype: of the array in the file.
+
+    Raises:
+        OSError: if it cannot be written completely.
+    """
+    kind = np.dtype(dtype)
+    header = {"descr": kind.str, "fortran_order": False, "shape": shape}
+    written = 0
+    with path.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, header)
+        for row in rows:
+            written += file.write(np.ascontiguousarray(row, kind).tobytes())
+    if written != math.prod(shape) * kind.itemsize:
+        raise ValueError(f"{path}: got {written} bytes of rows, expected those of {shape}")

@@ -17,42 +17,12 @@ from graft.common.files import (
 )
 from graft.common.tables import write_csv
 from graft.data.arrays import check_images, load_array, load_masks, save_array
+from graft.data.grid import Grid as Grid
 
 COLUMNS = ("sample", "patient", "label", "site", "split", "origin", "size", "hash")
+IMAGES = "images.npy"
+MASKS = "masks.npy"
 DOCUMENT = "domain.json"  # names the SHA-256 of all other files of a domain
-
-
-@dataclass(frozen=True)
-class Grid:
-    """The voxel grid and the intensity window of every image of a domain.
-
-    Attributes:
-        patch: voxels along R, A, S (or R, A).
-        spacing: mm per voxel along the same axes.
-        window: the intensities that become 0 and 1.
-        intensity: the unit of the window, one of those that `graft.data.intensity.raw_window`
-            lists.
-    """
-
-    patch: tuple[int, ...]
-    spacing: tuple[float, ...]
-    window: tuple[float, float]
-    intensity: str = "window"
-
-    def about(self, size: str, spaced: bool) -> dict:
-        """Describe how the images of a domain were made, as `Domain.preprocessing`.
-
-        Args:
-            size: what the column `size` of the index measures.
-            spaced: whether the raw data has a spacing in mm.
-        """
-        return {
-            "patch": list(self.patch),
-            "spacing": list(self.spacing) if spaced else None,
-            "window": list(self.window),
-            "intensity": self.intensity,
-            "size": size,
-        }
 
 
 @dataclass(frozen=True)
@@ -183,7 +153,19 @@ def write_domain(folder: Path, domain: Domain) -> None:
     Raises:
         InputError: if an image has a value that is NaN, infinite or outside [0, 1].
     """
-    images = np.asarray(domain.images, dtype=np.float16)
+    with whole_folder(folder) as partial:
+        fill_folder(partial, domain)
+
+
+def fill_folder(folder: Path, domain: Domain) -> None:
+    """Write the files of a processed domain into a folder, as `write_domain` does.
+
+    Images and masks that are mapped from the folder are there already and are not written again.
+
+    Raises:
+        InputError: if an image has a value that is NaN, infinite or outside [0, 1].
+    """
+    images = np.asanyarray(domain.images, dtype=np.float16)
     check_images(domain.name, images, domain.index["origin"])
     about = {"name": domain.name, "classes": list(domain.classes), **domain.preprocessing}
     if not domain.patients_known:
@@ -194,18 +176,22 @@ def write_domain(folder: Path, domain: Domain) -> None:
         about["groups"] = list(domain.groups)
     if domain.patient_key:
         about["patient_key"] = domain.patient_key
-    with whole_folder(folder) as partial:
-        save_array(partial / "images.npy", images)
-        write_csv(partial / "index.csv", domain.index[list(COLUMNS)])
-        if domain.covariates is not None:
-            _write_table(partial / "covariates.csv", domain.covariates[list(domain.kinds)])
-        if domain.groups is not None:
-            _write_table(partial / "groups.csv", domain.groups)
-        if domain.masks is not None:
-            masks = np.asarray(domain.masks, dtype=np.uint8)
-            save_array(partial / "masks.npy", masks)
-        files = sorted(path.name for path in partial.iterdir())
-        write_sealed(partial / DOCUMENT, about, files)
+    _save_unless_there(folder / IMAGES, images)
+    write_csv(folder / "index.csv", domain.index[list(COLUMNS)])
+    if domain.covariates is not None:
+        _write_table(folder / "covariates.csv", domain.covariates[list(domain.kinds)])
+    if domain.groups is not None:
+        _write_table(folder / "groups.csv", domain.groups)
+    if domain.masks is not None:
+        _save_unless_there(folder / MASKS, np.asanyarray(domain.masks, dtype=np.uint8))
+    files = sorted(path.name for path in folder.iterdir())
+    write_sealed(folder / DOCUMENT, about, files)
+
+
+def _save_unless_there(path: Path, array: np.ndarray) -> None:
+    mapped = getattr(array, "filename", None)  # of a memory map
+    if mapped is None or Path(mapped) != path.absolute():
+        save_array(path, array)
 
 
 def _check_index(folder: Path, index: pd.DataFrame, classes: list[str], images: int) -> None:

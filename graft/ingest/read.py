@@ -6,13 +6,14 @@ from pathlib import Path
 
 from graft.common.files import InputError
 from graft.common.vocabulary import SYNTHETIC
-from graft.data.domain import Domain, Grid
+from graft.data.domain import Domain
+from graft.data.grid import Grid
 from graft.duplicates.fingerprints import fingerprint_images
 from graft.ingest.arrays import DATA_FILE, LABELS_FILE, read_arrays
 from graft.ingest.channels import convert_channels
 from graft.ingest.covariates import read_covariates
 from graft.ingest.keys import find_key
-from graft.ingest.manifest import read_manifest
+from graft.ingest.manifest import Storage, VolumeOptions, read_manifest
 from graft.ingest.medmnist import list_npz_files, read_medmnist
 from graft.ingest.pseudonyms import PUBLISHED_KEY, fingerprint, pseudonym
 from graft.ingest.rows import MANIFEST
@@ -28,6 +29,7 @@ def read_raw_domain(
     key: PseudonymKey,
     path: Path | None = None,
     synthetic: bool = False,
+    storage: Storage | None = None,
 ) -> Domain:
     """Read raw data as a domain: one image per lesion, with pseudonyms in place of patients.
 
@@ -43,6 +45,7 @@ def read_raw_domain(
         path: The raw data, by default the `path` of the settings.
         synthetic: Whether the patients do not exist. They get pseudonyms under the published key,
             which are the same on every machine.
+        storage: Where the patches of volumes go. Without it they are only in memory.
 
     Raises:
         InputError: If the data does not match its form, a class has no patients, a patient is in
@@ -56,14 +59,16 @@ def read_raw_domain(
     # Before the volumes, which take minutes.
     covariates = read_covariates(path, kinds) if kinds else None
     groups = read_subgroup_columns(path) if form == "manifest" else None
-    domain = _read_form(form, path, name, settings, _make_grid(settings, preprocess))
+    options = VolumeOptions(settings.burned_in == "allow", settings.channels, secret, storage)
+    domain = _read_form(form, path, name, settings, _make_grid(settings, preprocess), options)
     images = convert_channels(name, domain.images, settings.channels)
     domain = replace(domain, images=images, kinds=kinds, covariates=covariates, groups=groups)
     _check_classes(path, domain)
     _check_given_splits(path, domain)
     patients = domain.index["patient"]
     domain.index["patient"] = [pseudonym(patient, secret) for patient in patients]
-    domain.index["hash"] = fingerprint_images(domain.images)
+    if "hash" not in domain.index:
+        domain.index["hash"] = fingerprint_images(domain.images)
     return replace(domain, patient_key=SYNTHETIC if synthetic else fingerprint(secret))
 
 
@@ -114,10 +119,12 @@ def _check_form(name: str, path: Path, form: str, settings: RawDomain) -> None:
         )
 
 
-def _read_form(form: str, path: Path, name: str, settings: RawDomain, grid: Grid) -> Domain:
+def _read_form(
+    form: str, path: Path, name: str, settings: RawDomain, grid: Grid, options: VolumeOptions
+) -> Domain:
     classes = settings.classes
     if form == "manifest":
-        return read_manifest(path, name, classes, grid, settings.burned_in == "allow")
+        return read_manifest(path, name, classes, grid, options)
     if form == "arrays":
         return read_arrays(path, name, classes, grid)
     if form == "medmnist":

@@ -3,7 +3,6 @@
 import csv
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from graft.common.files import InputError
@@ -11,40 +10,13 @@ from graft.common.links import check_file_inside
 from graft.common.names import check_label
 from graft.common.vocabulary import PARTS
 from graft.pictures.picture_files import is_picture
+from graft.scans.lesion import MANIFEST, LesionRow
 
-MANIFEST = "manifest.csv"
 REQUIRED = ("patient", "image", "label")
 POSITION = ("x", "y", "z")
 FRAMES = ("ras", "lps", "voxel")
 MAX_BYTES = 1 << 28  # of a manifest: millions of lesions
 MAX_NUMBER = 1e6  # mm or voxels, far beyond any scanner
-
-
-@dataclass(frozen=True)
-class LesionRow:
-    """One lesion.
-
-    Its `position` is in mm along the axes of `frame`, or a voxel index (i, j, k) from 0. It is
-    None if the image is a picture or a mask gives the position.
-    """
-
-    line: int
-    patient: str
-    image: Path
-    label: str
-    position: tuple[float, ...] | None
-    frame: str
-    mask: Path | None
-    diameter_mm: float | None
-    site: str
-    split: str
-    series: str  # of DICOM: the number or the UID of the series that is meant
-    segment: str  # of a mask: its number, or its label in a DICOM SEG; "" if there is only one
-
-    @property
-    def origin(self) -> str:
-        """The place of the row in errors and in index.csv."""
-        return f"{MANIFEST}:{self.line}"
 
 
 def read_lesion_rows(folder: Path, classes: list[str]) -> list[LesionRow]:

@@ -1,16 +1,17 @@
 """The readers of volumes by suffix, and that of NIfTI: voxels, and their affine to mm, RAS+."""
 
-from io import BytesIO
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from graft.common.files import InputError
+from graft.data.volume import Voxels
+from graft.dicom.pixels import RescaledVoxels
 from graft.dicom.quiet import quiet_readers
-from graft.volumes import voxel_data
-from graft.volumes.metaimage import read_metaimage
-from graft.volumes.nrrd import read_nrrd
+from graft.volumes import metaimage, nrrd, voxel_data
+from graft.volumes.inflate import inflate, read_chunks
 
 if TYPE_CHECKING:
     from nibabel import Nifti1Header
@@ -22,7 +23,7 @@ NIFTI_MAGIC = b"n+1"  # header and voxels in one file
 MAX_EXTENSION_BYTES = 1 << 26  # between the header and the voxels
 
 
-def read_nifti(path: Path) -> tuple[np.ndarray, np.ndarray]:
+def read_nifti(path: Path) -> tuple[Voxels, np.ndarray]:
     """Read a NIfTI file to its end.
 
     Raises InputError without the path if it gives no position, is cut short, or claims more voxels
@@ -31,24 +32,42 @@ def read_nifti(path: Path) -> tuple[np.ndarray, np.ndarray]:
     import nibabel
     from nibabel.imageglobals import ErrorLevel
 
-    content = BytesIO()
     is_compressed = path.suffix.lower() == ".gz"
     with path.open("rb") as file:
         size = voxel_data.count_remaining(file)
-        chunks = voxel_data.inflate(file) if is_compressed else voxel_data.read_chunks(file)
-        voxel_data.fill(content, chunks, NIFTI_HEADER_BYTES)
-        start = BytesIO(content.getvalue()[:NIFTI_HEADER_BYTES])
-        header = nibabel.Nifti1Header.from_fileobj(start, check=False)
+        chunks = inflate(file) if is_compressed else read_chunks(file)
+        start = _read_start(chunks)
+        header = nibabel.Nifti1Header(start[:NIFTI_HEADER_BYTES], check=False)
         _check_nifti_position(header)
         end = _find_nifti_end(header)
         voxel_data.check_size(size, end, is_compressed)
-        voxel_data.fill(content, chunks, end)
+        content = voxel_data.fill(chunks, end, start)
         if is_compressed:
             voxel_data.check_end(chunks)
     with quiet_readers(NIFTI_LOGGER), ErrorLevel(NIFTI_ERROR_LEVEL):
-        image = nibabel.Nifti1Image.from_stream(content)
-    voxels: Any = image.dataobj  # read from the content when it is sliced
-    return voxels.reshape(image.shape[:3]), image.affine
+        header = nibabel.Nifti1Header(start[:NIFTI_HEADER_BYTES])
+    stored = content[int(header["vox_offset"]) :].view(header.get_data_dtype())
+    stored = stored.reshape(header["dim"][1:4], order="F")
+    return _rescale(stored, *header.get_slope_inter()), header.get_best_affine()
+
+
+def _read_start(chunks: Iterator[bytes]) -> bytes:
+    """The first chunks, which hold the header."""
+    start = b""
+    while len(start) < NIFTI_HEADER_BYTES:
+        chunk = next(chunks, None)
+        if chunk is None:
+            raise InputError(f"is cut short, has {len(start)} bytes, expected {NIFTI_HEADER_BYTES}")
+        start += chunk
+    return start
+
+
+def _rescale(stored: np.ndarray, slope: float | None, intercept: float | None) -> Voxels:
+    """The voxels (I, J, K) with the slope and the intercept of a header, which may give none."""
+    if slope in (None, 1) and intercept in (None, 0):
+        return stored
+    slices = stored.shape[2]
+    return RescaledVoxels(stored, np.full(slices, slope or 1.0), np.full(slices, intercept or 0.0))
 
 
 def _find_nifti_end(header: "Nifti1Header") -> int:
@@ -84,8 +103,15 @@ def _check_nifti_position(header: "Nifti1Header") -> None:
 READERS = {
     ".nii": read_nifti,
     ".nii.gz": read_nifti,
-    ".mha": read_metaimage,
-    ".mhd": read_metaimage,
-    ".nrrd": read_nrrd,
-    ".nhdr": read_nrrd,
+    ".mha": metaimage.read_metaimage,
+    ".mhd": metaimage.read_metaimage,
+    ".nrrd": nrrd.read_nrrd,
+    ".nhdr": nrrd.read_nrrd,
+}
+# What finds the data file that a header of this suffix names.
+DATA_FILES = {
+    ".mha": metaimage.name_data_file,
+    ".mhd": metaimage.name_data_file,
+    ".nrrd": nrrd.name_data_file,
+    ".nhdr": nrrd.name_data_file,
 }

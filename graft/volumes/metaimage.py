@@ -2,7 +2,7 @@
 
 ITK opens every file that a header names, wherever it is, and its reading of a header is hard to
 predict: blanks, empty lines and repeated keys have an effect. Here the header is parsed once, and
-what it names is opened by `open_data_file` only.
+what it names is opened by `find_data_file` only.
 Format: https://itk.org/Wiki/ITK/MetaIO/Documentation.
 """
 
@@ -16,7 +16,7 @@ from graft.common.files import InputError
 from graft.common.shown import shown
 from graft.data.volume import LPS_TO_RAS
 from graft.volumes.header import parse_integers, parse_numbers, read_lines
-from graft.volumes.voxel_data import check_shape, open_data_file, read_voxels, skip_bytes
+from graft.volumes.voxel_data import check_shape, find_data_file, read_voxels, skip_bytes
 
 FIELD = re.compile(r"([^=:]+?)\s*[=:]\s*(.*)")
 LAST_KEY = "ElementDataFile"  # the voxels or the name of their file follow
@@ -59,9 +59,19 @@ def read_metaimage(path: Path) -> tuple[np.ndarray, np.ndarray]:
             if skipped:
                 raise InputError(f"has the HeaderSize {skipped}, expected none with LOCAL data")
             return read_voxels(file, shape, dtype, is_compressed), affine
-    with open_data_file(path, name) as data:
+    with find_data_file(path, name).open("rb") as data:
         skip_bytes(data, skipped, shape, dtype)
         return read_voxels(data, shape, dtype, is_compressed), affine
+
+
+def name_data_file(path: Path) -> Path | None:
+    """The file that a header names for its voxels; None if they follow the header.
+
+    Raises InputError without the path if the header or the data file cannot be used.
+    """
+    with path.open("rb") as file:
+        name = _read_fields(file)[LAST_KEY]
+    return None if name.upper() == "LOCAL" else find_data_file(path, name)
 
 
 def _read_fields(file: BinaryIO) -> dict[str, str]:

@@ -13,7 +13,7 @@ from graft.common.files import InputError
 from graft.common.shown import shown
 from graft.data.volume import LPS_TO_RAS
 from graft.volumes.header import parse_integers, parse_numbers, read_lines
-from graft.volumes.voxel_data import check_shape, open_data_file, read_voxels, skip_bytes
+from graft.volumes.voxel_data import check_shape, find_data_file, read_voxels, skip_bytes
 
 MAGIC = re.compile(r"NRRD000[1-5]")
 VECTOR = re.compile(r"\(([^()]*)\)")
@@ -61,8 +61,18 @@ def read_nrrd(path: Path) -> tuple[np.ndarray, np.ndarray]:
         name = fields.get("datafile")
         if name is None:
             return _read_voxels(file, fields)
-    with open_data_file(path, name) as data:
+    with find_data_file(path, name).open("rb") as data:
         return _read_voxels(data, fields)
+
+
+def name_data_file(path: Path) -> Path | None:
+    """The file that a header names for its voxels; None if they follow the header.
+
+    Raises InputError without the path if the header or the data file cannot be used.
+    """
+    with path.open("rb") as file:
+        name = _read_fields(file).get("datafile")
+    return None if name is None else find_data_file(path, name)
 
 
 def _read_voxels(file: BinaryIO, fields: dict[str, str]) -> tuple[np.ndarray, np.ndarray]:

@@ -1,23 +1,26 @@
 """Medical volumes and masks: read completely, with their position in the patient."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
 from graft.common.files import InputError, check_regular_file
 from graft.common.shown import last_line
 from graft.data.volume import LPS_TO_RAS, SAME_GRID_MM, Volume
-from graft.volumes.formats import READERS
+from graft.dicom.datasets import begins_as_dicom, find_files
+from graft.volumes.formats import DATA_FILES, READERS
 from graft.volumes.label_maps import select_label
 
 SINGULAR = 1e-9  # mm³: a voxel is not smaller
 MIN_SKEW = 0.1  # of the volume of a box: a tilted gantry gives 0.77
 MIN_VOXEL_MM = 1e-3  # finer than any scanner; the work of smoothing grows with the inverse
 MAX_VOXEL_MM = 1e3
-# A volume before it is checked: voxels, and the affine (4, 4) from voxel indices to mm, RAS+.
-Reader = Callable[[Path], tuple[np.ndarray, np.ndarray]]
+
+Content = TypeVar("Content")
+Reader = TypeVar("Reader")
 
 
 def read_volume(path: Path, series: str = "", burned_in: bool = False) -> Volume:
@@ -43,13 +46,26 @@ def read_volume(path: Path, series: str = "", burned_in: bool = False) -> Volume
         return Volume(path, voxels, affine, header)
     if series:
         raise InputError(f"{path}: is no DICOM, expected the column series to be empty")
-    reader = _find_reader(path)
+    reader = _find_by_suffix(path, READERS)
     if reader is None:
         known = ", ".join(READERS)
         raise InputError(f"{path}: is an unknown kind of volume, expected {known}, or DICOM")
     stored, affine = _read_file(path, reader)
     _check_affine(path, affine)
     return Volume(path, stored, affine)
+
+
+def list_files(path: Path) -> list[Path]:
+    """The files whose bytes decide what `read_volume` and `read_mask` read at a path.
+
+    Raises InputError if there are none, or one of them is no regular file in the right place.
+    """
+    if path.is_dir():
+        return find_files(path)
+    check_regular_file(path)
+    name_data_file = _find_by_suffix(path, DATA_FILES)
+    data_file = name_data_file and _read_file(path, name_data_file)
+    return [path] if data_file is None else [path, data_file]
 
 
 def read_mask(path: Path, image: Volume, segment: str = "") -> Volume:
@@ -107,21 +123,19 @@ def _is_dicom(path: Path) -> bool:
     check_regular_file(path)
     if path.suffix.lower() == ".dcm":
         return True
-    if _find_reader(path):
+    if _find_by_suffix(path, READERS):
         return False
-    from graft.dicom.datasets import begins_as_dicom
-
     return begins_as_dicom(path)
 
 
-def _find_reader(path: Path) -> Reader | None:
-    for suffix, reader in READERS.items():
+def _find_by_suffix(path: Path, readers: Mapping[str, Reader]) -> Reader | None:
+    for suffix, reader in readers.items():
         if path.name.lower().endswith(suffix):
             return reader
     return None
 
 
-def _read_file(path: Path, reader: Reader) -> tuple[np.ndarray, np.ndarray]:
+def _read_file(path: Path, reader: Callable[[Path], Content]) -> Content:
     try:
         return reader(path)
     except InputError as error:

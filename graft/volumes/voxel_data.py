@@ -6,10 +6,8 @@ to any size.
 
 import math
 import os
-import zlib
 from collections.abc import Iterator, Sequence
-from functools import partial
-from io import BytesIO
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
@@ -17,6 +15,7 @@ import numpy as np
 
 from graft.common.files import InputError, check_regular_file
 from graft.common.shown import shown
+from graft.volumes.inflate import inflate, read_chunks
 
 DIMENSIONS = 3
 MAX_SHOWN_AXES = 8  # in an error
@@ -25,13 +24,10 @@ MAX_SCAN_BYTES = 1 << 32  # 1024³ voxels of 4 bytes: each of several processes 
 # Deflate cannot do better (zlib.net/zlib_tech.html, "Maximum Compression Factor").
 MAX_COMPRESSION = 1032
 MAX_TRAILING_BYTES = 1 << 20  # that may follow the voxels in a compressed file
-MAX_GZIP_MEMBERS = 1 << 17  # parts that were compressed separately: as bgzip does it, 8 GiB
-CHUNK_BYTES = 1 << 18  # read or inflated at a time
-ZLIB_OR_GZIP = 32 + zlib.MAX_WBITS  # tells zlib to recognise both
 
 
-def open_data_file(header: Path, name: str) -> BinaryIO:
-    """Open the file that a header names for its voxels.
+def find_data_file(header: Path, name: str) -> Path:
+    """Find the file that a header names for its voxels.
 
     Raises InputError if it is not a regular file in the folder of the header, or links to
     another folder.
@@ -44,7 +40,7 @@ def open_data_file(header: Path, name: str) -> BinaryIO:
     if not is_beside:
         raise InputError(f"its data file is {shown(name)}, expected a file in the same folder")
     check_regular_file(path)
-    return path.open("rb")
+    return path
 
 
 def read_voxels(
@@ -63,13 +59,11 @@ def read_voxels(
     """
     needed = count_bytes(shape, dtype)
     check_size(count_remaining(file), needed, is_compressed)
-    content = BytesIO()
     chunks = inflate(file) if is_compressed else read_chunks(file)
-    fill(content, chunks, needed)
+    content = fill(chunks, needed)
     if is_compressed:
         check_end(chunks)
-    voxels = np.frombuffer(content.getbuffer()[:needed], dtype)
-    return voxels.reshape(shape, order="F")
+    return content.view(dtype).reshape(shape, order="F")
 
 
 def check_shape(shape: Sequence[int]) -> None:
@@ -126,49 +120,26 @@ def check_size(available: int, needed: int, is_compressed: bool) -> None:
         )
 
 
-def read_chunks(file: BinaryIO) -> Iterator[bytes]:
-    """Read a file to its end, a chunk at a time."""
-    return iter(partial(file.read, CHUNK_BYTES), b"")
+def fill(chunks: Iterator[bytes], needed: int, start: bytes = b"") -> np.ndarray:
+    """Collect the first bytes of a file in an array (needed,) uint8.
 
+    Args:
+        chunks: of the file; what is not needed of the last one is dropped.
+        needed: the number of bytes.
+        start: what was read of the file before.
 
-def inflate(file: BinaryIO) -> Iterator[bytes]:
-    """Inflate a zlib stream, or a gzip file of one or several members, a chunk at a time.
-
-    Zeros after the last member are padding.
-
-    Raises InputError if the data is damaged, does not match its checksum or is cut short.
+    Raises:
+        InputError: if the file has fewer bytes.
     """
-    members = 1
-    stream = zlib.decompressobj(ZLIB_OR_GZIP)
-    for read in read_chunks(file):
-        rest = read
-        while rest:
-            if stream.eof:
-                rest = rest.lstrip(b"\0")
-                if not rest:
-                    break
-                members += 1
-                stream = zlib.decompressobj(ZLIB_OR_GZIP)
-            if members > MAX_GZIP_MEMBERS:
-                raise InputError(f"has over {MAX_GZIP_MEMBERS} gzip members, expected fewer")
-            try:
-                yield stream.decompress(rest, CHUNK_BYTES)
-            except zlib.error as error:
-                raise InputError(
-                    f"cannot be read, it may be cut short or damaged ({error})"
-                ) from error
-            rest = stream.unused_data if stream.eof else stream.unconsumed_tail
-    if not stream.eof:
-        raise InputError("cannot be read, it may be cut short (its compressed data has no end)")
-
-
-def fill(content: BytesIO, chunks: Iterator[bytes], needed: int) -> None:
-    """Append chunks until there are at least `needed` bytes; raises InputError if there are not."""
-    while content.tell() < needed:
-        chunk = next(chunks, None)
-        if chunk is None:
-            raise InputError(f"is cut short, has {content.tell()} bytes, expected {needed}")
-        content.write(chunk)
+    content = np.empty(needed, np.uint8)
+    filled = 0
+    for chunk in chain([start], chunks):
+        part = np.frombuffer(chunk, np.uint8)[: needed - filled]
+        content[filled : filled + len(part)] = part
+        filled += len(part)
+        if filled == needed:
+            return content
+    raise InputError(f"is cut short, has {filled} bytes, expected {needed}")
 
 
 def check_end(chunks: Iterator[bytes]) -> None:

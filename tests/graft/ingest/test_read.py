@@ -688,12 +688,6 @@ def test_a_series_of_a_nifti_is_refused(cohort):
     assert_refused(cohort, f"manifest.csv:2: .*{message}")
 
 
-def test_a_crash_of_the_reading_process_is_reported_in_one_line(cohort, monkeypatch):
-    monkeypatch.setattr("graft.volumes.volume_files.read_volume", lambda *_: os._exit(1))
-    message = "manifest.csv: a process that read volumes ended: one is damaged, or memory ran out"
-    assert_refused(cohort, message)
-
-
 def test_real_adrenal_shapes_have_their_published_counts():
     path = SHARED / "adrenal" / "adrenalmnist3d.npz"
     if not path.is_file():

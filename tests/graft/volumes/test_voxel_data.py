@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from graft.common.files import InputError
-from graft.volumes import voxel_data
+from graft.volumes import inflate
 from graft.volumes.volume_files import read_volume
 from tests.limited import run_limited
 
@@ -41,11 +41,11 @@ def test_any_bytes_inflate_to_what_they_were(tmp_path):
     for level in (0, 1, 9):
         path.write_bytes(gzip.compress(content, level))
         with path.open("rb") as file:
-            assert b"".join(voxel_data.inflate(file)) == content
+            assert b"".join(inflate.inflate(file)) == content
 
 
 def test_too_many_members_are_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(voxel_data, "MAX_GZIP_MEMBERS", 10)
+    monkeypatch.setattr(inflate, "MAX_GZIP_MEMBERS", 10)
     path = tmp_path / "scan.nii.gz"
     path.write_bytes(gzip.compress(b"") * 11)
     with pytest.raises(InputError, match="scan.nii.gz: has over 10 gzip members"):

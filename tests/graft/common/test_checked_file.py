@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from graft.training.checked_file import read_checked, write_checked
+from graft.common.checked_file import read_checked, write_checked
 
 PAYLOAD = bytes(range(200))
 
@@ -16,23 +16,23 @@ def path(tmp_path):
 
 
 def test_the_payload_is_read_as_it_was_written(path, capsys):
-    assert read_checked(path, bytes) == PAYLOAD
+    assert read_checked(path, bytes, print) == PAYLOAD
     assert list(path.parent.iterdir()) == [path]
     assert capsys.readouterr().out == ""
 
 
 def test_no_file_is_no_damage(tmp_path, capsys):
-    assert read_checked(tmp_path / "missing", bytes) is None
+    assert read_checked(tmp_path / "missing", bytes, print) is None
     assert capsys.readouterr().out == ""
 
 
 def assert_discarded(path, capsys, load=bytes):
-    assert read_checked(path, load) is None
+    assert read_checked(path, load, print) is None
     (line,) = capsys.readouterr().out.splitlines()
     assert line.startswith(f"{path}: is damaged (")
-    assert line.endswith("; this training restarts")
+    assert line.endswith(") and was deleted")
     assert not os.path.lexists(path)
-    assert read_checked(path, load) is None
+    assert read_checked(path, load, print) is None
     assert capsys.readouterr().out == ""
 
 

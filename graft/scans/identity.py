@@ -12,30 +12,49 @@ import numpy as np
 
 from graft.common.files import InputError
 from graft.console import say
-from graft.data.volume import ScanHeader, Volume
-from graft.ingest.rows import LesionRow
+from graft.data.volume import Volume
+from graft.scans.keyed import keyed_digest
+from graft.scans.lesion import LesionRow
 
 HAS_NUMBER = re.compile(r"[1-9]")
 
 
 @dataclass(frozen=True)
 class Scan:
-    """What tells one scan from another: a digest of its voxels, and its header in DICOM."""
+    """What tells one scan from another: digests, which do not say whose scan it is.
+
+    Attributes:
+        voxels: of the stored voxels.
+        series: of the SeriesInstanceUID in DICOM; "" if there is none.
+        person: of the PatientID in DICOM; "" if there is none.
+        is_numbered: whether the PatientID has a digit above 0.
+    """
 
     voxels: str
-    header: ScanHeader | None
+    series: str
+    person: str
+    is_numbered: bool
 
     @classmethod
-    def of(cls, volume: Volume) -> "Scan":
-        """Identify a scan by its stored voxels, so that copies in other formats are the same."""
-        voxels: Any = volume.voxels
-        if hasattr(voxels, "get_unscaled"):  # of NIfTI
-            voxels = voxels.get_unscaled()
-        stored = np.asarray(getattr(voxels, "stored", voxels))  # of DICOM
+    def of(cls, volume: Volume, secret: str) -> "Scan":
+        """Identify a scan by its stored voxels, so that copies in other formats are the same.
+
+        `secret` is the key of the digests of the header, which could be guessed without one.
+        """
+        stored: Any = getattr(volume.voxels, "stored", volume.voxels)  # not rescaled
+        stored = np.asarray(stored)
         stored = stored.astype(stored.dtype.newbyteorder("<"), copy=False)
         digest = hashlib.sha256(f"{stored.shape} {stored.dtype.str}".encode())
         digest.update(np.ascontiguousarray(stored.T).data)  # files have the first axis innermost
-        return cls(digest.hexdigest(), volume.header)
+        if volume.header is None:
+            return cls(digest.hexdigest(), "", "", False)
+        person = volume.header.patient_id.casefold()
+        return cls(
+            voxels=digest.hexdigest(),
+            series=keyed_digest(f"series {volume.header.series_uid}", secret),
+            person=keyed_digest(f"person {person}", secret) if person else "",
+            is_numbered=bool(HAS_NUMBER.search(person)),
+        )
 
 
 def check_scans(table: Path, lesions: Sequence[LesionRow], scans: Sequence[Scan]) -> None:
@@ -53,13 +72,12 @@ def check_scans(table: Path, lesions: Sequence[LesionRow], scans: Sequence[Scan]
     Raises:
         InputError: if two patients share a scan or a PatientID that identifies a person.
     """
-    headers = [scan.header for scan in scans]
-    series = [header.series_uid if header else "" for header in headers]
-    people = [header.patient_id.casefold() if header else "" for header in headers]
     expected = "expected one patient per scan"
     _check_owners(table, lesions, [scan.voxels for scan in scans], "the voxels", expected)
-    _check_owners(table, lesions, series, "the SeriesInstanceUID", expected)
-    shared = _find_constants(people, lesions)
+    _check_owners(
+        table, lesions, [scan.series for scan in scans], "the SeriesInstanceUID", expected
+    )
+    shared = _find_constants(scans, lesions)
     if any(shared.values()):
         count = max(shared.values())
         say(
@@ -67,8 +85,9 @@ def check_scans(table: Path, lesions: Sequence[LesionRow], scans: Sequence[Scan]
             "so graft cannot tell whether some of them are one person"
         )
     known = []
-    for person, lesion in zip(people, lesions, strict=True):
-        known.append((person, lesion.site) if person and person not in shared else "")
+    for scan, lesion in zip(scans, lesions, strict=True):
+        is_known = scan.person and scan.person not in shared
+        known.append((scan.person, lesion.site) if is_known else "")
     expected = (
         "expected one patient per person (for two people with one number, fill the column site)"
     )
@@ -91,14 +110,15 @@ def _check_owners(
             )
 
 
-def _find_constants(people: Sequence[str], lesions: Sequence[LesionRow]) -> dict[str, int]:
+def _find_constants(scans: Sequence[Scan], lesions: Sequence[LesionRow]) -> dict[str, int]:
     """The PatientIDs that identify nobody, each with the number of patients who share it, or 0."""
     patients: dict[str, set[str]] = defaultdict(set)
-    for person, lesion in zip(people, lesions, strict=True):
-        if person:
-            patients[person].add(lesion.patient)
+    numbered = {scan.person for scan in scans if scan.is_numbered}
+    for scan, lesion in zip(scans, lesions, strict=True):
+        if scan.person:
+            patients[scan.person].add(lesion.patient)
     constants = {}
     for person, owners in patients.items():
-        if len(patients) == 1 or not HAS_NUMBER.search(person):
+        if len(patients) == 1 or person not in numbered:
             constants[person] = len(owners) if len(owners) > 1 else 0
     return constants

@@ -1,0 +1,1 @@
+"""Scans: a patch cut at each lesion, in parallel, with a cache of what was cut."""

@@ -1,0 +1,81 @@
+"""The files of a scan and of the masks of its lesions: what is in them, and whether they changed.
+
+Their content decides what is cut from them. As reading it takes time in a large archive, the stage
+remembers the content of files that have the same size, inode and times as before, as DVC does.
+"""
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from graft.common.files import InputError
+from graft.scans.keyed import keyed_digest
+from graft.scans.lesion import LesionRow
+from graft.volumes.volume_files import list_files
+
+SETTLED_S = 2.0  # a file that changed since may change again without another time
+
+
+def list_scan_files(lesions: Sequence[LesionRow]) -> list[list[Path]]:
+    """The files of the scan of some lesions, then those of the mask of each lesion.
+
+    Raises InputError if some are missing or not regular files.
+    """
+    masks = [[] if lesion.mask is None else list_files(lesion.mask) for lesion in lesions]
+    return [list_files(lesions[0].image), *masks]
+
+
+def measure_files(groups: list[list[Path]], secret: str) -> tuple[str, int]:
+    """A name for the present state of files, and the bytes of the scan.
+
+    The name is a keyed digest, because the names of files may be those of patients. It is "" if a
+    file changed in the last seconds.
+
+    Raises InputError if a file cannot be looked at.
+    """
+    states = []
+    newest = 0
+    size = 0
+    for number, group in enumerate(groups):
+        for path in group:
+            found = _stat(path)
+            times = (found.st_mtime_ns, found.st_ctime_ns)
+            states.append([number, os.fspath(path), found.st_size, found.st_ino, *times])
+            newest = max(newest, *times)
+            size += found.st_size if number == 0 else 0
+    if newest > time.time_ns() - SETTLED_S * 1e9:
+        return "", size
+    return keyed_digest(f"files {json.dumps(states)}", secret), size
+
+
+def digest_files(groups: list[list[Path]]) -> str:
+    """SHA-256 of the content of files, in hexadecimal. Only the suffixes of their names count.
+
+    Raises InputError if a file cannot be read.
+    """
+    known: dict[Path, str] = {}
+    contents = []
+    for group in groups:
+        for path in group:
+            if path not in known:
+                known[path] = _digest_file(path)
+        contents.append([[path.suffix.lower(), known[path]] for path in group])
+    return hashlib.sha256(json.dumps(contents).encode()).hexdigest()
+
+
+def _stat(path: Path) -> os.stat_result:
+    try:
+        return path.stat()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}), expected a file") from error
+
+
+def _digest_file(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}), expected a file") from error
