@@ -9,7 +9,9 @@ import pandas as pd
 
 from graft.common.files import InputError
 from graft.data.domain import Domain
+from graft.duplicates.features import describe_selections
 from graft.duplicates.fingerprints import DIGITS, IDENTICAL, DuplicatePair
+from graft.duplicates.images import Images, Selection
 from graft.duplicates.planes import similar_planes
 from graft.duplicates.shifted import shifted_copies
 from graft.duplicates.volumes import similar_volumes
@@ -18,17 +20,20 @@ MAX_LISTED = 20  # pairs that an error names
 MAX_OF_LISTING = 3  # if a file lists all of them
 
 
-def find_duplicates(domain: Domain, parts: pd.Series) -> list[DuplicatePair]:
+def find_duplicates(
+    domain: Domain, parts: pd.Series, cache: Path | None = None
+) -> list[DuplicatePair]:
     """Find the pairs of images of a domain, by their rows, the smaller one first.
 
     Args:
         domain: N images.
         parts: (N,) the part of each sample, "" for those that no model sees. Their order does not
             matter except for identical images, each of which is paired with one that has a part.
+        cache: a folder, see `find_pairs`.
     """
     rows = np.argsort(np.asarray(parts == ""), kind="stable")  # samples with a part first
     pairs = []
-    for found in find_pairs((domain, rows)):
+    for found in find_pairs((domain, rows), cache=cache):
         first, second = sorted((int(rows[found.first]), int(rows[found.second])))
         pairs.append(DuplicatePair(first, second, found.evidence))
     return pairs
@@ -116,16 +121,18 @@ def pairs_between(
     rows: np.ndarray,
     other: Domain,
     other_rows: np.ndarray,
+    cache: Path | None = None,
 ) -> list[DuplicatePair]:
     """Find the pairs of one image in some rows of a domain and one in some rows of another.
 
-    The numbers of a pair are those rows. Images of different sizes are no pair.
+    The numbers of a pair are those rows. Images of different sizes are no pair. `cache` is that of
+    `find_pairs`.
     """
     if domain.images.shape[2:] != other.images.shape[2:]:
         return []
     count = len(rows)
     pairs = []
-    for pair in find_pairs((domain, rows), (other, other_rows)):
+    for pair in find_pairs((domain, rows), (other, other_rows), cache=cache):
         if pair.first < count <= pair.second:
             first = int(rows[pair.first])
             second = int(other_rows[pair.second - count])
@@ -133,40 +140,43 @@ def pairs_between(
     return pairs
 
 
-def find_pairs(*selections: tuple[Domain, np.ndarray]) -> Iterator[DuplicatePair]:
-    """Yield the pairs among some rows of one or several domains, numbered from 0 in their order.
+def find_pairs(*selections: Selection, cache: Path | None = None) -> Iterator[DuplicatePair]:
+    """Yield the pairs among some rows of a domain, or between those of two domains.
 
-    If several images have the same bytes, each is paired with the first of them. With two
-    selections, a shifted copy is only looked for in the other one.
+    They are numbered from 0, those of the second domain after those of the first. If several images
+    have the same bytes, each is paired with the first of them.
+
+    Args:
+        selections: one or two domains with images of one size, and different rows of each.
+        cache: a folder where what is computed for each image is kept for further searches.
     """
     fingerprints: list[str] = []
-    images: list[np.ndarray] = []  # views: a memory-mapped image is read when it is compared
     for domain, rows in selections:
         hashes = domain.index["hash"].to_numpy()
         fingerprints += hashes[rows].tolist()
-        for row in rows:
-            images.append(domain.images[row])
     first_with_digest: dict[str, int] = {}
     for number, fingerprint in enumerate(fingerprints):
         digest = fingerprint[:DIGITS]
         first = first_with_digest.setdefault(digest, number)
         if first != number:
             yield DuplicatePair(first, number, IDENTICAL)
-    numbers = list(first_with_digest.values())
-    distinct = [images[number] for number in numbers]
-    distinct_fingerprints = [fingerprints[number] for number in numbers]
-    if distinct and distinct[0].ndim == 3:
-        similar = similar_planes(distinct_fingerprints, distinct)
-    else:
-        similar = similar_volumes(distinct)
+    numbers = np.array(list(first_with_digest.values()), int)
+    if not len(numbers):
+        return
+    images = Images(selections).only(numbers)
+    features = describe_selections(images, cache)
     groups = None
     if len(selections) > 1:
-        first_of_others = len(selections[0][1])
-        groups = (np.array(numbers) >= first_of_others).astype(int)
+        groups = np.repeat([0, 1], [len(rows) for _, rows in images.selections])
+    if images[0].ndim == 3:
+        distinct = [fingerprints[number] for number in numbers]
+        similar = similar_planes(distinct, images, features.described, groups)
+    else:
+        similar = similar_volumes(images, features.described, groups)
     found = set()
-    for pair in itertools.chain(similar, shifted_copies(distinct, groups)):
-        first = numbers[pair.first]
-        second = numbers[pair.second]
+    for pair in itertools.chain(similar, shifted_copies(images, groups, features.keypoints)):
+        first = int(numbers[pair.first])
+        second = int(numbers[pair.second])
         if (first, second) not in found:
             found.add((first, second))
             yield DuplicatePair(first, second, pair.evidence)

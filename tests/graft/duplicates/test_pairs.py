@@ -13,13 +13,14 @@ from scipy.ndimage import gaussian_filter
 
 from graft.common.files import InputError
 from graft.data.domain import COLUMNS, Domain
-from graft.duplicates import fingerprints, pairs, volumes
+from graft.duplicates import fingerprints, pairs
 from graft.duplicates.fingerprints import DuplicatePair
 from stages import finetune, preprocess, split
 from tests.processed import read_parts
 
 ROOT = Path(__file__).parents[3]
 PATIENTS = 12  # of each class
+MANY = 32  # images
 
 
 def picture(seed: int, size: tuple[int, int] = (96, 96)) -> Image.Image:
@@ -100,8 +101,8 @@ def test_a_changed_copy_is_found_and_other_pictures_are_not(tmp_path, name):
     assert paired_rows(make_domain(*planes)) == expected
 
 
-def test_a_copy_is_found_in_more_images_than_one_block():
-    count = volumes.BLOCK + 2
+def test_a_copy_is_found_among_many_images():
+    count = MANY + 2
     planes = planes_of(count)
     copy_of_the_last = planes[-1][::-1]
     domain = make_domain(*planes, copy_of_the_last)
@@ -160,7 +161,7 @@ CHANGES_OF_A_VOLUME: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 @pytest.mark.parametrize("name", CHANGES_OF_A_VOLUME)
 def test_a_changed_copy_of_a_volume_is_found_and_other_volumes_are_not(name):
     change = CHANGES_OF_A_VOLUME[name]
-    count = volumes.BLOCK + 4
+    count = MANY + 4
     originals = [volume(seed) for seed in range(count)]
     copies = [np.clip(change(image), 0, 1) for image in originals[:6]]
     expected = {(number, count + number) for number in range(6)}

@@ -1,0 +1,117 @@
+"""What the searches for copies need to know of each image of a domain, computed once.
+
+It is a few thousand bytes for each image, of which only one is read at a time.
+"""
+
+import hashlib
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import numpy as np
+
+from graft.common.files import whole_file
+from graft.common.parallel import run_parallel
+from graft.data.domain import Domain
+from graft.duplicates import planes, volumes
+from graft.duplicates.images import Images
+from graft.duplicates.keypoints import Keypoints, find_keypoints
+
+TOGETHER = 512  # images that one piece of work describes
+ALONE = 2048  # images: with fewer, other processes would take longer to start
+PREFIX = "keypoints_"  # of the names of their arrays in a file
+
+
+@dataclass(frozen=True)
+class Features:
+    """What N images of one size show.
+
+    Attributes:
+        described: arrays (N, ...) from `planes.describe` or `volumes.describe`.
+        keypoints: of all images.
+    """
+
+    described: Mapping[str, np.ndarray]
+    keypoints: Keypoints
+
+    def of(self, rows: np.ndarray) -> "Features":
+        """Return those of some images, each at most once, in this order."""
+        described = {name: array[rows] for name, array in self.described.items()}
+        return Features(described, self.keypoints.of_images(rows))
+
+    @classmethod
+    def joined(cls, several: Sequence["Features"]) -> "Features":
+        """Return those of all images."""
+        if len(several) == 1:
+            return several[0]
+        described = {}
+        for name in several[0].described:
+            described[name] = np.concatenate([each.described[name] for each in several])
+        counts = [len(each.described["digits"]) for each in several]
+        return cls(described, Keypoints.joined([each.keypoints for each in several], counts))
+
+
+def describe_images(images: np.ndarray) -> Features:
+    """Describe images (N, C, *spatial). Reads one at a time."""
+    axes = images.ndim - 2
+    describe = planes.describe if axes == 2 else volumes.describe
+    return Features(describe(images), find_keypoints(images, axes))
+
+
+def describe_domain(domain: Domain, cache: Path | None = None) -> Features:
+    """Describe the images of a domain, or read what an earlier call wrote for the same images.
+
+    Args:
+        domain: N images.
+        cache: a folder for the files, one for each set of images and version of the code.
+    """
+    path = cache and cache / f"{_key(domain)}.npz"
+    if path and (known := _read(path)):
+        return known
+    images = domain.images
+    pieces = [images[start : start + TOGETHER] for start in range(0, len(images), TOGETHER)]
+    features = Features.joined(
+        run_parallel(describe_images, pieces, sequential=len(images) < ALONE)
+    )
+    if path:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with whole_file(path) as partial, partial.open("wb") as file:
+            np.savez(file, allow_pickle=False, **_arrays(features))
+    return features
+
+
+def describe_selections(images: Images, cache: Path | None) -> Features:
+    """Describe the images of several selections, in their order."""
+    described = []
+    for domain, rows in images.selections:
+        described.append(describe_domain(domain, cache).of(rows))
+    return Features.joined(described)
+
+
+def _key(domain: Domain) -> str:
+    """SHA-256 of the images, as their fingerprints tell them apart, and of the code."""
+    digest = hashlib.sha256(repr((domain.images.shape, np.__version__)).encode())
+    for module in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(hashlib.sha256(module.read_bytes()).digest())
+    digest.update("\n".join(domain.index["hash"]).encode())
+    return digest.hexdigest()
+
+
+def _arrays(features: Features) -> dict[str, np.ndarray]:
+    arrays = dict(features.described)
+    for field in fields(Keypoints):
+        arrays[PREFIX + field.name] = getattr(features.keypoints, field.name)
+    return arrays
+
+
+def _read(path: Path) -> Features | None:
+    """Read what was written; None if it is missing or damaged, as the checksums in it tell."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = dict(file)
+        names = [field.name for field in fields(Keypoints)]
+        keypoints = Keypoints(**{name: arrays.pop(PREFIX + name) for name in names})
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        return None
+    return Features(arrays, keypoints)
