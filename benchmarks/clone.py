@@ -77,6 +77,18 @@ def head_commit(folder: Path) -> str:
     return _git(folder, "rev-parse", "HEAD")
 
 
+def short_revision(ignored: Path) -> str:
+    """Return the revision of the repository, and "with changes" if files are not committed.
+
+    Args:
+        ignored: a file whose changes do not count.
+    """
+    commit = _git(ROOT, "rev-parse", "--short", "HEAD")
+    unrelated = f":!{ignored.relative_to(ROOT).as_posix()}"
+    changes = _git(ROOT, "status", "--porcelain", "--", ".", unrelated)
+    return f"{commit} with changes" if changes else commit
+
+
 def run_dvc(folder: Path, *words: str) -> None:
     """Run `dvc` in a clone and print its output to stderr.
 
