@@ -23,9 +23,9 @@ POLL_S = 0.1  # seconds between two measurements of the memory
 class Cost:
     """What a command took.
 
-    `processor_seconds` is the processor time of all its processes. `peak` is the largest sum, in bytes, of the resident memory of all its processes. Memory that
-    they share counts once for each, so it is an upper bound. `lines` has what the command
-    printed, with the seconds since its start.
+    `processor_seconds` is the processor time of all its processes. `peak` is the largest sum, in
+    bytes, of the resident memory of all its processes. Memory that they share counts once for each,
+    so it is an upper bound. `lines` has what the command printed, with the seconds since its start.
     """
 
     seconds: float

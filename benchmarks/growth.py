@@ -29,9 +29,10 @@ from graft.common.files import read_json, whole_file, write_json
 from graft.console import run, say
 
 PICTURE = ROOT / "docs/growth.svg"
-PATIENTS = {"lung": 24, "liver": 16}  # of the cohort of size 1
+PATIENTS = {"lung": 16, "liver": 40}  # of the cohort of size 1
 SIZES = (0.5, 1.0, 4.0, 16.0)  # the first one gives the cost of starting
 EPOCHS = 2
+ONE_THREAD = {"OMP_NUM_THREADS": "1"}  # a second one waits in a loop, which is processor time
 FOLDS = {"folds": 2, "repeats": 1}
 STAGES = {  # each stage with the arguments of its commands
     "phantom": tuple(PATIENTS),
@@ -139,7 +140,8 @@ def measure_stage(clone: Path, stage: str, size: float) -> StageCost:
     costs = []
     for argument in STAGES[stage]:
         words = [argument] if argument else []
-        costs.append(measure_command(clone, "python", "-m", f"stages.{stage}", *words))
+        command = ["python", "-m", f"stages.{stage}", *words]
+        costs.append(measure_command(clone, *command, settings=ONE_THREAD))
     return StageCost(
         stage=stage,
         size=size,
