@@ -1,6 +1,7 @@
 # make run    install what is missing, run the pipeline on the phantom cohort
 # make test   install what is missing, run the tests
 # make lint   install what is missing, check format, style, types and dependencies between packages
+# make bench  install what is missing, run the benchmarks, write their table in docs/benchmarks.md
 # You can run them again at any time: finished work is not repeated.
 
 PYTHON ?= $(firstword $(shell command -v python3.11 python3))
@@ -13,7 +14,7 @@ PARALLEL := --numprocesses 2 --dist loadfile --no-loadscope-reorder
 LONGEST := tests/flows/test_pipeline.py tests/test_pipeline.py tests/flows/test_deployments.py \
 	tests/flows/test_sweep.py
 
-.PHONY: run test lint install prove clean
+.PHONY: run test lint bench install prove clean
 .DEFAULT_GOAL := run
 
 run: $(INSTALLED)
@@ -31,6 +32,10 @@ lint: $(INSTALLED)
 	$(BIN)/ruff check .
 	PATH="$(CURDIR)/$(BIN):$$PATH" lint-imports --no-cache
 	$(BIN)/mypy
+
+bench: $(INSTALLED)
+	@echo "graft: running the benchmarks; run nothing else on this machine meanwhile"
+	PATH="$(CURDIR)/$(BIN):$$PATH" python -m benchmarks.all
 
 install: $(INSTALLED)
 

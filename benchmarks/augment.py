@@ -24,9 +24,10 @@ from monai.transforms import (
 )
 from torch import Tensor
 
+from benchmarks.comparison import Comparison, report
 from benchmarks.timing import median_seconds
 from graft.config.parameters import load_parameters
-from graft.console import run, say
+from graft.console import run
 from graft.training import augment
 from graft.training.settings import Augment
 
@@ -47,19 +48,17 @@ def main() -> None:
         return augment.apply(images, augment.draw(limits, BATCH, len(PATCH), random))
 
     seconds = median_seconds(augment_batch, REPEATS)
-    size = " x ".join(str(side) for side in PATCH)
-    say(f"augmenting {BATCH} patches of {size}, {torch.get_num_threads()} threads")
-    say(f"  graft, the batch at once     {seconds * 1e3:7.1f} ms")
-    print_monai("stock", build_transform(limits, lazy=False), images, seconds)
-    print_monai("lazy", build_transform(limits, lazy=True), images, seconds)
+    compare_with_monai("default", build_transform(limits, lazy=False), images, seconds)
+    compare_with_monai("lazy", build_transform(limits, lazy=True), images, seconds)
 
 
-def print_monai(name: str, transform: Compose, images: Tensor, graft_seconds: float) -> None:
-    """Time MONAI's transforms and print how much faster graft is."""
+def compare_with_monai(name: str, transform: Compose, images: Tensor, graft_seconds: float) -> None:
+    """Time MONAI's transforms and report how much faster graft is."""
     seconds = median_seconds(lambda: apply_one_by_one(transform, images), REPEATS)
-    speedup = seconds / graft_seconds
-    milliseconds = f"{seconds * 1e3:7.1f} ms"
-    say(f"  MONAI one by one, {name:10} {milliseconds}, graft is {speedup:.1f} times as fast")
+    what = f"augmentation of {BATCH} patches of {PATCH[0]}³"
+    peer = f"MONAI one by one, {name}"
+    note = f"threads: {torch.get_num_threads()}"
+    report(Comparison(what, "ms", graft_seconds * 1e3, peer, seconds * 1e3, note=note))
 
 
 def build_transform(limits: Augment, lazy: bool) -> Compose:

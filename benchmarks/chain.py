@@ -12,6 +12,7 @@ import re
 from statistics import median
 
 from benchmarks.clone import Cost, fresh_clone, head_commit, measure_command, print_note
+from benchmarks.comparison import Comparison, report
 from graft.console import run, say
 
 COLD_S = 240  # seconds, at most
@@ -28,18 +29,19 @@ def main() -> None:
         print_note(f"dvc repro in a clone of {head_commit(folder)[:7]}, which takes minutes")
         cold = measure_command(folder, "dvc", "repro")
         for stage, seconds in stage_times(cold):
-            print_row(stage, seconds, "s ")
-        peak = cold.peak / 1e9
-        print_row("cold chain", cold.seconds, "s ", COLD_S)
-        print_row("peak memory of all processes", peak, "GB", PEAK_GB)
+            say(f"{stage:40} {seconds:7.2f} s")
+        report(Comparison("the pipeline from nothing", "s", cold.seconds, "", None, bound=COLD_S))
+        what = "peak memory of all its processes"
+        report(Comparison(what, "GB", cold.peak / 1e9, "", None, bound=PEAK_GB))
         for _ in range(REPEATS):
             repro_seconds.append(measure_command(folder, "dvc", "repro").seconds)
             status_seconds.append(measure_command(folder, "dvc", "status").seconds)
     repro = median(repro_seconds)
     status = median(status_seconds)
-    print_row("dvc repro with nothing to do, median", repro, "s ")
-    print_row("dvc status, median", status, "s ")
-    print_row("ratio", repro / status, "  ", IDLE_RATIO)
+    what = "dvc repro with nothing to do"
+    note = f"at most {IDLE_RATIO} times as long"
+    least = 1 / IDLE_RATIO
+    report(Comparison(what, "s", repro, "dvc status", status, least_ratio=least, note=note))
 
 
 def stage_times(cost: Cost) -> list[tuple[str, float]]:
@@ -59,15 +61,6 @@ def stage_times(cost: Cost) -> list[tuple[str, float]]:
     for name, start, end in zip(names, starts, ends, strict=True):
         times.append((name, end - start))
     return times
-
-
-def print_row(title: str, found: float, unit: str, most: float | None = None) -> None:
-    """Print a measurement and, if there is one, its upper bound and whether it is kept."""
-    row = f"{title:40} {found:7.2f} {unit}"
-    if most is not None:
-        verdict = "met" if found <= most else "missed"
-        row += f" (aim: at most {most:g}; {verdict})"
-    say(row.rstrip())
 
 
 if __name__ == "__main__":

@@ -23,14 +23,15 @@ POLL_S = 0.1  # seconds between two measurements of the memory
 class Cost:
     """What a command took.
 
-    `peak` is the largest sum, in bytes, of the resident memory of all its processes. Memory that
-    they share counts once for each, so it is an upper bound. `lines` has what the command
-    printed, with the seconds since its start.
+    `processor_seconds` is the processor time of all its processes. `peak` is the largest sum, in
+    bytes, of the resident memory of all its processes. Memory that they share counts once for each,
+    so it is an upper bound. `lines` has what the command printed, with the seconds since its start.
     """
 
     seconds: float
     peak: int
     lines: list[tuple[float, str]]
+    processor_seconds: float
 
 
 @contextmanager
@@ -77,6 +78,18 @@ def head_commit(folder: Path) -> str:
     return _git(folder, "rev-parse", "HEAD")
 
 
+def short_revision(ignored: Path) -> str:
+    """Return the revision of the repository, and "with changes" if files are not committed.
+
+    Args:
+        ignored: a file whose changes do not count.
+    """
+    commit = _git(ROOT, "rev-parse", "--short", "HEAD")
+    unrelated = f":!{ignored.relative_to(ROOT).as_posix()}"
+    changes = _git(ROOT, "status", "--porcelain", "--", ".", unrelated)
+    return f"{commit} with changes" if changes else commit
+
+
 def run_dvc(folder: Path, *words: str) -> None:
     """Run `dvc` in a clone and print its output to stderr.
 
@@ -102,6 +115,7 @@ def measure_command(folder: Path, *command: str, settings: Mapping[str, str] | N
     lines = []
     peak = [0]
     began = time.perf_counter()
+    before = _children_seconds()
     with subprocess.Popen(
         command,
         cwd=folder,
@@ -120,7 +134,7 @@ def measure_command(folder: Path, *command: str, settings: Mapping[str, str] | N
     if process.returncode:
         print_note("\n".join(line for _, line in lines))
     _raise_if_failed(list(command), folder, process.returncode)
-    return Cost(seconds, peak[0], lines)
+    return Cost(seconds, peak[0], lines, _children_seconds() - before)
 
 
 def print_note(text: str) -> None:
@@ -142,6 +156,12 @@ def _environment(folder: Path) -> dict[str, str]:
         "PATH": f"{programs}{os.pathsep}{os.environ.get('PATH', '')}",
         "PYTHONUNBUFFERED": "1",
     }
+
+
+def _children_seconds() -> float:
+    """Return the processor time of all processes that ended below this one."""
+    times = os.times()
+    return times.children_user + times.children_system
 
 
 def _watch_memory(pid: int, peak: list[int]) -> None:

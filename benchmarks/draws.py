@@ -11,6 +11,7 @@ only patients are drawn and if trainings are drawn too. Takes about ten seconds.
 import numpy as np
 from scipy.stats import norm
 
+from benchmarks.comparison import Comparison, report
 from graft.common.seeds import generator
 from graft.console import run, say
 from graft.statistics.bootstrap import draw_patients, interval
@@ -24,6 +25,7 @@ DISTANCE = 1.0  # mean distance of diseased from healthy patients, in standard d
 LUCK = 0.5  # standard deviation of that distance over networks
 SHARED = 0.7  # its square is the correlation of two networks on healthy patients
 REPETITIONS = (1, 2, 3, 5, 10)
+REPORTED = 5  # the trainings of the comparison, as learning_curve.draws
 
 
 def main() -> None:
@@ -38,6 +40,17 @@ def main() -> None:
             trials.append(run_trial(count, truth, random))
         over_patients, over_both = np.mean(trials, axis=0)
         say(f"| {count} | {over_patients:.3f} | {over_both:.3f} |")
+        if count == REPORTED:
+            report_comparison(over_patients, over_both)
+
+
+def report_comparison(over_patients: float, over_both: float) -> None:
+    """Report how far the two shares of intervals that contain the truth are from 95 %."""
+    what = f"distance from 95 % of intervals over {REPORTED} trainings that contain the truth"
+    graft = abs(over_both - CONFIDENCE) * 100
+    peer = abs(over_patients - CONFIDENCE) * 100
+    note = f"standard error {100 * np.sqrt(CONFIDENCE * (1 - CONFIDENCE) / TRIALS):.1f}"
+    report(Comparison(what, "points", graft, "only patients drawn", peer, note=note))
 
 
 def run_trial(count: int, truth: float, random: np.random.Generator) -> tuple[bool, bool]:

@@ -17,9 +17,10 @@ from torch import Tensor, nn
 from torch.func import functional_call, grad, stack_module_state, vmap
 from torch.nn import functional
 
+from benchmarks.comparison import Comparison, report
 from benchmarks.timing import median_seconds
 from graft.config.parameters import Parameters, load_parameters
-from graft.console import run, say
+from graft.console import run
 from graft.networks.build import build_network
 from graft.networks.device import use_deterministic_algorithms
 
@@ -46,13 +47,11 @@ def compare_on_device(device: torch.device) -> None:
     difference = largest_difference(members, images, labels)
     in_turn = time_in_turn(members, images, labels)
     together = time_together(members, images, labels)
-    name = parameters.network.name
-    title = f"{device}, {torch.get_num_threads()} threads"
-    say(f"{title}: {len(members)} members of {name}, batches of {images.shape[1]}")
-    say(f"  one by one      {in_turn * 1e3:9.1f} ms a step")
-    speedup = f"{in_turn / together:.2f} times as fast"
-    say(f"  together (vmap) {together * 1e3:9.1f} ms a step, {speedup}")
-    say(f"  gradients differ by at most {difference:.1e} of the largest")
+    what = f"step of {len(members)} members one by one, batch of {images.shape[1]}, {device}"
+    threads = f"threads: {torch.get_num_threads()}"
+    note = f"{threads}; gradients differ by at most {difference:.0e} of the largest"
+    peer = "together under torch.func.vmap"
+    report(Comparison(what, "ms", in_turn * 1e3, peer, together * 1e3, note=note))
     if difference > TOLERANCE:
         sys.exit(f"error: the gradients differ by {difference:.1e}, expected at most {TOLERANCE:g}")
 

@@ -15,9 +15,10 @@ import numpy as np
 from sklearn.metrics import roc_auc_score
 
 from benchmarks.cohorts import draw_cohort
+from benchmarks.comparison import Comparison, report
 from benchmarks.timing import median_seconds
 from graft.common.seeds import generator
-from graft.console import run, say
+from graft.console import run
 from graft.statistics.bootstrap import resample
 from graft.statistics.cases import Assessment, Cases, estimates, score_model
 from graft.statistics.compare import compare
@@ -65,16 +66,14 @@ def main() -> None:
     alone = median_seconds(graft_aurocs, REPEATS, time.process_time)
     looped = median_seconds(looped_aurocs, REPEATS, time.process_time)
     theirs = looped * RESAMPLES / LOOPED
-    title = f"{RESAMPLES} resamples of the patients, {len(models)} models, {LESIONS} lesions"
-    say(f"{title}; processor seconds")
-    say(f"  graft, eleven scores, intervals and gains  {whole:8.3f} s")
-    say(f"  graft, AUROC alone                         {alone:8.3f} s")
-    scaled = f"(of {LOOPED} resamples, scaled)"
-    say(f"  scikit-learn, AUROC alone, in a loop       {theirs:8.3f} s {scaled}")
-    say(f"  graft is {theirs / alone:.0f} times as fast for AUROC alone")
-    say(f"  graft is {theirs / whole:.0f} times as fast with all scores, intervals and gains")
     difference = aurocs_differ_by(cases, models["transfer"])
-    say(f"  largest difference of an AUROC             {difference:.1e}")
+    work = f"{RESAMPLES} resamples, {len(models)} models, {LESIONS} lesions"
+    peer = "scikit-learn's AUROC in a loop"
+    note = f"processor time; AUROCs differ by at most {difference:.0e}"
+    report(Comparison(f"{work}: AUROC", "s", alone, peer, theirs, note=note))
+    note = "processor time; the peer computes the AUROC alone"
+    what = f"{work}: eleven scores, intervals and gains"
+    report(Comparison(what, "s", whole, peer, theirs, note=note))
 
 
 def evaluate_models(cases: Cases, models: Models) -> None:

@@ -18,6 +18,7 @@ import numpy as np
 import typer
 
 from benchmarks.cohorts import SimulatedCohort, draw_cohort
+from benchmarks.comparison import Comparison, report
 from benchmarks.intervals import gain_intervals, score_intervals
 from benchmarks.markdown import markdown_row
 from graft.common.files import write_json
@@ -45,6 +46,8 @@ PLANTED = {
     "worse": 0.55,
     "best": 0.92,
 }
+OF_GRAFT = (("auroc", "BCa"), ("gain", "BCa, widened"))  # the intervals that graft reports
+PEERS = {"percentile": "percentiles of the resamples", "DeLong": "DeLong"}
 VERDICTS = ("helps", "no difference shown", "harms")
 TRUTH_PATIENTS = 100_000  # of the cohort that gives the true scores that have no formula
 
@@ -82,6 +85,7 @@ def main(
         say(f"{cohorts} cohorts of {size} patients; 95 % intervals")
         for line in tables_in_markdown(found[size]):
             say(line)
+        report_coverage(found[size], size, cohorts)
     if out:
         write_json(out, found)
 
@@ -240,6 +244,22 @@ def tables_in_markdown(found: Tables) -> Iterator[str]:
         for row in rows:
             cells = [_format_cell(cell) for cell in row.values()]
             yield markdown_row(*cells)
+
+
+def report_coverage(found: Tables, patients: int, cohorts: int) -> None:
+    """Report how far the shares of intervals of AUROCs and gains with the truth are from 95 %."""
+    distances = defaultdict(list)
+    for row in found["coverage"]:
+        if (row["what"], row["way"]) in OF_GRAFT:
+            distances["graft"].append(abs(row["held"] - CONFIDENCE) * 100)
+        elif row["what"] in ("auroc", "gain"):
+            distances[row["way"]].append(abs(row["held"] - CONFIDENCE) * 100)
+    graft = float(np.mean(distances["graft"]))
+    what = f"mean distance from 95 % of intervals that contain the truth, {patients} patients"
+    note = f"standard error of a share {100 * np.sqrt(CONFIDENCE * (1 - CONFIDENCE) / cohorts):.1f}"
+    for way, peer in PEERS.items():
+        of_peer = float(np.mean(distances[way]))
+        report(Comparison(what, "points", graft, peer, of_peer, note=note))
 
 
 def _format_cell(cell: object) -> str:

@@ -1,0 +1,210 @@
+"""Time and memory of each stage by the number of lesions, with the fitted exponent.
+
+    python -m benchmarks.growth [--workdir FOLDER]
+
+Runs each stage as its real command, on the phantom cohort in clones of the committed HEAD: on a
+tiny cohort, and on 1, 4 and 16 times another. Trainings have few epochs and the cross-validation
+has two folds; everything else is as in params.yaml. Fits cost = c + a·n^b to the processor time and
+the peak memory of each stage over the number n of lesions; c comes from the tiny cohort. Prints a
+table and draws docs/growth.svg. Takes about 8 minutes on two cores. With --workdir the clones and
+the measurements are kept, and the same command resumes after an interruption.
+"""
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from ruamel.yaml import YAML
+
+from benchmarks.clone import ROOT, measure_command, print_note, update_clone
+from benchmarks.comparison import Comparison, report
+from benchmarks.growth_fit import Growth, fit_growth
+from benchmarks.growth_plot import draw_growth
+from benchmarks.markdown import markdown_head, markdown_row
+from graft.common.files import read_json, whole_file, write_json
+from graft.console import run, say
+
+PICTURE = ROOT / "docs/growth.svg"
+PATIENTS = {"lung": 16, "liver": 40}  # of the cohort of size 1
+SIZES = (0.5, 1.0, 4.0, 16.0)  # the first one gives the cost of starting
+EPOCHS = 2
+ONE_THREAD = {"OMP_NUM_THREADS": "1"}  # a second one waits in a loop, which is processor time
+FOLDS = {"folds": 2, "repeats": 1}
+STAGES = {  # each stage with the arguments of its commands
+    "phantom": tuple(PATIENTS),
+    "preprocess": tuple(PATIENTS),
+    "split": tuple(PATIENTS),
+    "check": ("",),
+    "pretrain": ("",),
+    "rank_sources": ("",),
+    "finetune": ("transfer", "scratch"),
+    "regularize": ("",),
+    "ensemble": ("bagging", "boosting"),
+    "learning_curve": ("",),
+    "cross_validate": ("",),
+    "evaluate": ("",),
+    "explain": ("",),
+    "report": ("",),
+}
+NOISE = {"processor": 0.5, "peak": 20e6}  # differences in s and bytes that may be chance
+ROUGHLY_LINEAR = 1.2  # the largest exponent that is aimed at
+
+
+@dataclass(frozen=True)
+class StageCost:
+    """What one stage costs on a cohort: the sum and the maximum over its commands.
+
+    `seconds` is the elapsed time, `processor` the processor time in seconds, and `peak` the
+    memory of all processes in bytes.
+    """
+
+    stage: str
+    size: float
+    lesions: int
+    seconds: float
+    processor: float
+    peak: int
+
+
+Fits = dict[str, Growth | None]  # by stage
+
+
+def main(
+    workdir: Annotated[
+        Path | None,
+        typer.Option(help="The folder to keep the clones in, to resume after an interruption."),
+    ] = None,
+) -> None:
+    """Measure how time and memory of each stage grow with the number of lesions."""
+    with kept_folder(workdir) as folder:
+        costs = measure_all(folder)
+    fits = {quantity: fit_stages(costs, quantity) for quantity in NOISE}
+    for line in cost_table(costs, fits):
+        say(line)
+    for quantity, name in (("processor", "processor time"), ("peak", "peak memory")):
+        report_steepest(name, fits[quantity])
+    draw_growth(PICTURE, costs, fits)
+
+
+@contextmanager
+def kept_folder(workdir: Path | None) -> Iterator[Path]:
+    """Yield a folder that is kept, or a temporary one without `workdir`."""
+    if workdir is None:
+        with tempfile.TemporaryDirectory(prefix="graft-") as folder:
+            yield Path(folder)
+        return
+    workdir.mkdir(parents=True, exist_ok=True)
+    yield workdir.absolute()
+
+
+def measure_all(folder: Path) -> list[StageCost]:
+    """Measure every stage on every cohort, and keep each result in growth.json at once."""
+    kept = folder / "growth.json"
+    costs = [StageCost(**cost) for cost in read_json(kept)["costs"]] if kept.exists() else []
+    measured = {(cost.stage, cost.size) for cost in costs}
+    for size in SIZES:
+        clone = folder / f"size-{size:g}"
+        if not clone.exists():
+            update_clone(clone)
+            write_parameters(clone, size)
+        for stage in STAGES:
+            if (stage, size) in measured:
+                continue
+            costs.append(measure_stage(clone, stage, size))
+            print_note(f"growth: size {size:g}, {stage}: {costs[-1].seconds:.1f} s")
+            with whole_file(kept) as partial:
+                write_json(partial, {"costs": [asdict(cost) for cost in costs]})
+    return costs
+
+
+def write_parameters(clone: Path, size: float) -> None:
+    """Write the parameters of a cohort into a clone."""
+    yaml = YAML()
+    path = clone / "params.yaml"
+    parameters = yaml.load(path)
+    for organ, patients in PATIENTS.items():
+        parameters["phantom"][organ]["patients"] = round(patients * size)
+    for training in ("pretrain", "finetune", "regularize", "ensemble"):
+        parameters[training]["epochs"] = EPOCHS
+    parameters["cross_validation"].update(FOLDS)
+    with path.open("w") as file:
+        yaml.dump(parameters, file)
+
+
+def measure_stage(clone: Path, stage: str, size: float) -> StageCost:
+    """Run the commands of a stage in a clone."""
+    costs = []
+    for argument in STAGES[stage]:
+        words = [argument] if argument else []
+        command = ["python", "-m", f"stages.{stage}", *words]
+        costs.append(measure_command(clone, *command, settings=ONE_THREAD))
+    return StageCost(
+        stage=stage,
+        size=size,
+        lesions=count_lesions(clone),
+        seconds=sum(cost.seconds for cost in costs),
+        processor=sum(cost.processor_seconds for cost in costs),
+        peak=max(cost.peak for cost in costs),
+    )
+
+
+def count_lesions(clone: Path) -> int:
+    """Return the number of lesions in both domains."""
+    lesions = 0
+    for organ in PATIENTS:
+        manifest = clone / "data/phantom" / organ / "manifest.csv"
+        lesions += len(manifest.read_text(encoding="utf-8").splitlines()) - 1
+    return lesions
+
+
+def fit_stages(costs: Sequence[StageCost], quantity: str) -> Fits:
+    """Fit the growth of a quantity of each stage."""
+    fits = {}
+    for stage in STAGES:
+        rows = [cost for cost in costs if cost.stage == stage]
+        lesions = [row.lesions for row in rows]
+        fits[stage] = fit_growth(lesions, [getattr(row, quantity) for row in rows], NOISE[quantity])
+    return fits
+
+
+def cost_table(costs: Sequence[StageCost], fits: dict[str, Fits]) -> Iterator[str]:
+    """Yield a row per stage: elapsed and processor time and memory of each cohort, exponents."""
+    lesions = [cost.lesions for cost in costs if cost.stage == "report"]
+    columns = [f"{number:,} lesions" for number in lesions]
+    yield "elapsed s / processor s / peak MB"
+    yield from markdown_head("stage", *columns, "exponent of time", "exponent of memory")
+    for stage in STAGES:
+        cells = []
+        for cost in costs:
+            if cost.stage == stage:
+                memory = cost.peak / 1e6
+                cells.append(f"{cost.seconds:.1f} / {cost.processor:.1f} / {memory:.0f}")
+        exponents = [format_exponent(fits[quantity][stage]) for quantity in NOISE]
+        yield markdown_row(stage, *cells, *exponents)
+
+
+def report_steepest(name: str, fits: Fits) -> None:
+    """Report the largest exponent of all stages beside that of linear growth."""
+    exponents = {stage: growth.exponent for stage, growth in fits.items() if growth}
+    if not exponents:
+        return
+    stage = max(exponents, key=lambda name: exponents[name])
+    what = f"growth of {name} with lesions, the steepest stage: {stage}"
+    report(
+        Comparison(
+            what, "", exponents[stage], "exponent of linear growth", 1.0, bound=ROUGHLY_LINEAR
+        )
+    )
+
+
+def format_exponent(growth: Growth | None) -> str:
+    """Return the exponent of a curve, or a dash for a cost that does not grow noticeably."""
+    return f"{growth.exponent:.2f}" if growth else "–"
+
+
+if __name__ == "__main__":
+    run(main)
