@@ -3,7 +3,6 @@
 Bagging is the mean of its members. Boosting is the sum Σ αₖ fₖ.
 """
 
-from dataclasses import replace
 from typing import Annotated, Literal
 
 import typer
@@ -11,13 +10,16 @@ from torch import Tensor
 
 from graft.common.parameters import Section, read_parameters
 from graft.console import run
-from graft.data.task import read_task
+from graft.data.reference import DomainReference
+from graft.data.split import read_split
+from graft.data.task import make_task
 from graft.networks.classifier import Classifier
 from graft.networks.device import pick_device, use_deterministic_algorithms
 from graft.networks.saved import load_model
 from graft.training.ensemble import bag, boost, shares
 from graft.training.fitting import log_curves, parent_reference, save_trained, train_network
 from graft.training.loop import Plan
+from graft.training.members import Bag, plan_of_member, train_members
 from graft.training.settings import Augment, Ensemble, Training
 from stages import paths
 
@@ -43,11 +45,12 @@ def main(method: Method) -> None:
     use_deterministic_algorithms()
     device = pick_device(parameters.training.device)
     parent = load_model(paths.REGULARIZED)
-    target = parameters.target
+    target = DomainReference.to(paths.processed(parameters.target))
+    domain = target.read()
+    parts = read_split(paths.split(parameters.target), domain.index)
+    train, validation = parts["train"], parts["validation"]
     memory = parameters.training.memory
-    task = read_task(
-        paths.processed(target), paths.split(target), device, parent.encoding, memory=memory
-    )
+    task = make_task(domain, train, validation, device, parent.encoding, memory)
     plan = Plan(
         recipe=parameters.ensemble,
         training=parameters.training,
@@ -56,22 +59,25 @@ def main(method: Method) -> None:
         purpose=f"ensemble-{method}",
         checkpoints=paths.CHECKPOINTS,
     )
+    count = parameters.ensemble.members
+    in_parallel = method == "bagging" and device.type != "cuda"
+    if in_parallel:  # then `fit` reads each member from its checkpoint, and logs its curves
+        train_members(Bag(paths.REGULARIZED, target, train, validation, device, plan), count)
     scores = []
     with log_curves(paths.CURVES / plan.stage) as log:
 
         def fit(k: int, weights: Tensor) -> Classifier:
             (member,) = load_model(paths.REGULARIZED, device).networks
-            plan_of_member = replace(plan, purpose=f"{plan.stage}/{k}")
-            best = train_network(member, task, plan_of_member, log, weights)
+            show = not in_parallel
+            best = train_network(member, task, plan_of_member(plan, k), log, weights, show)
             scores.append(best)
             return member
 
         if method == "bagging":
-            members, equal = bag(fit, task, parameters.ensemble.members, parameters.seed)
+            members, equal = bag(fit, task, count, parameters.seed)
             fitted = {"shares": equal}
         else:
-            balance = parameters.training.class_weights
-            members, alphas = boost(fit, task, parameters.ensemble.members, balance)
+            members, alphas = boost(fit, task, count, parameters.training.class_weights)
             fitted = {"shares": shares(alphas), "alphas": alphas}
     card = {"parent": parent_reference(paths.REGULARIZED), **fitted, "scores": scores}
     architecture = parent.card["architecture"]

@@ -34,14 +34,16 @@ def bag(
     Returns:
         The members, and their shares of the ensemble.
     """
-    labels = task.train.labels.cpu().numpy()  # (N,)
-    networks = []
-    for k in range(members):
-        random = generator(seed, "bagging", k)
-        times = bootstrap_patients(task.train.patients, labels, random)  # (N,)
-        weights = times * (len(times) / times.sum())
-        networks.append(fit(k, _as_tensor(weights, task)))
+    networks = [fit(k, bagging_weights(task, seed, k)) for k in range(members)]
     return networks, [1 / members] * members
+
+
+def bagging_weights(task: Task, seed: int, k: int) -> Tensor:
+    """The weights (N,) of the training samples of member k: how often its resample has them."""
+    labels = task.train.labels.cpu().numpy()  # (N,)
+    random = generator(seed, "bagging", k)
+    times = bootstrap_patients(task.train.patients, labels, random)  # (N,)
+    return _as_tensor(times * (len(times) / times.sum()), task)
 
 
 def boost(

@@ -90,10 +90,10 @@ def fit_network(
         weights_of_samples = weights_of_samples * weights
     optimizer = make_optimizer(network, plan.recipe, plan.training)
     state = restore_state(network, optimizer, checkpoint)
-    if state:
-        say(f"{plan.purpose}: resumes after epoch {state.history[-1]['epoch']}")
-    else:
+    if state is None:
         state = _start(network, optimizer, task, weights_of_classes)
+    elif not _is_finished(state.history, plan):
+        say(f"{plan.purpose}: resumes after epoch {state.history[-1]['epoch']}")
     for row in state.history:
         log(row)
     while not _is_finished(state.history, plan):

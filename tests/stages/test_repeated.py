@@ -9,74 +9,26 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import torch
-from ruamel.yaml import YAML
 
 from graft.common.files import InputError, write_sealed
-from graft.data.domain import Domain, write_domain
-from graft.networks import saved
-from graft.networks.build import build_network
 from graft.repeated import trainings
 from stages import cross_validate, learning_curve, paths
-from tests.processed import read_parts, write_parts
+from tests.processed import read_parts
+from tests.small_target import edit_parameters, write_model, write_project, write_target
 
 ROOT = Path(__file__).parents[2]
-PATCH = [8, 8]
-CLASSES = ["benign", "malignant"]
 CURVE = paths.REPEATED["learning_curve"]
 FOLDS = paths.REPEATED["cross_validation"]
-
-
-def write_inputs(given: str = "") -> None:
-    """A processed target of 48 patients, brighter if malignant, and its split."""
-    label = np.arange(48) % 2
-    several = np.array(["train", "train", "validation", "test", "test", "external"])
-    parts = several[np.arange(48) // 2 % 6]
-    images = np.random.default_rng(0).random((48, 1, *PATCH)) / 2
-    images[label == 1, :, 2:6, 2:6] += 0.3
-    index = pd.DataFrame(
-        {
-            "sample": np.arange(48),
-            "patient": [f"p{i:02}" for i in range(48)],
-            "label": np.array(CLASSES)[label],
-            "site": "",
-            "split": given and parts,
-            "origin": "",
-            "size": 1.0,
-            "hash": "",
-        }
-    )
-    write_domain(Path("data/processed/liver"), Domain("liver", images, index, CLASSES, {}))
-    write_parts("liver", parts)
-
-
-def edit(**sections: dict) -> None:
-    yaml = YAML()
-    path = Path("params.yaml")
-    params = yaml.load(path)
-    for name, values in sections.items():
-        params[name] |= values
-    yaml.dump(params, path)
 
 
 @pytest.fixture
 def project(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "params.yaml").write_bytes((ROOT / "params.yaml").read_bytes())
-    edit(finetune={"epochs": 2}, training={"device": "cpu"}, evaluate={"resamples": 100})
-    write_inputs()
-    pretrained = Path("models/pretrained")
-    pretrained.mkdir(parents=True)
-    shape = {"name": "resnet", "patch": PATCH, "channels": 1, "classes": 2, "width": 8}
-    saved.save_model(
-        pretrained, [build_network(**shape, seed=7)], {"architecture": shape, "classes": CLASSES}
-    )
+    write_project()
+    write_model(paths.PRETRAINED)
     paths.SOURCE_LIST.parent.mkdir(parents=True)
     write_sealed(paths.SOURCE_LIST, {"lung": "models/pretrained"})
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield tmp_path
-    torch.set_num_threads(threads)
+    return tmp_path
 
 
 @pytest.fixture
@@ -94,7 +46,7 @@ def trained(monkeypatch) -> list[str]:
 
 
 def test_both_write_empty_tables_if_they_are_off(project, trained):
-    edit(learning_curve={"draws": 0})
+    edit_parameters(learning_curve={"draws": 0})
     learning_curve.main()
     cross_validate.main()
     assert CURVE.read_text().splitlines()[:-1] == [
@@ -107,7 +59,7 @@ def test_both_write_empty_tables_if_they_are_off(project, trained):
 
 
 def test_one_draw_more_keeps_the_first_one(project, trained, capsys):
-    edit(learning_curve={"shares": [1.0, 0.3], "draws": 1})
+    edit_parameters(learning_curve={"shares": [1.0, 0.3], "draws": 1})
     learning_curve.main()
     table = pd.read_csv(CURVE, comment="#")
     labelled = table.drop_duplicates("share")[["share", "patients"]].to_numpy().tolist()
@@ -117,7 +69,7 @@ def test_one_draw_more_keeps_the_first_one(project, trained, capsys):
     printed = capsys.readouterr().out
     assert "learning_curve: training 6/6  frozen, 100% of the labels, draw 1" in printed
     assert "epoch" not in printed
-    edit(learning_curve={"draws": 2})
+    edit_parameters(learning_curve={"draws": 2})
     learning_curve.main()
     assert len(trained) == 12
     twice = pd.read_csv(CURVE, comment="#")
@@ -127,7 +79,7 @@ def test_one_draw_more_keeps_the_first_one(project, trained, capsys):
 
 
 def test_a_second_run_trains_nothing_and_writes_the_same_bytes(project, trained):
-    edit(learning_curve={"shares": [], "draws": 1})
+    edit_parameters(learning_curve={"shares": [], "draws": 1})
     learning_curve.main()
     before = CURVE.read_bytes()
     learning_curve.main()
@@ -136,7 +88,7 @@ def test_a_second_run_trains_nothing_and_writes_the_same_bytes(project, trained)
 
 
 def test_a_killed_learning_curve_resumes_and_ends_in_the_same_bytes(project, trained):
-    edit(learning_curve={"shares": [0.3, 1.0], "draws": 2})
+    edit_parameters(learning_curve={"shares": [0.3, 1.0], "draws": 2})
     learning_curve.main()
     complete = CURVE.read_bytes()
     CURVE.unlink()
@@ -157,7 +109,7 @@ def test_a_killed_learning_curve_resumes_and_ends_in_the_same_bytes(project, tra
 
 
 def test_each_patient_is_tested_once_in_each_repeat(project, trained, capsys):
-    edit(cross_validation={"folds": 3, "repeats": 1, "lambdas": [0.01, 1.0]})
+    edit_parameters(cross_validation={"folds": 3, "repeats": 1, "lambdas": [0.01, 1.0]})
     cross_validate.main()
     table = pd.read_csv(FOLDS, comment="#", keep_default_na=False)
     scratch = table[(table["arm"] == "scratch") & (table["part"] == "test")]
@@ -167,7 +119,7 @@ def test_each_patient_is_tested_once_in_each_repeat(project, trained, capsys):
     assert len(trained) == 9
     last = "cross_validate: training 9/9  repeat 1, fold 3: transfer from lung, λ = 1"
     assert last in capsys.readouterr().out
-    edit(cross_validation={"repeats": 2})
+    edit_parameters(cross_validation={"repeats": 2})
     cross_validate.main()
     assert len(trained) == 18
     twice = pd.read_csv(FOLDS, comment="#", keep_default_na=False)
@@ -176,8 +128,8 @@ def test_each_patient_is_tested_once_in_each_repeat(project, trained, capsys):
 
 
 def test_an_official_test_part_is_not_divided(project):
-    write_inputs(given="yes")
-    edit(cross_validation={"folds": 2, "repeats": 1})
+    write_target(given="yes")
+    edit_parameters(cross_validation={"folds": 2, "repeats": 1})
     cross_validate.main()
     table = pd.read_csv(FOLDS, comment="#")
     tested = set(table["sample"][table["part"] == "test"])
@@ -185,7 +137,7 @@ def test_an_official_test_part_is_not_divided(project):
 
 
 def test_too_many_folds_leave_no_file(project):
-    edit(cross_validation={"folds": 30, "repeats": 1})
+    edit_parameters(cross_validation={"folds": 30, "repeats": 1})
     with pytest.raises(InputError, match="cross_validation.folds: got 30, but 20 of"):
         cross_validate.main()
     assert not FOLDS.exists()
