@@ -132,10 +132,11 @@ def test_something_else_than_an_address_is_refused(monkeypatch, address):
         run_parallel(work.describe, range(2))
 
 
-def test_an_address_without_a_scheduler_is_refused(monkeypatch):
+@pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "tls://127.0.0.1:1"])
+def test_an_address_without_a_scheduler_is_refused(monkeypatch, address):
     monkeypatch.setattr(cluster, "CONNECT_S", 0.2)
-    monkeypatch.setenv("GRAFT_SCHEDULER", "tcp://127.0.0.1:1")
-    with pytest.raises(InputError, match="tcp://127.0.0.1:1 did not answer within 0.2 s, expected"):
+    monkeypatch.setenv("GRAFT_SCHEDULER", address)
+    with pytest.raises(InputError, match=f"^GRAFT_SCHEDULER: {address} does not answer .* expected"):
         run_parallel(work.describe, range(2))
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from graft.common.code import running_code
 from graft.common.files import InputError
-from graft.common.shown import shown
+from graft.common.shown import first_line, shown
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -51,7 +51,7 @@ def run_on_cluster(
 
     client = _connect(address)
     try:
-        _check_workers(client, address)
+        _wait_for_worker(client, address)
         # The scheduler and the workers cannot import graft, so they get it as bytes.
         task = _make_task(dumps(function), str(Path.cwd()), str(ROOT), running_code())
         payloads = [dumps(item) for item in items]
@@ -77,9 +77,9 @@ def _connect(address: str) -> "Client":
         raise InputError(f"GRAFT_SCHEDULER: got {shown(address)}, {EXPECTED}")
     try:
         kind = asyncio.run(_kind_of_server(address))
-    except OSError as error:
+    except (OSError, TypeError) as error:  # TypeError: there is no certificate for tls://
         raise InputError(
-            f"GRAFT_SCHEDULER: {address} did not answer within {CONNECT_S} s, {EXPECTED}"
+            f"GRAFT_SCHEDULER: {address} does not answer ({first_line(error)}), {EXPECTED}"
         ) from error
     if kind != "Scheduler":
         raise InputError(f"GRAFT_SCHEDULER: {address} is a {kind}, {EXPECTED}")
@@ -88,14 +88,15 @@ def _connect(address: str) -> "Client":
 
 async def _kind_of_server(address: str) -> str:
     """Ask a server what it is. The timeout of a Client does not cover a server of another kind."""
-    from distributed import rpc
+    from distributed import Security, rpc
 
-    async with rpc(address, timeout=CONNECT_S) as server:
+    security = Security().get_connection_args("client")  # of tls://, from Dask's configuration
+    async with rpc(address, timeout=CONNECT_S, connection_args=security) as server:
         identity = await asyncio.wait_for(server.identity(), CONNECT_S)
     return identity["type"]
 
 
-def _check_workers(client: "Client", address: str) -> None:
+def _wait_for_worker(client: "Client", address: str) -> None:
     try:
         client.wait_for_workers(1, timeout=WAIT_FOR_WORKERS_S)
     except TimeoutError as error:
@@ -103,12 +104,6 @@ def _check_workers(client: "Client", address: str) -> None:
             f"GRAFT_SCHEDULER: the scheduler {address} has no workers, expected at least one "
             f"within {WAIT_FOR_WORKERS_S} s"
         ) from error
-    for worker, threads in client.nthreads().items():
-        if threads != 1:
-            raise InputError(
-                f"GRAFT_SCHEDULER: the worker {worker} has {threads} threads, expected one: start "
-                "it with `dask worker --nthreads 1`"
-            )
 
 
 def _make_task(
@@ -123,6 +118,11 @@ def _make_task(
     def run_item(position: int, item: bytes) -> tuple[int, str, Any] | str:
         import sys
 
+        from distributed import get_worker
+
+        threads = get_worker().state.nthreads
+        if threads != 1:
+            return f"has {threads} threads, expected one: start it with `dask worker --nthreads 1`"
         try:
             os.chdir(folder)
         except OSError:

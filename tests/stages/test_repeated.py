@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import psutil
 import pytest
 
 from graft.common.files import InputError, write_sealed
@@ -101,6 +102,34 @@ def test_a_killed_learning_curve_resumes_and_ends_in_the_same_bytes(project, tra
                 killed.send_signal(signal.SIGKILL)
     assert killed.returncode == -signal.SIGKILL
     assert not CURVE.exists()
+    assert 3 <= len(list(paths.TRAININGS.rglob("*.result"))) < 12
+    trained.clear()
+    learning_curve.main()
+    assert 0 < len(trained) <= 9
+    assert CURVE.read_bytes() == complete
+
+
+def test_a_killed_worker_gives_one_message_and_the_next_run_resumes(project, trained):
+    edit_parameters(learning_curve={"shares": [0.3, 1.0], "draws": 2})
+    learning_curve.main()
+    complete = CURVE.read_bytes()
+    CURVE.unlink()
+    Path(".graft").rename("elsewhere")
+    command = [sys.executable, "-m", "stages.learning_curve"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "GRAFT_WORKERS": "2"}
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as stage:
+        for line in stage.stdout:
+            if "training 3/12" in line:
+                children = psutil.Process(stage.pid).children()
+                workers = [child for child in children if "popen_loky" in str(child.cmdline())]
+                workers[0].kill()
+        errors = stage.stderr.read()
+    assert stage.returncode == 1
+    assert len(workers) == 2
+    assert errors.startswith("error: a worker process was killed")
+    assert errors.count("\n") == 1
     assert 3 <= len(list(paths.TRAININGS.rglob("*.result"))) < 12
     trained.clear()
     learning_curve.main()
