@@ -89,7 +89,7 @@ def test_an_error_of_a_worker_has_its_type_and_text(on_cluster):
 
 def test_trainings_have_the_same_bytes_as_here(on_cluster, monkeypatch):
     write_project()
-    edit_parameters(ensemble={"members": 3}, learning_curve={"draws": 2})
+    edit_parameters(ensemble={"members": 2}, learning_curve={"draws": 1})
     write_model(paths.REGULARIZED)
     write_model(paths.PRETRAINED)
     written = []
@@ -136,7 +136,7 @@ def test_something_else_than_an_address_is_refused(monkeypatch, address):
 def test_an_address_without_a_scheduler_is_refused(monkeypatch, address):
     monkeypatch.setattr(cluster, "CONNECT_S", 0.2)
     monkeypatch.setenv("GRAFT_SCHEDULER", address)
-    with pytest.raises(InputError, match=f"^GRAFT_SCHEDULER: {address} does not answer .* expected"):
+    with pytest.raises(InputError, match=f"^GRAFT_SCHEDULER: {address} does not answer "):
         run_parallel(work.describe, range(2))
 
 
@@ -151,7 +151,7 @@ def test_a_cluster_without_suitable_workers_is_refused(monkeypatch, workers, mes
         threads_per_worker=2,
         processes=False,
         protocol="tcp",
-        dashboard_address=None,
+        dashboard_address=":0",
     ) as unsuitable:
         monkeypatch.setenv("GRAFT_SCHEDULER", unsuitable.scheduler_address)
         with pytest.raises(InputError, match=message):
