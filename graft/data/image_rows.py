@@ -58,9 +58,9 @@ class ImageRows:
             yield self[start : start + size]
 
 
-def read_blocks(array: np.ndarray) -> Iterator[np.ndarray]:
-    """Yield all rows of an array in their order, about BLOCK_BYTES at a time: (B, *shape)."""
-    return ImageRows(array, np.arange(len(array))).blocks()
+def all_rows(array: np.ndarray) -> ImageRows:
+    """All rows of an array, in their order."""
+    return ImageRows(array, np.arange(len(array)))
 
 
 @dataclass(frozen=True)
