@@ -103,6 +103,8 @@ def _file_of(array: np.ndarray) -> _File | None:
     if not isinstance(array.base, mmap.mmap) or array.filename is None:  # a part of a map
         return None
     path = Path(array.filename)
+    if not path.is_file():  # it was renamed or deleted after it was mapped
+        return None
     return _File(path, array.offset, _state(path.stat()))
 
 
