@@ -44,7 +44,7 @@ def main() -> None:
     domains = []
     rows = []
     for name, rule in rules.items():
-        domain = SplitDomain.from_files(paths.processed(name), paths.split(name))
+        domain = read_split_domain(name)
         rows += check_within(domain, rule, parameters.seed)
         domains.append(domain)
     target = domains[-1]
@@ -55,7 +55,7 @@ def main() -> None:
     if parameters.source == parameters.target == parameters.start:
         others.append(target)  # a network is trained on it, and then compared with itself
     for name in parameters.candidates:
-        others.append(SplitDomain.from_files(paths.processed(name), paths.split(name)))
+        others.append(read_split_domain(name))
     checked = {domain.name: domain.domain for domain in (*domains, *others)}
     rows += check_keys(list(checked.values()))
     for other in others:
@@ -70,6 +70,11 @@ def main() -> None:
         path.write_text("No leak was found. See metrics/checks.json.\n", encoding="utf-8")
     for row in rows:
         say(f"{row['domain']}: {row['name']}: {row['looked_at']}: {row['found']}")
+
+
+def read_split_domain(name: str) -> SplitDomain:
+    """Read a processed domain with its split."""
+    return SplitDomain.from_files(paths.processed(name), paths.split(name), paths.VERIFIED)
 
 
 def source_folders(parameters: Parameters) -> dict[str, str]:

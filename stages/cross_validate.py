@@ -34,7 +34,7 @@ def main() -> None:
     """Write the predictions of every training; the table is empty if folds is 0."""
     parameters = read_parameters(Parameters, paths.PARAMETERS)
     wanted = parameters.cross_validation
-    target = DomainReference.to(paths.processed(parameters.target))
+    target = DomainReference.to(paths.processed(parameters.target), paths.VERIFIED)
     domain = target.read()
     if not wanted.folds:
         write_sealed_table(OUTPUT, empty_table(domain.classes))

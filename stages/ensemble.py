@@ -45,7 +45,7 @@ def main(method: Method) -> None:
     use_deterministic_algorithms()
     device = pick_device(parameters.training.device)
     parent = load_model(paths.REGULARIZED)
-    target = DomainReference.to(paths.processed(parameters.target))
+    target = DomainReference.to(paths.processed(parameters.target), paths.VERIFIED)
     domain = target.read()
     parts = read_split(paths.split(parameters.target), domain.index)
     train, validation = parts["train"], parts["validation"]

@@ -113,7 +113,7 @@ def main() -> None:
 def read_evaluated(name: str, settings: Evaluate, seed: int) -> EvaluatedDomain:
     """Read a processed domain with its split."""
     return EvaluatedDomain.from_files(
-        paths.processed(name), paths.split(name), settings.resamples, seed
+        paths.processed(name), paths.split(name), settings.resamples, seed, paths.VERIFIED
     )
 
 

@@ -42,7 +42,7 @@ def main() -> None:
     """Write metrics/explain: maps of the hardest cases, scores of all maps, and robustness."""
     parameters = read_parameters(Parameters, paths.PARAMETERS)
     use_deterministic_algorithms()
-    domain = Domain.read(paths.processed(parameters.target))
+    domain = Domain.read(paths.processed(parameters.target), paths.VERIFIED)
     parts = read_split(paths.split(parameters.target), domain.index)
     tested = np.concatenate([parts[part] for part in TESTS if part in parts])
     model = load_model(paths.BEST, pick_device(parameters.device))

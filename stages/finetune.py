@@ -57,8 +57,13 @@ def main(init: Init) -> None:
     use_deterministic_algorithms()
     device = pick_device(parameters.training.device)
     target = parameters.target
-    memory = parameters.training.memory
-    task = read_task(paths.processed(target), paths.split(target), device, memory=memory)
+    task = read_task(
+        paths.processed(target),
+        paths.split(target),
+        device,
+        memory=parameters.training.memory,
+        records=paths.VERIFIED,
+    )
     start, card = begin(parameters, task, device)
     plan = Plan(
         recipe=parameters.finetune,

@@ -30,7 +30,7 @@ def main() -> None:
     """Write the predictions of every training; the table is empty if draws is 0."""
     parameters = read_parameters(Parameters, paths.PARAMETERS)
     wanted = parameters.learning_curve
-    target = DomainReference.to(paths.processed(parameters.target))
+    target = DomainReference.to(paths.processed(parameters.target), paths.VERIFIED)
     domain = target.read()
     if not wanted.draws:
         write_sealed_table(OUTPUT, empty_table(domain.classes))

@@ -46,6 +46,7 @@ REPORT = Path("metrics/report.html")
 # What a killed run resumes from. It is not an output of any stage.
 CHECKPOINTS = Path(".graft/checkpoints")
 TRAININGS = Path(".graft/trainings")
+VERIFIED = Path(".graft/verified")  # records of large files that need not be verified again
 
 
 def file_names(domain: str) -> Path:

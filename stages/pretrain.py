@@ -52,8 +52,13 @@ def train(parameters: Parameters, domain: str, stage: str) -> None:
     """Train a network from scratch on a domain."""
     use_deterministic_algorithms()
     device = pick_device(parameters.training.device)
-    memory = parameters.training.memory
-    task = read_task(paths.processed(domain), paths.split(domain), device, memory=memory)
+    task = read_task(
+        paths.processed(domain),
+        paths.split(domain),
+        device,
+        memory=parameters.training.memory,
+        records=paths.VERIFIED,
+    )
     start = start_from_scratch(parameters.network, task, parameters.seed, device)
     plan = Plan(
         recipe=parameters.pretrain,
@@ -72,7 +77,7 @@ def train(parameters: Parameters, domain: str, stage: str) -> None:
 
 def adopt(parameters: Parameters) -> None:
     """Write a pretrained model with published weights, or those of a file, and a new head."""
-    domain = Domain.read(paths.processed(parameters.source))
+    domain = Domain.read(paths.processed(parameters.source), paths.VERIFIED)
     architecture = architecture_for(parameters.network, domain)
     weights = find_weights(parameters.pretrain.source, parameters.network.name)
     seed = derive(parameters.seed, "network")

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import torch
 from pydantic import Field
 
 from graft.common.documents import check_schema, clean
@@ -10,7 +11,7 @@ from graft.common.parameters import Section, read_parameters
 from graft.common.seeds import derive
 from graft.common.vocabulary import RANDOM
 from graft.console import run, say
-from graft.data.task import read_task
+from graft.data.task import Task, read_task
 from graft.networks.build import architecture_for, build_network
 from graft.networks.device import pick_device, use_deterministic_algorithms
 from graft.networks.saved import Model, load_model
@@ -34,13 +35,13 @@ def main() -> None:
     use_deterministic_algorithms()
     device = pick_device(parameters.device)
     target = parameters.target
-    task = read_task(paths.processed(target), paths.split(target), device)
+    task = read_domain_task(target, device)
     models = {}
     trained_on = {}
     for name, folder in read_sealed(paths.SOURCE_LIST).items():
         models[name] = load_model(Path(folder), device)
         if "weights" not in models[name].card:  # else the weights were trained elsewhere
-            trained_on[name] = read_task(paths.processed(name), paths.split(name), device).train
+            trained_on[name] = read_domain_task(name, device).train
     architecture = architecture_for(parameters.network, task.domain)
     fresh = build_network(**architecture, seed=derive(parameters.seed, "network"))
     models[RANDOM] = Model({"architecture": architecture}, [fresh.to(device).eval()])
@@ -51,6 +52,11 @@ def main() -> None:
     for row in ranking["ranking"]:
         scores = f"LogME {row['logme']:.3f}, H-score {row['h_score']:.3f}"
         say(f"sources: {row['source']} for {target}: {scores}")
+
+
+def read_domain_task(name: str, device: torch.device) -> Task:
+    """Read the task of a domain. Its images are read once, so they stay in their file."""
+    return read_task(paths.processed(name), paths.split(name), device, records=paths.VERIFIED)
 
 
 if __name__ == "__main__":

@@ -30,9 +30,13 @@ def main() -> None:
     device = pick_device(parameters.training.device)
     parent = load_model(PARENT, device)
     target = parameters.target
-    memory = parameters.training.memory
     task = read_task(
-        paths.processed(target), paths.split(target), device, parent.encoding, memory=memory
+        paths.processed(target),
+        paths.split(target),
+        device,
+        parent.encoding,
+        memory=parameters.training.memory,
+        records=paths.VERIFIED,
     )
     plan = Plan(
         recipe=parameters.regularize,

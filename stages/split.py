@@ -33,7 +33,7 @@ def main(name: Annotated[str, typer.Argument(help="a key of `domains`")]) -> Non
     """
     file = paths.split(name)
     parameters = read_parameters(Parameters, paths.PARAMETERS, name)
-    domain = Domain.read(paths.processed(name))
+    domain = Domain.read(paths.processed(name), paths.VERIFIED)
     rules = parameters.rules
     drawn = assign_parts(name, domain.index, domain.classes, rules, parameters.seed)
     pairs = find_duplicates(domain, drawn)

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from graft.common.files import InputError
+from graft.data.image_rows import all_rows
 
 MIN_DIMENSIONS = 4  # of images: lesions, channels, rows and columns
 ONE = np.ones(1, np.float16).view(np.uint16).item()  # no bits of a number in [0, 1] are higher
@@ -29,19 +30,23 @@ def load_masks(path: Path, images: np.ndarray) -> np.ndarray:
     """Map the masks (N, *spatial) of images (N, C, *spatial) into memory.
 
     Raises:
-        InputError: if the file is broken, or if it has another type, shape or value than 0 and 1.
+        InputError: if the file is broken, or if it has another type or shape.
     """
     masks = load_array(path)
     expected = (len(images), *images.shape[2:])
     if masks.shape != expected or masks.dtype != np.uint8:
         raise InputError(f"{path}: is {masks.dtype} {masks.shape}, expected uint8 {expected}")
-    if any(mask.max(initial=0) > 1 for mask in masks):
-        raise InputError(f"{path}: has a value above 1, expected 0 or 1")
     return masks
 
 
+def check_masks(path: Path, masks: np.ndarray) -> None:
+    """Raise InputError if the masks in a file have another value than 0 and 1."""
+    if any(block.max(initial=0) > 1 for block in all_rows(masks).blocks()):
+        raise InputError(f"{path}: has a value above 1, expected 0 or 1")
+
+
 def check_images(name: str, images: np.ndarray, origins: Sequence[str]) -> None:
-    """Check that images have no value but numbers in [0, 1]. Reads one image at a time.
+    """Check that images have no value but numbers in [0, 1]. Reads some at a time.
 
     Args:
         name: of their domain, for messages.
@@ -57,10 +62,17 @@ def check_images(name: str, images: np.ndarray, origins: Sequence[str]) -> None:
             f"domains.{name}: its images are {images.dtype} {images.shape}, "
             "expected float16 (N, C, *spatial)"
         )
-    for image, origin in zip(images, origins, strict=True):
+    start = 0
+    for block in all_rows(images).blocks():
+        end = start + len(block)
         # Comparing bits takes a tenth of the time. Only -0.0 is in [0, 1] but has higher ones.
-        if image.view(np.uint16).max(initial=0) <= ONE:
-            continue
+        if block.view(np.uint16).max(initial=0) > ONE:
+            _check_each(name, block, origins[start:end])
+        start = end
+
+
+def _check_each(name: str, images: np.ndarray, origins: Sequence[str]) -> None:
+    for image, origin in zip(images, origins, strict=True):
         outside = image[~((image >= 0) & (image <= 1))]
         if outside.size:
             raise InputError(

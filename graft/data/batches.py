@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from graft.data.image_rows import ImageRows
+from graft.data.image_rows import ImageRows, all_rows
 
 AHEAD = 2  # batches that are read while the device computes
 
@@ -33,14 +33,15 @@ def read_batches(images: Images, batches: Sequence[Rows], device: torch.device) 
     Raises:
         InputError: if the file of the images was changed.
     """
-    if not isinstance(images, ImageRows):
+    if isinstance(images, Tensor):
         for rows in batches:
-            yield torch.as_tensor(images[rows]).to(device, torch.float32)
+            yield images[rows].to(device, torch.float32)
         return
+    stored = all_rows(images) if isinstance(images, np.ndarray) else images
     pinned = device.type == "cuda"
 
     def read(rows: Rows) -> Tensor:
-        batch = torch.from_numpy(images[rows])
+        batch = torch.from_numpy(stored[rows])
         return batch.pin_memory() if pinned else batch
 
     for batch in read_ahead(read, batches):

@@ -16,7 +16,8 @@ from graft.common.files import (
     write_sealed,
 )
 from graft.common.tables import write_csv
-from graft.data.arrays import check_images, load_array, load_masks, save_array
+from graft.common.verified import VerifiedFiles
+from graft.data.arrays import check_images, check_masks, load_array, load_masks, save_array
 from graft.data.grid import Grid as Grid
 
 COLUMNS = ("sample", "patient", "label", "site", "split", "origin", "size", "hash")
@@ -64,8 +65,13 @@ class Domain:
     files: list[str] | None = None
 
     @classmethod
-    def read(cls, folder: Path) -> "Domain":
+    def read(cls, folder: Path, records: Path | None = None) -> "Domain":
         """Read what `write_domain` wrote, and compare every byte with the SHA-256 in domain.json.
+
+        Args:
+            folder: a processed domain.
+            records: the folder of `VerifiedFiles`, if large files need not be compared again as
+                long as they have not changed.
 
         Raises:
             InputError: if a file is missing, broken or changed, or contradicts another one.
@@ -73,16 +79,24 @@ class Domain:
         document = folder / DOCUMENT
         about = read_sealed(document)
         files = about.get(FILES, {})
-        check_files(document, about, files)
+        verified = VerifiedFiles(records)
+        unknown = [name for name in files if not verified.has(folder / name, files[name])]
+        check_files(document, about, unknown)
         try:
             name, classes = about.pop("name"), about.pop("classes")
             del about[FILES]
         except KeyError as error:
             raise InputError(f"{document}: has no key {error}") from error
-        images = load_array(folder / "images.npy")
+        images = load_array(folder / IMAGES)
         index = read_index(folder / "index.csv")
         _check_index(folder, index, classes, len(images))
-        check_images(name, images, index["origin"])
+        masks = load_masks(folder / MASKS, images) if MASKS in files else None
+        if IMAGES in unknown:
+            check_images(name, images, index["origin"])
+        if masks is not None and MASKS in unknown:
+            check_masks(folder / MASKS, masks)
+        for file in unknown:
+            verified.add(folder / file, files[file])
         kinds = about.pop("covariates", {})
         groups = about.pop("groups", [])
         patients_known = about.pop("patients_known", True)
@@ -96,7 +110,7 @@ class Domain:
             kinds=kinds,
             covariates=_read_table(folder / "covariates.csv", list(kinds), len(index)),
             groups=_read_table(folder / "groups.csv", groups, len(index)),
-            masks=load_masks(folder / "masks.npy", images) if "masks.npy" in files else None,
+            masks=masks,
             patients_known=patients_known,
             patient_key=patient_key,
         )

@@ -58,9 +58,9 @@ class ImageRows:
             yield self[start : start + size]
 
 
-def read_blocks(array: np.ndarray) -> Iterator[np.ndarray]:
-    """Yield all rows of an array in their order, about BLOCK_BYTES at a time: (B, *shape)."""
-    return ImageRows(array, np.arange(len(array))).blocks()
+def all_rows(array: np.ndarray) -> ImageRows:
+    """All rows of an array, in their order."""
+    return ImageRows(array, np.arange(len(array)))
 
 
 @dataclass(frozen=True)
@@ -103,6 +103,8 @@ def _file_of(array: np.ndarray) -> _File | None:
     if not isinstance(array.base, mmap.mmap) or array.filename is None:  # a part of a map
         return None
     path = Path(array.filename)
+    if not path.is_file():  # it was renamed or deleted after it was mapped
+        return None
     return _File(path, array.offset, _state(path.stat()))
 
 

@@ -15,19 +15,21 @@ class DomainReference:
     Attributes:
         folder: of the domain.
         sha256: of its document, which has the SHA-256 of its other files.
+        records: as in `Domain.read`.
     """
 
     folder: Path
     sha256: str
+    records: Path | None = None
 
     @classmethod
-    def to(cls, folder: Path) -> "DomainReference":
+    def to(cls, folder: Path, records: Path | None = None) -> "DomainReference":
         """Refer to a domain as it is now.
 
         Raises:
             InputError: if it has no document.
         """
-        return cls(folder, sha256(folder / DOCUMENT))
+        return cls(folder, sha256(folder / DOCUMENT), records)
 
     def read(self) -> Domain:
         """Read the domain, or return it as it was read before. Do not change it.
@@ -41,4 +43,4 @@ class DomainReference:
 @functools.lru_cache(maxsize=2)
 def _read(reference: DomainReference) -> Domain:
     check_sha256(reference.folder / DOCUMENT, reference.sha256)
-    return Domain.read(reference.folder)
+    return Domain.read(reference.folder, reference.records)

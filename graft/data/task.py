@@ -104,6 +104,7 @@ def read_task(
     device: torch.device,
     encoding: Encoding | None = None,
     memory: float = 0.0,
+    records: Path | None = None,
 ) -> Task:
     """Read the training and validation parts of a domain.
 
@@ -115,11 +116,12 @@ def read_task(
             an encoding is fitted to the training part.
         memory: the share of the device's free memory that the images of both parts may take. If
             they need more, they stay in their file. It has no influence on results.
+        records: as in `Domain.read`.
 
     Raises:
         InputError: if a file cannot be used, or if a covariate is empty in the training part.
     """
-    domain = Domain.read(domain_folder)
+    domain = Domain.read(domain_folder, records)
     parts = read_split(split_file, domain.index)
     return make_task(domain, parts["train"], parts["validation"], device, encoding, memory)
 

@@ -35,12 +35,13 @@ class EvaluatedDomain:
         split_file: Path,
         resamples: int,
         seed: int,
+        records: Path | None = None,
     ) -> "EvaluatedDomain":
         """Read a processed domain and its split, and draw the resamples of its test parts.
 
         The validation part has no resamples, as its scores choose a model and get no interval.
         """
-        domain = Domain.read(folder)
+        domain = Domain.read(folder, records)
         rows = read_split(split_file, domain.index)
         cases = {}
         for part in ("validation", *TESTS):

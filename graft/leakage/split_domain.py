@@ -18,13 +18,15 @@ class SplitDomain:
     parts: pd.Series  # (N,)
 
     @classmethod
-    def from_files(cls, folder: Path, split_file: Path) -> "SplitDomain":
+    def from_files(
+        cls, folder: Path, split_file: Path, records: Path | None = None
+    ) -> "SplitDomain":
         """Read a processed domain and its split.
 
         Raises:
             InputError: if one of them is broken.
         """
-        domain = Domain.read(folder)
+        domain = Domain.read(folder, records)
         parts = pd.Series("", index=domain.index.index)
         for part, rows in read_split(split_file, domain.index).items():
             parts.iloc[rows] = part

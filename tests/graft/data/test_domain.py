@@ -1,4 +1,6 @@
 import json
+import os
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -7,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from graft.common import files, verified
 from graft.common.files import InputError
 from graft.data.domain import COLUMNS, Domain, write_domain
 from tests.seals import flip_bit, reseal
@@ -237,6 +240,61 @@ def test_a_flipped_bit_anywhere_in_a_domain_is_noticed(complete):
                 Domain.read(complete)
             path.write_bytes(content)
         assert np.array_equal(Domain.read(complete).images, before.images)
+
+
+@pytest.fixture
+def records(tmp_path, monkeypatch) -> Path:
+    """The folder of records of verified files, which have no time to settle here."""
+    monkeypatch.setattr(verified, "LARGE_BYTES", 1)
+    monkeypatch.setattr(verified, "SETTLED_S", 0.0)
+    return tmp_path / "records"
+
+
+@pytest.fixture
+def hashed(monkeypatch) -> list[str]:
+    """The names of the files that are hashed."""
+    names = []
+    original = files.sha256
+
+    def hash_and_note(path: Path) -> str:
+        names.append(path.name)
+        return original(path)
+
+    monkeypatch.setattr(files, "sha256", hash_and_note)
+    return names
+
+
+def test_a_verified_file_is_not_read_again_until_it_changes(complete, records, hashed):
+    for _ in range(2):
+        assert np.array_equal(Domain.read(complete, records).images, Domain.read(complete).images)
+    assert hashed.count("images.npy") == 3  # never without records, and once with them
+    hashed.clear()
+    Domain.read(complete, records)
+    assert hashed == []
+    content = (complete / "masks.npy").read_bytes()
+    (complete / "masks.npy").write_bytes(content)
+    Domain.read(complete, records)
+    assert hashed == ["masks.npy"]
+
+
+def test_a_verified_file_that_was_tampered_with_is_noticed(complete, records):
+    Domain.read(complete, records)
+    path = complete / "images.npy"
+    before = path.stat()
+    time.sleep(0.02)  # more than the resolution of the times of a file
+    flip_bit(path, 500)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    for _ in range(2):
+        with pytest.raises(InputError, match="images.npy: was changed after it was written"):
+            Domain.read(complete, records)
+
+
+def test_values_that_are_not_allowed_are_never_recorded(complete, records):
+    set_value(np.nan)(complete)
+    reseal(complete / "domain.json")
+    for _ in range(2):
+        with pytest.raises(InputError, match="has 1 values such as nan"):
+            Domain.read(complete, records)
 
 
 def is_same_document(one: bytes, other: bytes) -> bool:

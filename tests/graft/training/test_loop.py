@@ -1,3 +1,4 @@
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,9 +10,12 @@ from torch import nn
 
 from graft.common.files import InputError
 from graft.common.seeds import generator
+from graft.data.arrays import load_array
 from graft.data.domain import Domain
+from graft.data.image_rows import ImageRows
 from graft.data.task import Samples, Task
 from graft.networks.build import build_network
+from graft.networks.device import use_deterministic_algorithms
 from graft.training import augment, checkpoint
 from graft.training.checkpoint import Checkpoint
 from graft.training.loop import (
@@ -130,6 +134,73 @@ def test_a_killed_run_resumes_and_ends_in_the_same_weights(train, tmp_path):
     assert squared_distance(complete, resumed) == 0
     assert Checkpoint(tmp_path / "killed", "key").load() is not None
     assert Checkpoint(tmp_path / "killed", "other").load() is None
+
+
+@pytest.fixture
+def stored(tmp_path) -> Task:
+    """The same task with its images in a file, in which they are not neighbours."""
+    known = task()
+
+    def in_file(name: str, samples: Samples) -> Samples:
+        images = samples.images.numpy()
+        np.save(tmp_path / name, np.repeat(images, 2, axis=0)[::-1])
+        rows = 2 * np.arange(len(images))[::-1]
+        return replace(samples, images=ImageRows(load_array(tmp_path / name), rows))
+
+    train = in_file("train.npy", known.train)
+    return replace(known, train=train, validation=in_file("validation.npy", known.validation))
+
+
+def test_images_in_a_file_give_the_same_weights_as_images_in_memory(train, stored):
+    in_memory, expected = train()
+    from_file, history = train(name="stored", data=stored)
+    assert history == expected
+    assert squared_distance(in_memory, from_file) == 0
+    assert stored.train.sha256() == task().train.sha256()
+
+
+def test_a_killed_run_on_images_in_a_file_resumes_and_ends_in_the_same_weights(
+    train, stored, tmp_path
+):
+    complete, history = train()
+
+    def kill(row: Row) -> None:
+        if row["epoch"] == 3:
+            raise KilledError
+
+    with pytest.raises(KilledError):
+        fit_network(network(), stored, PLAN, Checkpoint(tmp_path / "killed", "key"), kill)
+    resumed, rows = train(name="killed", data=stored)
+    assert rows == history
+    assert squared_distance(complete, resumed) == 0
+
+
+def test_a_file_cut_short_during_training_ends_in_one_line(stored, tmp_path):
+    def cut(row: Row) -> None:
+        if row["epoch"] == 1:
+            os.truncate(tmp_path / "train.npy", 1000)
+
+    saved = Checkpoint(tmp_path / "cut", "key")
+    with pytest.raises(InputError, match=r"train.npy: was changed while it was read"):
+        fit_network(network(), stored, PLAN, saved, cut)
+
+
+@pytest.mark.gpu
+def test_images_in_a_file_give_the_same_weights_on_a_gpu(stored, tmp_path):
+    use_deterministic_algorithms()
+    cuda = torch.device("cuda")
+    weights = []
+    for name in ("memory", "stored"):
+        parts = {}
+        for part in ("train", "validation"):
+            samples = getattr(stored, part)
+            samples = replace(samples, labels=samples.labels.to(cuda))
+            parts[part] = samples.on_device() if name == "memory" else samples
+        module = network().to(cuda)
+        saved = Checkpoint(tmp_path / name, "key")
+        fit_network(module, replace(stored, **parts), PLAN, saved, lambda row: None)
+        weights.append(module)
+    assert squared_distance(*weights) == 0
 
 
 def test_a_finished_run_does_not_train_again(train, monkeypatch):
