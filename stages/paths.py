@@ -47,6 +47,7 @@ REPORT = Path("metrics/report.html")
 CHECKPOINTS = Path(".graft/checkpoints")
 TRAININGS = Path(".graft/trainings")
 VERIFIED = Path(".graft/verified")  # records of large files that need not be verified again
+FEATURES = Path(".graft/features")  # of the images of each domain, which `check` reads again
 
 
 def file_names(domain: str) -> Path:

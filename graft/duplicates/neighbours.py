@@ -77,6 +77,7 @@ def near_pairs(
     groups: np.ndarray | None = None,
     prefix: int = 3,
     agreeing: int = 0,
+    step: int = 1,
 ) -> Iterator[np.ndarray]:
     """Yield pairs (P, 2) of vectors that are probably near, the smaller number first, in batches.
 
@@ -87,11 +88,12 @@ def near_pairs(
         groups: (N,) 0 or 1, rising; if given, only pairs of a vector of each are looked for.
         prefix: digits in a row that both must share.
         agreeing: digits, of H, that both must share.
+        step: digits between two that the vectors are sorted from.
     """
     count = len(digits)
     in_first = count if groups is None else int(np.searchsorted(groups, 1))
     limit = np.uint64(1) << np.uint64(8 * (CODE - prefix))
-    for first_digit in range(digits.shape[1]):
+    for first_digit in range(0, digits.shape[1], step):
         codes = _codes(digits, first_digit)
         order = np.argsort(codes[:in_first], kind="stable")
         ranked = codes[order]
@@ -99,7 +101,7 @@ def near_pairs(
             found = _in_one_order(ranked, order, limit)
         else:
             found = _in_two_orders(ranked, order, codes[in_first:], limit)
-        keys = np.unique(np.concatenate([np.zeros(0, np.int64), *found]))
+        keys = np.concatenate([np.zeros(0, np.int64), *found])
         for part in np.array_split(keys, 1 + len(keys) // 2**20):
             pairs = np.column_stack(np.divmod(part, max(1, count)))
             same = np.count_nonzero(digits[pairs[:, 0]] == digits[pairs[:, 1]], axis=1)
@@ -117,9 +119,15 @@ def all_near_pairs(
         keys.append(pairs[:, 0] * count + pairs[:, 1])
         waiting += len(pairs)
         if waiting > 2**22 + len(keys[0]):  # so that each is sorted a few times at most
-            keys = [np.unique(np.concatenate(keys))]
+            keys = [distinct(np.concatenate(keys))]
             waiting = 0
-    return np.column_stack(np.divmod(np.unique(np.concatenate(keys)), count))
+    return np.column_stack(np.divmod(distinct(np.concatenate(keys)), count))
+
+
+def distinct(keys: np.ndarray) -> np.ndarray:
+    """Return the distinct numbers (K,), sorted. `np.unique` takes several times as long."""
+    ordered = np.sort(keys)
+    return ordered[np.append(True, ordered[1:] != ordered[:-1])[: len(keys)]]
 
 
 def _codes(digits: np.ndarray, first: int) -> np.ndarray:

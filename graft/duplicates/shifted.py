@@ -24,7 +24,7 @@ from graft.duplicates.correlation import EVERYTHING, image_correlation
 from graft.duplicates.fingerprints import DuplicatePair
 from graft.duplicates.images import ImageList
 from graft.duplicates.keypoints import Keypoints, find_keypoints, reduce_image
-from graft.duplicates.neighbours import near_pairs
+from graft.duplicates.neighbours import distinct, near_pairs
 from graft.duplicates.volumes import content_box
 
 NEAREST = 4  # keypoints of other images that each keypoint is compared with
@@ -32,7 +32,8 @@ MAX_DISTANCE = 0.4  # of two descriptors of length 1
 MIN_VOTES = 2  # keypoints that agree about the shift
 FEW = 3  # keypoints of an image: with no more of them, one vote is enough
 PREFIX = 4  # digits in a row that near descriptors share
-AGREEING = 18  # digits, of 64; at MAX_DISTANCE 35 do (standard deviation 4)
+AGREEING = 28  # digits, of 64; at a distance of 0.3 41 do (standard deviation 4)
+STEP = 4  # digits between those that keypoints are sorted from
 TOLERANCE = 1  # voxels along each axis by which votes may differ
 MAX_SHIFT = 0.25  # of the image along each axis
 MIN_OVERLAP = 0.4  # of the image
@@ -116,7 +117,7 @@ def _matches(keypoints: Keypoints, groups: np.ndarray | None) -> tuple[Keypoints
     count = max(1, len(keypoints.image))
     of_keypoint = None if groups is None else groups[keypoints.image]
     best = (np.zeros((0, 2), int), np.zeros(0, np.float32))
-    for pairs in near_pairs(keypoints.digits, of_keypoint, PREFIX, AGREEING):
+    for pairs in near_pairs(keypoints.digits, of_keypoint, PREFIX, AGREEING, STEP):
         images = keypoints.image[pairs]
         pairs = pairs[images[:, 0] != images[:, 1]]
         descriptors = keypoints.descriptor[pairs]  # (P, 2, F)
@@ -130,7 +131,7 @@ def _matches(keypoints: Keypoints, groups: np.ndarray | None) -> tuple[Keypoints
         joined = np.concatenate([best[0], asking]), np.concatenate([best[1], distances])
         best = _nearest(*joined)
     keys = np.sort(best[0], axis=1) @ [count, 1]
-    first, second = np.divmod(np.unique(keys), count)
+    first, second = np.divmod(distinct(keys), count)
     return keypoints.of(first), keypoints.of(second)
 
 
