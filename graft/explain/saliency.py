@@ -5,7 +5,6 @@ networks, they explain the mean of the networks' log odds, weighted by the share
 a model are the mean of the networks' maps with the same weights.
 """
 
-import copy
 import itertools
 import math
 from collections.abc import Callable, Sequence
@@ -20,6 +19,7 @@ from torch.nn import functional as F
 
 from graft.common.seeds import derive
 from graft.networks.build import build_network
+from graft.networks.classifier import Classifier
 from graft.networks.registry import NETWORKS, NetworkKind
 from graft.networks.saved import BATCH, Model
 
@@ -86,8 +86,8 @@ def grad_cam(
     A are the last features of a network. The maps are interpolated linearly to the patch. The
     saliency is the part above 0. For a network of three planes, only these planes have values.
 
-    The hooks are MONAI's. Its `GradCAM` ends in a ReLU, so the maps of several networks could not
-    be averaged.
+    MONAI's `GradCAM` is not used: it ends in a ReLU, so the maps of several networks could not be
+    averaged.
 
     Source: Selvaraju et al., "Grad-CAM: Visual Explanations from Deep Networks via Gradient-based
     Localization", ICCV 2017.
@@ -97,29 +97,37 @@ def grad_cam(
         images: (N, C, *patch) in [0, 1].
         covariates: N rows as `Model.predict` takes them.
     """
-    from monai.visualize.class_activation_maps import ModelWithHooks  # late: it takes seconds
-
     kind = NETWORKS[model.card["architecture"]["name"]]
-    hooked = []
-    for network in model.networks:
-        log_odds = LogOdds([copy.deepcopy(network)], [1.0])  # a copy, because hooks stay
-        layer = f"networks.0.body.{kind.saliency_layer}"
-        hooked.append(
-            ModelWithHooks(log_odds, layer, register_forward=True, register_backward=True)
-        )
     maps = []
     for batch, known in model.batches(images, covariates, BATCH):
         terms = []
-        for share, explained in zip(model.card["shares"], hooked, strict=True):
-            _, (features,), (gradients,) = explained(batch, class_idx=0, covariates=known)
+        for share, network in zip(model.card["shares"], model.networks, strict=True):
+            features, gradients = _features_and_gradients(network, kind, batch, known)
             spatial = tuple(range(2, gradients.ndim))
             weights = gradients.mean(spatial, keepdim=True)  # (B, F, 1, ...)
             weighted = (weights * features).sum(1, keepdim=True)  # (B, 1, *features)
-            terms.append(share * weighted.detach())
+            terms.append(share * weighted)
         coarse = reduce(torch.add, terms)
         signed, step = _interpolate_to_patch(kind, coarse, images.shape[2:])
         maps.append(signed.cpu().numpy())
     return SaliencyMaps(np.concatenate(maps), step, one_sided=True)
+
+
+def _features_and_gradients(
+    network: Classifier,
+    kind: NetworkKind,
+    images: Tensor,
+    covariates: Tensor | None,
+) -> tuple[Tensor, Tensor]:
+    """The last features of a network, and the gradient of the log odds with respect to them."""
+    kept = []
+    layer = network.body.get_submodule(kind.saliency_layer)
+    images = images.detach().requires_grad_()  # else nothing has a gradient if weights are frozen
+    with layer.register_forward_hook(lambda _layer, _inputs, output: kept.append(output)):
+        log_odds = LogOdds([network], [1.0])(images, covariates)
+    (features,) = kept
+    (gradients,) = torch.autograd.grad(log_odds.sum(), features)
+    return features.detach(), gradients
 
 
 def occlusion(
