@@ -78,66 +78,52 @@ def corrupt_images(
     if not corruption.amount:
         return images
     mm = np.array(spacing or [1.0] * (images.ndim - 2))
-    corrupted = KINDS[corruption.name](images, corruption.amount, mm, generator)
-    return corrupted.clip(0, 1)
+    corrupt = KINDS[corruption.name]
+    return corrupt(images, corruption.amount, mm, generator).clip(0, 1)
+
+
+# Maps images (N, C, *patch), an amount, mm per voxel and a generator to images of the same shape.
+Corrupt = Callable[[np.ndarray, float, np.ndarray, np.random.Generator], np.ndarray]
 
 
 def _noise(
-    images: np.ndarray,
-    amount: float,
-    mm: np.ndarray,
-    generator: np.random.Generator,
+    images: np.ndarray, amount: float, mm: np.ndarray, generator: np.random.Generator
 ) -> np.ndarray:
     return images + np.float32(amount) * generator.standard_normal(images.shape, np.float32)
 
 
 def _blur(
-    images: np.ndarray,
-    amount: float,
-    mm: np.ndarray,
-    generator: np.random.Generator,
+    images: np.ndarray, amount: float, mm: np.ndarray, generator: np.random.Generator
 ) -> np.ndarray:
     from scipy.ndimage import gaussian_filter  # late: it takes a tenth of a second
 
-    deviations = (0, 0, *(amount / mm))  # voxels
-    return gaussian_filter(images, deviations, mode="nearest")
+    return gaussian_filter(images, (0, 0, *amount / mm), mode="nearest")
 
 
 def _thicker_slices(
-    images: np.ndarray,
-    amount: float,
-    mm: np.ndarray,
-    generator: np.random.Generator,
+    images: np.ndarray, amount: float, mm: np.ndarray, generator: np.random.Generator
 ) -> np.ndarray:
     patch = images.shape[2:]
     slices = max(1, round(patch[-1] * mm[-1] / amount))
     if slices >= patch[-1]:  # they are as thick already
         return images
-    thin = torch.from_numpy(images)
-    thick = F.interpolate(thin, (*patch[:-1], slices), mode="area")
-    return F.interpolate(thick, patch, mode="trilinear").numpy()
+    means = F.interpolate(torch.from_numpy(images), (*patch[:-1], slices), mode="area")
+    return F.interpolate(means, patch, mode="trilinear").numpy()
 
 
 def _window_shift_up(
-    images: np.ndarray,
-    amount: float,
-    mm: np.ndarray,
-    generator: np.random.Generator,
+    images: np.ndarray, amount: float, mm: np.ndarray, generator: np.random.Generator
 ) -> np.ndarray:
     return images + np.float32(amount)
 
 
 def _window_shift_down(
-    images: np.ndarray,
-    amount: float,
-    mm: np.ndarray,
-    generator: np.random.Generator,
+    images: np.ndarray, amount: float, mm: np.ndarray, generator: np.random.Generator
 ) -> np.ndarray:
     return images - np.float32(amount)
 
 
-# Maps images (N, C, *patch), the amount, mm per voxel and a generator to images.
-KINDS: dict[str, Callable[..., np.ndarray]] = {
+KINDS: dict[str, Corrupt] = {
     "noise": _noise,
     "blur": _blur,
     "slice thickness": _thicker_slices,

@@ -19,7 +19,6 @@ from torch.nn import functional as F
 
 from graft.common.seeds import derive
 from graft.networks.build import build_network
-from graft.networks.classifier import Classifier
 from graft.networks.registry import NETWORKS, NetworkKind
 from graft.networks.saved import BATCH, Model
 
@@ -86,8 +85,8 @@ def grad_cam(
     A are the last features of a network. The maps are interpolated linearly to the patch. The
     saliency is the part above 0. For a network of three planes, only these planes have values.
 
-    MONAI's `GradCAM` is not used: it ends in a ReLU, so the maps of several networks could not be
-    averaged.
+    MONAI's `GradCAM` is not used, because it ends in a ReLU, so the maps of several networks could
+    not be averaged.
 
     Source: Selvaraju et al., "Grad-CAM: Visual Explanations from Deep Networks via Gradient-based
     Localization", ICCV 2017.
@@ -102,11 +101,13 @@ def grad_cam(
     for batch, known in model.batches(images, covariates, BATCH):
         terms = []
         for share, network in zip(model.card["shares"], model.networks, strict=True):
-            features, gradients = _features_and_gradients(network, kind, batch, known)
+            layer = network.get_submodule(f"body.{kind.saliency_layer}")
+            log_odds = LogOdds([network], [1.0]).eval()
+            features, gradients = _features_and_gradients(log_odds, layer, batch, known)
             spatial = tuple(range(2, gradients.ndim))
             weights = gradients.mean(spatial, keepdim=True)  # (B, F, 1, ...)
             weighted = (weights * features).sum(1, keepdim=True)  # (B, 1, *features)
-            terms.append(share * weighted)
+            terms.append(share * weighted.detach())
         coarse = reduce(torch.add, terms)
         signed, step = _interpolate_to_patch(kind, coarse, images.shape[2:])
         maps.append(signed.cpu().numpy())
@@ -114,20 +115,18 @@ def grad_cam(
 
 
 def _features_and_gradients(
-    network: Classifier,
-    kind: NetworkKind,
+    log_odds: LogOdds,
+    layer: nn.Module,
     images: Tensor,
     covariates: Tensor | None,
 ) -> tuple[Tensor, Tensor]:
-    """The last features of a network, and the gradient of the log odds with respect to them."""
-    kept = []
-    layer = network.body.get_submodule(kind.saliency_layer)
-    images = images.detach().requires_grad_()  # else nothing has a gradient if weights are frozen
-    with layer.register_forward_hook(lambda _layer, _inputs, output: kept.append(output)):
-        log_odds = LogOdds([network], [1.0])(images, covariates)
-    (features,) = kept
-    (gradients,) = torch.autograd.grad(log_odds.sum(), features)
-    return features.detach(), gradients
+    """Return the output of a layer and the gradient of the log odds for it: (B, F, *features)."""
+    outputs: list[Tensor] = []
+    with layer.register_forward_hook(lambda module, inputs, output: outputs.append(output)):
+        total = log_odds(images, covariates).sum()
+    (features,) = outputs
+    (gradients,) = torch.autograd.grad(total, features)
+    return features, gradients
 
 
 def occlusion(
