@@ -22,14 +22,17 @@ stages:
     cmd: python stage.py first
     meta: {gpu: true}
     deps: [stage.py, lung.txt]
+    params: [epochs]
     outs: [first.txt]
   second:
     cmd: python stage.py second
     meta: {gpu: true}
     deps: [stage.py, liver.txt]
+    params: [epochs]
     outs: [second.txt]
   both: {cmd: python stage.py both, deps: [stage.py, first.txt, second.txt], outs: [both.txt]}
 """
+PARAMETERS = "lambda: 0.01\nepochs: 5\n"
 SWEEPABLE = """
 stages:
   pretrain: {cmd: python stage.py pretrain, deps: [stage.py], outs: [pretrain.txt]}
@@ -145,20 +148,15 @@ def server(api, surroundings) -> dict[str, str]:
     return {**surroundings, "PREFECT_API_URL": api}
 
 
-@pytest.fixture
-def project(tmp_path, surroundings, monkeypatch) -> Path:
-    """A git and DVC repository with five small stages and graft's flows.
-
-    Each stage writes to `../journal` when it ran.
-    """
-    monkeypatch.setitem(surroundings, "TOLD", str(tmp_path))
-    folder = tmp_path / "project"
-    folder.mkdir()
+@pytest.fixture(scope="session")
+def template(tmp_path_factory, surroundings) -> Path:
+    """A git and DVC repository with five small stages and graft's flows, for tests to copy."""
+    folder = tmp_path_factory.mktemp("template")
     for name in ("flows", "graft"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     (folder / "dvc.yaml").write_text(DVC_YAML)
     (folder / "stage.py").write_text(STAGE)
-    (folder / "params.yaml").write_text("lambda: 0.01\n")
+    (folder / "params.yaml").write_text(PARAMETERS)
     (folder / ".gitignore").write_text("__pycache__/\n/.graft/\n")
     for line in (
         "git init -q -b main && dvc init -q && dvc config core.analytics false",
@@ -169,13 +167,28 @@ def project(tmp_path, surroundings, monkeypatch) -> Path:
 
 
 @pytest.fixture
-def evaluated(project, surroundings) -> Path:
+def project(template, tmp_path, surroundings, monkeypatch) -> Path:
+    """The repository with five small stages. Each stage writes to `../journal` when it ran."""
+    monkeypatch.setitem(surroundings, "TOLD", str(tmp_path))
+    return shutil.copytree(template, tmp_path / "project")
+
+
+@pytest.fixture(scope="session")
+def evaluated_template(template, tmp_path_factory, surroundings) -> Path:
     """The same with three stages; the last writes a metrics.json of two models from lambda."""
-    (project / "dvc.yaml").write_text(SWEEPABLE)
-    (project / "evaluate.py").write_text(EVALUATE)
-    (project / ".gitignore").write_text("__pycache__/\n/.graft/\n/metrics/*\n!/metrics/.keep\n")
-    (project / "metrics").mkdir()
-    (project / "metrics/.keep").touch()
+    folder = shutil.copytree(template, tmp_path_factory.mktemp("evaluated") / "project")
+    (folder / "dvc.yaml").write_text(SWEEPABLE)
+    (folder / "evaluate.py").write_text(EVALUATE)
+    (folder / ".gitignore").write_text("__pycache__/\n/.graft/\n/metrics/*\n!/metrics/.keep\n")
+    (folder / "metrics").mkdir()
+    (folder / "metrics/.keep").touch()
     line = "git add --all && git commit -qm evaluated"
-    subprocess.run(line, shell=True, cwd=project, env=surroundings, check=True)
-    return project
+    subprocess.run(line, shell=True, cwd=folder, env=surroundings, check=True)
+    return folder
+
+
+@pytest.fixture
+def evaluated(evaluated_template, tmp_path, surroundings, monkeypatch) -> Path:
+    """The repository with three stages."""
+    monkeypatch.setitem(surroundings, "TOLD", str(tmp_path))
+    return shutil.copytree(evaluated_template, tmp_path / "project")
