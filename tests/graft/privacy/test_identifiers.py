@@ -3,6 +3,7 @@ import gzip
 import hashlib
 import json
 import os
+import shutil
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
@@ -42,26 +43,34 @@ def identify(number: int, name: str) -> Change:
     return change
 
 
-@pytest.fixture
-def project(tmp_path, monkeypatch, write_series) -> Path:
+@pytest.fixture(scope="module")
+def template(tmp_path_factory, write_series) -> Path:
     """A folder with params.yaml and a raw domain of 12 patients, each with a DICOM series."""
+    folder = tmp_path_factory.mktemp("template")
     yaml = YAML()
     params = yaml.load(ROOT / "params.yaml")
     params["domains"]["lung"]["path"] = "raw"
     params["domains"]["lung"]["split"]["external"] = None
     params["preprocess"] = {"patch": [4, 4, 4], "spacing": [1.0, 1.0, 1.0]}
-    yaml.dump(params, tmp_path / "params.yaml")
+    yaml.dump(params, folder / "params.yaml")
     rows = [("patient", "image", "label", "x", "y", "z", "diameter_mm")]
     for number in range(PATIENTS):
         name = f"Thunderclap{number}^Bartholomew"
-        folder = f"{name.replace('^', ' ')}/CT"
-        write_series(tmp_path / "raw" / folder, change=identify(number, name))
+        series = f"{name.replace('^', ' ')}/CT"
+        write_series(folder / "raw" / series, change=identify(number, name))
         label = ("benign", "malignant")[number % 2]
-        rows.append((name, folder, label, 28, 17, 107, 8))
-    with (tmp_path / "raw" / "manifest.csv").open("w", newline="") as file:
+        rows.append((name, series, label, 28, 17, 107, 8))
+    with (folder / "raw" / "manifest.csv").open("w", newline="") as file:
         csv.writer(file).writerows(rows)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+    return folder
+
+
+@pytest.fixture
+def project(template, tmp_path, monkeypatch) -> Path:
+    """A copy of the folder, as the working directory."""
+    folder = shutil.copytree(template, tmp_path / "project")
+    monkeypatch.chdir(folder)
+    return folder
 
 
 def search_outputs() -> None:
