@@ -5,7 +5,6 @@ networks, they explain the mean of the networks' log odds, weighted by the share
 a model are the mean of the networks' maps with the same weights.
 """
 
-import copy
 import itertools
 import math
 from collections.abc import Callable, Sequence
@@ -86,8 +85,8 @@ def grad_cam(
     A are the last features of a network. The maps are interpolated linearly to the patch. The
     saliency is the part above 0. For a network of three planes, only these planes have values.
 
-    The hooks are MONAI's. Its `GradCAM` ends in a ReLU, so the maps of several networks could not
-    be averaged.
+    MONAI's `GradCAM` is not used, because it ends in a ReLU, so the maps of several networks could
+    not be averaged.
 
     Source: Selvaraju et al., "Grad-CAM: Visual Explanations from Deep Networks via Gradient-based
     Localization", ICCV 2017.
@@ -97,21 +96,14 @@ def grad_cam(
         images: (N, C, *patch) in [0, 1].
         covariates: N rows as `Model.predict` takes them.
     """
-    from monai.visualize.class_activation_maps import ModelWithHooks  # late: it takes seconds
-
     kind = NETWORKS[model.card["architecture"]["name"]]
-    hooked = []
-    for network in model.networks:
-        log_odds = LogOdds([copy.deepcopy(network)], [1.0])  # a copy, because hooks stay
-        layer = f"networks.0.body.{kind.saliency_layer}"
-        hooked.append(
-            ModelWithHooks(log_odds, layer, register_forward=True, register_backward=True)
-        )
     maps = []
     for batch, known in model.batches(images, covariates, BATCH):
         terms = []
-        for share, explained in zip(model.card["shares"], hooked, strict=True):
-            _, (features,), (gradients,) = explained(batch, class_idx=0, covariates=known)
+        for share, network in zip(model.card["shares"], model.networks, strict=True):
+            layer = network.get_submodule(f"body.{kind.saliency_layer}")
+            log_odds = LogOdds([network], [1.0]).eval()
+            features, gradients = _features_and_gradients(log_odds, layer, batch, known)
             spatial = tuple(range(2, gradients.ndim))
             weights = gradients.mean(spatial, keepdim=True)  # (B, F, 1, ...)
             weighted = (weights * features).sum(1, keepdim=True)  # (B, 1, *features)
@@ -120,6 +112,21 @@ def grad_cam(
         signed, step = _interpolate_to_patch(kind, coarse, images.shape[2:])
         maps.append(signed.cpu().numpy())
     return SaliencyMaps(np.concatenate(maps), step, one_sided=True)
+
+
+def _features_and_gradients(
+    log_odds: LogOdds,
+    layer: nn.Module,
+    images: Tensor,
+    covariates: Tensor | None,
+) -> tuple[Tensor, Tensor]:
+    """Return the output of a layer and the gradient of the log odds for it: (B, F, *features)."""
+    outputs: list[Tensor] = []
+    with layer.register_forward_hook(lambda module, inputs, output: outputs.append(output)):
+        total = log_odds(images, covariates).sum()
+    (features,) = outputs
+    (gradients,) = torch.autograd.grad(total, features)
+    return features, gradients
 
 
 def occlusion(

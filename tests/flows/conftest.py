@@ -1,5 +1,7 @@
 """A real Prefect server on a free port, and a small DVC project with graft's flows in it."""
 
+import fcntl
+import json
 import os
 import shutil
 import signal
@@ -7,11 +9,13 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import httpx
 import pytest
+from filelock import FileLock
 
 ROOT = Path(__file__).parents[2]
 DVC_YAML = """
@@ -112,34 +116,61 @@ def surroundings(tmp_path_factory) -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def api(surroundings) -> str:
-    """The address of a running server."""
+def api(surroundings, tmp_path_factory) -> Iterator[str]:
+    """The address of a running server, which the processes of one test run share."""
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    starting = FileLock(shared / "server.lock")
+    running = shared / "server.json"
+    with (shared / "server.users").open("a") as users:
+        with starting:
+            fcntl.flock(users, fcntl.LOCK_SH)
+            if not running.exists():
+                running.write_text(json.dumps(start_server(surroundings)))
+            address, number = json.loads(running.read_text())
+        yield address
+        with starting, suppress(BlockingIOError):  # raised if another process still uses the server
+            fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            running.unlink()
+            os.kill(number, signal.SIGTERM)
+            wait_for(lambda: not is_served(address))
+
+
+def start_server(environment: dict[str, str]) -> tuple[str, int]:
+    """Start a server; returns its address and the number of its process."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     address = f"http://127.0.0.1:{port}/api"
-    environment = {**surroundings, "PREFECT_SERVER_SERVICES_SCHEDULER_LOOP_SECONDS": "5"}
     start = [sys.executable, "-m", "prefect", "server", "start"]
-    words = [*start, "--host", "127.0.0.1", "--port", str(port)]
-    log = (Path(surroundings["HOME"]) / "server.log").open("w")
-    process = subprocess.Popen(
-        words, env=environment, stdout=log, stderr=log, start_new_session=True
-    )
+    with (Path(environment["HOME"]) / "server.log").open("w") as log:
+        process = subprocess.Popen(
+            [*start, "--host", "127.0.0.1", "--port", str(port)],
+            env={**environment, "PREFECT_SERVER_SERVICES_SCHEDULER_LOOP_SECONDS": "5"},
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
     try:
-        wait_for_server(address)
-        yield address
-    finally:
-        process.terminate()
-        process.wait(30)
+        wait_for(lambda: is_served(address))
+    except BaseException:
+        process.kill()
+        raise
+    return address, process.pid
 
 
-def wait_for_server(address: str) -> None:
-    for _ in range(300):
-        with suppress(httpx.TransportError):
-            if httpx.get(f"{address}/health").is_success:
-                return
+def is_served(address: str) -> bool:
+    with suppress(httpx.TransportError):
+        return httpx.get(f"{address}/health").is_success
+    return False
+
+
+def wait_for(what: Callable[[], bool], seconds: float = 60) -> None:
+    until = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < until
         time.sleep(0.2)
-    pytest.fail("the server did not start within a minute")
 
 
 @pytest.fixture
