@@ -14,11 +14,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from dvc.repo import Repo
 from ruamel.yaml import YAML
 from torch import Tensor
 
 from benchmarks.campaign.project import CODE, FILES
+from flows.graph import changed_stages
 from graft.common.vocabulary import TESTS
 from graft.training import checkpoint, loop
 from stages import ensemble, evaluate, finetune, paths, pretrain, rank_sources, regularize
@@ -129,12 +129,6 @@ def typed(folder: Path, line: str, fails: bool = False) -> str:
     return done.stdout
 
 
-def changed(folder: Path) -> set[str]:
-    """The stages that `dvc status` lists."""
-    with Repo(str(folder)) as repo:
-        return set(repo.status())
-
-
 def edit(folder: Path, section: str, key: str, value: object) -> None:
     yaml, path = YAML(), folder / "params.yaml"
     params = yaml.load(path)
@@ -195,7 +189,7 @@ def test_dag_names_every_stage(finished):
 def test_another_lambda_reruns_the_graft_and_what_follows(finished, regrafted):
     folder, told = regrafted
     assert ran(told) == AFTER_LAMBDA[: AFTER_LAMBDA.index("evaluate") + 1]
-    assert changed(folder) == set(AFTER_LAMBDA) - set(ran(told))
+    assert changed_stages(folder) == set(AFTER_LAMBDA) - set(ran(told))
     before, after = results(finished), results(folder)
     for model in ("finetuned/transfer", "regularized", "ensemble/bagging", "ensemble/boosting"):
         assert (
@@ -353,7 +347,7 @@ def spoil_tests(project: Path, name: str) -> None:
 def test_changed_code_reruns_the_stages_that_import_it(project, file, stages):
     with (project / file).open("a") as code:
         code.write("# another thought\n")
-    assert changed(project) == stages
+    assert changed_stages(project) == stages
 
 
 @pytest.mark.parametrize(
@@ -366,7 +360,7 @@ def test_changed_code_reruns_the_stages_that_import_it(project, file, stages):
 )
 def test_changed_parameters_rerun_the_stages_that_read_them(project, section, key, value, stages):
     edit(project, section, key, value)
-    assert changed(project) == stages | WHOLE_FILE
+    assert changed_stages(project) == stages | WHOLE_FILE
 
 
 def test_a_bad_parameter_is_one_line_and_the_earlier_outputs_come_back(finished, project):
