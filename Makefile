@@ -9,8 +9,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed-$(shell cksum requirements.lock | cut -d' ' -f1)
 
-# The longest files come first, so that both processes end at about the same time.
-PARALLEL := --numprocesses 2 --dist loadfile --no-loadscope-reorder
+# A process per core. The longest files come first, so that all end at about the same time.
+PARALLEL := --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 LONGEST := tests/flows/test_pipeline.py tests/test_pipeline.py tests/flows/test_deployments.py \
 	tests/flows/test_sweep.py
 

@@ -12,6 +12,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from graft.config.parameters import load_parameters
+from tests.commands import run_module
 
 ROOT = Path(__file__).parents[1]
 CONFIGURATION = (
@@ -91,17 +92,18 @@ def run_example(folder: Path, *words: str, fails: bool = False) -> str:
 
 
 def test_examples_are_listed():
-    lines = run_example(ROOT).splitlines()
+    lines = run_module("examples").stdout.splitlines()
     assert [line.split()[0] for line in lines] == [file.parent.name for file in FILES]
 
 
 def test_an_unknown_example_is_reported_in_one_line():
-    printed = run_example(ROOT, "nope", fails=True)
-    assert printed == "error: examples: got 'nope', expected one of ct-to-mr, numpy, resnet18\n"
+    done = run_module("examples", "nope")
+    assert done.returncode == 1
+    assert done.stderr == "error: examples: got 'nope', expected one of ct-to-mr, numpy, resnet18\n"
 
 
 def test_help_explains_the_argument():
-    assert "The example to run" in run_example(ROOT, "--help")
+    assert "The example to run" in run_module("examples", "--help").stdout
 
 
 @pytest.fixture

@@ -1,9 +1,8 @@
 """How two finished runs are compared."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import pytest
 
@@ -15,8 +14,8 @@ from benchmarks.finished_run import (
     walk_values,
 )
 from graft.common.files import InputError
+from tests.commands import run_module
 
-ROOT = Path(__file__).parents[2]
 METRICS = {
     "models": {"bagging": {"auroc": 0.8, "external": None}},
     "helped": True,
@@ -42,9 +41,8 @@ def first(tmp_path) -> Path:
     return write_run(tmp_path / "first")
 
 
-def compare(*folders: Path) -> subprocess.CompletedProcess:
-    command = [sys.executable, "-m", "benchmarks.same_bytes", "--folders", *map(str, folders)]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+def compare(*folders: Path) -> CompletedProcess:
+    return run_module("benchmarks.same_bytes", "--folders", *map(str, folders))
 
 
 def test_values_have_paths():
@@ -115,15 +113,13 @@ def test_a_folder_without_a_run_is_an_error(tmp_path):
 
 def test_two_ways_of_comparing_are_one_too_many(first):
     words = ["--folders", str(first), str(first), "--against", "HEAD"]
-    command = [sys.executable, "-m", "benchmarks.same_bytes", *words]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    done = run_module("benchmarks.same_bytes", *words)
     assert done.returncode == 1
     assert done.stderr.startswith("error: --against and --folders: got both")
 
 
 def test_an_unknown_revision_is_an_error():
-    command = [sys.executable, "-m", "benchmarks.same_bytes", "--against", "no-such-revision"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    done = run_module("benchmarks.same_bytes", "--against", "no-such-revision")
     assert done.returncode == 1
     assert "error: " in done.stderr
     assert "Traceback" not in done.stderr

@@ -1,5 +1,7 @@
 """A real Prefect server on a free port, and a small DVC project with graft's flows in it."""
 
+import fcntl
+import json
 import os
 import shutil
 import signal
@@ -7,11 +9,13 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import httpx
 import pytest
+from filelock import FileLock
 
 ROOT = Path(__file__).parents[2]
 DVC_YAML = """
@@ -22,14 +26,17 @@ stages:
     cmd: python stage.py first
     meta: {gpu: true}
     deps: [stage.py, lung.txt]
+    params: [epochs]
     outs: [first.txt]
   second:
     cmd: python stage.py second
     meta: {gpu: true}
     deps: [stage.py, liver.txt]
+    params: [epochs]
     outs: [second.txt]
   both: {cmd: python stage.py both, deps: [stage.py, first.txt, second.txt], outs: [both.txt]}
 """
+PARAMETERS = "lambda: 0.01\nepochs: 5\n"
 SWEEPABLE = """
 stages:
   pretrain: {cmd: python stage.py pretrain, deps: [stage.py], outs: [pretrain.txt]}
@@ -109,34 +116,61 @@ def surroundings(tmp_path_factory) -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def api(surroundings) -> str:
-    """The address of a running server."""
+def api(surroundings, tmp_path_factory) -> Iterator[str]:
+    """The address of a running server, which the processes of one test run share."""
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    starting = FileLock(shared / "server.lock")
+    running = shared / "server.json"
+    with (shared / "server.users").open("a") as users:
+        with starting:
+            fcntl.flock(users, fcntl.LOCK_SH)
+            if not running.exists():
+                running.write_text(json.dumps(start_server(surroundings)))
+            address, number = json.loads(running.read_text())
+        yield address
+        with starting, suppress(BlockingIOError):  # raised if another process still uses the server
+            fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            running.unlink()
+            os.kill(number, signal.SIGTERM)
+            wait_for(lambda: not is_served(address))
+
+
+def start_server(environment: dict[str, str]) -> tuple[str, int]:
+    """Start a server; returns its address and the number of its process."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     address = f"http://127.0.0.1:{port}/api"
-    environment = {**surroundings, "PREFECT_SERVER_SERVICES_SCHEDULER_LOOP_SECONDS": "5"}
     start = [sys.executable, "-m", "prefect", "server", "start"]
-    words = [*start, "--host", "127.0.0.1", "--port", str(port)]
-    log = (Path(surroundings["HOME"]) / "server.log").open("w")
-    process = subprocess.Popen(
-        words, env=environment, stdout=log, stderr=log, start_new_session=True
-    )
+    with (Path(environment["HOME"]) / "server.log").open("w") as log:
+        process = subprocess.Popen(
+            [*start, "--host", "127.0.0.1", "--port", str(port)],
+            env={**environment, "PREFECT_SERVER_SERVICES_SCHEDULER_LOOP_SECONDS": "5"},
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
     try:
-        wait_for_server(address)
-        yield address
-    finally:
-        process.terminate()
-        process.wait(30)
+        wait_for(lambda: is_served(address))
+    except BaseException:
+        process.kill()
+        raise
+    return address, process.pid
 
 
-def wait_for_server(address: str) -> None:
-    for _ in range(300):
-        with suppress(httpx.TransportError):
-            if httpx.get(f"{address}/health").is_success:
-                return
+def is_served(address: str) -> bool:
+    with suppress(httpx.TransportError):
+        return httpx.get(f"{address}/health").is_success
+    return False
+
+
+def wait_for(what: Callable[[], bool], seconds: float = 60) -> None:
+    until = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < until
         time.sleep(0.2)
-    pytest.fail("the server did not start within a minute")
 
 
 @pytest.fixture
@@ -145,20 +179,15 @@ def server(api, surroundings) -> dict[str, str]:
     return {**surroundings, "PREFECT_API_URL": api}
 
 
-@pytest.fixture
-def project(tmp_path, surroundings, monkeypatch) -> Path:
-    """A git and DVC repository with five small stages and graft's flows.
-
-    Each stage writes to `../journal` when it ran.
-    """
-    monkeypatch.setitem(surroundings, "TOLD", str(tmp_path))
-    folder = tmp_path / "project"
-    folder.mkdir()
+@pytest.fixture(scope="session")
+def template(tmp_path_factory, surroundings) -> Path:
+    """A git and DVC repository with five small stages and graft's flows, for tests to copy."""
+    folder = tmp_path_factory.mktemp("template")
     for name in ("flows", "graft"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     (folder / "dvc.yaml").write_text(DVC_YAML)
     (folder / "stage.py").write_text(STAGE)
-    (folder / "params.yaml").write_text("lambda: 0.01\n")
+    (folder / "params.yaml").write_text(PARAMETERS)
     (folder / ".gitignore").write_text("__pycache__/\n/.graft/\n")
     for line in (
         "git init -q -b main && dvc init -q && dvc config core.analytics false",
@@ -169,13 +198,28 @@ def project(tmp_path, surroundings, monkeypatch) -> Path:
 
 
 @pytest.fixture
-def evaluated(project, surroundings) -> Path:
+def project(template, tmp_path, surroundings, monkeypatch) -> Path:
+    """The repository with five small stages. Each stage writes to `../journal` when it ran."""
+    monkeypatch.setitem(surroundings, "TOLD", str(tmp_path))
+    return shutil.copytree(template, tmp_path / "project")
+
+
+@pytest.fixture(scope="session")
+def evaluated_template(template, tmp_path_factory, surroundings) -> Path:
     """The same with three stages; the last writes a metrics.json of two models from lambda."""
-    (project / "dvc.yaml").write_text(SWEEPABLE)
-    (project / "evaluate.py").write_text(EVALUATE)
-    (project / ".gitignore").write_text("__pycache__/\n/.graft/\n/metrics/*\n!/metrics/.keep\n")
-    (project / "metrics").mkdir()
-    (project / "metrics/.keep").touch()
+    folder = shutil.copytree(template, tmp_path_factory.mktemp("evaluated") / "project")
+    (folder / "dvc.yaml").write_text(SWEEPABLE)
+    (folder / "evaluate.py").write_text(EVALUATE)
+    (folder / ".gitignore").write_text("__pycache__/\n/.graft/\n/metrics/*\n!/metrics/.keep\n")
+    (folder / "metrics").mkdir()
+    (folder / "metrics/.keep").touch()
     line = "git add --all && git commit -qm evaluated"
-    subprocess.run(line, shell=True, cwd=project, env=surroundings, check=True)
-    return project
+    subprocess.run(line, shell=True, cwd=folder, env=surroundings, check=True)
+    return folder
+
+
+@pytest.fixture
+def evaluated(evaluated_template, tmp_path, surroundings, monkeypatch) -> Path:
+    """The repository with three stages."""
+    monkeypatch.setitem(surroundings, "TOLD", str(tmp_path))
+    return shutil.copytree(evaluated_template, tmp_path / "project")

@@ -1,15 +1,10 @@
 """The command lines of the flows."""
 
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 import typer
 
 from flows.command_line import parse_value, split_settings
-
-ROOT = Path(__file__).parents[2]
+from tests.commands import run_module
 
 
 def test_settings_are_keys_and_values():
@@ -42,8 +37,9 @@ def test_a_value_is_json_or_text(text, value):
     ],
 )
 def test_help_lists_every_option(module, options):
-    command = [sys.executable, "-m", module, "--help"]
-    text = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    done = run_module(module, "--help")
+    assert done.returncode == 0
+    text = done.stdout
     assert f"Usage: python -m {module}" in text
     for option in options:
         assert option in text

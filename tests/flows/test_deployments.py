@@ -9,7 +9,9 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterator
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -23,23 +25,28 @@ from flows.document import validate_document
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.fixture
-def client(api):
+@pytest.fixture(scope="module")
+def client(api) -> Iterator[httpx.Client]:
     # No connection is reused: the server could close an idle one while the next request is sent.
     once = httpx.Limits(max_keepalive_connections=0)
     with httpx.Client(base_url=api, limits=once) as client:
         yield client
 
 
-@pytest.fixture
-def deployed(evaluated, server, tmp_path) -> dict[str, str]:
+@pytest.fixture(scope="module")
+def deployed(evaluated_template, api, surroundings, tmp_path_factory) -> dict[str, str]:
     """The deployments of prefect.yaml for a small project; returns the environment of a worker."""
-    for name in ("prefect.yaml", "requirements.lock"):
-        shutil.copy(ROOT / name, evaluated / name)
+    folder = tmp_path_factory.mktemp("deployed")
+    project = shutil.copytree(evaluated_template, folder / "project")
+    shutil.copy(ROOT / "prefect.yaml", project)
+    lock = (ROOT / "requirements.lock").read_text().splitlines()
+    (project / "requirements.lock").write_text(next(line for line in lock if "dvc==" in line))
     environment = {
-        **server,
-        "GRAFT_REPOSITORY": str(evaluated),
-        "GRAFT_HOME": str(tmp_path / "home"),
+        **surroundings,
+        "PREFECT_API_URL": api,
+        "TOLD": str(folder),
+        "GRAFT_REPOSITORY": str(project),
+        "GRAFT_HOME": str(folder / "home"),
         "PREFECT_WORKER_QUERY_SECONDS": "1",
     }
     for line in (
@@ -48,22 +55,23 @@ def deployed(evaluated, server, tmp_path) -> dict[str, str]:
         "prefect deploy --all",
     ):
         subprocess.run(
-            line, shell=True, cwd=evaluated, env=environment, check=True, capture_output=True
+            line, shell=True, cwd=project, env=environment, check=True, capture_output=True
         )
     return environment
 
 
-def run_deployment(environment: dict[str, str], deployment: str, parameters: dict) -> None:
-    """Have the worker run a deployment."""
-    run_prefect(environment, "deployment", "run", deployment, "--params", json.dumps(parameters))
+def run_deployment(client: httpx.Client, name: str, parameters: dict) -> None:
+    """Have the worker run a deployment, as `prefect deployment run` does."""
+    path = f"/deployments/{deployment_id(client, name)}/create_flow_run"
+    assert client.post(path, json={"parameters": parameters}).is_success
 
 
-def run_prefect(environment: dict[str, str], *words: str) -> None:
-    subprocess.run(["prefect", *words], env=environment, check=True, capture_output=True)
+def deployment_id(client: httpx.Client, name: str) -> str:
+    return client.get(f"/deployments/name/pipeline/{name}").json()["id"]
 
 
 @pytest.fixture
-def worker(deployed):
+def worker(deployed) -> Iterator[dict[str, str]]:
     """A worker that serves them; yields its environment."""
     process = start_worker(deployed)
     yield deployed
@@ -72,12 +80,16 @@ def worker(deployed):
 
 
 def start_worker(environment: dict[str, str]) -> subprocess.Popen:
-    folder = Path(environment["GRAFT_HOME"]).parent
+    folder = Path(environment["TOLD"])
     command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", "gpu"]
-    with (folder / "worker.log").open("a") as log:
+    with worker_log(environment).open("a") as log:
         return subprocess.Popen(
             command, cwd=folder, env=environment, stdout=log, stderr=log, start_new_session=True
         )
+
+
+def worker_log(environment: dict[str, str]) -> Path:
+    return Path(environment["TOLD"]) / "worker.log"
 
 
 def runs(client: httpx.Client, deployment: str) -> list[dict]:
@@ -122,13 +134,11 @@ def assert_deployed(client: httpx.Client) -> None:
         assert found[name]["concurrency_options"]["collision_strategy"] == "ENQUEUE"
 
 
-def test_nightly_runs_and_publishes_and_a_schedule_fires_by_itself(
-    worker, evaluated, client, tmp_path
-):
+def test_nightly_runs_and_publishes_and_a_schedule_fires_by_itself(worker, client, tmp_path):
     assert_deployed(client)
-    log = tmp_path / "worker.log"
+    log = worker_log(worker)
     parameters = {"overrides": {"lambda": 0.1}, "destination": str(tmp_path / "published")}
-    run_deployment(worker, "pipeline/nightly", parameters)
+    run_deployment(client, "nightly", parameters)
     run = wait_for_run(client, "nightly", log)
     assert run["state"]["type"] == "COMPLETED", log.read_text()
     latest = json.loads((tmp_path / "published/latest.json").read_text())
@@ -138,12 +148,14 @@ def test_nightly_runs_and_publishes_and_a_schedule_fires_by_itself(
     found = client.post("/artifacts/latest/filter", json={}).json()
     assert {"metrics", "comparison", "published"} <= {artifact["key"] for artifact in found}
 
-    schedule = ("deployment", "schedule")
-    run_prefect(worker, *schedule, "create", "pipeline/on-demand", "--interval", "5")
+    schedules = f"/deployments/{deployment_id(client, 'on-demand')}/schedules"
+    soon = (datetime.now(UTC) + timedelta(seconds=10)).isoformat()
+    every_minute = {"active": True, "schedule": {"interval": 60, "anchor_date": soon}}
+    (schedule,) = client.post(schedules, json=[every_minute]).json()
     run = wait_for_run(client, "on-demand", log)
     assert run["state"]["type"] == "COMPLETED", log.read_text()
     assert run["auto_scheduled"]
-    run_prefect(worker, *schedule, "clear", "--accept-yes", "pipeline/on-demand")
+    assert client.delete(f"{schedules}/{schedule['id']}").is_success
     for due in in_state(client, "SCHEDULED"):
         client.delete(f"/flow_runs/{due['id']}")
     until = time.monotonic() + 60
@@ -242,18 +254,17 @@ def test_twenty_kills_leave_nothing_behind_and_the_next_run_ends_the_same(
 ):
     """The flow, the worker, DVC with its guard, and the stage are killed at random moments."""
     home = Path(deployed["GRAFT_HOME"])
-    log = tmp_path / "worker.log"
+    log = worker_log(deployed)
     chance = random.Random(0)
     environment = {**deployed, "STAGE_S": "2"}
-    on_demand = "pipeline/on-demand"
     kinds = ["flow", "worker", "dvc", "stage"]
     worker = start_worker(environment)
     killed: Counter = Counter()
     for k in range(20):
         kind = kinds[k % 4]
         how = [signal.SIGTERM, signal.SIGKILL][k // 4 % 2]
-        weight = round(0.1 + k / 100, 2)  # another value, so that there is work to do
-        run_deployment(environment, on_demand, {"overrides": {"lambda": weight}})
+        weight = round(0.2 + k / 100, 2)  # another value, so that there is work to do
+        run_deployment(client, "on-demand", {"overrides": {"lambda": weight}})
         wait_for_stage(environment, log)
         time.sleep(chance.uniform(0, 1.9 if kind == "stage" else 4))  # a stage takes 2 s
         alive = {**processes(environment), "worker": [psutil.Process(worker.pid)]}[kind]
@@ -271,7 +282,7 @@ def test_twenty_kills_leave_nothing_behind_and_the_next_run_ends_the_same(
     assert {kind for kind, _ in killed} == set(kinds)
     assert killed.total() > 12, killed
     before = len(runs(client, "on-demand"))
-    run_deployment(environment, on_demand, {"overrides": {"lambda": 0.5}})
+    run_deployment(client, "on-demand", {"overrides": {"lambda": 0.5}})
     until = time.monotonic() + 120
     while len(runs(client, "on-demand")) == before:
         assert time.monotonic() < until, log.read_text()[-5000:]
@@ -283,17 +294,20 @@ def test_twenty_kills_leave_nothing_behind_and_the_next_run_ends_the_same(
     assert (home / "metrics/metrics.json").read_bytes() == expected
 
 
-def test_a_cancelled_run_leaves_no_process(worker, client, tmp_path):
-    (tmp_path / "hold-pretrain").touch()
-    run_deployment(worker, "pipeline/on-demand", {})
+def test_a_cancelled_run_leaves_no_process(worker, client):
+    told = Path(worker["TOLD"])
+    (told / "hold-finetune").touch()
+    run_deployment(client, "on-demand", {"overrides": {"lambda": 0.6}})
     until = time.monotonic() + 60
-    while not (tmp_path / "holds-pretrain").exists():
-        assert time.monotonic() < until, (tmp_path / "worker.log").read_text()
+    while not (told / "holds-finetune").exists():
+        assert time.monotonic() < until, worker_log(worker).read_text()
         time.sleep(0.1)
     (run,) = in_state(client, "RUNNING")
-    run_prefect(worker, "flow-run", "cancel", run["id"])
+    cancelling = {"state": {"type": "CANCELLING"}}  # as `prefect flow-run cancel` sets
+    assert client.post(f"/flow_runs/{run['id']}/set_state", json=cancelling).is_success
     assert all_ended(worker, 20)
     until = time.monotonic() + 20
     while client.get(f"/flow_runs/{run['id']}").json()["state"]["type"] != "CANCELLED":
-        assert time.monotonic() < until, (tmp_path / "worker.log").read_text()
+        assert time.monotonic() < until, worker_log(worker).read_text()
         time.sleep(0.2)
+    (told / "hold-finetune").unlink()

@@ -27,10 +27,12 @@ def test_the_document_of_a_small_project_matches_the_schema(project, surrounding
     (project / "metrics/metrics.json").write_text(json.dumps(document()["metrics"]))
     subprocess.run(["dvc", "repro", "-q"], cwd=project, env=surroundings, check=True)
     entries = read_entries(project, ["lung", "liver", "first", "second", "both"])
-    (project / "params.yaml").write_text("lambda: 0.5\n")  # the next run is prepared already
+    (project / "params.yaml").write_text(
+        "lambda: 0.5\nepochs: 9\n"
+    )  # the next run is prepared already
     found = assemble_document(project, STARTED, entries)
     assert found["started"] == "2026-01-02T03:04:05Z"
-    assert found["params"] == {"lambda": 0.01}
+    assert found["params"] == {"lambda": 0.01, "epochs": 5}
     assert found["git"]["dirty"]
     read = found["stages"]["both"]["deps"]
     assert set(read) == {"stage.py", "first.txt", "second.txt"}

@@ -4,6 +4,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from dvc.repo import Repo
 
 from flows import graph
 
@@ -45,7 +46,8 @@ stages:
 def write_project(folder: Path, dvc_yaml: str, parameters: str) -> None:
     (folder / "dvc.yaml").write_text(dvc_yaml)
     (folder / "params.yaml").write_text(parameters)
-    subprocess.run("git init -q && dvc init -q", shell=True, cwd=folder, check=True)
+    subprocess.run(["git", "init", "-q"], cwd=folder, check=True)
+    Repo.init(str(folder)).close()
 
 
 def test_a_stage_that_reads_the_whole_file_is_touched_by_every_key(tmp_path):

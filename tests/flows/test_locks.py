@@ -3,10 +3,12 @@
 import logging
 import os
 import shutil
-import signal
 import subprocess
-import sys
 import tempfile
+import time
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from multiprocessing.context import ForkProcess
 from pathlib import Path
 
 import pytest
@@ -14,18 +16,7 @@ import pytest
 from flows import locks
 from flows.locks import hold_first_free
 
-ROOT = Path(__file__).parents[2]
 NOBODY = 65534  # the user with the fewest rights
-HOLD = """
-import logging, os, sys, time
-from pathlib import Path
-from flows import locks
-locks.get_run_logger = lambda: logging.getLogger("test")
-os.setuid(int(sys.argv[2]))
-with locks.hold_first_free([Path(sys.argv[1])], "this folder"):
-    print("locked", flush=True)
-    time.sleep(60)
-"""
 
 
 @pytest.fixture(autouse=True)
@@ -35,13 +26,22 @@ def plain_log(monkeypatch):
     monkeypatch.setattr(locks, "WAIT_S", 0.05)
 
 
-def start_holder(lock: Path, user: int | None = None) -> subprocess.Popen:
+def start_holder(lock: Path, user: int | None = None) -> ForkProcess:
     """Start a process that holds a lock, as this user or as another one."""
-    user = os.getuid() if user is None else user
-    words = [sys.executable, "-c", HOLD, str(lock), str(user)]
-    process = subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, text=True)
-    assert process.stdout.readline() == "locked\n"
+    context = get_context("fork")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=hold, args=(lock, user, theirs))
+    process.start()
+    assert ours.poll(20)
     return process
+
+
+def hold(lock: Path, user: int | None, locked: Connection) -> None:
+    if user is not None:
+        os.setuid(user)
+    with hold_first_free([lock], "this folder"):
+        locked.send(True)
+        time.sleep(60)
 
 
 def flock_succeeds(lock: Path) -> bool:
@@ -73,8 +73,8 @@ def test_a_flow_waits_for_the_program_flock(tmp_path, caplog):
 def test_a_lock_ends_with_its_process(tmp_path):
     lock = tmp_path / "flow.lock"
     process = start_holder(lock)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    process.kill()
+    process.join()
     with hold_first_free([lock], "this folder") as path:
         assert path == lock
 
@@ -87,7 +87,7 @@ def test_the_first_free_file_is_locked(tmp_path):
             assert path == second
     finally:
         process.kill()
-        process.wait()
+        process.join()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs the right to become another user")
@@ -101,4 +101,4 @@ def test_a_lock_file_of_another_user_can_be_locked():
             assert not flock_succeeds(lock)
         finally:
             process.kill()
-            process.wait()
+            process.join()

@@ -27,17 +27,17 @@ def output(project: Path, environment: dict[str, str], *command: str) -> str:
 
 
 def test_a_sweep_on_dask_trains_what_its_points_share_once(evaluated, server):
-    done, ran = run_sweep(evaluated, server, "-S", "lambda=0,0.1,0.3,1", "--dask")
+    done, ran = run_sweep(evaluated, server, "-S", "lambda=0.1,1", "--dask")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert ran == {"pretrain": 1, "finetune": 4}
+    assert ran == {"pretrain": 1, "finetune": 2}
     table = pd.read_csv(evaluated / "metrics/sweep.csv")
-    assert list(table[table["model"] == "transfer"]["lambda"]) == [0, 0.1, 0.3, 1]
+    assert list(table[table["model"] == "transfer"]["lambda"]) == [0.1, 1]
     best = table[table["best"]][["lambda", "model"]]
     assert best.values.tolist() == [[0.1, "transfer"]]  # scratch is the best on the test part
     assert (evaluated / "metrics/sweep.png").read_bytes().startswith(b"\x89PNG")
     experiments = output(evaluated, server, "dvc", "exp", "list", "--name-only").split()
     assert set(experiments) == set(table["experiment"])
-    assert table["experiment"].nunique() == 4
+    assert table["experiment"].nunique() == 2
     (own,) = (evaluated / "metrics/sweeps").glob("*.csv")
     assert own.read_bytes() == (evaluated / "metrics/sweep.csv").read_bytes()
     assert output(evaluated, server, "git", "status", "--porcelain") == ""

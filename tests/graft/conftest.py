@@ -35,7 +35,7 @@ def header(modality: str, bits: int = 16, signed: bool = True) -> Dataset:
     return made
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def write_series() -> Callable[..., np.ndarray]:
     """Write a series of one file a slice; gives its values (columns, rows, slices)."""
 

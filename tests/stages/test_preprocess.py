@@ -1,8 +1,5 @@
 import csv
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import nibabel
@@ -13,6 +10,7 @@ from ruamel.yaml import YAML
 from graft.data.domain import Domain
 from graft.ingest.pseudonyms import PUBLISHED_KEY, pseudonym
 from stages import preprocess, split
+from tests.commands import run_module
 from tests.processed import read_parts
 
 ROOT = Path(__file__).parents[2]
@@ -43,13 +41,6 @@ def project(tmp_path, monkeypatch) -> Path:
             )
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-def run(*words: str) -> subprocess.CompletedProcess[str]:
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    return subprocess.run(
-        [sys.executable, "-m", *words], env=environment, capture_output=True, text=True
-    )
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -91,7 +82,7 @@ def test_bad_input_raises_an_error_and_keeps_the_earlier_output(project):
     before = contents(project / "data/processed/lung")
     scan = project / "raw" / "7.nii.gz"
     scan.write_bytes(scan.read_bytes()[:-9])
-    done = run("stages.preprocess", "lung")
+    done = run_module("stages.preprocess", "lung")
     assert done.returncode == 1
     assert done.stderr.startswith(
         "error: raw/manifest.csv:9: raw/7.nii.gz: cannot be read, it may be cut short"
@@ -111,7 +102,7 @@ def test_bad_input_raises_an_error_and_keeps_the_earlier_output(project):
     ),
 )
 def test_a_wrong_argument_is_a_usage_error(project, words, message):
-    done = run(*words)
+    done = run_module(*words)
     assert done.returncode == 2
     assert message in done.stderr
 
@@ -132,7 +123,7 @@ def test_a_wrong_argument_is_a_usage_error(project, words, message):
     ),
 )
 def test_an_unknown_or_unread_domain_raises_an_error(project, words, message):
-    done = run(*words)
+    done = run_module(*words)
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
     assert done.stderr.startswith(message)

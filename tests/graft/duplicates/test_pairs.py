@@ -1,6 +1,3 @@
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +13,7 @@ from graft.data.domain import COLUMNS, Domain
 from graft.duplicates import fingerprints, pairs
 from graft.duplicates.fingerprints import DuplicatePair
 from stages import finetune, preprocess, split
+from tests.commands import run_module
 from tests.processed import read_parts
 
 ROOT = Path(__file__).parents[3]
@@ -309,12 +307,6 @@ def project(tmp_path, monkeypatch) -> Path:
     return tmp_path
 
 
-def run_stage(*words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", *words]
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    return subprocess.run(command, env=environment, capture_output=True, text=True)
-
-
 def processed_files(project: Path) -> dict[str, bytes]:
     folder = project / "data/processed/liver"
     return {path.name: path.read_bytes() for path in folder.iterdir()}
@@ -357,7 +349,7 @@ def test_a_copy_with_another_patient_stops_the_split_until_both_have_one_patient
         mirrored.save(copy, quality=50)
 
     preprocess.main("liver")
-    result = run_stage("stages.split", "liver")
+    result = run_module("stages.split", "liver")
     assert result.returncode == 1
     assert result.stderr.count("\n") == 1
     assert "pairs of images are the same picture in two parts" in result.stderr

@@ -151,8 +151,14 @@ def test_contains_no_nondeterministic_layer(name, norm):
         assert f"{kind}3d" not in kinds
 
 
-@pytest.mark.parametrize("name", SMALL)
-@pytest.mark.parametrize("norm", ["group", "frozen"])
+@pytest.mark.parametrize(
+    ("name", "norm"),
+    [
+        *((name, "group") for name in SMALL),
+        ("torchvision-resnet18", "frozen"),
+        ("medicalnet-resnet10", "frozen"),
+    ],
+)
 def test_gives_the_same_gradients_twice(name, norm):
     patch = patch_for(name)
     network = build(name, patch, 1, 2, seed=0, norm=norm).train()

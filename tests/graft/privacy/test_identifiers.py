@@ -3,6 +3,7 @@ import gzip
 import hashlib
 import json
 import os
+import shutil
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
@@ -42,26 +43,34 @@ def identify(number: int, name: str) -> Change:
     return change
 
 
-@pytest.fixture
-def project(tmp_path, monkeypatch, write_series) -> Path:
+@pytest.fixture(scope="module")
+def template(tmp_path_factory, write_series) -> Path:
     """A folder with params.yaml and a raw domain of 12 patients, each with a DICOM series."""
+    folder = tmp_path_factory.mktemp("template")
     yaml = YAML()
     params = yaml.load(ROOT / "params.yaml")
     params["domains"]["lung"]["path"] = "raw"
     params["domains"]["lung"]["split"]["external"] = None
     params["preprocess"] = {"patch": [4, 4, 4], "spacing": [1.0, 1.0, 1.0]}
-    yaml.dump(params, tmp_path / "params.yaml")
+    yaml.dump(params, folder / "params.yaml")
     rows = [("patient", "image", "label", "x", "y", "z", "diameter_mm")]
     for number in range(PATIENTS):
         name = f"Thunderclap{number}^Bartholomew"
-        folder = f"{name.replace('^', ' ')}/CT"
-        write_series(tmp_path / "raw" / folder, change=identify(number, name))
+        series = f"{name.replace('^', ' ')}/CT"
+        write_series(folder / "raw" / series, change=identify(number, name))
         label = ("benign", "malignant")[number % 2]
-        rows.append((name, folder, label, 28, 17, 107, 8))
-    with (tmp_path / "raw" / "manifest.csv").open("w", newline="") as file:
+        rows.append((name, series, label, 28, 17, 107, 8))
+    with (folder / "raw" / "manifest.csv").open("w", newline="") as file:
         csv.writer(file).writerows(rows)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+    return folder
+
+
+@pytest.fixture
+def project(template, tmp_path, monkeypatch) -> Path:
+    """A copy of the folder, as the working directory."""
+    folder = shutil.copytree(template, tmp_path / "project")
+    monkeypatch.chdir(folder)
+    return folder
 
 
 def search_outputs() -> None:
@@ -92,7 +101,8 @@ def test_no_identifier_passes_preprocessing_and_split(project, capfd):
     search_outputs()
     printed = capfd.readouterr().out
     assert "raw: none of its " in printed
-    assert "is in the 5 files of data/processed, data/splits, metrics (0 texts were" in printed
+    outputs = "data/processed, data/splits, metrics, .graft"  # its cache has a file per scan
+    assert f"is in the {5 + PATIENTS + 1} files of {outputs} (0 texts were" in printed
 
 
 def test_identifiers_are_gathered_from_the_headers_of_dicom(project):
