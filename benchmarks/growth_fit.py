@@ -22,6 +22,10 @@ class Growth:
         """Return the costs of numbers of lesions (N,)."""
         return self.startup + self.factor * numbers**self.exponent
 
+    def scaled(self, factor: float) -> "Growth":
+        """Return the curve of the costs times a factor, as in another unit."""
+        return Growth(self.startup * factor, self.factor * factor, self.exponent)
+
 
 def fit_growth(numbers: Sequence[float], costs: Sequence[float], noise: float) -> Growth | None:
     """Fit cost = c + a·n^b, where c is the cost of starting, importing and loading.
