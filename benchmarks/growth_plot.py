@@ -7,7 +7,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, NullLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from benchmarks.growth_fit import Growth
 from graft.common.files import whole_file
@@ -38,7 +38,7 @@ def draw_growth(path: Path, panels: Mapping[str, tuple[Points, Fits]], title: st
         figure.suptitle(title, fontsize=10)
         figure.tight_layout(w_pad=3)
         with whole_file(path) as partial:
-            figure.savefig(partial, format="png", dpi=DOTS_PER_INCH)
+            figure.savefig(partial, format="png", dpi=DOTS_PER_INCH, pil_kwargs={"optimize": True})
         plt.close(figure)
 
 
@@ -62,16 +62,19 @@ def draw_panel(axis: Axes, name: str, points: Points, fits: Fits) -> None:
     _label_ends(axis, ends, colours, fits)
 
 
-def spread(places: Sequence[float], gap: float, least: float, most: float) -> list[float]:
-    """Move places, in rising order, as little as needed to be `gap` apart within two bounds."""
-    moved: list[float] = []
+def spread(places: Sequence[float], gap: float) -> list[float]:
+    """Move places in [0, 1], in rising order, until they are `gap` apart.
+
+    The mean of the places when only moved upwards and when only moved downwards keeps the gap, and
+    keeps groups in their middle.
+    """
+    upwards: list[float] = []
     for place in places:
-        moved.append(max(place, moved[-1] + gap if moved else least))
-    ceiling = most
-    for number in reversed(range(len(moved))):
-        moved[number] = min(moved[number], ceiling)
-        ceiling = moved[number] - gap
-    return moved
+        upwards.append(max(place, upwards[-1] + gap) if upwards else place)
+    downwards: list[float] = []
+    for place in reversed(places):
+        downwards.append(min(place, downwards[-1] - gap) if downwards else place)
+    return [(up + down) / 2 for up, down in zip(upwards, reversed(downwards), strict=True)]
 
 
 def _set_limits(axis: Axes, points: Points) -> None:
@@ -82,6 +85,8 @@ def _set_limits(axis: Axes, points: Points) -> None:
     lesions = sorted(set(measured[:, 0]))
     axis.set_xticks(lesions, [f"{number:,.0f}" for number in lesions])
     axis.xaxis.set_minor_locator(NullLocator())
+    axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.yaxis.set_minor_locator(NullLocator())
     axis.yaxis.set_major_formatter(FuncFormatter(lambda cost, _: f"{cost:,g}"))
     axis.grid(visible=True, color="#dddddd", linewidth=0.6)
     axis.spines[["top", "right"]].set_visible(False)
@@ -112,7 +117,7 @@ def _label_ends(
     low, high = (math.log(limit) for limit in axis.get_ylim())
     order = sorted(ends, key=lambda stage: ends[stage])
     places = [(math.log(ends[stage]) - low) / (high - low) for stage in order]
-    for stage, place in zip(order, spread(places, LABEL_GAP, 0.0, 1.0), strict=True):
+    for stage, place in zip(order, spread(places, LABEL_GAP), strict=True):
         growth = fits[stage]
         exponent = f"  {growth.exponent:.2f}" if growth else ""
         axis.annotate(
@@ -123,5 +128,10 @@ def _label_ends(
             va="center",
             color=colours[stage],
             annotation_clip=False,
-            arrowprops={"arrowstyle": "-", "color": colours[stage], "linewidth": 0.5},
+            arrowprops={
+                "arrowstyle": "-",
+                "color": colours[stage],
+                "linewidth": 0.5,
+                "relpos": (0, 0.5),
+            },
         )
