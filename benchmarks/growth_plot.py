@@ -13,7 +13,7 @@ from benchmarks.growth_fit import Growth
 from graft.common.files import whole_file
 
 SIZE_INCHES = (12.0, 6.4)
-DOTS_PER_INCH = 110
+DOTS_PER_INCH = 100
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#8c6d1f", "#56b4e9", "#555555")
 DASHES = ("solid", (0, (4, 1.5)))  # the second half of the stages is dashed
 LABEL_GAP = 0.034  # between two labels, as a share of the height of a panel
@@ -38,7 +38,7 @@ def draw_growth(path: Path, panels: Mapping[str, tuple[Points, Fits]], title: st
         figure.suptitle(title, fontsize=10)
         figure.tight_layout(w_pad=3)
         with whole_file(path) as partial:
-            figure.savefig(partial, format="png", dpi=DOTS_PER_INCH, pil_kwargs={"optimize": True})
+            figure.savefig(partial, format="png", dpi=DOTS_PER_INCH)
         plt.close(figure)
 
 
