@@ -3,8 +3,8 @@
     python -m benchmarks.growth [--workdir FOLDER]
 
 Runs each stage as its real command, on the phantom cohort in clones of the committed HEAD: on a
-tiny cohort, and on 1, 4 and 16 times another. Trainings have few epochs and the cross-validation
-has two folds; everything else is as in params.yaml. Fits cost = c + a·n^b to the processor time and
+tiny cohort, and on 1, 4 and 16 times another. Trainings have few epochs, the learning curve
+has two draws and the cross-validation two folds; everything else is as in params.yaml. Fits cost = c + a·n^b to the processor time and
 the peak memory of each stage over the number n of lesions; c comes from the tiny cohort. Prints a
 table and draws docs/growth.png. Takes about 8 minutes on two cores. With --workdir the clones and
 the measurements are kept, and the same command resumes after an interruption.
@@ -21,7 +21,7 @@ from typing import Annotated
 import typer
 from ruamel.yaml import YAML
 
-from benchmarks.clone import ROOT, measure_command, print_note, update_clone
+from benchmarks.clone import ROOT, measure_command, print_note, run_dvc, update_clone
 from benchmarks.comparison import Comparison, report
 from benchmarks.growth_fit import Growth, fit_growth
 from benchmarks.growth_plot import Points, draw_growth
@@ -34,6 +34,7 @@ PICTURE = ROOT / "docs/growth.png"
 PATIENTS = {"lung": 16, "liver": 40}  # of the cohort of size 1
 SIZES = (0.5, 1.0, 4.0, 16.0)  # the first one gives the cost of starting
 EPOCHS = 2
+DRAWS = 2
 ONE_THREAD = {"OMP_NUM_THREADS": "1"}  # a second one waits in a loop, which is processor time
 FOLDS = {"folds": 2, "repeats": 1}
 STAGES = {  # each stage with the arguments of its commands
@@ -113,6 +114,7 @@ def measure_all(folder: Path) -> list[StageCost]:
         if not clone.exists():
             update_clone(clone)
             write_parameters(clone, size)
+            measure_command(clone, "python", "-m", "stages.parameters")
         for stage in STAGES:
             if (stage, size) in measured:
                 continue
@@ -124,12 +126,7 @@ def measure_all(folder: Path) -> list[StageCost]:
 
 
 def write_parameters(clone: Path, size: float) -> None:
-    """Write the parameters of a cohort into a clone.
-
-    DVC's lock files are deleted: the report would notice that they are those of another cohort.
-    """
-    for lock in clone.rglob("dvc.lock"):
-        lock.unlink()
+    """Write the parameters of a cohort into a clone."""
     yaml = YAML()
     path = clone / "params.yaml"
     parameters = yaml.load(path)
@@ -137,13 +134,19 @@ def write_parameters(clone: Path, size: float) -> None:
         parameters["phantom"][organ]["patients"] = round(patients * size)
     for training in ("pretrain", "finetune", "regularize", "ensemble"):
         parameters[training]["epochs"] = EPOCHS
+    parameters["learning_curve"]["draws"] = DRAWS
     parameters["cross_validation"].update(FOLDS)
     with path.open("w") as file:
         yaml.dump(parameters, file)
 
 
 def measure_stage(clone: Path, stage: str, size: float) -> StageCost:
-    """Run the commands of a stage in a clone."""
+    """Run the commands of a stage in a clone.
+
+    The report reads the parameters of all stages from DVC's lock files, so DVC writes them first.
+    """
+    if stage == "report":
+        run_dvc(clone, "commit", "--force", "--quiet", "--with-deps", "explain")
     costs = []
     for argument in STAGES[stage]:
         words = [argument] if argument else []
