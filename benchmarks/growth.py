@@ -3,11 +3,12 @@
     python -m benchmarks.growth [--workdir FOLDER]
 
 Runs each stage as its real command, on the phantom cohort in clones of the committed HEAD: on a
-tiny cohort, and on 1, 4 and 16 times another. Trainings have few epochs, the learning curve
-has two draws and the cross-validation two folds; everything else is as in params.yaml. Fits cost = c + a·n^b to the processor time and
-the peak memory of each stage over the number n of lesions; c comes from the tiny cohort. Prints a
-table and draws docs/growth.png. Takes about 8 minutes on two cores. With --workdir the clones and
-the measurements are kept, and the same command resumes after an interruption.
+tiny cohort, and on 1, 4 and 16 times another. Trainings have few epochs, the learning curve has two
+draws and the cross-validation two folds; everything else is as in params.yaml. Fits cost = c + a·n^b
+to the processor time and the peak memory of each stage over the number n of lesions; c comes from
+the tiny cohort. Prints a table and draws docs/growth.png. Takes about 8 minutes on two cores. With
+--workdir the clones and the measurements are kept, and the same command resumes after an
+interruption.
 """
 
 import tempfile
@@ -109,12 +110,12 @@ def measure_all(folder: Path) -> list[StageCost]:
     kept = folder / "growth.json"
     costs = [StageCost(**cost) for cost in read_json(kept)["costs"]] if kept.exists() else []
     measured = {(cost.stage, cost.size) for cost in costs}
-    for size in SIZES:
-        clone = folder / f"size-{size:g}"
+    clones = {size: folder / f"size-{size:g}" for size in SIZES}
+    for size, clone in clones.items():  # all of them first, so that they have the same revision
         if not clone.exists():
             update_clone(clone)
             write_parameters(clone, size)
-            measure_command(clone, "python", "-m", "stages.parameters")
+    for size, clone in clones.items():
         for stage in STAGES:
             if (stage, size) in measured:
                 continue
@@ -146,6 +147,7 @@ def measure_stage(clone: Path, stage: str, size: float) -> StageCost:
     The report reads the parameters of all stages from DVC's lock files, so DVC writes them first.
     """
     if stage == "report":
+        measure_command(clone, "python", "-m", "stages.parameters")
         run_dvc(clone, "commit", "--force", "--quiet", "--with-deps", "explain")
     costs = []
     for argument in STAGES[stage]:
