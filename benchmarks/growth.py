@@ -4,11 +4,11 @@
 
 Runs each stage as its real command, on the phantom cohort in clones of the committed HEAD: on a
 tiny cohort, and on 1, 4 and 16 times another. Trainings have few epochs, the learning curve has two
-draws and the cross-validation two folds; everything else is as in params.yaml. Fits cost = c + a·n^b
-to the processor time and the peak memory of each stage over the number n of lesions; c comes from
-the tiny cohort. Prints a table and draws docs/growth.png. Takes about 8 minutes on two cores. With
---workdir the clones and the measurements are kept, and the same command resumes after an
-interruption.
+draws and the cross-validation two folds; everything else is as in params.yaml. Fits the curve cost
+= c + a·n^b to the processor time and the peak memory of each stage over the number n of lesions;
+c comes from the tiny cohort. Prints a table and draws docs/growth.png. Takes about 8 minutes on two
+cores. With --workdir the clones and the measurements are kept, and the same command resumes after
+an interruption.
 """
 
 import tempfile
