@@ -27,7 +27,7 @@ def costs() -> list[StageCost]:
     """Measurements: time grows linearly, but that of `check` is square and `report` is constant."""
     found = []
     for size in SIZES:
-        lesions = round(80 * size)
+        lesions = round(40 * size)
         for stage in STAGES:
             grown = {"check": 0.001 * lesions**2, "report": 0.0}.get(stage, 0.05 * lesions)
             found.append(StageCost(stage, size, lesions, 3 + grown, 2 + grown, 300_000_000))
@@ -51,7 +51,7 @@ def test_table_and_report_have_the_exponents(costs, capsys):
     fits = {quantity: fit_stages(costs, quantity) for quantity in NOISE}
     lines = list(cost_table(costs, fits))
     rows = {line.split(" | ")[0][2:]: line.split(" | ")[1:] for line in lines[3:]}
-    assert lines[1].startswith("| stage | 40 lesions | 80 lesions | 320 lesions | 1,280 lesions |")
+    assert lines[1].startswith("| stage | 40 lesions | 160 lesions | 640 lesions |")
     assert set(rows) == set(STAGES)
     assert rows["check"][-2:] == ["2.00", "– |"]
     assert rows["evaluate"][:1] == ["5.0 / 4.0 / 300"]
