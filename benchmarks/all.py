@@ -52,12 +52,14 @@ class Benchmark:
 
 
 BENCHMARKS = (
+    Benchmark("preprocessing"),
     Benchmark("augment", one_thread=True),
     Benchmark("members", one_thread=True),
     Benchmark("resamples"),
     Benchmark("draws"),
     Benchmark("simulations"),
     Benchmark("shifted_copies", variable=VARIABLE),
+    Benchmark("growth"),
     Benchmark("chain"),
 )
 

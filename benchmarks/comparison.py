@@ -67,7 +67,7 @@ class Comparison:
             found[title] = None if self.ratio is None else self.ratio >= self.least_ratio
         if self.bound is not None:
             limit = "at least" if self.more_is_better else "at most"
-            title = f"{limit} {format_figure(self.bound)} {self.unit}"
+            title = f"{limit} {format_figure(self.bound)} {self.unit}".rstrip()
             found[title] = None if self.graft is None else self._is_within(self.graft, self.bound)
         return found
 

@@ -2,36 +2,40 @@
 
     python -m benchmarks.growth [--workdir FOLDER]
 
-Runs each stage as its real command, on the phantom cohort in clones of the committed HEAD: on a
-tiny cohort, and on 1, 4 and 16 times another. Trainings have few epochs and the cross-validation
-has two folds; everything else is as in params.yaml. Fits cost = c + a·n^b to the processor time and
-the peak memory of each stage over the number n of lesions; c comes from the tiny cohort. Prints a
-table and draws docs/growth.svg. Takes about 8 minutes on two cores. With --workdir the clones and
-the measurements are kept, and the same command resumes after an interruption.
+Runs each stage as its real command, with one thread, on the phantom cohort in clones of the
+committed HEAD: on a small cohort, and on 4 and 16 times as many patients. Trainings have few
+epochs, the learning curve has two draws and the cross-validation two folds; everything else is as
+in params.yaml. Fits the curve cost = c + a·n^b to the processor time and the peak memory of each
+stage over the number n of lesions. Prints a table and draws docs/growth.png. Takes about 6 minutes
+on two cores. With --workdir the clones and the measurements are kept, and the same command resumes
+after an interruption.
 """
 
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from datetime import date
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from ruamel.yaml import YAML
 
-from benchmarks.clone import ROOT, measure_command, print_note, update_clone
+from benchmarks.clone import ROOT, measure_command, print_note, run_dvc, update_clone
 from benchmarks.comparison import Comparison, report
 from benchmarks.growth_fit import Growth, fit_growth
-from benchmarks.growth_plot import draw_growth
+from benchmarks.growth_plot import Points, draw_growth
+from benchmarks.machine import describe_machine
 from benchmarks.markdown import markdown_head, markdown_row
 from graft.common.files import read_json, whole_file, write_json
 from graft.console import run, say
 
-PICTURE = ROOT / "docs/growth.svg"
-PATIENTS = {"lung": 16, "liver": 40}  # of the cohort of size 1
-SIZES = (0.5, 1.0, 4.0, 16.0)  # the first one gives the cost of starting
+PICTURE = ROOT / "docs/growth.png"
+PATIENTS = {"lung": 8, "liver": 20}  # the fewest that can be split and folded
+SIZES = (1.0, 4.0, 16.0)  # the first one gives the cost of starting
 EPOCHS = 2
+DRAWS = 2
 ONE_THREAD = {"OMP_NUM_THREADS": "1"}  # a second one waits in a loop, which is processor time
 FOLDS = {"folds": 2, "repeats": 1}
 STAGES = {  # each stage with the arguments of its commands
@@ -87,7 +91,7 @@ def main(
         say(line)
     for quantity, name in (("processor", "processor time"), ("peak", "peak memory")):
         report_steepest(name, fits[quantity])
-    draw_growth(PICTURE, costs, fits)
+    draw_growth(PICTURE, panels(costs, fits), picture_title())
 
 
 @contextmanager
@@ -106,11 +110,12 @@ def measure_all(folder: Path) -> list[StageCost]:
     kept = folder / "growth.json"
     costs = [StageCost(**cost) for cost in read_json(kept)["costs"]] if kept.exists() else []
     measured = {(cost.stage, cost.size) for cost in costs}
-    for size in SIZES:
-        clone = folder / f"size-{size:g}"
+    clones = {size: folder / f"size-{size:g}" for size in SIZES}
+    for size, clone in clones.items():  # all of them first, so that they have the same revision
         if not clone.exists():
             update_clone(clone)
             write_parameters(clone, size)
+    for size, clone in clones.items():
         for stage in STAGES:
             if (stage, size) in measured:
                 continue
@@ -130,13 +135,20 @@ def write_parameters(clone: Path, size: float) -> None:
         parameters["phantom"][organ]["patients"] = round(patients * size)
     for training in ("pretrain", "finetune", "regularize", "ensemble"):
         parameters[training]["epochs"] = EPOCHS
+    parameters["learning_curve"]["draws"] = DRAWS
     parameters["cross_validation"].update(FOLDS)
     with path.open("w") as file:
         yaml.dump(parameters, file)
 
 
 def measure_stage(clone: Path, stage: str, size: float) -> StageCost:
-    """Run the commands of a stage in a clone."""
+    """Run the commands of a stage in a clone.
+
+    The report reads the parameters of all stages from DVC's lock files, so DVC writes them first.
+    """
+    if stage == "report":
+        measure_command(clone, "python", "-m", "stages.parameters")
+        run_dvc(clone, "commit", "--force", "--quiet", "--with-deps", "explain")
     costs = []
     for argument in STAGES[stage]:
         words = [argument] if argument else []
@@ -187,6 +199,34 @@ def cost_table(costs: Sequence[StageCost], fits: dict[str, Fits]) -> Iterator[st
         yield markdown_row(stage, *cells, *exponents)
 
 
+def panels(costs: Sequence[StageCost], fits: dict[str, Fits]) -> dict[str, tuple[Points, Fits]]:
+    """Return what the two panels of the picture show."""
+    seconds: dict[str, list[tuple[float, float]]] = {stage: [] for stage in STAGES}
+    megabytes: dict[str, list[tuple[float, float]]] = {stage: [] for stage in STAGES}
+    for cost in costs:
+        seconds[cost.stage].append((cost.lesions, cost.processor))
+        megabytes[cost.stage].append((cost.lesions, cost.peak / 1e6))
+    in_megabytes = {}
+    for stage, growth in fits["peak"].items():
+        in_megabytes[stage] = growth and growth.scaled(1e-6)
+    return {
+        "processor time, s": (seconds, fits["processor"]),
+        "peak memory of all processes, MB": (megabytes, in_megabytes),
+    }
+
+
+def picture_title() -> str:
+    """Return what was measured and where."""
+    patients = [round(size * sum(PATIENTS.values())) for size in SIZES]
+    scans = ", ".join(str(number) for number in patients)
+    where = f"{describe_machine()}; {date.today().isoformat()}"
+    return (
+        f"Each stage on {scans} scans, with {EPOCHS} epochs per training and one thread; {where}\n"
+        "Points: measured. Lines: start-up + a·n^b, with b beside the name of the stage if the "
+        "growth is clear."
+    )
+
+
 def report_steepest(name: str, fits: Fits) -> None:
     """Report the largest exponent of all stages beside that of linear growth."""
     exponents = {stage: growth.exponent for stage, growth in fits.items() if growth}
@@ -194,11 +234,8 @@ def report_steepest(name: str, fits: Fits) -> None:
         return
     stage = max(exponents, key=lambda name: exponents[name])
     what = f"growth of {name} with lesions, the steepest stage: {stage}"
-    report(
-        Comparison(
-            what, "", exponents[stage], "exponent of linear growth", 1.0, bound=ROUGHLY_LINEAR
-        )
-    )
+    peer = "exponent of linear growth"
+    report(Comparison(what, "", exponents[stage], peer, 1.0, bound=ROUGHLY_LINEAR))
 
 
 def format_exponent(growth: Growth | None) -> str:

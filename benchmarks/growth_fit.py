@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import minimize_scalar
 
-EXPONENTS = (0.05, 3.0)  # the range in which b is sought
+EXPONENTS = (0.1, 3.0)  # the range in which b is sought
+TOLERANCE = 0.01  # at the ends of that range
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,10 @@ class Growth:
     def cost(self, numbers: np.ndarray) -> np.ndarray:
         """Return the costs of numbers of lesions (N,)."""
         return self.startup + self.factor * numbers**self.exponent
+
+    def scaled(self, factor: float) -> "Growth":
+        """Return the curve of the costs times a factor, as in another unit."""
+        return Growth(self.startup * factor, self.factor * factor, self.exponent)
 
 
 def fit_growth(numbers: Sequence[float], costs: Sequence[float], noise: float) -> Growth | None:
@@ -37,7 +42,8 @@ def fit_growth(numbers: Sequence[float], costs: Sequence[float], noise: float) -
             differences are left out.
 
     Returns:
-        The curve, or None if fewer than two cohorts cost noticeably more than the smallest.
+        The curve, or None if fewer than two cohorts cost noticeably more than the smallest, or if
+        no exponent within EXPONENTS fits.
     """
     smallest = numbers[0]
     more = np.asarray(costs[1:], float) - costs[0]
@@ -56,5 +62,7 @@ def fit_growth(numbers: Sequence[float], costs: Sequence[float], noise: float) -
         return float((residuals(exponent)[0] ** 2).sum())
 
     exponent = float(minimize_scalar(squared_error, bounds=EXPONENTS, method="bounded").x)
+    if min(exponent - EXPONENTS[0], EXPONENTS[1] - exponent) < TOLERANCE:
+        return None
     factor = math.exp(residuals(exponent)[1])
     return Growth(costs[0] - factor * smallest**exponent, factor, exponent)

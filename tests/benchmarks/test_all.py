@@ -70,7 +70,7 @@ def test_a_benchmark_that_takes_too_long_is_killed_with_its_children(tmp_path):
 
 
 def test_only_takes_known_names():
-    with pytest.raises(InputError, match="--only: got 'nothing', expected one of augment, "):
+    with pytest.raises(InputError, match="--only: got 'nothing', expected one of preprocessing, "):
         every.main(["nothing"])
 
 

@@ -8,13 +8,16 @@ import typer
 from typer.testing import CliRunner
 
 BENCHMARKS = {
+    "all": ["--only"],
     "augment": [],
     "campaign.command": ["--kills", "--disks", "--damage", "--parameters", "--hostile", "--seed"],
     "chain": [],
     "draws": [],
     "evidence": ["--data", "--workdir", "--out"],
     "flow": [],
+    "growth": ["--workdir"],
     "members": [],
+    "preprocessing": [],
     "real_data": ["--data", "--workdir", "--out"],
     "resamples": [],
     "same_bytes": ["--against", "--folders"],
