@@ -278,15 +278,15 @@ finetune.main("transfer")
     resumed = python(
         project,
         """
-from graft.training import loop
+from graft.training.epoch import Epochs
 from stages import finetune
-train_epoch = loop._train_epoch
+run_epoch = Epochs.run
 
-def train_and_print(state, samples, weights, plan, epoch):
+def run_and_print(self, epoch):
     print("trains epoch", epoch)
-    return train_epoch(state, samples, weights, plan, epoch)
+    return run_epoch(self, epoch)
 
-loop._train_epoch = train_and_print
+Epochs.run = run_and_print
 finetune.main("transfer")
 """,
     )
