@@ -8,7 +8,7 @@ import typer
 from typer.testing import CliRunner
 
 BENCHMARKS = {
-    "augment": [],
+    "epoch": ["--lesions", "--epochs"],
     "campaign.command": ["--kills", "--disks", "--damage", "--parameters", "--hostile", "--seed"],
     "chain": [],
     "draws": [],
