@@ -53,7 +53,7 @@ class Benchmark:
 
 BENCHMARKS = (
     Benchmark("preprocessing"),
-    Benchmark("augment", one_thread=True),
+    Benchmark("epoch", one_thread=True),
     Benchmark("members", one_thread=True),
     Benchmark("resamples"),
     Benchmark("draws"),

@@ -40,7 +40,9 @@ from graft.networks.build import architecture_for, build_network
 from graft.networks.device import pick_device, use_deterministic_algorithms
 from graft.networks.saved import Model
 from graft.training.checkpoint import Checkpoint
-from graft.training.loop import Plan, Row, fit_network
+from graft.training.loop import fit_network
+from graft.training.plan import Plan
+from graft.training.state import Row
 
 PARAMETERS = Path(__file__).parents[1] / "params.yaml"
 CLASSES = ["benign", "malignant"]

@@ -18,8 +18,8 @@ from graft.networks.device import pick_device, use_deterministic_algorithms
 from graft.networks.saved import load_model
 from graft.training.ensemble import bag, boost, shares
 from graft.training.fitting import log_curves, parent_reference, save_trained, train_network
-from graft.training.loop import Plan
 from graft.training.members import Bag, plan_of_member, train_members
+from graft.training.plan import Plan
 from graft.training.settings import Augment, Ensemble, Training
 from stages import paths
 

@@ -16,7 +16,7 @@ from graft.networks.device import pick_device, use_deterministic_algorithms
 from graft.networks.saved import load_model
 from graft.networks.settings import Network
 from graft.training.fitting import log_curves, parent_reference, save_trained
-from graft.training.loop import Plan
+from graft.training.plan import Plan
 from graft.training.settings import Augment, Training
 from graft.transfer.settings import Finetune
 from graft.transfer.start import Start, fit_start, start_from_scratch, start_from_source

@@ -13,7 +13,7 @@ from graft.networks.build import architecture_for
 from graft.networks.device import pick_device, use_deterministic_algorithms
 from graft.networks.settings import Network
 from graft.training.fitting import log_curves, save_trained, write_empty_curves
-from graft.training.loop import Plan
+from graft.training.plan import Plan
 from graft.training.settings import Augment, Training
 from graft.transfer.adopt import save_adopted
 from graft.transfer.settings import Pretrain

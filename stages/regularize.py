@@ -6,7 +6,7 @@ from graft.data.task import read_task
 from graft.networks.device import pick_device, use_deterministic_algorithms
 from graft.networks.saved import load_model
 from graft.training.fitting import log_curves, parent_reference, save_trained, train_network
-from graft.training.loop import Plan
+from graft.training.plan import Plan
 from graft.training.settings import Augment, Recipe, Training
 from stages import paths
 

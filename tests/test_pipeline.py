@@ -20,7 +20,8 @@ from torch import Tensor
 from benchmarks.campaign.project import CODE, FILES
 from flows.graph import changed_stages
 from graft.common.vocabulary import TESTS
-from graft.training import checkpoint, loop
+from graft.training import checkpoint
+from graft.training.epoch import Epochs
 from stages import ensemble, evaluate, finetune, paths, pretrain, rank_sources, regularize
 from tests.processed import edit_images, edit_index, read_parts
 
@@ -262,13 +263,13 @@ def test_a_stage_killed_in_training_resumes_without_dvc_and_ends_in_the_same_byt
     assert list((project / ".graft/checkpoints/finetune-transfer").iterdir())
     assert not (project / "models/finetuned/transfer").exists()
     epochs = []
-    train_epoch = loop._train_epoch
+    run_epoch = Epochs.run
 
-    def train_and_note(*values: object) -> object:
-        epochs.append(values[-1])
-        return train_epoch(*values)
+    def run_and_note(self: Epochs, epoch: int) -> object:
+        epochs.append(epoch)
+        return run_epoch(self, epoch)
 
-    monkeypatch.setattr(loop, "_train_epoch", train_and_note)
+    monkeypatch.setattr(Epochs, "run", run_and_note)
     finetune.main("transfer")
     assert epochs == [3, 4]
     assert trained(project) == trained(finished)

@@ -32,4 +32,6 @@ def use_deterministic_algorithms() -> None:
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     # This equals use_deterministic_algorithms(True), without 2 s to import PyTorch's compiler.
     torch.set_deterministic_debug_mode("error")
+    # It would fill all new tensors, which helps only a program that reads them before it writes.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.backends.cudnn.benchmark = False

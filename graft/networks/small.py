@@ -60,7 +60,10 @@ class ResNet(nn.Module):
 
 
 class ResidualBlock(nn.Module):
-    """Two convolutions and a shortcut; the first convolution and the shortcut have stride 2."""
+    """Two convolutions and a shortcut; the first convolution and the shortcut have stride 2.
+
+    The shortcut takes its stride by indexing. Its convolution then has a fast gradient.
+    """
 
     def __init__(self, dimensions: int, planes: int, out_planes: int) -> None:
         super().__init__()
@@ -69,13 +72,14 @@ class ResidualBlock(nn.Module):
         self.norm1 = nn.GroupNorm(GROUPS, out_planes)
         self.conv2 = conv(out_planes, out_planes, 3, padding=1, bias=False)
         self.norm2 = nn.GroupNorm(GROUPS, out_planes)
-        self.shortcut = conv(planes, out_planes, 1, stride=2, bias=False)
+        self.shortcut = conv(planes, out_planes, 1, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """Maps (B, planes, *spatial) to (B, out_planes, *spatial / 2)."""
         y = self.norm1(self.conv1(x)).relu()
         y = self.norm2(self.conv2(y))
-        return (y + self.shortcut(x)).relu()
+        every_second = [slice(None, None, 2)] * (x.ndim - 2)
+        return (y + self.shortcut(x[(slice(None), slice(None), *every_second)])).relu()
 
 
 def _convolution(dimensions: int) -> type[nn.Conv2d] | type[nn.Conv3d]:

@@ -22,7 +22,7 @@ from graft.repeated.cache import Arrays, CachedTraining, collect_results
 from graft.repeated.linear_probe import predict_by_linear_probe
 from graft.repeated.settings import RepeatedFinetuning
 from graft.training.checkpoint import clear_checkpoints, key_digest
-from graft.training.loop import Plan
+from graft.training.plan import Plan
 from graft.transfer.start import Start, fit_start, start_from_scratch, start_from_source
 
 

@@ -4,15 +4,18 @@
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
+from graft.training.resample import resample
 from graft.training.settings import Augment
+
+NOISE_OFFSETS = 2**20  # places in the bank of noise where the noise of an image may begin
 
 
 @dataclass(frozen=True)
@@ -26,15 +29,20 @@ class Transform:
             from the centre of the patch, with the axes in array order.
         contrast: (B,).
         brightness: (B,).
-        noise: (B,), the standard deviation of the Gaussian noise.
-        seed: of the noise of all samples.
+        noise: (B,), the factor of the numbers from the bank: the standard deviation of the
+            Gaussian noise, with a random sign.
+        offset: (B,) int64, where in the bank the numbers begin.
     """
 
     affine: Tensor
     contrast: Tensor
     brightness: Tensor
     noise: Tensor
-    seed: int
+    offset: Tensor
+
+    def map(self, function: Callable[[Tensor], Tensor]) -> "Transform":
+        """The transform whose tensors are the results of a function of these tensors."""
+        return Transform(**{name: function(tensor) for name, tensor in vars(self).items()})
 
 
 def draw(
@@ -59,36 +67,52 @@ def draw(
     affine = np.concatenate([linear, shift], axis=2)
     contrast = 1 + random.uniform(-limits.contrast, limits.contrast, count)
     brightness = random.uniform(-limits.brightness, limits.brightness, count)
-    noise = random.uniform(0, limits.noise, count)
-    seed = int(random.integers(2**62))
+    noise = random.uniform(-limits.noise, limits.noise, count)
+    offset = random.integers(NOISE_OFFSETS, size=count)
     return Transform(
         affine=_as_tensor(affine),
         contrast=_as_tensor(contrast),
         brightness=_as_tensor(brightness),
         noise=_as_tensor(noise),
-        seed=seed,
+        offset=torch.from_numpy(offset),
     )
 
 
-def apply(images: Tensor, transform: Transform) -> Tensor:
+def draw_noise(voxels: int, random: np.random.Generator) -> Tensor:
+    """Draw the bank: standard normal numbers (NOISE_OFFSETS + voxels − 1,).
+
+    Each image takes its noise from a place of its own in the bank, which is a plain copy. Drawing
+    new numbers for each image takes ten times as long. Over all draws, the numbers of an image are
+    independent and normally distributed.
+
+    Args:
+        voxels: of an image, in all channels.
+        random: draws the numbers, once for a training.
+    """
+    numbers = random.standard_normal(NOISE_OFFSETS + voxels - 1, dtype=np.float32)
+    return torch.from_numpy(numbers)
+
+
+def apply(images: Tensor, transform: Transform, bank: Tensor | None = None) -> Tensor:
     """Transform images (B, C, *spatial) in [0, 1]. The batch is resampled once, linearly.
 
     Voxels from outside the patch repeat its border. Intensities are clipped to [0, 1].
+
+    Args:
+        images: the batch.
+        transform: on the device of the images.
+        bank: what `draw_noise` drew. Without it there is no noise.
     """
-    images = _resample(images, transform.affine)
     contrast = _per_image(transform.contrast, images)
     brightness = _per_image(transform.brightness, images)
-    images = (images - 0.5) * contrast + 0.5 + brightness
-    if transform.noise.any():
-        random = torch.Generator(images.device).manual_seed(transform.seed)
-        noise = torch.randn(
-            images.shape,
-            generator=random,
-            device=images.device,
-        )
-        deviation = _per_image(transform.noise, images)
-        images = images + deviation * noise
-    return images.clamp(0, 1)
+    images = resample(images, transform.affine)
+    images.mul_(contrast).add_(0.5 - 0.5 * contrast + brightness)
+    if bank is not None:
+        voxels = images[0].numel()
+        windows = bank.unfold(0, voxels, 1)  # (NOISE_OFFSETS, voxels), a view
+        noise = windows.index_select(0, transform.offset).view_as(images)
+        images.addcmul_(noise, _per_image(transform.noise, images))
+    return images.clamp_(0, 1)
 
 
 def _as_tensor(numbers: np.ndarray) -> Tensor:
@@ -120,34 +144,7 @@ def _draw_rotations(
     return product
 
 
-def _resample(images: Tensor, affine: Tensor) -> Tensor:
-    """Resample images (B, C, *spatial) linearly at the voxels that `affine` (B, D, D + 1) gives."""
-    normalised = _normalise(affine, images.shape[2:])
-    grid = F.affine_grid(
-        normalised.to(images.device),
-        list(images.shape),
-        align_corners=False,
-    )
-    return F.grid_sample(
-        images,
-        grid,
-        padding_mode="border",
-        align_corners=False,
-    )
-
-
-def _normalise(affine: Tensor, shape: torch.Size) -> Tensor:
-    """Convert maps (B, D, D + 1) from voxels to the coordinates of `grid_sample`.
-
-    These are in [-1, 1] along each axis, and the last axis of the array comes first.
-    """
-    half = torch.tensor(shape, dtype=affine.dtype) / 2  # (D,)
-    linear = affine[:, :, :-1] * half / half[:, None]
-    shift = affine[:, :, -1:] / half[:, None]
-    return torch.cat([linear.flip(1, 2), shift.flip(1)], 2)
-
-
 def _per_image(numbers: Tensor, images: Tensor) -> Tensor:
-    """Move numbers (B,) to the device of images (B, C, *spatial), as (B, 1, ..., 1)."""
+    """Shape numbers (B,) for images (B, C, *spatial), as (B, 1, ..., 1)."""
     ones = [1] * (images.ndim - 1)
-    return numbers.to(images.device).view(-1, *ones)
+    return numbers.view(-1, *ones)

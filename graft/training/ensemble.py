@@ -11,7 +11,8 @@ from graft.common.seeds import generator
 from graft.console import say
 from graft.data.task import Task
 from graft.networks.classifier import Classifier
-from graft.training.loop import class_weights, logits
+from graft.training.loop import logits
+from graft.training.loss import class_weights
 
 # Maps k and the weights (N,) of the training samples, on average 1, to the trained member k.
 Fit = Callable[[int, Tensor], Classifier]

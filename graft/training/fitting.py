@@ -16,7 +16,9 @@ from graft.data.task import Task
 from graft.networks.classifier import Classifier
 from graft.networks.saved import save_model
 from graft.training.checkpoint import Checkpoint, clear_checkpoints
-from graft.training.loop import Log, Plan, Row, fit_network
+from graft.training.loop import Log, fit_network
+from graft.training.plan import Plan
+from graft.training.state import Row
 
 CURVES = ("train_loss", "penalty", "validation_loss", "validation_accuracy")
 

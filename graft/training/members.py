@@ -16,7 +16,7 @@ from graft.networks.device import use_deterministic_algorithms
 from graft.networks.saved import load_model
 from graft.training.ensemble import bagging_weights
 from graft.training.fitting import train_network
-from graft.training.loop import Plan
+from graft.training.plan import Plan
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor, nn
@@ -28,19 +29,16 @@ class Pull:
 
     def __call__(self, network: nn.Module) -> Tensor:
         """The penalty of a network: a scalar () that can be differentiated."""
-        shared = []
-        pretrained = []
-        new = []
-        for name, parameter in network.named_parameters():
-            if name in self.reference:
-                shared.append(parameter)
-                pretrained.append(self.reference[name])
-            else:
-                new.append(parameter)
-        moved = flat(shared) - flat(pretrained)  # θ − θ_pretrained
+        parameters = dict(network.named_parameters())
+        shared = [parameters.pop(name) for name in self.reference]
+        moved = flat(shared) - self._flat_reference  # θ − θ_pretrained
         distance = moved.abs().sum() if self.kind == "l1" else moved.square().sum()
-        plain = flat(new).square().sum()
+        plain = flat(parameters.values()).square().sum()  # of the new tensors
         return self.weight * (distance + plain)
+
+    @cached_property
+    def _flat_reference(self) -> Tensor:
+        return flat(self.reference.values())
 
 
 def pull_towards(

@@ -35,12 +35,19 @@ def make_optimizer(
     recipe: Recipe,
     training: Training,
 ) -> torch.optim.Optimizer:
-    """Make the optimizer of all parameters of a network."""
+    """Make the optimizer of all parameters of a network.
+
+    It updates all of them by one kernel. The learning rate is a tensor on the device of the
+    network, so that a step that is captured as a CUDA graph reads it anew.
+    """
     optimizer = OPTIMIZERS[training.optimizer]
+    device = next(network.parameters()).device
     return optimizer(
         network.parameters(),
-        lr=recipe.lr,
+        lr=torch.tensor(recipe.lr, device=device),
         weight_decay=training.weight_decay,
+        fused=True,
+        capturable=device.type == "cuda",
     )
 
 

@@ -11,8 +11,10 @@ from graft.networks.classifier import Classifier
 from graft.networks.saved import Model
 from graft.networks.settings import Network
 from graft.training.fitting import start_head, train_network
-from graft.training.loop import Log, Plan, Row
+from graft.training.loop import Log
 from graft.training.penalty import Pull, pull_towards
+from graft.training.plan import Plan
+from graft.training.state import Row
 from graft.transfer.carry import Carried, carry, same_covariates
 from graft.transfer.settings import Finetune
 

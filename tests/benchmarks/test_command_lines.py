@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 BENCHMARKS = {
     "all": ["--only"],
-    "augment": [],
+    "epoch": ["--lesions", "--epochs"],
     "campaign.command": ["--kills", "--disks", "--damage", "--parameters", "--hostile", "--seed"],
     "chain": [],
     "draws": [],

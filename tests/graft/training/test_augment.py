@@ -1,8 +1,9 @@
 import torch
+from scipy.stats import kstest
 from torch.nn import functional as F
 
 from graft.common.seeds import generator
-from graft.training.augment import Transform, apply, draw
+from graft.training.augment import NOISE_OFFSETS, Transform, apply, draw, draw_noise
 from graft.training.settings import Augment
 
 NO_AUGMENTATION = Augment(
@@ -35,14 +36,14 @@ def one_transform(
         contrast=torch.tensor([float(contrast)]),
         brightness=torch.tensor([float(brightness)]),
         noise=torch.tensor([float(noise)]),
-        seed=1,
+        offset=torch.tensor([7]),
     )
 
 
 def test_limits_of_zero_leave_images_unchanged():
     images = torch.rand(3, 2, 6, 5, 4)
     transform = draw(NO_AUGMENTATION, 3, 3, generator(0))
-    assert torch.allclose(apply(images, transform), images, atol=1e-6)
+    assert torch.allclose(apply(images, transform), images, atol=1e-5)
 
 
 def test_a_shift_is_in_voxels_along_its_own_axis():
@@ -83,14 +84,28 @@ def test_intensities_by_hand_are_clipped():
     assert torch.allclose(changed, expected[None, None], atol=1e-6)
 
 
-def test_noise_has_its_standard_deviation_and_depends_on_its_seed_alone():
-    image = torch.full((1, 1, 64, 64), 0.5)
-    transform = one_transform(IDENTITY, noise=0.1)
-    noisy = apply(image, transform)
-    again = apply(image, transform)
-    assert torch.equal(noisy, again)
-    deviation = noisy.std().item()
-    assert abs(deviation - 0.1) < 0.005
+def test_the_noise_of_an_image_is_its_part_of_the_bank_times_its_factor():
+    image = torch.full((1, 1, 4, 4), 0.5)
+    bank = torch.arange(40.0)
+    noisy = apply(image, one_transform(IDENTITY, noise=-0.01), bank)
+    # The part begins at 7.
+    expected = 0.5 - 0.01 * torch.arange(7.0, 23.0).view(1, 1, 4, 4)
+    assert torch.allclose(noisy, expected, atol=1e-6)
+    assert torch.allclose(apply(image, one_transform(IDENTITY, noise=-0.01)), image)
+
+
+def test_noise_is_normally_distributed_and_its_voxels_are_independent():
+    """Noise of images at drawn places of a bank, against the normal distribution."""
+    limits = NO_AUGMENTATION.model_copy(update={"noise": 1.0})
+    bank = draw_noise(64, generator(1))
+    drawn = draw(limits, 4000, 2, generator(2))
+    starts = drawn.offset[:, None] + torch.arange(64)
+    noise = bank[starts] * drawn.noise.sign()[:, None]  # (4000, 64) with the deviation 1
+    assert drawn.offset.max() < NOISE_OFFSETS == len(bank) - 63
+    assert kstest(noise.flatten(), "norm").statistic < 0.005
+    neighbours = (noise[:, 1:] * noise[:, :-1]).mean().item()  # their correlation
+    assert abs(neighbours) < 0.01
+    assert 0.48 < (drawn.noise > 0).float().mean() < 0.52
 
 
 def test_draws_stay_within_their_limits():
@@ -113,7 +128,7 @@ def test_draws_stay_within_their_limits():
     assert drawn.contrast.min() >= 0.8
     assert drawn.contrast.max() <= 1.2
     assert drawn.brightness.abs().max() <= 0.1
-    assert drawn.noise.max() <= 0.03
+    assert drawn.noise.abs().max() <= 0.03
     # A mirror is an odd number of three fair flips, which has probability 1/2.
     mirrored = (determinant < 0).float().mean()
     assert 0.4 < mirrored < 0.6

@@ -1,49 +1,25 @@
 import os
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 from torch import nn
 
 from graft.common.files import InputError
-from graft.common.seeds import generator
 from graft.data.arrays import load_array
-from graft.data.domain import Domain
 from graft.data.image_rows import ImageRows
 from graft.data.task import Samples, Task
-from graft.networks.build import build_network
 from graft.networks.device import use_deterministic_algorithms
-from graft.training import augment, checkpoint
+from graft.training import checkpoint
 from graft.training.checkpoint import Checkpoint
-from graft.training.loop import (
-    Plan,
-    Row,
-    augmented_loss,
-    class_weights,
-    fit_network,
-    learning_rate,
-    logits,
-)
+from graft.training.loop import fit_network, logits
+from graft.training.loss import class_weights
 from graft.training.penalty import l1, pull_towards
-from graft.training.settings import Augment, Recipe, Training
+from graft.training.plan import Plan
+from graft.training.state import Row
+from tests.squares import PLAN, RECIPE, network, task
 
-RECIPE = Recipe(epochs=5, lr=0.01, patience=5, transforms=1, l1=0.0, l2=0.0)
-TRAINING = Training(
-    device="cpu",
-    batch=8,
-    optimizer="adamw",
-    weight_decay=0.0,
-    schedule="cosine",
-    class_weights="balanced",
-    memory=0.5,
-)
-AUGMENT = Augment(
-    flip=0.5, rotate=20.0, scale=0.1, shift=1.0, contrast=0.1, brightness=0.1, noise=0.02
-)
-PLAN = Plan(RECIPE, TRAINING, AUGMENT, seed=1, purpose="test", checkpoints=Path("unused"))
 STEEP = RECIPE.model_copy(update={"lr": 1.0, "epochs": 3})  # training only makes it worse
 
 
@@ -71,27 +47,6 @@ def train(tmp_path):
         return module, history
 
     return run
-
-
-def samples(count: int, seed: int) -> Samples:
-    """Images of noise. Every fourth is malignant and has a bright square."""
-    random = generator(seed, "squares")
-    labels = np.arange(count) % 4 == 0
-    images = random.uniform(0, 0.5, (count, 1, 8, 8))
-    images[labels, :, 2:6, 2:6] += 0.3
-    images = torch.from_numpy(images.astype(np.float16))
-    return Samples(images, torch.from_numpy(labels.astype(np.int64)), np.arange(count))
-
-
-def task(count: int = 24) -> Task:
-    domain = Domain(
-        "squares", np.zeros((0, 1, 8, 8), np.float16), pd.DataFrame(), ["benign", "malignant"], {}
-    )
-    return Task(domain, samples(count, 1), samples(16, 2))
-
-
-def network(seed: int = 0) -> nn.Module:
-    return build_network("resnet", patch=(8, 8), channels=1, classes=2, width=8, seed=seed)
 
 
 def best_row(history: list[Row]) -> Row:
@@ -205,7 +160,7 @@ def test_images_in_a_file_give_the_same_weights_on_a_gpu(stored, tmp_path):
 
 def test_a_finished_run_does_not_train_again(train, monkeypatch):
     module, history = train()
-    monkeypatch.setattr("graft.training.loop._train_epoch", None)  # calling it would raise
+    monkeypatch.setattr("graft.training.epoch.Epochs.run", None)  # calling it would raise
     again, rows = train()
     assert rows == history
     assert torch.equal(module.body.stem.weight, again.body.stem.weight)
@@ -252,38 +207,6 @@ def test_l1_and_l2_shrink_the_weights(train, penalty):
     assert l1(penalised) < l1(plain)
 
 
-def test_the_augmented_loss_by_hand():
-    """The loss is the mean of an image: 0.2 and 0.6. Two transforms add 0.1 and 0.3 to both.
-
-    (1/2)(0.2 + 0.6) + (1/2)[(0.3 + 0.7)/2 + (0.5 + 0.9)/2] = 0.4 + 0.6.
-    """
-    images = torch.tensor([0.2, 0.6]).view(2, 1, 1, 1).expand(2, 1, 4, 4)
-    still = torch.eye(2, 3).expand(2, 2, 3)
-    transforms = []
-    for brightness in (0.1, 0.3):
-        transforms.append(
-            augment.Transform(
-                affine=still,
-                contrast=torch.ones(2),
-                brightness=torch.full((2,), brightness),
-                noise=torch.zeros(2),
-                seed=0,
-            )
-        )
-
-    def loss(batch: torch.Tensor) -> torch.Tensor:
-        return batch.mean((1, 2, 3))
-
-    assert augmented_loss(loss, images, transforms).item() == pytest.approx(1.0)
-    assert augmented_loss(loss, images, []).item() == pytest.approx(0.4)
-
-
-def test_class_weights_by_hand():
-    # 24 samples, 18 benign and 6 malignant: 24 / (2·18) and 24 / (2·6).
-    assert class_weights(task(), "balanced").tolist() == pytest.approx([2 / 3, 2])
-    assert class_weights(task(), "none").tolist() == [1, 1]
-
-
 def test_samples_with_the_weight_zero_do_not_change_the_network(train):
     weights = (task().train.labels == 0).float() * 4 / 3
     module, _ = train(name="weighted", weights=weights)
@@ -291,12 +214,6 @@ def test_samples_with_the_weight_zero_do_not_change_the_network(train):
     changed.train.images[changed.train.labels == 1] = 0
     other, _ = train(name="changed", data=changed, weights=weights)
     assert torch.equal(module.head.weight, other.head.weight)
-
-
-def test_the_schedule_by_hand():
-    assert learning_rate(RECIPE, "cosine", 0.5) == pytest.approx(0.005)
-    assert learning_rate(RECIPE, "cosine", 1.0) == pytest.approx(0)
-    assert learning_rate(RECIPE, "constant", 0.9) == 0.01
 
 
 def test_an_infinite_loss_raises_an_error_that_names_the_learning_rate(train):
