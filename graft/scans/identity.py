@@ -15,7 +15,9 @@ from graft.console import say
 from graft.data.volume import Volume
 from graft.scans.keyed import keyed_digest
 from graft.scans.lesion import LesionRow
+from graft.volumes.inflate import crc32
 
+DIGESTED_PLANES = 16
 HAS_NUMBER = re.compile(r"[1-9]")
 
 
@@ -41,20 +43,31 @@ class Scan:
 
         `secret` is the key of the digests of the header, which could be guessed without one.
         """
-        stored: Any = getattr(volume.voxels, "stored", volume.voxels)  # not rescaled
-        stored = np.asarray(stored)
-        stored = stored.astype(stored.dtype.newbyteorder("<"), copy=False)
-        digest = hashlib.sha256(f"{stored.shape} {stored.dtype.str}".encode())
-        digest.update(np.ascontiguousarray(stored.T).data)  # files have the first axis innermost
+        voxels = _digest_voxels(getattr(volume.voxels, "stored", volume.voxels))  # not rescaled
         if volume.header is None:
-            return cls(digest.hexdigest(), "", "", False)
+            return cls(voxels, "", "", False)
         person = volume.header.patient_id.casefold()
         return cls(
-            voxels=digest.hexdigest(),
+            voxels=voxels,
             series=keyed_digest(f"series {volume.header.series_uid}", secret),
             person=keyed_digest(f"person {person}", secret) if person else "",
             is_numbered=bool(HAS_NUMBER.search(person)),
         )
+
+
+def _digest_voxels(voxels: Any) -> str:
+    """A digest of stored voxels: the CRC-32 of all, and the SHA-256 of some planes.
+
+    Equal voxels have equal digests. Others do not, unless they agree in these planes and by chance,
+    one in 2³², in the CRC. The SHA-256 of all would take a fifth of the time to read a scan.
+    """
+    stored = np.asarray(voxels)
+    stored = stored.astype(stored.dtype.newbyteorder("<"), copy=False)
+    in_order = np.ascontiguousarray(stored.T)  # files have the first axis innermost
+    digest = hashlib.sha256(f"{stored.shape} {stored.dtype.str} {crc32(in_order.data)}".encode())
+    for plane in in_order[::DIGESTED_PLANES]:
+        digest.update(plane.data)
+    return digest.hexdigest()
 
 
 def check_scans(table: Path, lesions: Sequence[LesionRow], scans: Sequence[Scan]) -> None:

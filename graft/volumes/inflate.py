@@ -57,6 +57,11 @@ def inflate(file: BinaryIO) -> Iterator[bytes]:
         raise InputError("cannot be read, it may be cut short (its compressed data has no end)")
 
 
+def crc32(content: memoryview) -> int:
+    """The CRC-32 of some bytes, which ISA-L computes several times as fast as zlib."""
+    return _find_library().crc32(content)
+
+
 def _find_library() -> Any:
     """ISA-L's counterpart of the module `zlib`, or this module itself."""
     try:

@@ -1,9 +1,16 @@
 import csv
+import os
 import re
+import resource
+import shutil
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import nibabel
 import numpy as np
+import psutil
 import pytest
 from ruamel.yaml import YAML
 
@@ -193,3 +200,118 @@ def test_real_data_near_the_phantom_gets_a_private_key(project, place):
     point_at(place())
     preprocess.main("lung")
     assert re.fullmatch("[0-9a-f]{8}", written_key(project))
+
+
+def start(folder: Path, **environment: str) -> subprocess.Popen[str]:
+    """Start the stage so that it reads even small scans in two processes."""
+    program = (
+        "from graft.scans import domain; domain.MIN_PARALLEL_BYTES = 0\n"
+        "from graft.console import run; from stages import preprocess\n"
+        "run(preprocess.main)"
+    )
+    return subprocess.Popen(
+        [sys.executable, "-c", program, "lung"],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(ROOT), "GRAFT_WORKERS": "2"} | environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def make_slow(project: Path) -> None:
+    """Make each scan take a tenth of a second to read."""
+    rng = np.random.default_rng(0)
+    shape = (256, 256, 256)
+    for number in range(2 * PATIENTS):
+        voxels = np.zeros(shape, np.int8)
+        voxels[:16, :16, :16] = rng.integers(0, 2, SHAPE)
+        scan = nibabel.Nifti1Image(voxels, np.eye(4))
+        nibabel.save(scan, project / "raw" / f"{number}.nii.gz")
+
+
+def wait_for_entries(project: Path, count: int) -> list[Path]:
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        entries = list((project / ".graft/scans/lung").glob("*.scan"))
+        if len(entries) >= count:
+            return entries
+        time.sleep(0.01)
+    raise AssertionError("no scan was read")
+
+
+def workers_of(stage: subprocess.Popen[str]) -> list[psutil.Process]:
+    children = psutil.Process(stage.pid).children()
+    return [child for child in children if "LokyProcess" in " ".join(child.cmdline())]
+
+
+@pytest.mark.slow
+def test_a_killed_worker_gives_one_message_and_the_next_run_resumes(project):
+    make_slow(project)
+    stage = start(project)
+    wait_for_entries(project, 2)
+    workers_of(stage)[0].kill()
+    _, err = stage.communicate(timeout=60)
+    assert stage.returncode == 1
+    assert err.startswith("error: a worker process was killed, perhaps because the memory was full")
+    assert err.count("\n") == 1
+    kept = wait_for_entries(project, 2)
+    times = {path: path.stat().st_ino for path in kept}
+    assert not list((project / "data/processed").iterdir())
+    preprocess.main("lung")
+    assert {path: path.stat().st_ino for path in kept} == times
+    first = contents(project / "data/processed/lung")
+    shutil.rmtree(project / ".graft")
+    preprocess.main("lung")
+    assert contents(project / "data/processed/lung") == first
+
+
+@pytest.mark.slow
+def test_a_killed_stage_leaves_no_worker_and_the_next_run_resumes(project):
+    make_slow(project)
+    stage = start(project)
+    kept = wait_for_entries(project, 2)
+    inodes = {path: path.stat().st_ino for path in kept}
+    workers = workers_of(stage)
+    stage.kill()
+    stage.communicate()
+    gone, alive = psutil.wait_procs(workers, timeout=10)
+    assert len(gone) == 2
+    assert not alive
+    preprocess.main("lung")
+    assert {path: path.stat().st_ino for path in kept} == inodes
+    assert [path.name for path in (project / "data/processed").iterdir()] == ["lung"]
+    assert not list((project / ".graft/scans/lung").glob(".*"))
+
+
+def test_two_runs_at_once_write_the_same_bytes(project):
+    stages = [start(project, GRAFT_WORKERS="1") for _ in range(2)]
+    for stage in stages:
+        out, err = stage.communicate(timeout=100)
+        assert (stage.returncode, err) == (0, "")
+        assert "lung: 24 lesions" in out
+    first = contents(project / "data/processed/lung")
+    assert [path.name for path in (project / "data/processed").iterdir()] == ["lung"]
+    shutil.rmtree(project / ".graft")
+    preprocess.main("lung")
+    assert contents(project / "data/processed/lung") == first
+
+
+@pytest.mark.parametrize("limit", [1000, 15_000])
+def test_a_full_disk_is_one_line(project, limit):
+    """An entry of the cache has 1,500 bytes, and images.npy 25,000."""
+
+    def limited() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "stages.preprocess", "lung"]
+    done = subprocess.run(
+        command, env=environment, capture_output=True, text=True, preexec_fn=limited
+    )
+    assert done.returncode == 1
+    place = ".graft/scans/lung/" if limit == 1000 else "data/processed/lung"
+    assert place in done.stderr
+    assert done.stderr.endswith(": File too large\n")
+    assert done.stderr.count("\n") == 1
+    assert not list(Path("data/processed").iterdir())

@@ -1,6 +1,7 @@
 import gzip
 import os
 import socket
+import sys
 from functools import partial
 from pathlib import Path
 
@@ -14,6 +15,15 @@ from graft.volumes.volume_files import read_volume
 from tests.limited import run_limited
 
 VOXELS = np.arange(60, dtype=np.int16).reshape(3, 4, 5)
+
+
+@pytest.fixture(params=["isal", "zlib"], autouse=True)
+def library(request, monkeypatch) -> None:
+    """The library that inflates: ISA-L, and zlib where ISA-L is not installed."""
+    if request.param == "zlib":
+        monkeypatch.setitem(sys.modules, "isal", None)
+    names = {"isal": "isal.isal_zlib", "zlib": "zlib"}
+    assert inflate._find_library().__name__ == names[request.param]
 
 
 def nifti(shape: tuple[int, ...] = (3, 4, 5), datatype: int = 4) -> bytearray:
