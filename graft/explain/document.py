@@ -9,7 +9,7 @@ from graft.common.seeds import generator
 from graft.data.domain import Domain
 from graft.explain.hardest_cases import ExplainedCases
 from graft.explain.pointing import PointingScores, score_maps, score_models, summarise_scores
-from graft.explain.regions import lesion_regions, region_kind
+from graft.explain.regions import lesion_regions, occupied_shares, region_kind
 from graft.explain.saliency import METHODS, randomised_models
 from graft.networks.saved import Model
 
@@ -41,28 +41,27 @@ def saliency_document(
     Returns:
         Plain JSON values that conform to the schema.
     """
-    regions = lesion_regions(domain, rows)
-    if regions is None:
+    region = region_kind(domain)
+    if region is None:
         scores: dict[str, object] = {
             "lesions": len(rows),
             "uniform_share": None,
             "methods": dict.fromkeys(METHODS),
         }
     else:
+        occupied = occupied_shares(domain, rows)
         scores = {
-            "lesions": int(regions.reshape(len(rows), -1).any(1).sum()),
-            "uniform_share": _uniform_share(regions),
+            "lesions": int((occupied > 0).sum()),
+            "uniform_share": float(occupied[occupied > 0].mean()) if occupied.any() else np.nan,
             "methods": _score_methods(
                 model,
                 domain,
                 rows,
-                regions,
                 resamples,
                 confidence,
                 seed,
             ),
         }
-    region = region_kind(domain)
     described = _describe_cases(cases)
     content = {"model": name, "region": region, **scores, "cases": described}
     document = {key: clean(value) for key, value in content.items()}
@@ -99,7 +98,6 @@ def _score_methods(
     model: Model,
     domain: Domain,
     rows: np.ndarray,
-    regions: np.ndarray,
     resamples: int,
     confidence: float,
     seed: int,
@@ -110,7 +108,9 @@ def _score_methods(
     for name, method in METHODS.items():
         order = generator(seed, "saliency", domain.name).permutation(len(rows))
         sample = np.sort(order[: method.most_lesions])
-        lesions = domain, rows[sample], regions[sample]
+        regions = lesion_regions(domain, rows[sample])
+        assert regions is not None, "the domain has regions"
+        lesions = domain, rows[sample], regions
         scores, tolerance = score_models(method, [model], *lesions)
         random_scores, _ = score_models(method, randomised, *lesions, both_sides=True)
         patients = domain.index["patient"].iloc[rows[sample]]
@@ -125,12 +125,6 @@ def _score_methods(
         )
         found[name] = {"tolerance": tolerance, "sampled": len(sample), **summary}
     return found
-
-
-def _uniform_share(regions: np.ndarray) -> float:
-    """The mean share of a patch that its region occupies, over the lesions that have a region."""
-    shares = regions.reshape(len(regions), -1).mean(1)
-    return float(shares[shares > 0].mean()) if shares.any() else np.nan
 
 
 def _describe_cases(cases: ExplainedCases) -> list[dict]:

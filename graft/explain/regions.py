@@ -2,10 +2,13 @@
 
 import numpy as np
 
+from graft.data.batches import consecutive
 from graft.data.domain import Domain
+from graft.data.image_rows import ImageRows
 
 MASK = "mask"
 BALL = "ball of the diameter"
+AT_ONCE = 64  # regions
 
 
 def region_kind(domain: Domain) -> str | None:
@@ -25,7 +28,7 @@ def lesion_regions(domain: Domain, rows: np.ndarray) -> np.ndarray | None:
     lesions. In two dimensions it is a disc.
     """
     if domain.masks is not None:
-        return np.asarray(domain.masks[rows]) > 0
+        return ImageRows(domain.masks, rows)[:] > 0
     if region_kind(domain) == BALL:
         patch = domain.images.shape[2:]
         distance = distance_from_centre(patch, domain.preprocessing["spacing"])
@@ -34,6 +37,19 @@ def lesion_regions(domain: Domain, rows: np.ndarray) -> np.ndarray | None:
         ones = [1] * distance.ndim
         return distance <= radii.reshape(-1, *ones)
     return None
+
+
+def occupied_shares(domain: Domain, rows: np.ndarray) -> np.ndarray:
+    """The share of the patch that the region of each of N rows occupies: (N,).
+
+    The domain must have regions. Some of them are made at a time.
+    """
+    shares = [np.zeros(0)]
+    for part in consecutive(len(rows), AT_ONCE):
+        regions = lesion_regions(domain, rows[part])
+        assert regions is not None, "the domain has regions"
+        shares.append(regions.reshape(len(regions), -1).mean(1))
+    return np.concatenate(shares)
 
 
 def distance_from_centre(patch: tuple[int, ...], spacing: list[float]) -> np.ndarray:

@@ -7,13 +7,21 @@ import pandas as pd
 
 from graft.common.documents import check_schema, clean
 from graft.common.seeds import generator
+from graft.data.batches import consecutive
 from graft.data.domain import Domain
-from graft.explain.corruptions import corrupt_images, corruption_sweep
-from graft.networks.saved import Model
+from graft.data.image_rows import ImageRows
+from graft.explain.corruptions import (
+    OF_WINDOW,
+    Corruption,
+    corrupt_images,
+    corruption_sweep,
+)
+from graft.networks.saved import BATCH, Model
 from graft.statistics.cases import Cases, ResampledScores, estimates, gain, score_model
 from graft.statistics.formatting import format_estimate
 from graft.statistics.scores import PROBABILITY_DECIMALS
 
+CLEAN = Corruption("noise", 0.0, OF_WINDOW)  # changes nothing
 SCHEMA = Path(__file__).with_name("robustness.schema.json")
 
 
@@ -46,18 +54,23 @@ def measure_robustness(
     draws = generator(seed, "bootstrap", domain.name, "test")
     cases = Cases.of(domain.index.iloc[rows], domain.classes, resamples, draws)
     covariates = domain.clinical(rows)
-    clean_images = domain.images[rows]
+    images = ImageRows(domain.images, rows)
+    patch = images.shape[2:]
     spacing = domain.preprocessing.get("spacing")
 
-    def scores_on(images: np.ndarray) -> ResampledScores:
-        probabilities = model.predict(images, covariates).round(PROBABILITY_DECIMALS)
+    def scores_with(corruption: Corruption) -> ResampledScores:
+        noise = generator(seed, "corrupt", corruption.name, str(corruption.amount))
+        chunks = []
+        for part in consecutive(len(rows), BATCH):  # so that few images are in memory
+            corrupted = corrupt_images(corruption, images[part], spacing, noise)
+            chunks.append(model.predict(corrupted, covariates.iloc[part]))
+        probabilities = np.concatenate(chunks).round(PROBABILITY_DECIMALS)
         return score_model(cases, probabilities, None)
 
-    clean_scores = scores_on(clean_images)
+    clean_scores = scores_with(CLEAN)
     table = []
-    for corruption in corruption_sweep(clean_images.ndim - 2, spacing):
-        noise = generator(seed, "corrupt", corruption.name, str(corruption.amount))
-        scores = scores_on(corrupt_images(corruption, clean_images, spacing, noise))
+    for corruption in corruption_sweep(len(patch), spacing):
+        scores = scores_with(corruption)
         table.append(
             {
                 "corruption": corruption.name,

@@ -16,6 +16,7 @@ BENCHMARKS = {
     "evidence": ["--data", "--workdir", "--out"],
     "flow": [],
     "growth": ["--workdir"],
+    "larger_than_memory": ["--gigabytes", "--lesions"],
     "members": [],
     "preprocessing": [],
     "real_data": ["--data", "--workdir", "--out"],

@@ -105,3 +105,21 @@ def test_weights_for_another_network_leave_the_former_model(project):
     ):
         pretrain.main()
     assert Path("models/pretrained/card.json").read_bytes() == before
+
+
+def test_the_share_of_memory_changes_no_byte_of_a_model(project, capsys):
+    found = []
+    for memory in (0.5, 0.0):
+        yaml = YAML()
+        params = yaml.load(Path("params.yaml"))
+        params["network"]["name"] = "resnet"
+        params["pretrain"] |= {"source": "lung", "epochs": 1}
+        params["training"]["memory"] = memory
+        yaml.dump(params, Path("params.yaml"))
+        pretrain.main()
+        in_file = "more than training.memory allows" in capsys.readouterr().out
+        assert in_file == (memory == 0)
+        files = sorted(Path("models/pretrained").iterdir())
+        assert [path.name for path in files] == ["card.json", "weights.safetensors"]
+        found.append([path.read_bytes() for path in files])
+    assert found[0] == found[1]

@@ -41,6 +41,14 @@ def test_corrupted_images_stay_in_range_and_the_same_draw_gives_the_same_bytes(n
     assert np.array_equal(found, again)
 
 
+@pytest.mark.parametrize("name", KINDS)
+def test_images_are_corrupted_in_the_same_way_some_at_a_time(name):
+    corruption = Corruption(name, 2.0, "")
+    random = generator(0, "test")
+    parts = [corrupt_images(corruption, part, None, random) for part in np.split(IMAGES_3D, [2])]
+    assert np.array_equal(np.concatenate(parts), corrupted(name, 2.0))
+
+
 def test_noise_has_its_standard_deviation_and_differs_between_images():
     grey = np.full((2, 1, 20, 20, 20), 0.5)
     noise = corrupted("noise", 0.05, grey) - 0.5

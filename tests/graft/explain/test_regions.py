@@ -3,7 +3,8 @@ import pandas as pd
 import pytest
 
 from graft.data.domain import Domain
-from graft.explain.regions import BALL, MASK, lesion_regions, region_kind
+from graft.explain import regions
+from graft.explain.regions import BALL, MASK, lesion_regions, occupied_shares, region_kind
 
 FIRST = np.array([0])
 
@@ -34,6 +35,14 @@ def test_a_ball_has_the_diameter_and_lies_in_the_middle():
     assert large.sum() == 8 + 24
     assert large[0, 1, 1]
     assert not large[0, 0, 1]
+
+
+@pytest.mark.parametrize("at_once", [1, 64])
+def test_a_share_is_counted_in_voxels(at_once, monkeypatch):
+    monkeypatch.setattr(regions, "AT_ONCE", at_once)
+    balls = domain(patch=(4, 4, 4), diameters=(3.5, 1.8))
+    assert occupied_shares(balls, np.array([1, 0])).tolist() == [8 / 64, 32 / 64]
+    assert occupied_shares(balls, np.array([], int)).tolist() == []
 
 
 def test_the_diameter_is_in_millimetres_and_not_in_voxels():
