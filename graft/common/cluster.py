@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from distributed import Client, Future
 
 CONNECT_S = 5
-WAIT_FOR_WORKERS_S = 30
+WAIT_FOR_WORKERS_S = 60  # a cluster may start workers only when there is work
 ROOT = Path(__file__).parents[2]  # the folder that contains graft
 ADDRESS = re.compile(r"(tcp|tls)://[^/\s]+:\d{1,5}")
 EXPECTED = "expected the address of a Dask scheduler, such as tcp://host:8786"
@@ -51,12 +51,12 @@ def run_on_cluster(
 
     client = _connect(address)
     try:
-        _wait_for_worker(client, address)
-        # The scheduler and the workers cannot import graft, so they get it as bytes.
+        # Bytes, because the scheduler cannot import graft, and a worker has to be told where it is.
         task = _make_task(dumps(function), str(Path.cwd()), str(ROOT), running_code())
         payloads = [dumps(item) for item in items]
         name = getattr(function, "func", function).__name__  # the dashboard shows it
         futures = client.map(task, range(len(items)), payloads, key=name, pure=False)
+        _wait_for_worker(client, address)
         for future in as_completed(futures, loop=client.loop):
             yield _result_of(future, address)
     except KilledWorker as error:

@@ -67,12 +67,12 @@ def collect_results(
         def show_name(position: int) -> None:
             show(trainings[missing[position][0]].name)
 
-        found = run_parallel(_run_and_keep, missing, show_name, sequential)
+        found = run_parallel(_train_and_keep, missing, show_name, sequential)
     results |= {number: made for (number, _, _), made in zip(missing, found, strict=True)}
     return [results[number] for number in range(len(trainings))]
 
 
-def _run_and_keep(missing: tuple[int, Path, Callable[[], Arrays]]) -> Arrays:
+def _train_and_keep(missing: tuple[int, Path, Callable[[], Arrays]]) -> Arrays:
     """Train, and cache the result at once, so that it survives what happens to other trainings."""
     _, path, run = missing
     arrays = run()

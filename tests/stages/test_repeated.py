@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -88,52 +89,44 @@ def test_a_second_run_trains_nothing_and_writes_the_same_bytes(project, trained)
     assert CURVE.read_bytes() == before
 
 
-def test_a_killed_learning_curve_resumes_and_ends_in_the_same_bytes(project, trained):
-    edit_parameters(learning_curve={"shares": [0.3, 1.0], "draws": 2})
-    learning_curve.main()
-    complete = CURVE.read_bytes()
-    CURVE.unlink()
-    Path(".graft").rename("elsewhere")
+def run_until(line: str, workers: int, kill: Callable[[psutil.Process], object]) -> tuple[int, str]:
+    """Run the learning curve, kill something at a line: the exit status and the errors."""
     command = [sys.executable, "-m", "stages.learning_curve"]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as killed:
-        for line in killed.stdout:
-            if "training 3/12" in line:
-                killed.send_signal(signal.SIGKILL)
-    assert killed.returncode == -signal.SIGKILL
-    assert not CURVE.exists()
-    assert 3 <= len(list(paths.TRAININGS.rglob("*.result"))) < 12
-    trained.clear()
-    learning_curve.main()
-    assert 0 < len(trained) <= 9
-    assert CURVE.read_bytes() == complete
-
-
-def test_a_killed_worker_gives_one_message_and_the_next_run_resumes(project, trained):
-    edit_parameters(learning_curve={"shares": [0.3, 1.0], "draws": 2})
-    learning_curve.main()
-    complete = CURVE.read_bytes()
-    CURVE.unlink()
-    Path(".graft").rename("elsewhere")
-    command = [sys.executable, "-m", "stages.learning_curve"]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "GRAFT_WORKERS": "2"}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "GRAFT_WORKERS": str(workers)}
     with subprocess.Popen(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as stage:
-        for line in stage.stdout:
-            if "training 3/12" in line:
-                children = psutil.Process(stage.pid).children()
-                workers = [child for child in children if "popen_loky" in str(child.cmdline())]
-                workers[0].kill()
-        errors = stage.stderr.read()
-    assert stage.returncode == 1
+        for printed in stage.stdout:
+            if line in printed:
+                kill(psutil.Process(stage.pid))
+        return stage.wait(), stage.stderr.read()
+
+
+def kill_worker(stage: psutil.Process) -> None:
+    workers = [child for child in stage.children() if "popen_loky" in str(child.cmdline())]
     assert len(workers) == 2
+    workers[0].kill()
+
+
+def test_a_killed_worker_and_a_killed_stage_resume_and_end_in_the_same_bytes(project, trained):
+    edit_parameters(learning_curve={"shares": [0.3, 1.0], "draws": 2})
+    learning_curve.main()
+    complete = CURVE.read_bytes()
+    CURVE.unlink()
+    Path(".graft").rename("elsewhere")
+    status, errors = run_until("training 3/12", 2, kill_worker)
+    assert status == 1
     assert errors.startswith("error: a worker process was killed")
     assert errors.count("\n") == 1
-    assert 3 <= len(list(paths.TRAININGS.rglob("*.result"))) < 12
+    finished = len(list(paths.TRAININGS.rglob("*.result")))
+    assert 3 <= finished < 12
+    line = f"training {finished + 1}/12"
+    status, errors = run_until(line, 1, psutil.Process.kill)
+    assert (status, errors) == (-signal.SIGKILL, "")
+    assert not CURVE.exists()
     trained.clear()
     learning_curve.main()
-    assert 0 < len(trained) <= 9
+    assert len(trained) < 12 - finished
     assert CURVE.read_bytes() == complete
 
 
