@@ -5,11 +5,14 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from torch import Tensor
 
 from graft.common.files import InputError
+
+if TYPE_CHECKING:  # stages that only read a domain do not import torch, which takes seconds
+    from torch import Tensor
 
 BLOCK_BYTES = 2**24  # of an array that is read from end to end
 
@@ -37,7 +40,7 @@ class ImageRows:
     def __len__(self) -> int:
         return len(self._rows)
 
-    def __getitem__(self, chosen: slice | np.ndarray | Tensor) -> np.ndarray:
+    def __getitem__(self, chosen: "slice | np.ndarray | Tensor") -> np.ndarray:
         """Read the rows with some numbers from 0 to N − 1: (B, *shape).
 
         Raises:

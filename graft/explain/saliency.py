@@ -177,18 +177,18 @@ class SaliencyMethod:
     Attributes:
         title: its name in sentences.
         make_maps: maps a model, images and covariates to the maps of the images.
-        most_lesions: how many lesions are scored at most; None scores all. Occlusion is limited,
-            because it evaluates every network 126 times per lesion.
+        most_lesions: how many lesions are scored at most. Occlusion gets fewer, because it
+            evaluates every network 126 times per lesion.
     """
 
     title: str
     make_maps: Callable[[Model, np.ndarray, pd.DataFrame | None], SaliencyMaps]
-    most_lesions: int | None = None
+    most_lesions: int
 
 
 METHODS = {
-    "grad_cam": SaliencyMethod("Grad-CAM", grad_cam),
-    "occlusion": SaliencyMethod("occlusion", occlusion, most_lesions=24),
+    "grad_cam": SaliencyMethod("Grad-CAM", grad_cam, most_lesions=100),
+    "occlusion": SaliencyMethod("occlusion", occlusion, most_lesions=12),
 }
 
 
