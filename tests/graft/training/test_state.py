@@ -1,11 +1,16 @@
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 import torch
-from torch import nn
+from torch import nn, optim
 
 from graft.training.checkpoint import Checkpoint
 from graft.training.settings import Recipe, Training
 from graft.training.state import State, make_optimizer, restore_state, save_state
 
+ROOT = Path(__file__).parents[3]
 RECIPE = Recipe(epochs=1, lr=0.1, patience=1, transforms=0, l1=0.0, l2=0.0)
 TRAINING = Training(
     device="cpu",
@@ -61,3 +66,28 @@ def test_nothing_is_restored_without_a_checkpoint(tmp_path):
     optimizer = make_optimizer(network, RECIPE, TRAINING)
     assert restore_state(network, optimizer, Checkpoint(tmp_path, "key")) is None
     assert torch.equal(network.weight, before)
+
+
+@pytest.mark.parametrize(("name", "kind"), [("adam", optim.Adam), ("adamw", optim.AdamW)])
+def test_the_optimizers_are_those_of_pytorch(name, kind):
+    ours, theirs = linear(seed=1), linear(seed=1)
+    training = TRAINING.model_copy(update={"optimizer": name})
+    optimizers = (
+        make_optimizer(ours, RECIPE, training),
+        kind(theirs.parameters(), lr=RECIPE.lr, weight_decay=TRAINING.weight_decay),
+    )
+    for network, optimizer in zip((ours, theirs), optimizers, strict=True):
+        for _ in range(3):
+            train_one_step(State(network, optimizer, {}, []))
+    assert torch.allclose(ours.weight, theirs.weight)
+
+
+def test_training_does_not_import_the_compiler_of_pytorch():
+    code = """
+import sys
+from tests.graft.training.test_state import *
+optimizer = make_optimizer(network := linear(1), RECIPE, TRAINING)
+train_one_step(State(network, optimizer, {}, []))
+sys.exit("torch._dynamo" in sys.modules)
+"""
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0

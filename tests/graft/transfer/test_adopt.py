@@ -158,8 +158,14 @@ def test_weights_of_another_network_raise_an_error_and_leave_no_model(
     assert not (tmp_path / "pretrained").exists()
 
 
-@pytest.mark.parametrize("shape", [(64,), (0,), (64, 3, 7), (1, 1, 1, 10**6), (1, 1, 0, 0)])
-@pytest.mark.parametrize("name", ["torchvision-resnet18", "torchvision-resnet18-inflated"])
+FLAT, INFLATED = "torchvision-resnet18", "torchvision-resnet18-inflated"
+WRONG_SHAPES = [(64,), (0,), (64, 3, 7), (1, 1, 1, 10**6), (1, 1, 0, 0)]
+
+
+@pytest.mark.parametrize(
+    ("name", "shape"),
+    [*((FLAT, shape) for shape in WRONG_SHAPES), (INFLATED, (64, 3, 7)), (INFLATED, (1, 1, 0, 0))],
+)
 def test_a_first_kernel_of_another_form_raises_an_error_and_is_not_inflated(tmp_path, name, shape):
     weights = weights_of(tmp_path, get_model("resnet18"))
     weights.tensors["conv1.weight"] = torch.ones(shape)
