@@ -71,6 +71,7 @@ def main(
     ] = None,
 ) -> None:
     """Run the benchmarks and write the table in docs/benchmarks.md."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends the benchmark that runs
     order = [benchmark.name for benchmark in BENCHMARKS]
     for name in only or []:
         if name not in order:
