@@ -5,7 +5,7 @@
 Times the augmentation of 16 patches of 32³ voxels by `graft.training.augment`, which resamples
 the batch once, and by the MONAI transforms that do the same to one sample at a time. MONAI's are
 timed as they come and with lazy resampling, which merges flips and the affine map. The limits are
-those of params.yaml. Takes about 10 seconds on a CPU.
+those of params.yaml. Takes about 20 seconds on a CPU.
 """
 
 import math
