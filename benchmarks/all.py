@@ -55,6 +55,9 @@ BENCHMARKS = (
     Benchmark("preprocessing"),
     Benchmark("epoch", one_thread=True),
     Benchmark("members", one_thread=True),
+    Benchmark("parallel_trainings"),
+    Benchmark("larger_than_memory"),
+    Benchmark("whole_domain"),
     Benchmark("resamples"),
     Benchmark("draws"),
     Benchmark("simulations"),
@@ -72,6 +75,7 @@ def main(
     ] = None,
 ) -> None:
     """Run the benchmarks and write the table in docs/benchmarks.md."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends the benchmark that runs
     order = [benchmark.name for benchmark in BENCHMARKS]
     for name in only or []:
         if name not in order:

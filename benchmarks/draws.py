@@ -5,7 +5,7 @@
 Simulates networks that differ by luck. Each has its own distance between diseased and healthy
 patients, and all find the same 60 patients hard to some degree. The truth is the AUROC of all
 such networks over all such patients. Prints the share of 95 % intervals that contain it, if
-only patients are drawn and if trainings are drawn too. Takes about ten seconds.
+only patients are drawn and if trainings are drawn too. Takes about 20 seconds.
 """
 
 import numpy as np

@@ -6,7 +6,7 @@ Times 2,000 resamples of the patients with five models and 300 lesions: first al
 each model with their intervals and the four gains over the first model, as `evaluate` computes
 them for a part, then AUROC alone. The peer is `sklearn.metrics.roc_auc_score` on the same
 resamples, one by one. It is timed over the first 100 of them, and the time is scaled. Takes about
-5 seconds.
+20 seconds.
 """
 
 import time

@@ -18,6 +18,7 @@ BENCHMARKS = {
     "growth": ["--workdir"],
     "larger_than_memory": ["--gigabytes", "--lesions"],
     "members": [],
+    "parallel_trainings": ["--workers"],
     "preprocessing": [],
     "real_data": ["--data", "--workdir", "--out"],
     "resamples": [],
@@ -25,6 +26,7 @@ BENCHMARKS = {
     "shifted_copies": ["--data"],
     "simulations": ["--cohorts", "--patients", "--out"],
     "sonograms": ["--data", "--weights", "--side"],
+    "whole_domain": ["--lesions", "--side", "--axes", "--workers"],
 }
 
 
