@@ -56,7 +56,6 @@ BENCHMARKS = (
     Benchmark("epoch", one_thread=True),
     Benchmark("members", one_thread=True),
     Benchmark("parallel_trainings"),
-    Benchmark("larger_than_memory"),
     Benchmark("whole_domain"),
     Benchmark("resamples"),
     Benchmark("draws"),
