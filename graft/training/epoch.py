@@ -118,7 +118,7 @@ class Epochs:
         rows = self.inputs.rows[places]
         outputs = self.state.network(
             self._with_transforms(images, places),
-            self._covariates(rows.repeat(copies)),
+            self.train.covariates_of(rows.repeat(copies)),
         )  # (copies·B, classes)
         labels = self.train.labels[rows].repeat(copies)
         losses = F.cross_entropy(outputs, labels, reduction="none")
@@ -132,9 +132,6 @@ class Epochs:
             copies = images.repeat(count, *[1] * len(self.shape))
             images = torch.cat([images, apply(copies, transforms, self.bank)])
         return images.to(memory_format=self.memory_format)
-
-    def _covariates(self, rows: Tensor) -> Tensor | None:
-        return self.train.covariates_of(rows)
 
     def _batches(self) -> Iterator[Tensor]:
         """Yield the images (B, C, *spatial) of each batch of the epoch, on the device."""

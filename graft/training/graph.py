@@ -27,6 +27,7 @@ class CapturedStep:
         self._step = step
         self._batch = batch
         self._warmed_up = 0
+        self._side_stream = torch.cuda.Stream()
         self._images: Tensor | None = None
         self._graph: torch.cuda.CUDAGraph | None = None
 
@@ -40,12 +41,11 @@ class CapturedStep:
             self._replay(images)
 
     def _warm_up(self, images: Tensor) -> None:
-        """Train eagerly on a stream of its own, as the capture will."""
-        stream = torch.cuda.Stream()
-        stream.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(stream):
+        """Train eagerly on the stream of the capture, which has handles of its own in libraries."""
+        self._side_stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(self._side_stream):
             self._step(images)
-        torch.cuda.current_stream().wait_stream(stream)
+        torch.cuda.current_stream().wait_stream(self._side_stream)
         self._warmed_up += 1
 
     def _replay(self, images: Tensor) -> None:
@@ -53,7 +53,11 @@ class CapturedStep:
             self._images = images.clone()
             self._graph = torch.cuda.CUDAGraph()
             # thread_local: another thread may meanwhile allocate pinned memory for later batches.
-            with torch.cuda.graph(self._graph, capture_error_mode="thread_local"):
+            with torch.cuda.graph(
+                self._graph,
+                stream=self._side_stream,
+                capture_error_mode="thread_local",
+            ):
                 self._step(self._images)  # recorded, not executed
         self._images.copy_(images)
         self._graph.replay()
