@@ -25,7 +25,6 @@ from benchmarks.monai_training import make_monai_epoch
 from benchmarks.trainings import default_network, make_epochs, random_samples, read_parameters
 from graft.console import run
 from graft.networks.device import use_deterministic_algorithms
-from graft.training.heap import keep_freed_memory
 from graft.training.settings import Augment
 
 MOST_OF_PLAIN = 1.4  # times a plain epoch, at most
@@ -44,9 +43,8 @@ def main(
     batch = parameters["training"]["batch"]
     samples = random_samples(lesions, CPU)
     monai = make_monai_epoch(default_network(CPU), samples, limits, batch)
-    monai()  # before graft's settings of the process: it fills the cache and starts the workers
+    monai()  # fills the cache and starts the workers
     use_deterministic_algorithms()
-    keep_freed_memory()
     plain = make_epochs(samples, batch, transforms=0)
     augmented = make_epochs(samples, batch, transforms=1)
     seconds: dict[str, list[float]] = {"plain": [], "augmented": [], "monai": []}

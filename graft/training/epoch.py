@@ -65,7 +65,6 @@ class Epochs:
         self.plan = plan
         self.device = train.labels.device
         self.shape = train.images.shape[1:]  # (C, *spatial)
-        self.memory_format = _fastest_format(self.device, len(self.shape) - 1)
         self.bank = self._draw_bank()
         self.within_batch = torch.arange(plan.training.batch, device=self.device)
         self.step_number = torch.zeros(1, dtype=torch.int64, device=self.device)
@@ -127,11 +126,11 @@ class Epochs:
     def _with_transforms(self, images: Tensor, places: Tensor) -> Tensor:
         """A batch (B, C, *spatial) followed by its M transforms: ((1 + M)·B, C, *spatial)."""
         count = self.plan.recipe.transforms
-        if count:
-            transforms = self.inputs.transforms.map(lambda drawn: drawn[:, places].flatten(0, 1))
-            copies = images.repeat(count, *[1] * len(self.shape))
-            images = torch.cat([images, apply(copies, transforms, self.bank)])
-        return images.to(memory_format=self.memory_format)
+        if not count:
+            return images
+        transforms = self.inputs.transforms.map(lambda drawn: drawn[:, places].flatten(0, 1))
+        copies = images.repeat(count, *[1] * len(self.shape))
+        return torch.cat([images, apply(copies, transforms, self.bank)])
 
     def _batches(self) -> Iterator[Tensor]:
         """Yield the images (B, C, *spatial) of each batch of the epoch, on the device."""
@@ -163,13 +162,3 @@ class Epochs:
             lr=torch.tensor(rates),
             transforms=transforms.map(lambda drawn: drawn.unflatten(0, (copies, count))),
         )
-
-
-def _fastest_format(device: torch.device, dimensions: int) -> torch.memory_format:
-    """The order of axes in memory in which convolutions are fastest.
-
-    On a CPU channels come last: with them first, oneDNN would reorder each image twice per layer.
-    """
-    if device.type == "cuda":
-        return torch.contiguous_format
-    return torch.channels_last if dimensions == 2 else torch.channels_last_3d

@@ -12,7 +12,6 @@ from graft.data.batches import consecutive, read_batches
 from graft.data.task import Samples, Task
 from graft.training.checkpoint import Checkpoint
 from graft.training.epoch import Epochs
-from graft.training.heap import keep_freed_memory
 from graft.training.loss import class_weights
 from graft.training.plan import Plan
 from graft.training.state import Row, State, make_optimizer, restore_state, save_state
@@ -49,7 +48,6 @@ def fit_network(
     Raises:
         InputError: if the loss or the penalty is not finite.
     """
-    keep_freed_memory()
     weights_of_classes = class_weights(task, plan.training.class_weights)
     weights_of_samples = weights_of_classes[task.train.labels]  # (N,)
     if weights is not None:
