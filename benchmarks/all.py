@@ -61,7 +61,6 @@ BENCHMARKS = (
     Benchmark("draws"),
     Benchmark("simulations"),
     Benchmark("shifted_copies", variable=VARIABLE),
-    Benchmark("larger_than_memory", one_thread=True),
     Benchmark("growth"),
     Benchmark("chain"),
 )
