@@ -139,7 +139,7 @@ def test_another_grid_reads_again_and_going_back_does_not(raw, scans_read):
 
 
 def test_another_mask_or_another_content_of_the_same_size_and_time_is_read(raw, scans_read):
-    before = read(raw)
+    before = read(raw, "before")
     scans_read.clear()
     path = raw / "mask.nii.gz"
     mask = np.zeros((12, 12, 12), np.uint8)
@@ -244,15 +244,13 @@ def test_without_the_memory_of_files_their_content_is_compared(raw, scans_read):
 
 
 def test_entries_that_were_not_used_for_longest_are_deleted(raw):
-    for side in (6, 5, 4, 3):
-        read(raw, grid=Grid((side,) * 3, GRID.spacing, GRID.window))
-    read(raw)
-    kept = list((raw.parent / ".graft").glob("*.scan"))
-    used = [path for path in kept if cache.read_entry(path).patches.shape[2:] == GRID.patch]
-    assert len(used) == SCANS
-    sizes = {path: path.stat().st_size for path in kept}
-    others = sum(size for path, size in sizes.items() if path not in used)
-    assert 0 < others <= sum(sizes[path] for path in used)
+    for high in (1.0, 2.0, 3.0, 4.0):
+        read(raw, grid=Grid(GRID.patch, GRID.spacing, (0.0, high)))
+    entries = {path: path.stat() for path in (raw.parent / ".graft").glob("*.scan")}
+    used = sorted(entries, key=lambda path: entries[path].st_mtime_ns)[-SCANS:]
+    space = sum(entries[path].st_size for path in used)
+    others = sum(found.st_size for found in entries.values()) - space
+    assert space < others <= 2 * space
 
 
 def test_the_cache_names_no_person_and_no_series(tmp_path, write_series):
