@@ -5,7 +5,8 @@
 Makes 12 scans of 512 x 512 x 200 voxels as .nii.gz, with two lesions each, and times in turn
 
 - zlib, which only inflates them, in one thread;
-- a command with the transforms of MONAI on each scan (load, orient, space, window), then a crop at each lesion;
+- a command with the transforms of MONAI on each scan (load, orient, space, window), then a crop at
+  each lesion;
 - the whole command `python -m stages.preprocess`, with all cores and an empty cache;
 - the same command again, with everything in its cache.
 
@@ -182,7 +183,8 @@ def cut_with_monai(path: Path) -> list[np.ndarray]:
 def run_monai(files: list[Path]) -> None:
     """Run the transforms of MONAI as a command, as the stage is one."""
     program = (
-        "import sys; from pathlib import Path; from benchmarks.preprocessing import cut_with_monai\n"
+        "import sys; from pathlib import Path\n"
+        "from benchmarks.preprocessing import cut_with_monai\n"
         "for name in sys.argv[1:]: cut_with_monai(Path(name))"
     )
     command = [sys.executable, "-W", "ignore", "-c", program, *map(str, files)]
