@@ -12,6 +12,7 @@ from joblib.externals.loky import get_reusable_executor
 from graft.common.files import InputError
 from graft.data.domain import Domain
 from graft.data.grid import Grid
+from graft.duplicates.fingerprints import fingerprint_images
 from graft.ingest.manifest import Storage, VolumeOptions, read_manifest
 from graft.scans import cache, domain, files
 from graft.volumes import volume_files
@@ -113,6 +114,19 @@ def test_without_storage_the_same_patches_are_in_memory(raw):
     assert np.array_equal(stored.images, in_memory.images)
     assert np.array_equal(stored.masks, in_memory.masks)
     assert stored.index.equals(in_memory.index)
+
+
+def test_colours_are_three_equal_channels_and_the_facts_are_those_of_the_images(raw, capsys):
+    grey = read(raw, "grey").images
+    storage = Storage(raw.parent / ".graft", raw.parent / "rgb")
+    storage.arrays.mkdir()
+    options = VolumeOptions(channels="rgb", secret=SECRET, storage=storage)
+    made = read_manifest(raw, "lung", ["a", "b"], GRID, options)
+    assert made.images.shape == (2 * SCANS, 3, 6, 6, 6)
+    assert np.array_equal(made.images, np.repeat(grey, 3, axis=1))
+    assert list(made.index["hash"]) == fingerprint_images(np.array(made.images))
+    assert list(made.index["size"]) == [(image > 0).any(0).sum() for image in made.images]
+    assert "lung: 1 channels became rgb, as domains.lung.channels says" in capsys.readouterr().out
 
 
 def test_only_what_changed_is_read_again(raw, scans_read, capsys):
