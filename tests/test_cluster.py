@@ -9,12 +9,17 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import nibabel
+import numpy as np
 import pytest
 from distributed import Client, LocalCluster
 
 from graft.common import cluster
 from graft.common.files import InputError
 from graft.common.parallel import run_parallel
+from graft.data.grid import Grid
+from graft.ingest.manifest import Storage, VolumeOptions, read_manifest
+from graft.scans import domain
 from stages import ensemble, learning_curve, paths
 from tests import work
 from tests.small_target import edit_parameters, write_model, write_project
@@ -156,3 +161,24 @@ def test_a_cluster_without_suitable_workers_is_refused(monkeypatch, workers, mes
         monkeypatch.setenv("GRAFT_SCHEDULER", unsuitable.scheduler_address)
         with pytest.raises(InputError, match=message):
             run_parallel(work.describe, range(2))
+
+
+def test_scans_that_a_cluster_reads_have_the_same_bytes(on_cluster, monkeypatch):
+    monkeypatch.setattr(domain, "MIN_PARALLEL_BYTES", 0)
+    raw = on_cluster / "raw"
+    raw.mkdir()
+    lines = ["patient,image,label,x,y,z"]
+    for number in range(5):
+        voxels = np.random.default_rng(number).random((9, 9, 9), np.float32)
+        nibabel.save(nibabel.Nifti1Image(voxels, np.eye(4)), raw / f"{number}.nii.gz")
+        lines.append(f"p{number},{number}.nii.gz,{'ab'[number % 2]},4,4,4")
+    (raw / "manifest.csv").write_text("\n".join(lines) + "\n")
+    grid = Grid((6, 6, 6), (1.0, 1.0, 1.0), (0.0, 1.0))
+    found = []
+    for place in ("cluster", "here"):
+        storage = Storage(Path(f".graft/{place}"), Path(place))
+        storage.arrays.mkdir()
+        made = read_manifest(Path("raw"), "lung", ["a", "b"], grid, VolumeOptions(storage=storage))
+        found.append(((storage.arrays / "images.npy").read_bytes(), made.index.to_csv()))
+        monkeypatch.delenv("GRAFT_SCHEDULER", raising=False)
+    assert found[0] == found[1]

@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import pandas as pd
 
+from graft.console import say
 from graft.data.domain import Domain
 from graft.data.grid import Grid
 from graft.ingest.channels import LUMA
@@ -124,6 +125,8 @@ def _cut_volumes(
     table = path / MANIFEST
     code = digest_code()
     channels = len(LUMA) if options.channels == "rgb" else 1
+    if channels > 1:
+        say(f"{name}: 1 channels became rgb, as domains.{name}.channels says")
 
     def cut(storage: Storage) -> CutDomain:
         cache = storage.cache.absolute()

@@ -38,6 +38,7 @@ LIBRARIES = (
 )
 SUFFIX = ".scan"
 KNOWN_FILES = "files.json"
+KEPT = 2  # times the space of the entries in use, for those of other parameters
 DIGITS = 24  # hexadecimal, of the name of an entry
 
 
@@ -113,8 +114,8 @@ def write_known_files(folder: Path, known: Mapping[str, str]) -> None:
 def prune(folder: Path, used: Iterable[str]) -> None:
     """Delete the entries of earlier runs that were not used for longest.
 
-    Those that remain take no more space than the used ones, so that changing a parameter back and
-    forth costs no reading, and the cache holds at most two variants of a domain.
+    Those that remain take at most KEPT times the space of the used ones: changing a parameter back
+    and forth costs no reading, and the cache does not grow for ever.
     """
     names = set(used)
     space = 0
@@ -122,7 +123,7 @@ def prune(folder: Path, used: Iterable[str]) -> None:
     for path in folder.glob(f"*{SUFFIX}"):
         found = path.lstat()
         if path.name in names:
-            space += found.st_size
+            space += KEPT * found.st_size
         else:
             others.append((found.st_mtime_ns, found.st_size, path))
     for _, size, path in sorted(others, reverse=True):

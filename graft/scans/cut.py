@@ -16,7 +16,6 @@ from graft.scans.files import digest_files, list_scan_files, measure_files
 from graft.scans.identity import Scan
 from graft.scans.keyed import keyed_digest
 from graft.scans.lesion import LesionRow
-from graft.scans.patches import cut_mask, cut_patch
 from graft.volumes import volume_files
 
 
@@ -115,6 +114,11 @@ def cut_scan(recipe: Recipe, lesions: Sequence[LesionRow]) -> CutScan | list[Fau
 
 def _cut_lesions(recipe: Recipe, lesions: Sequence[LesionRow]) -> Entry | list[Fault]:
     """Read the scan; raises InputError if that fails, and returns the faults of its lesions."""
+    from graft.scans.patches import (  # late: where all is cached it is not needed
+        cut_mask,
+        cut_patch,
+    )
+
     volume = volume_files.read_volume(lesions[0].image, lesions[0].series, recipe.burned_in)
     grid = _convert_window(recipe.grid, volume)
     patches = np.empty((len(lesions), 1, *grid.patch), np.float16)

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from scipy.spatial.transform import Rotation
 
 from graft.common.files import InputError
@@ -74,6 +75,36 @@ def voxel_positions(shape: Shape, affine: np.ndarray) -> np.ndarray:
     """The position of each voxel in mm, (*shape, 3)."""
     indices = np.stack(np.indices(shape), -1)
     return make_scan(np.empty(shape), affine).to_mm(indices)
+
+
+def cut_with_monai(scan: Volume, centre: np.ndarray, grid: Grid) -> np.ndarray:
+    """The patch as the transforms of MONAI make it from the whole scan."""
+    from monai.data.meta_tensor import MetaTensor
+    from monai.transforms.intensity.array import GaussianSmooth, ScaleIntensityRange
+    from monai.transforms.spatial.array import SpatialResample
+
+    voxels = torch.from_numpy(np.asarray(scan.voxels, np.float32))[None]
+    image = MetaTensor(voxels, affine=torch.from_numpy(scan.affine))
+    image = ScaleIntensityRange(*grid.window, 0.0, 1.0, clip=True)(image)
+    sigma = smoothing_sigma(scan.affine, np.array(grid.spacing))
+    if sigma.any():
+        image = GaussianSmooth(sigma.tolist())(image)
+    affine = np.diag([*grid.spacing, 1.0])
+    affine[:3, 3] = centre - np.array(grid.spacing) * (np.array(grid.patch) - 1) / 2
+    resample = SpatialResample(mode="bilinear", padding_mode="zeros", dtype=np.float64)
+    return resample(image, torch.from_numpy(affine), spatial_size=grid.patch).numpy()
+
+
+@pytest.mark.parametrize("degrees", ROTATIONS)
+@pytest.mark.parametrize("spacing", [(0.9, 1.1, 2.0), (0.5, 0.5, 0.6), (0.3, 2.0, 1.0)])
+@pytest.mark.parametrize("place", [(20, 22, 18), (2, 3, 3)], ids=["inside", "corner"])
+def test_a_patch_is_that_of_monai(degrees, spacing, place):
+    shape = (40, 44, 36)
+    voxels = np.random.default_rng(0).normal(0, 300, shape).astype(np.int16)
+    scan = make_scan(voxels, rotated_affine(spacing, shape, degrees))
+    centre = scan.to_mm(np.array(place, float))
+    grid = Grid((8, 9, 6), (1.25, 1.0, 1.5), (-1000.0, 400.0))
+    assert np.allclose(cut_patch(scan, centre, grid), cut_with_monai(scan, centre, grid), atol=1e-6)
 
 
 @pytest.mark.parametrize("degrees", ROTATIONS)

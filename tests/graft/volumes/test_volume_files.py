@@ -8,7 +8,7 @@ import SimpleITK
 
 from graft.common.files import InputError
 from graft.data.volume import Volume
-from graft.volumes.volume_files import locate_lesion, read_volume
+from graft.volumes.volume_files import list_files, locate_lesion, read_volume
 
 IDENTITY = np.eye(4)
 SUFFIXES = (".nii", ".nii.gz", ".mha", ".mhd", ".nrrd", ".nhdr")
@@ -39,6 +39,34 @@ def cube(value: float, size: int = 4) -> np.ndarray:
 
 def make_volume(name: str, voxels: np.ndarray, affine: np.ndarray = IDENTITY) -> Volume:
     return Volume(Path(name), voxels, affine)
+
+
+@pytest.mark.parametrize(("slope", "intercept"), [(1, 0), (0.5, 0), (1, -1024), (2.5, 3), (-2, 1)])
+@pytest.mark.parametrize("order", "<>")
+def test_a_rescaled_nifti_has_the_values_of_nibabel(tmp_path, slope, intercept, order):
+    stored = np.random.default_rng(0).integers(-999, 999, (5, 6, 7)).astype(f"{order}i2")
+    header = nibabel.Nifti1Header(endianness=order)
+    header.set_data_dtype(stored.dtype)
+    image = nibabel.Nifti1Image(stored, IDENTITY, header)
+    image.header.set_slope_inter(slope, intercept)
+    path = tmp_path / "scan.nii.gz"
+    nibabel.save(image, path)
+    voxels = read_volume(path).voxels
+    expected = nibabel.load(path).get_fdata()
+    assert np.array_equal(np.asarray(voxels), expected)
+    assert np.array_equal(voxels[1:3, ::2, 4:], expected[1:3, ::2, 4:])
+
+
+def test_the_files_of_a_volume_are_those_that_its_bytes_come_from(tmp_path, image):
+    for suffix in SUFFIXES:
+        SimpleITK.WriteImage(image, tmp_path / f"scan{suffix}")
+    apart = {".mhd": ["scan.mhd", "scan.raw"], ".nhdr": ["scan.nhdr", "scan.raw"]}
+    for suffix in SUFFIXES:
+        names = [path.name for path in list_files(tmp_path / f"scan{suffix}")]
+        assert names == apart.get(suffix, [f"scan{suffix}"])
+    (tmp_path / "scan.raw").unlink()
+    with pytest.raises(InputError, match="scan.mhd: its data file is 'scan.raw', expected a file"):
+        list_files(tmp_path / "scan.mhd")
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
