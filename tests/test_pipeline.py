@@ -39,6 +39,7 @@ TINY = {
     "evaluate": {"resamples": 100},
     "explain": {"cases": 2},
 }
+SPLIT = {"test": 0.4, "validation": 0.2, "labelled": 1.0}  # of the few livers: some must train
 AFTER_LAMBDA = [
     "parameters",
     "finetune@transfer",
@@ -102,6 +103,9 @@ def finished(tmp_path_factory):
     for section, values in TINY.items():
         for key, value in values.items():
             edit(folder, section, key, value)
+    liver = YAML().load(folder / "params.yaml")["domains"]["liver"]
+    liver["split"].update(SPLIT)
+    edit(folder, "domains", "liver", liver)
     typed(folder, "git init -q -b main && git add --all && git commit -qm 'a tiny cohort'")
     assert ran(typed(folder, "dvc repro")) == EVERYTHING
     typed(folder, "git add --all && git commit -qm results")
