@@ -45,7 +45,7 @@ def main() -> None:
     rows = []
     for name, rule in rules.items():
         domain = SplitDomain.from_files(paths.processed(name), paths.split(name))
-        rows += check_within(domain, rule, parameters.seed)
+        rows += check_within(domain, rule, parameters.seed, paths.FEATURES)
         domains.append(domain)
     target = domains[-1]
     shares = parameters.shares if parameters.draws else []
@@ -61,7 +61,9 @@ def main() -> None:
     for other in others:
         rows.append(check_channels(other.domain, target.domain))
         starts_elsewhere = other.name == parameters.source != parameters.start
-        rows += check_across(other, target, parameters.folds > 0, not starts_elsewhere)
+        rows += check_across(
+            other, target, parameters.folds > 0, not starts_elsewhere, paths.FEATURES
+        )
     with whole_file(paths.CHECKS) as path:
         write_sealed(path, checks_document(rows))
     with whole_file(paths.SOURCE_LIST) as path:

@@ -46,6 +46,7 @@ REPORT = Path("metrics/report.html")
 # What a killed run resumes from. It is not an output of any stage.
 CHECKPOINTS = Path(".graft/checkpoints")
 TRAININGS = Path(".graft/trainings")
+FEATURES = Path(".graft/features")  # of the images of each domain, which `check` reads again
 
 
 def file_names(domain: str) -> Path:

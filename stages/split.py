@@ -36,7 +36,7 @@ def main(name: Annotated[str, typer.Argument(help="a key of `domains`")]) -> Non
     domain = Domain.read(paths.processed(name))
     rules = parameters.rules
     drawn = assign_parts(name, domain.index, domain.classes, rules, parameters.seed)
-    pairs = find_duplicates(domain, drawn)
+    pairs = find_duplicates(domain, drawn, paths.FEATURES)
     listing = paths.duplicates(name)
     files = read_file_names(paths.file_names(name), domain)
     write_pairs(listing, domain, drawn, pairs, files)

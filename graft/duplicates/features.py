@@ -11,7 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
+from graft.common.code import code_digest, library_versions
 from graft.common.files import whole_file
+from graft.common.names import check_identifier
 from graft.common.parallel import run_parallel
 from graft.data.domain import Domain
 from graft.duplicates import planes, volumes
@@ -20,6 +22,8 @@ from graft.duplicates.keypoints import Keypoints, find_keypoints
 
 TOGETHER = 512  # images that one piece of work describes
 ALONE = 2048  # images: with fewer, other processes would take longer to start
+CODE = ("common", "duplicates")  # packages that decide what an image shows
+LIBRARIES = ("numpy", "scipy")
 PREFIX = "keypoints_"  # of the names of their arrays in a file
 
 
@@ -64,10 +68,11 @@ def describe_domain(domain: Domain, cache: Path | None = None) -> Features:
 
     Args:
         domain: N images.
-        cache: a folder for the files, one for each set of images and version of the code.
+        cache: a folder with a file for each domain.
     """
-    path = cache and cache / f"{_key(domain)}.npz"
-    if path and (known := _read(path)):
+    path = cache and cache / f"{check_identifier(domain.name)}.npz"
+    key = _key(domain)
+    if path and (known := _read(path, key)):
         return known
     images = domain.images
     pieces = [images[start : start + TOGETHER] for start in range(0, len(images), TOGETHER)]
@@ -77,7 +82,7 @@ def describe_domain(domain: Domain, cache: Path | None = None) -> Features:
     if path:
         path.parent.mkdir(parents=True, exist_ok=True)
         with whole_file(path) as partial, partial.open("wb") as file:
-            np.savez(file, allow_pickle=False, **_arrays(features))
+            np.savez(file, allow_pickle=False, key=np.array(key), **_arrays(features))
     return features
 
 
@@ -91,9 +96,8 @@ def describe_selections(images: Images, cache: Path | None) -> Features:
 
 def _key(domain: Domain) -> str:
     """SHA-256 of the images, as their fingerprints tell them apart, and of the code."""
-    digest = hashlib.sha256(repr((domain.images.shape, np.__version__)).encode())
-    for module in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(hashlib.sha256(module.read_bytes()).digest())
+    code = (code_digest(CODE), library_versions(LIBRARIES))
+    digest = hashlib.sha256(repr((domain.images.shape, code)).encode())
     digest.update("\n".join(domain.index["hash"]).encode())
     return digest.hexdigest()
 
@@ -105,11 +109,13 @@ def _arrays(features: Features) -> dict[str, np.ndarray]:
     return arrays
 
 
-def _read(path: Path) -> Features | None:
-    """Read what was written; None if it is missing or damaged, as the checksums in it tell."""
+def _read(path: Path, key: str) -> Features | None:
+    """Read what was written with the same key; None if there is none, or if it is damaged."""
     try:
         with np.load(path, allow_pickle=False) as file:
-            arrays = dict(file)
+            if file["key"].item() != key:
+                return None
+            arrays = {name: file[name] for name in file.files if name != "key"}  # checks each CRC
         names = [field.name for field in fields(Keypoints)]
         keypoints = Keypoints(**{name: arrays.pop(PREFIX + name) for name in names})
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):

@@ -45,7 +45,7 @@ def resolve_duplicates(
         InputError: if a picture has two labels and is not dropped, if it is in two parts and
             `duplicates` is `refuse`, or if a part has no image of a class left.
     """
-    pairs = [pair for pair in pairs if not _may_be_two_lesions(domain.index, pair)]
+    pairs = _of_one_lesion(domain.index, pairs)
     if rules.duplicates != "drop":
         check_labels(domain, pairs, listing)
     if rules.duplicates == "refuse":
@@ -63,13 +63,17 @@ def resolve_duplicates(
     return resolved
 
 
-def _may_be_two_lesions(index: pd.DataFrame, pair: DuplicatePair) -> bool:
-    first, second = index.iloc[pair.first], index.iloc[pair.second]
-    return (
-        pair.evidence != IDENTICAL
-        and first["patient"] == second["patient"]
-        and first["label"] != second["label"]
-    )
+def _of_one_lesion(index: pd.DataFrame, pairs: Sequence[DuplicatePair]) -> list[DuplicatePair]:
+    """Return the pairs without those that may show two lesions of one patient."""
+    patients = index["patient"].to_numpy()
+    labels = index["label"].to_numpy()
+    kept = []
+    for pair in pairs:
+        of_one_patient = patients[pair.first] == patients[pair.second]
+        of_two_labels = labels[pair.first] != labels[pair.second]
+        if pair.evidence == IDENTICAL or not (of_one_patient and of_two_labels):
+            kept.append(pair)
+    return kept
 
 
 def _groups(pairs: Sequence[DuplicatePair], count: int) -> np.ndarray:

@@ -1,5 +1,9 @@
 """Leaks from the training data of one domain to the data of another."""
 
+from pathlib import Path
+
+import pandas as pd
+
 from graft.common.files import InputError
 from graft.common.vocabulary import PARTS, TESTS
 from graft.duplicates.pairs import describe_pairs, pairs_between
@@ -18,7 +22,11 @@ EVALUATING_PARTS = ("validation", *TESTS)  # of the target
 
 
 def check_across(
-    source: SplitDomain, target: SplitDomain, everybody: bool = False, trains: bool = True
+    source: SplitDomain,
+    target: SplitDomain,
+    everybody: bool = False,
+    trains: bool = True,
+    cache: Path | None = None,
 ) -> list[CheckRow]:
     """Check what a model of the target could have seen when it was trained on the source.
 
@@ -36,6 +44,7 @@ def check_across(
             cross-validation tests all its patients.
         trains: whether a network is trained on the source. If not, an image of it may also be in
             the training part of the target.
+        cache: a folder, see `graft.duplicates.pairs.find_pairs`.
 
     Returns:
         A row for each check.
@@ -44,7 +53,7 @@ def check_across(
         InputError: if they share such a patient or image.
     """
     used = PARTS if trains or everybody else EVALUATING_PARTS
-    return [_check_patients(source, target, everybody), _check_images(source, target, used)]
+    return [_check_patients(source, target, everybody), _check_images(source, target, used, cache)]
 
 
 def _check_patients(source: SplitDomain, target: SplitDomain, everybody: bool) -> CheckRow:
@@ -58,11 +67,12 @@ def _check_patients(source: SplitDomain, target: SplitDomain, everybody: bool) -
         other_places = target.places()
         other_patients = target.domain.index["patient"]
         other_patients = other_patients[target.parts.isin(evaluating_parts)]
+        row_of = _first_rows(patients)
+        other_row_of = _first_rows(other_patients)
         pairs_of_places = []
         for patient in both:
-            row = patients.index[patients == patient][0]
-            other = other_patients.index[other_patients == patient][0]
-            pairs_of_places.append(f"{places[row]} and {other_places[other]}")
+            place, other_place = places[row_of[patient]], other_places[other_row_of[patient]]
+            pairs_of_places.append(f"{place} and {other_place}")
         raise InputError(
             f"domains.{across_names(source.name, target.name)}: {counted(len(both), 'patient')} of "
             f"{_origin(source)} would be used to evaluate a model on {target.name}: "
@@ -83,10 +93,12 @@ def _check_patients(source: SplitDomain, target: SplitDomain, everybody: bool) -
     return passed_check("patients across", names, looked_at, found)
 
 
-def _check_images(source: SplitDomain, target: SplitDomain, parts: tuple[str, ...]) -> CheckRow:
+def _check_images(
+    source: SplitDomain, target: SplitDomain, parts: tuple[str, ...], cache: Path | None
+) -> CheckRow:
     trained_on = source.rows(*TRAINING_PARTS)
     used = target.rows(*parts)
-    pairs = pairs_between(source.domain, trained_on, target.domain, used)
+    pairs = pairs_between(source.domain, trained_on, target.domain, used, cache)
     if pairs:
         raise InputError(
             f"domains.{across_names(source.name, target.name)}: {counted(len(pairs), 'image')} of "
@@ -101,6 +113,12 @@ def _check_images(source: SplitDomain, target: SplitDomain, parts: tuple[str, ..
 
 def _origin(source: SplitDomain) -> str:
     return f"{source.name} in {' or '.join(TRAINING_PARTS)}"
+
+
+def _first_rows(patients: pd.Series) -> pd.Series:
+    """Return the row of the first lesion of each patient, by patient."""
+    first = patients[~patients.duplicated()]
+    return pd.Series(first.index, index=first)
 
 
 def _patients(domain: SplitDomain, *parts: str) -> set[str]:

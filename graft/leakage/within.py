@@ -5,6 +5,8 @@ reproducibility crisis in machine-learning-based science", Patterns 4 (2023). A 
 InputError; otherwise each check returns a row.
 """
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 
@@ -26,13 +28,16 @@ NORMALISED = {  # none of these fits anything over samples
 PREPROCESSING_KEYS = {"patch", "spacing", "window", "intensity", "size"}  # of domain.json
 
 
-def check_within(domain: SplitDomain, rules: SplitRules, seed: int) -> list[CheckRow]:
+def check_within(
+    domain: SplitDomain, rules: SplitRules, seed: int, cache: Path | None = None
+) -> list[CheckRow]:
     """Check everything that can leak within one domain.
 
     Args:
         domain: with its split.
         rules: of the split.
         seed: of the split.
+        cache: a folder, see `graft.duplicates.pairs.find_pairs`.
 
     Returns:
         A row for each check.
@@ -42,7 +47,7 @@ def check_within(domain: SplitDomain, rules: SplitRules, seed: int) -> list[Chec
     """
     patients = _check_patients(domain)
     data = domain.domain
-    pairs = find_duplicates(data, domain.parts)
+    pairs = find_duplicates(data, domain.parts, cache)
     drawn = assign_parts(domain.name, data.index, data.classes, rules, seed)
     expected = resolve_duplicates(data, drawn, pairs, rules)
     removed = expected != drawn

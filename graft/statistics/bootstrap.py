@@ -21,8 +21,12 @@ def draw_patients(patients: int, resamples: int, generator: np.random.Generator)
     multinomial. Efron and Tibshirani (1993), An Introduction to the Bootstrap.
     """
     shares = np.full(patients, 1 / patients)
-    counts = generator.multinomial(patients, shares, size=resamples)
-    return counts.astype(np.uint16)
+    counts = np.zeros((resamples, patients), np.uint16)
+    rows = max(1, BLOCK // max(1, patients))
+    for start in range(0, resamples, rows):  # as 64-bit numbers they need four times the memory
+        block = counts[start : start + rows]
+        block[:] = generator.multinomial(patients, shares, size=len(block))
+    return counts
 
 
 def resample(

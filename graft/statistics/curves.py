@@ -82,12 +82,13 @@ def calibration(
         cases, with a row for each bin that has cases.
     """
     disease, positive = _disease(labels, probabilities)
-    in_bin = np.eye(BINS)[bins(disease)]  # (N, BINS)
+    bin_of = bins(disease)  # (N,)
+    in_bin = np.eye(BINS)[bin_of]  # (N, BINS)
     patients = patient.max() + 1
-    of_patient = np.eye(patients)[patient]  # (N, P)
-    diseased_in_bin = in_bin * positive[:, None]  # (N, BINS)
-    diseased = diseased_in_bin.T @ of_patient  # (BINS, P)
-    lesions = in_bin.T @ of_patient  # (BINS, P)
+    cell = bin_of * patients + patient  # (N,)
+    cells = (BINS, patients)
+    lesions = np.bincount(cell, minlength=BINS * patients).reshape(cells)
+    diseased = np.bincount(cell[positive], minlength=BINS * patients).reshape(cells)
     low, high = wilson(diseased, lesions, confidence)
     cases = in_bin.sum(0)  # (BINS,)
     predicted = disease @ in_bin

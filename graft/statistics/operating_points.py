@@ -40,13 +40,12 @@ def choose_points(
         rate, or if the rate is not defined.
     """
     candidates = _candidates(disease)  # (T,) rising
-    called = disease >= candidates[:, None]  # (T, N)
-    diseased = labels == 1
-    healthy = labels == 0
-    true_calls = called[:, diseased].sum(1)  # (T,)
-    true_rejections = (~called[:, healthy]).sum(1)
-    sensitivities = ratio(true_calls, diseased.sum())
-    specificities = ratio(true_rejections, healthy.sum())
+    diseased = np.sort(disease[labels == 1])
+    healthy = np.sort(disease[labels == 0])
+    missed = np.searchsorted(diseased, candidates)  # (T,) below each candidate
+    true_rejections = np.searchsorted(healthy, candidates)
+    sensitivities = ratio(len(diseased) - missed, len(diseased))
+    specificities = ratio(true_rejections, len(healthy))
     sensitive = candidates[sensitivities >= sensitivity]
     specific = candidates[specificities >= specificity]
     highest = sensitive[-1:]
