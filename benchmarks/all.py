@@ -58,6 +58,7 @@ BENCHMARKS = (
     Benchmark("draws"),
     Benchmark("simulations"),
     Benchmark("shifted_copies", variable=VARIABLE),
+    Benchmark("whole_domain", one_thread=True),
     Benchmark("chain"),
 )
 
