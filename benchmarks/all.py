@@ -56,7 +56,7 @@ BENCHMARKS = (
     Benchmark("epoch", one_thread=True),
     Benchmark("members", one_thread=True),
     Benchmark("parallel_trainings"),
-    Benchmark("whole_domain"),
+    Benchmark("whole_domain", one_thread=True),
     Benchmark("resamples"),
     Benchmark("draws"),
     Benchmark("simulations"),

@@ -43,14 +43,6 @@ from graft.data.domain import Domain, write_domain
 from graft.duplicates.features import describe_domain
 from graft.duplicates.fingerprints import fingerprint_images
 from graft.duplicates.pairs import find_duplicates, pairs_between
-from graft.evaluation.evaluated_domain import EvaluatedDomain
-from graft.evaluation.settings import Evaluate
-from graft.evaluation.subgroups import score_subgroups
-from graft.evaluation.tables import plot_tables, prediction_table
-from graft.evaluation.tuning import tune
-from graft.statistics.cases import Assessment, assess
-from graft.statistics.compare import compare
-from graft.statistics.scores import PROBABILITY_DECIMALS
 from stages import check, paths, split
 
 LESIONS = (250, 1_000, 4_000, 16_000)  # in each domain; the first gives the cost of starting
@@ -59,7 +51,6 @@ ROUGHLY_LINEAR = 1.2  # the largest exponent that is aimed at
 MOST_MEMORY = 4.0  # GB
 COPIES = 20  # planted, of each kind
 CLASSES = ["benign", "malignant"]
-SETTINGS = Evaluate(resamples=2000, confidence=0.95, margin=0.05, sensitivity=0.9, specificity=0.9)
 
 
 @dataclass(frozen=True)
@@ -236,26 +227,9 @@ def check_both(folder: Path) -> None:
 
 def evaluate(folder: Path) -> None:
     """Judge two models with random predictions, as `evaluate` does."""
-    domain = EvaluatedDomain.from_files(
-        folder / paths.processed("lung"), folder / paths.split("lung"), SETTINGS.resamples, 0
-    )
-    models = {name: random_model(domain, name) for name in ("scratch", "transfer")}
-    compare(domain.cases, models, "scratch", ("test",), SETTINGS.confidence, SETTINGS.margin)
-    score_subgroups(domain, "transfer", models["transfer"], SETTINGS.confidence)
-    tuned = {name: tune(model, domain.cases, SETTINGS) for name, model in models.items()}
-    plot_tables(domain.cases, CLASSES, models, tuned, SETTINGS.confidence)
-    prediction_table(domain.cases, CLASSES, models)
+    from benchmarks.whole_domain_models import judge_models  # late: it imports torch
 
-
-def random_model(domain: EvaluatedDomain, name: str) -> Assessment:
-    """Score a model that knows a little."""
-    probabilities = {}
-    for part, cases in domain.cases.items():
-        noise = generator(0, name, part).standard_normal(len(cases.labels))
-        disease = 1 / (1 + np.exp(-cases.labels - noise))
-        both = np.stack([1 - disease, disease], axis=1)
-        probabilities[part] = both.round(PROBABILITY_DECIMALS)
-    return assess(domain.cases, probabilities)
+    judge_models(folder / paths.processed("lung"), folder / paths.split("lung"))
 
 
 WITHIN = "copies within"
