@@ -43,17 +43,30 @@ class Benchmark:
     Attributes:
         name: of its module.
         one_thread: whether it measures single-threaded work.
+        needs_gpu: whether it cannot run without a CUDA device.
         variable: an environment variable without which it cannot run.
     """
 
     name: str
     one_thread: bool = False
+    needs_gpu: bool = False
     variable: str | None = None
+
+    def missing(self) -> str | None:
+        """Return what it needs and this machine does not have, or None."""
+        import torch  # late, because it is slow
+
+        if self.needs_gpu and not torch.cuda.is_available():
+            return "a GPU"
+        if self.variable and not os.environ.get(self.variable):
+            return self.variable
+        return None
 
 
 BENCHMARKS = (
     Benchmark("preprocessing"),
     Benchmark("epoch", one_thread=True),
+    Benchmark("gpu", needs_gpu=True),
     Benchmark("members", one_thread=True),
     Benchmark("parallel_trainings"),
     Benchmark("whole_domain", one_thread=True),
@@ -108,8 +121,8 @@ def measure_one(
 ) -> tuple[list[Row], str]:
     """Run a benchmark and return its rows and, if it failed, how."""
     name = benchmark.name
-    if benchmark.variable and not os.environ.get(benchmark.variable):
-        return [note_row(name, f"not run: needs {benchmark.variable}", circumstances)], ""
+    if missing := benchmark.missing():
+        return [note_row(name, f"not run: needs {missing}", circumstances)], ""
     with tempfile.TemporaryDirectory(prefix="graft-") as folder:
         collected = Path(folder) / "comparisons.jsonl"
         settings = {COLLECTED_IN: str(collected)}

@@ -4,11 +4,11 @@
 
 Runs each stage as its real command, with one thread, on the phantom cohort in clones of the
 committed HEAD: on a small cohort, and on 4 and 16 times as many patients. Trainings have few
-epochs, the learning curve has two draws and the cross-validation two folds; everything else is as
-in params.yaml. Fits the curve cost = c + a·n^b to the processor time and the peak memory of each
-stage over the number n of lesions. Prints a table and draws docs/growth.png. Takes about 6 minutes
-on two cores. With --workdir the clones and the measurements are kept, and the same command resumes
-after an interruption.
+epochs, the learning curve has two draws, the cross-validation two folds, and the parts are large
+enough for the small cohort; everything else is as in params.yaml. Fits the curve cost = c + a·n^b
+to the processor time and the peak memory of each stage over the number n of lesions. Prints a table
+and draws docs/growth.png. Takes about 6 minutes on two cores. With --workdir the clones and the
+measurements are kept, and the same command resumes after an interruption.
 """
 
 import tempfile

@@ -10,10 +10,10 @@ from graft.common.files import read_json, whole_file, write_json
 
 PATIENTS = {"lung": 8, "liver": 20}  # the fewest that can be split and folded
 SIZES = (1.0, 4.0, 16.0)  # the first one gives the cost of starting
+SPLIT = {"test": 0.4, "validation": 0.2, "labelled": 1.0}
 EPOCHS = 2
 DRAWS = 2
 ONE_THREAD = {"OMP_NUM_THREADS": "1"}  # a second one waits in a loop, which is processor time
-SPLIT = {"test": 0.4, "validation": 0.2, "labelled": 1.0}  # of the target
 FOLDS = {"folds": 2, "repeats": 1}
 STAGES = {  # each stage with the arguments of its commands
     "phantom": tuple(PATIENTS),
@@ -77,7 +77,7 @@ def write_parameters(clone: Path, size: float) -> None:
     parameters = yaml.load(path)
     for organ, patients in PATIENTS.items():
         parameters["phantom"][organ]["patients"] = round(patients * size)
-    parameters["domains"]["liver"]["split"].update(SPLIT)
+        parameters["domains"][organ]["split"].update(SPLIT)
     for training in ("pretrain", "finetune", "regularize", "ensemble"):
         parameters[training]["epochs"] = EPOCHS
     parameters["learning_curve"]["draws"] = DRAWS

@@ -5,6 +5,7 @@ import time
 
 import psutil
 import pytest
+import torch
 
 from benchmarks import all as every
 from benchmarks.all import BENCHMARKS, Benchmark, measure, measure_one, run_command
@@ -51,6 +52,13 @@ def test_a_benchmark_without_its_variable_is_skipped(monkeypatch):
     rows, failure = measure_one(benchmark, "Monday")
     assert failure == ""
     assert rows[0].cells[-1] == "not run: needs GRAFT_NO_SUCH_VARIABLE"
+
+
+def test_a_benchmark_without_a_gpu_is_skipped(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    rows, failure = measure_one(Benchmark("silent", needs_gpu=True), "Monday")
+    assert failure == ""
+    assert rows[0].cells[-1] == "not run: needs a GPU"
 
 
 def test_a_benchmark_that_takes_too_long_is_killed_with_its_children(tmp_path):
