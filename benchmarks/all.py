@@ -69,6 +69,7 @@ BENCHMARKS = (
     Benchmark("gpu", needs_gpu=True),
     Benchmark("members", one_thread=True),
     Benchmark("parallel_trainings"),
+    Benchmark("larger_than_memory", one_thread=True),
     Benchmark("whole_domain", one_thread=True),
     Benchmark("resamples"),
     Benchmark("draws"),
