@@ -11,6 +11,7 @@ import json
 import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -86,7 +87,8 @@ def read_entry(path: Path) -> Entry | None:
     """Read an entry; None if there is none, or if it is damaged, which a line says."""
     entry = read_checked(path, _unpack, lambda fault: say(f"{fault}; this scan is read again"))
     if entry is not None:
-        os.utime(path)  # it was used
+        with suppress(OSError):  # another run may have deleted it
+            os.utime(path)  # it was used
     return entry
 
 

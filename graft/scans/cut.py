@@ -1,7 +1,8 @@
 """What a worker does with one scan: read it once, and cut a patch at each of its lesions."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -88,17 +89,14 @@ def cut_scan(recipe: Recipe, lesions: Sequence[LesionRow]) -> CutScan | list[Fau
     lines = [lesion.line for lesion in lesions]
     try:
         files = list_scan_files(lesions)
-        state, _ = measure_files(files, recipe.secret)
+        before = measure_files(files, recipe.secret)
+        state = before.name if before.is_settled else ""
         content = digest_files(files)
         found = find_cut_scan(recipe, lesions, state, content)
         if found is not None:
             return found
         cut = _cut_lesions(recipe, lesions)
-        if state:
-            is_same = measure_files(files, recipe.secret)[0] == state
-        else:  # the files were written a moment ago, and a name may become available meanwhile
-            is_same = digest_files(files) == content
-        if not is_same:
+        if measure_files(files, recipe.secret).name != before.name:
             raise InputError(f"{lesions[0].image}: changed while it was read, expected no change")
     except InputError as error:
         return [Fault(lines, str(error))]
@@ -125,9 +123,10 @@ def _cut_lesions(recipe: Recipe, lesions: Sequence[LesionRow]) -> Entry | list[F
     masks = np.zeros((len(lesions), *grid.patch), np.uint8)
     diameters: list[float | None] = []
     faults = []
+    read = lru_cache(1)(volume_files.read_volume)  # a map may have a label for each lesion
     for number, lesion in enumerate(lesions):
         try:
-            centre, mask, diameter = _find_lesion(volume, lesion)
+            centre, mask, diameter = _find_lesion(volume, lesion, read)
             patches[number] = cut_patch(volume, centre, grid)
             if mask is not None:
                 masks[number] = cut_mask(mask, centre, grid)
@@ -164,12 +163,12 @@ def _convert_window(grid: Grid, volume: Volume) -> Grid:
 
 
 def _find_lesion(
-    volume: Volume, lesion: LesionRow
+    volume: Volume, lesion: LesionRow, read: Callable[[Path], Volume]
 ) -> tuple[np.ndarray, Volume | None, float | None]:
     """The position (3,) of a lesion in mm, RAS+, its mask, and the diameter in mm of the mask."""
     if lesion.mask is None:
         return _position_in_mm(volume, lesion), None, None
-    mask = volume_files.read_mask(lesion.mask, volume, lesion.segment)
+    mask = volume_files.read_mask(lesion.mask, volume, lesion.segment, read)
     centre, diameter = volume_files.locate_lesion(mask, volume)
     if lesion.position is not None:
         centre = _position_in_mm(volume, lesion)

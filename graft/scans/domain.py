@@ -22,7 +22,7 @@ from graft.scans.cache import (
     write_known_files,
 )
 from graft.scans.cut import CutScan, Fault, Recipe, cut_scan, find_cut_scan
-from graft.scans.files import list_scan_files, measure_files
+from graft.scans.files import FileState, list_scan_files, measure_files
 from graft.scans.identity import Scan, check_scans
 from graft.scans.lesion import LesionRow
 
@@ -102,11 +102,11 @@ def _cut_groups(name: str, table: Path, groups: list[Group], recipe: Recipe) -> 
     found: list[CutScan | list[Fault] | None] = []
     size = 0  # bytes to read
     for group in groups:
-        state, scan_size = _look_at(group, recipe)
-        content = known.get(state)
-        cut = find_cut_scan(recipe, group, state, content) if content else None
+        state = _look_at(group, recipe)
+        content = known.get(state.name) if state else None
+        cut = find_cut_scan(recipe, group, state.name, content) if state and content else None
         found.append(cut)
-        size += 0 if cut else scan_size
+        size += state.size if state and not cut else 0
     missing = [number for number, cut in enumerate(found) if cut is None]
     if len(missing) < len(groups):
         say(f"{name}: {len(groups) - len(missing)} of {len(groups)} scans were read before")
@@ -126,12 +126,11 @@ def _cut_groups(name: str, table: Path, groups: list[Group], recipe: Recipe) -> 
     return cut_scans
 
 
-def _look_at(group: Group, recipe: Recipe) -> tuple[str, int]:
-    """The name of the state of a scan's files, and their bytes; nothing if that fails."""
+def _look_at(group: Group, recipe: Recipe) -> FileState | None:
     try:
         return measure_files(list_scan_files(group), recipe.secret)
     except InputError:  # which the reading repeats
-        return "", 0
+        return None
 
 
 def _report_faults(table: Path, faults: list[Fault], bad: int, total: int, folder: Path) -> None:

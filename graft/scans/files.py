@@ -9,6 +9,7 @@ import json
 import os
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from graft.common.files import InputError
@@ -16,7 +17,23 @@ from graft.scans.keyed import keyed_digest
 from graft.scans.lesion import LesionRow
 from graft.volumes.volume_files import list_files
 
-SETTLED_S = 2.0  # a file that changed since may change again without another time
+SETTLED_S = 2.0  # times of files are this exact everywhere
+
+
+@dataclass(frozen=True)
+class FileState:
+    """The state of the files of a scan and of the masks of its lesions.
+
+    Attributes:
+        name: a keyed digest, because the names of files may be those of patients.
+        size: bytes of the scan.
+        is_settled: whether the name changes with the content. It need not if a file was written in
+            the last seconds.
+    """
+
+    name: str
+    size: int
+    is_settled: bool
 
 
 def list_scan_files(lesions: Sequence[LesionRow]) -> list[list[Path]]:
@@ -28,17 +45,13 @@ def list_scan_files(lesions: Sequence[LesionRow]) -> list[list[Path]]:
     return [list_files(lesions[0].image), *masks]
 
 
-def measure_files(groups: list[list[Path]], secret: str) -> tuple[str, int]:
-    """A name for the present state of files, and the bytes of the scan.
+def measure_files(groups: list[list[Path]], secret: str) -> FileState:
+    """Look at the size and the times of files, without reading them.
 
-    The name is a keyed digest, because the names of files may be those of patients. It is "" if a
-    file changed in the last seconds.
-
-    Raises InputError if a file cannot be looked at.
+    Raises InputError if that fails.
     """
     states = []
-    newest = 0
-    size = 0
+    newest = size = 0
     for number, group in enumerate(groups):
         for path in group:
             found = _stat(path)
@@ -46,9 +59,11 @@ def measure_files(groups: list[list[Path]], secret: str) -> tuple[str, int]:
             states.append([number, os.fspath(path), found.st_size, found.st_ino, *times])
             newest = max(newest, *times)
             size += found.st_size if number == 0 else 0
-    if newest > time.time_ns() - SETTLED_S * 1e9:
-        return "", size
-    return keyed_digest(f"files {json.dumps(states)}", secret), size
+    return FileState(
+        name=keyed_digest(f"files {json.dumps(states)}", secret),
+        size=size,
+        is_settled=newest <= time.time_ns() - SETTLED_S * 1e9,
+    )
 
 
 def digest_files(groups: list[list[Path]]) -> str:

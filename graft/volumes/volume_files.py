@@ -68,7 +68,12 @@ def list_files(path: Path) -> list[Path]:
     return [path] if data_file is None else [path, data_file]
 
 
-def read_mask(path: Path, image: Volume, segment: str = "") -> Volume:
+def read_mask(
+    path: Path,
+    image: Volume,
+    segment: str = "",
+    read: Callable[[Path], Volume] = read_volume,
+) -> Volume:
     """Read one structure of a mask, as voxels that are 1 inside and 0 outside.
 
     Args:
@@ -76,6 +81,7 @@ def read_mask(path: Path, image: Volume, segment: str = "") -> Volume:
         image: The scan of the mask. A SEG is put on its grid.
         segment: The number of the structure, or the label of a segment in a SEG; "" if there is
             only one.
+        read: Reads a label map, such as `read_volume` with a memory for maps of several lesions.
 
     Raises:
         InputError: As `read_volume` does, or if a SEG lies on another grid, there are several
@@ -85,7 +91,7 @@ def read_mask(path: Path, image: Volume, segment: str = "") -> Volume:
         from graft.dicom.masks import read_segment
 
         return Volume(path, read_segment(path, segment, image), image.affine)
-    mask = read_volume(path)
+    mask = read(path)
     try:
         return replace(mask, voxels=select_label(mask.voxels, segment))
     except InputError as error:

@@ -285,3 +285,43 @@ def test_the_cache_names_no_person_and_no_series(tmp_path, write_series):
         for secret in (b"HOSP", b"4711", b"1.2.840.99.7", b"Thunderclap", SECRET.encode()):
             assert secret not in content
         assert hashlib.sha256(b"hosp-4711").hexdigest()[:16].encode() not in content
+
+
+def test_a_map_of_several_lesions_is_read_once(raw, monkeypatch):
+    labels = np.zeros((12, 12, 12), np.uint8)
+    labels[3:6, 4:7, 4:7] = 1
+    labels[7:10, 4:7, 4:7] = 2
+    save(raw / "mask.nii.gz", labels)
+    lines = ["patient,image,label,mask,segment"]
+    lines += [f"p0,0.nii.gz,{'ab'[number - 1]},mask.nii.gz,{number}" for number in (1, 2)]
+    (raw / "manifest.csv").write_text("\n".join(lines) + "\n")
+    names = []
+    original = volume_files.read_volume
+
+    def read_and_note(path, *further):
+        names.append(path.name)
+        return original(path, *further)
+
+    monkeypatch.setattr(volume_files, "read_volume", read_and_note)
+    masks = read(raw).masks
+    assert names == ["0.nii.gz", "mask.nii.gz"]
+    assert [mask.sum() for mask in masks] == [27, 27]
+
+
+def test_a_scan_that_changes_while_it_is_read_is_refused_and_a_new_one_is_not(raw, monkeypatch):
+    monkeypatch.setattr(files, "SETTLED_S", 2.0)  # all files were written a moment ago
+    read(raw)
+    assert cache.read_known_files(raw.parent / ".graft") == {}
+    original = volume_files.read_volume
+
+    def read_and_change(path, *further):
+        volume = original(path, *further)
+        if path.name == "3.nii.gz":
+            write_scan(raw, 30)
+            (raw / "30.nii.gz").replace(path)
+        return volume
+
+    monkeypatch.setattr(volume_files, "read_volume", read_and_change)
+    shutil.rmtree(raw.parent / ".graft")
+    with pytest.raises(InputError, match="manifest.csv:5: .*3.nii.gz: changed while it was read"):
+        read(raw)
