@@ -17,7 +17,7 @@ from scipy.spatial.transform import Rotation
 from graft.common.files import InputError
 from graft.data.domain import Grid
 from graft.data.volume import LPS_TO_RAS, Volume
-from graft.ingest.patches import cut_patch
+from graft.scans.patches import cut_patch
 from graft.volumes import volume_files
 
 SAMPLES = Path(pydicom.data.__file__).parent / "test_files"
