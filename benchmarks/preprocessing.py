@@ -11,7 +11,7 @@ Makes 12 scans of 512 x 512 x 200 voxels as .nii.gz, with two lesions each, and 
 - the same command again, with everything in its cache.
 
 Then it reads 200 small scans, adds one, and reads again. Needs 1 GB of disk for temporary files and
-takes about two minutes; run nothing else on the machine meanwhile.
+takes about four minutes; run nothing else on the machine meanwhile.
 """
 
 import os
