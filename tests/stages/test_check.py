@@ -54,7 +54,9 @@ def write_processed(name: str) -> None:
 @pytest.fixture
 def project(tmp_path, monkeypatch) -> Path:
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "params.yaml").write_bytes((ROOT / "params.yaml").read_bytes())
+    parameters = YAML().load(ROOT / "params.yaml")
+    parameters["domains"]["liver"]["split"] |= {"test": 0.4, "validation": 0.2, "labelled": 1.0}
+    YAML().dump(parameters, tmp_path / "params.yaml")
     for name in ("lung", "liver"):
         write_processed(name)
     return tmp_path

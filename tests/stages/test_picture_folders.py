@@ -16,6 +16,7 @@ from stages import check, parameters, paths, preprocess, split
 ROOT = Path(__file__).parents[2]
 GREY_DOMAIN, COLOUR_DOMAIN = "chest", "breast"
 CLASSES = {GREY_DOMAIN: ["NORMAL", "PNEUMONIA"], COLOUR_DOMAIN: ["benign", "malignant"]}
+RULES = {"external": None, "test": 0.4, "validation": 0.2, "labelled": 1.0}
 
 
 def speckle(seed: int) -> Image.Image:
@@ -61,7 +62,7 @@ def project(tmp_path, monkeypatch) -> Path:
     former = content["domains"].pop("liver")
     content["domains"] = {}
     for name, classes in CLASSES.items():
-        rules = former["split"] | {"external": None}
+        rules = former["split"] | RULES
         own = {"path": f"raw/{name}", "classes": classes, "window": [0, 255], "split": rules}
         content["domains"][name] = former | own
     content["source"] = content["pretrain"]["source"] = GREY_DOMAIN
