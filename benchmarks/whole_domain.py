@@ -49,7 +49,8 @@ LESIONS = (250, 1_000, 4_000, 16_000)  # in each domain; the first gives the cos
 MOST_OF_PEER = 4_000
 ROUGHLY_LINEAR = 1.2  # the largest exponent that is aimed at
 MOST_MEMORY = 4.0  # GB
-COPIES = 20  # planted, of each kind
+NOISE = 0.2  # s of processor time that may be chance
+COPIES = 8  # planted, of each kind
 CLASSES = ["benign", "malignant"]
 
 
@@ -86,18 +87,28 @@ def main(
     columns = [f"{number:,} lesions: s / GB" for number in numbers]
     for line in markdown_head("step", *columns, "exponent"):
         say(line)
+    exponents = {}
     for step, of_step in costs.items():
+        growth = fit_growth(numbers, [cost.processor for cost in of_step], NOISE)
+        if growth:
+            exponents[step] = growth.exponent
         cells = [f"{cost.processor:.1f} / {cost.peak:.2f}" for cost in of_step]
-        say(markdown_row(step, *cells, exponent_of(numbers, of_step)))
+        say(markdown_row(step, *cells, f"{growth.exponent:.2f}" if growth else ""))
     total = sum(of_step[-1].seconds for of_step in costs.values())
     largest = max(of_step[-1].peak for of_step in costs.values())
-    say(f"{numbers[-1]:,} lesions in each domain: {total / 60:.1f} minutes, {largest:.2f} GB")
+    note = f"all steps: {total / 60:.1f} minutes"
+    what = f"largest peak memory with {numbers[-1]:,} lesions in each domain"
+    report(Comparison(what, "GB", largest, "", None, bound=MOST_MEMORY, note=note))
+    if exponents:
+        report_steepest(exponents)
 
 
-def exponent_of(numbers: list[int], costs: list[Cost]) -> str:
-    """Return the exponent of processor time, or nothing if the differences are too small."""
-    growth = fit_growth(numbers, [cost.processor for cost in costs], noise=0.2)
-    return f"{growth.exponent:.2f}" if growth else ""
+def report_steepest(exponents: dict[str, float]) -> None:
+    """Report the largest exponent of all steps beside that of linear growth."""
+    step = max(exponents, key=lambda name: exponents[name])
+    what = f"growth of processor time with lesions, the steepest step: {step}"
+    linear = "exponent of linear growth"
+    report(Comparison(what, "", exponents[step], linear, 1.0, bound=ROUGHLY_LINEAR))
 
 
 def compare_with_peer(folder: Path, cost: Cost, found: set[tuple[int, int]]) -> None:
