@@ -2,8 +2,8 @@
 
     python -m benchmarks.parallel_trainings
 
-Runs the stage `learning_curve` with params.yaml and five draws: 15 trainings on 42 patients, with 21
-to validate on and 41 to test, first in one process (GRAFT_WORKERS=1) and then in several. Both
+Runs the stage `learning_curve` with params.yaml and five draws: 15 trainings on 42 patients, with
+21 to validate on and 41 to test, first in one process (GRAFT_WORKERS=1) and then in several. Both
 begin without a cache, and the time includes the start of the workers. Checks that both write the
 same bytes. Takes three minutes on two cores.
 """
