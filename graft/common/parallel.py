@@ -137,8 +137,8 @@ def _run_in_processes(
         initargs=(os.getpid(),),
     )
     with settings, warnings.catch_warnings():
-        # joblib replaces a worker whose memory has grown, and nothing is lost.
-        warnings.filterwarnings("ignore", message="A worker stopped while some jobs")
+        # joblib replaces workers whose memory has grown, and cancels work after an error.
+        warnings.filterwarnings("ignore", module=r"joblib\.")
         run = Parallel(return_as="generator_unordered", batch_size=1)
         one = delayed(run_one)
         try:
