@@ -7,6 +7,7 @@ import hashlib
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,13 +16,14 @@ from graft.common.code import code_digest, library_versions
 from graft.common.files import whole_file
 from graft.common.names import check_identifier
 from graft.common.parallel import run_parallel
+from graft.data.arrays import load_array
 from graft.data.domain import Domain
 from graft.duplicates import planes, volumes
 from graft.duplicates.images import Images
 from graft.duplicates.keypoints import Keypoints, find_keypoints
 
-TOGETHER = 512  # images that one piece of work describes
-ALONE = 2048  # images: with fewer, other processes would take longer to start
+TOGETHER = 256  # images that one piece of work describes
+ALONE = 512  # images: with fewer, other processes would take longer to start
 CODE = ("common", "duplicates")  # packages that decide what an image shows
 LIBRARIES = ("numpy", "scipy")
 PREFIX = "keypoints_"  # of the names of their arrays in a file
@@ -74,11 +76,7 @@ def describe_domain(domain: Domain, cache: Path | None = None) -> Features:
     key = _key(domain)
     if path and (known := _read(path, key)):
         return known
-    images = domain.images
-    pieces = [images[start : start + TOGETHER] for start in range(0, len(images), TOGETHER)]
-    features = Features.joined(
-        run_parallel(describe_images, pieces, sequential=len(images) < ALONE)
-    )
+    features = _describe_all(domain.images)
     if path:
         path.parent.mkdir(parents=True, exist_ok=True)
         with whole_file(path) as partial, partial.open("wb") as file:
@@ -92,6 +90,24 @@ def describe_selections(images: Images, cache: Path | None) -> Features:
     for domain, rows in images.selections:
         described.append(describe_domain(domain, cache).of(rows))
     return Features.joined(described)
+
+
+def _describe_all(images: np.ndarray) -> Features:
+    """Describe images (N, C, *spatial), many of them in several processes if they are in a file."""
+    if not isinstance(images, np.memmap) or len(images) < ALONE:
+        return describe_images(images)
+    file = Path(str(images.filename)).absolute()
+    whole = load_array(file)
+    if (images.shape, images.strides) != (whole.shape, whole.strides):  # a part of the file
+        return describe_images(images)
+    describe = partial(_describe_rows, file)
+    pieces = [slice(start, start + TOGETHER) for start in range(0, len(images), TOGETHER)]
+    return Features.joined(run_parallel(describe, pieces))
+
+
+def _describe_rows(file: Path, rows: slice) -> Features:
+    """Describe a piece of the images in a file."""
+    return describe_images(load_array(file)[rows])
 
 
 def _key(domain: Domain) -> str:

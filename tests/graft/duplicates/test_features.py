@@ -1,9 +1,11 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from graft.data.arrays import load_array
 from graft.data.domain import COLUMNS, Domain
 from graft.duplicates import features
 from graft.duplicates.features import Features, describe_domain, describe_images
@@ -29,21 +31,25 @@ def assert_equal(one: Features, other: Features) -> None:
 
 
 @pytest.mark.parametrize("shape", [(20, 20), (12, 10, 14)])
-def test_images_are_described_alike_in_one_and_in_several_processes(shape, monkeypatch):
+def test_images_are_described_alike_in_one_and_in_several_processes(shape, monkeypatch, tmp_path):
     domain = make_domain(shape)
-    monkeypatch.setattr(features, "TOGETHER", 5)
     expected = describe_domain(domain)
     assert len(expected.keypoints.image)
+    monkeypatch.setattr(features, "TOGETHER", 5)
     monkeypatch.setattr(features, "ALONE", 0)
     monkeypatch.setenv("GRAFT_WORKERS", "2")
-    assert_equal(describe_domain(domain), expected)
+    np.save(tmp_path / "images.npy", domain.images)
+    images = load_array(tmp_path / "images.npy")
+    assert_equal(describe_domain(replace(domain, images=images)), expected)
+    part = replace(domain, images=images[3:], index=domain.index[3:])
+    assert_equal(describe_domain(part), describe_images(domain.images[3:]))
 
 
 def test_what_is_kept_is_read_again_until_the_images_change(tmp_path, monkeypatch):
     domain = make_domain((20, 20))
     expected = describe_domain(domain, tmp_path)
     with monkeypatch.context() as patched:
-        patched.setattr(features, "run_parallel", None)  # so that nothing can be computed
+        patched.setattr(features, "describe_images", None)  # so that nothing can be computed
         assert_equal(describe_domain(domain, tmp_path), expected)
         other = make_domain((20, 20), seed=1)
         with pytest.raises(TypeError):
