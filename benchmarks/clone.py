@@ -145,12 +145,14 @@ def print_note(text: str) -> None:
 def _environment(folder: Path) -> dict[str, str]:
     """Return an environment with this interpreter as `python` and only the clone's DVC settings.
 
-    A DVC cache from the user's settings would hide work.
+    A DVC cache from the user's settings would hide work. Modules are compiled once, as by default.
     """
     programs = Path(sys.executable).parent
     nowhere = str(folder.parent / "no-settings")
+    present = dict(os.environ)
+    present.pop("PYTHONDONTWRITEBYTECODE", None)
     return {
-        **os.environ,
+        **present,
         "DVC_GLOBAL_CONFIG_DIR": nowhere,
         "DVC_SYSTEM_CONFIG_DIR": nowhere,
         "PATH": f"{programs}{os.pathsep}{os.environ.get('PATH', '')}",
