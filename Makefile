@@ -9,10 +9,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed-$(shell cksum requirements.lock | cut -d' ' -f1)
 
-# A process per core. The longest files come first, so that all end at about the same time.
+# A process per core; tests/conftest.py puts the longest files first.
 PARALLEL := --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
-LONGEST := tests/flows/test_pipeline.py tests/test_pipeline.py tests/flows/test_deployments.py \
-	tests/flows/test_sweep.py
 
 .PHONY: run test lint bench install prove clean
 .DEFAULT_GOAL := run
@@ -24,7 +22,7 @@ run: $(INSTALLED)
 
 test: $(INSTALLED)
 	@echo "graft: running the tests"
-	PATH="$(CURDIR)/$(BIN):$$PATH" OMP_NUM_THREADS=1 python -m pytest $(PARALLEL) $(LONGEST) tests
+	PATH="$(CURDIR)/$(BIN):$$PATH" OMP_NUM_THREADS=1 python -m pytest $(PARALLEL)
 
 lint: $(INSTALLED)
 	@echo "graft: checking format, style, dependencies between packages, and types"

@@ -4,6 +4,22 @@ from collections.abc import Iterator
 
 import pytest
 
+# A process of pytest-xdist takes one file after the other, so the longest come first.
+LONGEST = (
+    "tests/test_pipeline.py",
+    "tests/flows/test_pipeline.py",
+    "tests/flows/test_deployments.py",
+    "tests/flows/test_sweep.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    def rank(item: pytest.Item) -> int:
+        file = item.nodeid.partition("::")[0]
+        return LONGEST.index(file) if file in LONGEST else len(LONGEST)
+
+    items.sort(key=rank)
+
 
 @pytest.fixture(scope="session", autouse=True)
 def _configuration(tmp_path_factory) -> Iterator[None]:
