@@ -76,6 +76,7 @@ def finished(tmp_path_factory) -> tuple[Path, str]:
     params = yaml.load(ROOT / "params.yaml")
     for name in ("lung", "liver"):
         params["domains"][name] |= {"path": f"raw/{name}", "window": [0, 1]}
+        params["domains"][name]["split"] |= {"test": 0.15, "validation": 0.15, "labelled": 1.0}
     params["domains"]["liver"]["covariates"] = KINDS
     params["domains"]["lung"]["covariates"] = {"age": "number"}
     params["preprocess"] = {"patch": [8, 8, 8], "spacing": [1.0, 1.0, 1.0]}
