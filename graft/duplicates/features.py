@@ -93,16 +93,26 @@ def describe_selections(images: Images, cache: Path | None) -> Features:
 
 
 def _describe_all(images: np.ndarray) -> Features:
-    """Describe images (N, C, *spatial), many of them in several processes if they are in a file."""
-    if not isinstance(images, np.memmap) or len(images) < ALONE:
-        return describe_images(images)
+    """Describe images (N, C, *spatial), many of them in several processes if they are in a file.
+
+    They are described in the same pieces either way: the last bits of a matrix product depend on
+    how many rows it has.
+    """
+    pieces = [slice(start, start + TOGETHER) for start in range(0, len(images), TOGETHER)]
+    file = _file_of(images)
+    if file is None or len(images) < ALONE:
+        return Features.joined([describe_images(images[rows]) for rows in pieces])
+    return Features.joined(run_parallel(partial(_describe_rows, file), pieces))
+
+
+def _file_of(images: np.ndarray) -> Path | None:
+    """The file that has all of these images and nothing else, or None."""
+    if not isinstance(images, np.memmap):
+        return None
     file = Path(str(images.filename)).absolute()
     whole = load_array(file)
-    if (images.shape, images.strides) != (whole.shape, whole.strides):  # a part of the file
-        return describe_images(images)
-    describe = partial(_describe_rows, file)
-    pieces = [slice(start, start + TOGETHER) for start in range(0, len(images), TOGETHER)]
-    return Features.joined(run_parallel(describe, pieces))
+    is_whole = (images.shape, images.strides) == (whole.shape, whole.strides)
+    return file if is_whole else None
 
 
 def _describe_rows(file: Path, rows: slice) -> Features:
