@@ -11,6 +11,7 @@ import pickle
 import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from graft.common.code import running_code
@@ -50,10 +51,11 @@ def run_on_cluster(
     from distributed.protocol.pickle import dumps
 
     client = _connect(address)
+    mark = TemporaryDirectory(prefix=".graft-cluster-", dir=Path.cwd())  # who sees it shares it
     try:
         # Bytes, because the scheduler cannot import graft, and a worker has to be told where it is.
-        task = _make_task(dumps(function), str(Path.cwd()), str(ROOT), running_code())
-        payloads = [dumps(item) for item in items]
+        task = _make_task(dumps(function), mark.name, str(ROOT), running_code())
+        payloads = [_hide(dumps(item)) for item in items]
         name = getattr(function, "func", function).__name__  # the dashboard shows it
         futures = client.map(task, range(len(items)), payloads, key=name, pure=False)
         _wait_for_worker(client, address)
@@ -66,6 +68,7 @@ def run_on_cluster(
         ) from error
     finally:
         client.close()
+        mark.cleanup()
 
 
 def _connect(address: str) -> "Client":
@@ -106,16 +109,21 @@ def _wait_for_worker(client: "Client", address: str) -> None:
         ) from error
 
 
+def _hide(item: bytes) -> Callable[[], bytes]:
+    """Wrap an item: Dask logs the arguments of work that fails, which may be names of patients."""
+    return lambda: item
+
+
 def _make_task(
-    function: bytes, folder: str, root: str, code: str
-) -> Callable[[int, bytes], tuple[int, str, Any] | str]:
+    function: bytes, mark: str, root: str, code: str
+) -> Callable[[int, Callable[[], bytes]], tuple[int, str, Any] | str]:
     """Make the function that a worker runs for an item and its position.
 
     It returns what `run_one` does, or a text if the worker cannot do this work. It is sent as code,
     not by its name, because it is defined inside a function.
     """
 
-    def run_item(position: int, item: bytes) -> tuple[int, str, Any] | str:
+    def run_item(position: int, item: Callable[[], bytes]) -> tuple[int, str, Any] | str:
         import sys
 
         from distributed import get_worker
@@ -123,10 +131,13 @@ def _make_task(
         threads = get_worker().state.nthreads
         if threads != 1:
             return f"has {threads} threads, expected one: start it with `dask worker --nthreads 1`"
+        folder = Path(mark).parent
         try:
             os.chdir(folder)
         except OSError:
             return f"has no folder {folder}, expected the same one as here, on a shared file system"
+        if not Path(mark).is_dir():
+            return f"has another folder {folder}, expected the one here, on a shared file system"
         if root not in sys.path:
             sys.path.insert(0, root)
         try:
@@ -136,7 +147,7 @@ def _make_task(
             return f"cannot import graft ({error}), expected this folder and its environment"
         if running_code() != code:
             return "has other code of graft or other libraries than this process: restart it"
-        return run_one(pickle.loads(function), position, pickle.loads(item))
+        return run_one(pickle.loads(function), position, pickle.loads(item()))
 
     return run_item
 

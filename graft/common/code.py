@@ -5,7 +5,7 @@ import hashlib
 import json
 import platform
 from collections.abc import Iterable
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, distributions, version
 from pathlib import Path
 
 GRAFT = Path(__file__).parents[1]
@@ -36,10 +36,11 @@ def library_versions(names: Iterable[str] = LIBRARIES) -> dict[str, str]:
 
 @functools.cache
 def running_code() -> str:
-    """A digest of what this process computes with: graft, Python and the LIBRARIES.
+    """A digest of what this process computes with: graft, Python and all installed libraries.
 
     It is computed once, so that it stays that of the modules that a worker of a cluster has loaded,
     even if their files change later.
     """
-    text = json.dumps([code_digest(["."]), platform.python_version(), library_versions()])
+    libraries = sorted({(found.name, found.version) for found in distributions()})
+    text = json.dumps([code_digest(["."]), platform.python_version(), libraries])
     return hashlib.sha256(text.encode()).hexdigest()

@@ -2,7 +2,7 @@
 
 The cluster is used if GRAFT_SCHEDULER is set, such as to `tcp://host:8786`. Otherwise GRAFT_WORKERS
 says how many processes run, by default one per core. Every piece of work runs with one thread, so
-its bytes are the same wherever it runs.
+its bytes are the same wherever it runs on the same kind of processor.
 """
 
 import io

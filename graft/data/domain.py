@@ -18,7 +18,6 @@ from graft.common.files import (
 from graft.common.tables import write_csv
 from graft.common.verified import VerifiedFiles
 from graft.data.arrays import check_images, check_masks, load_array, load_masks, save_array
-from graft.data.grid import Grid as Grid
 
 COLUMNS = ("sample", "patient", "label", "site", "split", "origin", "size", "hash")
 IMAGES = "images.npy"
@@ -204,7 +203,8 @@ def fill_folder(folder: Path, domain: Domain) -> None:
 
 def _save_unless_there(path: Path, array: np.ndarray) -> None:
     mapped = getattr(array, "filename", None)  # of a memory map
-    if mapped is None or Path(mapped) != path.absolute():
+    # By the file and not by its name: a folder above it may be a link.
+    if mapped is None or not path.exists() or not path.samefile(mapped):
         save_array(path, array)
 
 

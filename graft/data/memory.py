@@ -6,10 +6,13 @@ import torch
 
 from graft.common.parallel import count_workers
 
-# The memory that a container may use, by version 2 and version 1 of control groups.
-CONTAINER_LIMITS = (
-    Path("/sys/fs/cgroup/memory.max"),
-    Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
+# The memory that a container may use, and what it uses, by versions 2 and 1 of control groups.
+CONTAINERS = (
+    (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")),
+    (
+        Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
+        Path("/sys/fs/cgroup/memory/memory.usage_in_bytes"),
+    ),
 )
 
 
@@ -21,10 +24,10 @@ def free_memory(device: torch.device) -> int:
     import psutil  # late: a GPU needs no answer from it
 
     limits = [psutil.virtual_memory().available]
-    for path in CONTAINER_LIMITS:
-        if path.is_file() and (text := path.read_text().strip()).isdecimal():
-            limits.append(int(text))
-    return min(limits)
+    for limit, used in CONTAINERS:
+        if limit.is_file() and (text := limit.read_text().strip()).isdecimal():
+            limits.append(int(text) - int(used.read_text()))
+    return max(0, min(limits))
 
 
 def share_for_each(share: float, device: torch.device) -> float:

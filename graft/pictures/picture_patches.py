@@ -12,7 +12,7 @@ from PIL import Image
 
 from graft.common.files import InputError
 from graft.console import say
-from graft.data.domain import Grid
+from graft.data.grid import Grid
 from graft.data.intensity import raw_window
 from graft.pictures.picture_files import read_picture
 

@@ -12,11 +12,11 @@ import numpy as np
 from safetensors.numpy import load as from_bytes
 from safetensors.numpy import save as as_bytes
 
+from graft.common.checked_file import write_checked
 from graft.common.parallel import run_parallel
 from graft.console import counting
-from graft.training.checked_file import read_checked, write_checked
 from graft.training.checkpoint import CODE as TRAINING_CODE
-from graft.training.checkpoint import key_digest
+from graft.training.checkpoint import key_digest, read_or_restart
 
 CODE = (*TRAINING_CODE, "repeated", "transfer")  # the packages that decide a cached result
 
@@ -57,7 +57,7 @@ def collect_results(
     missing: list[tuple[int, Path, Callable[[], Arrays]]] = []
     for number, training in enumerate(trainings):
         path = folder / f"{key_digest(training.key, CODE)}.result"
-        arrays: Arrays | None = read_checked(path, from_bytes)
+        arrays: Arrays | None = read_or_restart(path, from_bytes)
         if arrays is None:
             missing.append((number, path, training.run))
         else:

@@ -80,7 +80,11 @@ def entry_name(content: str, lesions: Sequence[LesionRow], recipe: Mapping[str, 
         recipe: everything else that decides the entry, as plain JSON values.
     """
     places = [[lesion.position, lesion.frame, lesion.segment] for lesion in lesions]
-    return _digest([content, lesions[0].series, places, recipe])[:DIGITS] + SUFFIX
+    paths = [lesions[0].image, *(lesion.mask for lesion in lesions)]
+    folders = [path is not None and path.is_dir() for path in paths]  # which are read as DICOM
+    key = [content, folders, lesions[0].series, places, recipe]
+    name = _digest(key)[:DIGITS] + SUFFIX
+    return f"{name[:2]}/{name}"  # folders stay small: to write a file takes a look at its folder
 
 
 def read_entry(path: Path) -> Entry | None:
@@ -122,9 +126,9 @@ def prune(folder: Path, used: Iterable[str]) -> None:
     names = set(used)
     space = 0
     others = []
-    for path in folder.glob(f"*{SUFFIX}"):
+    for path in folder.glob(f"*/*{SUFFIX}"):
         found = path.lstat()
-        if path.name in names:
+        if path.relative_to(folder).as_posix() in names:
             space += KEPT * found.st_size
         else:
             others.append((found.st_mtime_ns, found.st_size, path))

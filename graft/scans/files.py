@@ -8,7 +8,8 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,8 +54,9 @@ def measure_files(groups: list[list[Path]], secret: str) -> FileState:
     states = []
     newest = size = 0
     for number, group in enumerate(groups):
-        for path in group:
-            found = _stat(path)
+        for place, path in enumerate(group):
+            with _reading(place, group):
+                found = path.stat()
             times = (found.st_mtime_ns, found.st_ctime_ns)
             states.append([number, os.fspath(path), found.st_size, found.st_ino, *times])
             newest = max(newest, *times)
@@ -74,23 +76,27 @@ def digest_files(groups: list[list[Path]]) -> str:
     known: dict[Path, str] = {}
     contents = []
     for group in groups:
-        for path in group:
+        for place, path in enumerate(group):
             if path not in known:
-                known[path] = _digest_file(path)
-        contents.append([[path.suffix.lower(), known[path]] for path in group])
+                with _reading(place, group), path.open("rb") as file:
+                    known[path] = hashlib.file_digest(file, "sha256").hexdigest()
+        contents.append([[_kind(path), known[path]] for path in group])
     return hashlib.sha256(json.dumps(contents).encode()).hexdigest()
 
 
-def _stat(path: Path) -> os.stat_result:
+@contextmanager
+def _reading(place: int, group: list[Path]) -> Iterator[None]:
+    """Turn an OSError into an InputError. The name of one file of several may be a person's."""
     try:
-        return path.stat()
+        yield
     except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}), expected a file") from error
+        name = f"{group[0]}:"
+        if len(group) > 1:
+            name = f"{group[0].parent}: file {place + 1} of {len(group)}, sorted by name,"
+        raise InputError(f"{name} cannot be read ({error.strerror}), expected a file") from None
 
 
-def _digest_file(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}), expected a file") from error
+def _kind(path: Path) -> str:
+    """The suffix that chooses the reader."""
+    name = path.name.lower()
+    return ".nii.gz" if name.endswith(".nii.gz") else path.suffix.lower()

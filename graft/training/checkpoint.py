@@ -8,18 +8,22 @@ import hashlib
 import json
 import shutil
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import TypeVar
 
 from safetensors.torch import load as from_bytes
 from safetensors.torch import save as as_bytes
 from torch import Tensor
 
+from graft.common.checked_file import read_checked, write_checked
 from graft.common.code import code_digest, library_versions
-from graft.training.checked_file import read_checked, write_checked
+from graft.console import say
 
 CODE = ("common", "data", "networks", "training")  # the packages that decide a training
 SAVE_EVERY_S = 10.0  # a kill costs at most these seconds and one epoch
+
+Content = TypeVar("Content")
 
 
 class Checkpoint:
@@ -44,7 +48,7 @@ class Checkpoint:
 
         The result is None if there is no checkpoint or if it is damaged.
         """
-        return read_checked(self.path, _unpack)
+        return read_or_restart(self.path, _unpack)
 
     def due(self) -> bool:
         """Whether at least SAVE_EVERY_S have passed since the last save."""
@@ -64,6 +68,14 @@ class Checkpoint:
 def clear_checkpoints(folder: Path) -> None:
     """Delete the checkpoints of a stage whose outputs are complete."""
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def read_or_restart(path: Path, load: Callable[[bytes], Content]) -> Content | None:
+    """Read the payload of a file that `write_checked` wrote; None if there is no usable one.
+
+    A line says that a file was damaged. `load` makes the content from the payload.
+    """
+    return read_checked(path, load, lambda fault: say(f"{fault}; this training restarts"))
 
 
 def _pack(tensors: dict[str, Tensor], progress: dict) -> bytes:

@@ -14,7 +14,8 @@ from torch.func import functional_call, stack_module_state, vmap
 from graft.common.files import InputError
 from graft.data import covariates
 from graft.data.covariates import WORD_BUCKETS, Encoding, bag_of_words, withheld
-from graft.data.domain import Domain, Grid, write_domain
+from graft.data.domain import Domain, write_domain
+from graft.data.grid import Grid
 from graft.evaluation.baselines import covariates_only
 from graft.ingest import covariates as ingest_covariates
 from graft.networks import saved

@@ -11,7 +11,8 @@ import pytest
 
 from graft.common import files, verified
 from graft.common.files import InputError
-from graft.data.domain import COLUMNS, Domain, write_domain
+from graft.data.arrays import load_array
+from graft.data.domain import COLUMNS, Domain, fill_folder, write_domain
 from tests.seals import flip_bit, reseal
 
 FILES = ("images.npy", "index.csv", "domain.json")
@@ -63,6 +64,16 @@ def groups() -> pd.DataFrame:
     scanners = ["", "NA", "1.0"]
     ages = ["60 to 69", "", "90 and above"]
     return pd.DataFrame({"scanner": scanners, "age": ages})
+
+
+def test_images_that_lie_in_the_folder_already_are_not_written_again(tmp_path, domain):
+    (tmp_path / "disk").mkdir()
+    folder = tmp_path / "link"  # such as data/processed on another disk
+    folder.symlink_to(tmp_path / "disk")
+    np.save(folder / "images.npy", domain.images)
+    mapped = load_array(folder / "images.npy")
+    fill_folder(folder, replace(domain, images=mapped))
+    assert np.array_equal(Domain.read(folder).images, domain.images)
 
 
 def test_groups_are_read_again_and_are_no_part_of_the_preprocessing(tmp_path, domain, groups):

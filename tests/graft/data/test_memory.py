@@ -12,15 +12,19 @@ CPU = torch.device("cpu")
 
 @pytest.fixture
 def limits(tmp_path, monkeypatch) -> Path:
-    """A file in the place of the limit of a container."""
+    """A file in the place of the limit of a container, which uses 1,000 bytes."""
     path = tmp_path / "memory.max"
-    monkeypatch.setattr(memory, "CONTAINER_LIMITS", (path, tmp_path / "missing"))
+    used = tmp_path / "memory.current"
+    used.write_text("1000\n")
+    missing = (tmp_path / "missing", used)
+    monkeypatch.setattr(memory, "CONTAINERS", ((path, used), missing))
     return path
 
 
-def test_a_container_has_what_its_limit_allows(limits):
-    limits.write_text("1048576\n")
-    assert free_memory(CPU) == 2**20
+@pytest.mark.parametrize(("limit", "left"), [(1_048_576, 1_047_576), (900, 0)])
+def test_a_container_has_what_is_left_of_its_limit(limits, limit, left):
+    limits.write_text(f"{limit}\n")
+    assert free_memory(CPU) == left
 
 
 @pytest.mark.parametrize("content", ["max\n", "", str(2**62)])

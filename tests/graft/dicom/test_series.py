@@ -15,7 +15,7 @@ from pydicom.sequence import Sequence
 from scipy.spatial.transform import Rotation
 
 from graft.common.files import InputError
-from graft.data.domain import Grid
+from graft.data.grid import Grid
 from graft.data.volume import LPS_TO_RAS, Volume
 from graft.scans.patches import cut_patch
 from graft.volumes import volume_files

@@ -10,7 +10,8 @@ import pytest
 import SimpleITK
 
 from graft.common.files import InputError
-from graft.data.domain import Domain, Grid
+from graft.data.domain import Domain
+from graft.data.grid import Grid
 from tests.limited import run_limited
 from tests.raw import read_domain
 

@@ -12,7 +12,8 @@ from PIL import Image
 from ruamel.yaml import YAML
 
 from graft.common.files import InputError
-from graft.data.domain import Domain, Grid
+from graft.data.domain import Domain
+from graft.data.grid import Grid
 from tests.raw import read_domain
 
 CLASSES = ["benign", "malignant"]

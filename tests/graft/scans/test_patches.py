@@ -7,7 +7,7 @@ import torch
 from scipy.spatial.transform import Rotation
 
 from graft.common.files import InputError
-from graft.data.domain import Grid
+from graft.data.grid import Grid
 from graft.data.volume import Volume
 from graft.scans.patches import cut_mask, cut_patch, smoothing_sigma
 from graft.volumes import volume_files

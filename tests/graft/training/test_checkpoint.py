@@ -7,9 +7,9 @@ import torch
 from safetensors.torch import save as as_bytes
 
 from graft.common import code
+from graft.common.checked_file import write_checked
 from graft.repeated import cache
 from graft.training import checkpoint
-from graft.training.checked_file import write_checked
 from graft.training.checkpoint import Checkpoint, clear_checkpoints, key_digest
 
 TENSORS = {"network.weight": torch.arange(3.0)}
