@@ -75,7 +75,7 @@ def build_members(parameters: Parameters, device: torch.device) -> list[nn.Modul
 def draw_batches(parameters: Parameters, device: torch.device) -> tuple[Tensor, Tensor]:
     """Return random images (K, B, C, *spatial) and labels (K, B), a batch for each of K members."""
     members = parameters.ensemble.members
-    # A batch has the samples and their transforms, as in graft.training.loop.
+    # A batch has the samples and their transforms, as in graft.training.epoch.
     size = parameters.training.batch * (1 + parameters.ensemble.transforms)
     random = torch.Generator().manual_seed(0)
     images = torch.rand(members, size, 1, *parameters.preprocess.patch, generator=random)

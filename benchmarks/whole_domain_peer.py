@@ -62,7 +62,7 @@ def nearest_in_tree(keypoints: Keypoints, groups: None) -> tuple[Keypoints, Keyp
     tree = cKDTree(keypoints.descriptor)
     _, nearest = tree.query(keypoints.descriptor, k=NEAREST + 1, distance_upper_bound=MAX_DISTANCE)
     asked = np.repeat(np.arange(count), NEAREST + 1)
-    is_near = nearest.ravel() < count  # cKDTree numbers a missing one so
+    is_near = nearest.ravel() < count  # cKDTree gives a missing neighbour this number
     joined = np.column_stack([nearest.ravel()[is_near], asked[is_near]])
     joined = np.unique(np.sort(joined, axis=1), axis=0)
     images = keypoints.image[joined]

@@ -114,9 +114,20 @@ def test_a_worker_with_other_code_is_refused(on_cluster, monkeypatch):
         run_parallel(work.describe, range(2))
 
 
-def test_a_worker_without_this_folder_is_refused(on_cluster, monkeypatch):
-    monkeypatch.setattr(Path, "cwd", lambda: Path("/not/shared"))
-    with pytest.raises(InputError, match="a worker of .* has no folder /not/shared, expected the"):
+@pytest.mark.parametrize(
+    ("folder", "fault"), [("/not/shared", "no folder /not/shared"), ("", "another folder")]
+)
+def test_a_worker_without_this_folder_is_refused(on_cluster, monkeypatch, folder, fault):
+    class Elsewhere:
+        """A mark in a folder that the workers do not share."""
+
+        name = str(Path(folder or on_cluster) / "mark")
+
+        def cleanup(self) -> None:
+            pass
+
+    monkeypatch.setattr(cluster, "TemporaryDirectory", lambda **_: Elsewhere())
+    with pytest.raises(InputError, match=f"a worker of .* has {fault}.*, expected the"):
         run_parallel(work.describe, range(2))
 
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -80,7 +81,8 @@ def describe_domain(domain: Domain, cache: Path | None = None) -> Features:
     if path:
         path.parent.mkdir(parents=True, exist_ok=True)
         with whole_file(path) as partial, partial.open("wb") as file:
-            np.savez(file, allow_pickle=False, key=np.array(key), **_arrays(features))
+            arrays: dict[str, Any] = {"key": np.array(key), **_arrays(features)}
+            np.savez(file, **arrays)
     return features
 
 

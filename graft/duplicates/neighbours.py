@@ -54,8 +54,8 @@ def hash_digits(
 ) -> np.ndarray:
     """Return the digits (N, H) uint8 of vectors (N, F).
 
-    Without `signed` a vector and its negative have the same digits. So have vectors of which all
-    numbers of a group changed their sign.
+    Without `signed` a vector and its negative have the same digits. The same holds if all numbers
+    of a group change their sign.
     """
     digits = np.zeros((len(vectors), directions[0].shape[1]), np.uint8)
     for start in range(0, len(vectors), ROWS):

@@ -70,9 +70,8 @@ class Epochs:
         self.step_number = torch.zeros(1, dtype=torch.int64, device=self.device)
         self.sums = torch.zeros(2, dtype=torch.float64, device=self.device)  # losses, penalties
         self.inputs = self._draw_inputs(1).on(self.device)  # their memory stays the same
-        self._step = self.step
-        if self.device.type == "cuda":
-            self._step = CapturedStep(self.step, plan.training.batch)
+        is_cuda = self.device.type == "cuda"
+        self._captured = CapturedStep(plan.training.batch) if is_cuda else None
 
     def run(self, epoch: int) -> Row:
         """Train for one epoch, and return the mean loss and the mean penalty of its samples.
@@ -87,7 +86,10 @@ class Epochs:
         self.sums.zero_()
         self.state.network.train()
         for images in self._batches():
-            self._step(images)
+            if self._captured is None:
+                self.step(images)
+            else:
+                self._captured(self.step, images)
         loss, penalty_mean = (self.sums / len(self.train)).tolist()  # waits for the device
         if not math.isfinite(loss + penalty_mean):
             raise InputError(

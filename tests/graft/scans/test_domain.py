@@ -237,7 +237,7 @@ def test_a_damaged_entry_is_read_again(raw, scans_read, capsys):
     read(raw)
     before = digests(raw.parent / "out")
     scans_read.clear()
-    path = sorted((raw.parent / ".graft").glob("*.scan"))[0]
+    path = sorted((raw.parent / ".graft").glob("*/*.scan"))[0]
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
@@ -260,7 +260,7 @@ def test_without_the_memory_of_files_their_content_is_compared(raw, scans_read):
 def test_entries_that_were_not_used_for_longest_are_deleted(raw):
     for high in (1.0, 2.0, 3.0, 4.0):
         read(raw, grid=Grid(GRID.patch, GRID.spacing, (0.0, high)))
-    entries = {path: path.stat() for path in (raw.parent / ".graft").glob("*.scan")}
+    entries = {path: path.stat() for path in (raw.parent / ".graft").glob("*/*.scan")}
     used = sorted(entries, key=lambda path: entries[path].st_mtime_ns)[-SCANS:]
     space = sum(entries[path].st_size for path in used)
     others = sum(found.st_size for found in entries.values()) - space
@@ -278,7 +278,7 @@ def test_the_cache_names_no_person_and_no_series(tmp_path, write_series):
         "patient,image,label,frame,x,y,z\nThunderclap,ct,a,voxel,5,5,3\n"
     )
     read(raw, grid=Grid((4, 4, 4), GRID.spacing, (-2000.0, 2000.0)))
-    written = list((tmp_path / ".graft").iterdir())
+    written = [path for path in (tmp_path / ".graft").rglob("*") if path.is_file()]
     assert len(written) == 2
     for path in written:
         content = path.name.encode() + path.read_bytes()

@@ -1,3 +1,5 @@
+import gc
+import weakref
 from dataclasses import replace
 
 import pytest
@@ -99,3 +101,15 @@ def test_without_noise_there_is_no_bank():
     training = epochs_of(replace(PLAN, augment=silent))
     assert training.bank is None
     assert training.run(1)["train_loss"] > 0
+
+
+def test_a_finished_training_does_not_wait_for_the_garbage_collector():
+    training = epochs()
+    training.run(1)
+    left = weakref.ref(training)
+    gc.disable()
+    try:
+        del training
+        assert left() is None
+    finally:
+        gc.enable()
