@@ -14,6 +14,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
+from pathlib import Path
 from typing import TypeVar
 
 from graft.common.files import InputError
@@ -133,8 +134,8 @@ def _run_in_processes(
         n_jobs=workers,
         inner_max_num_threads=1,
         max_nbytes=None,  # arrays in items are small, so they need no shared memory
-        initializer=_depend_on_parent,
-        initargs=(os.getpid(),),
+        initializer=_start_worker,
+        initargs=(os.getpid(), str(Path.cwd())),  # joblib keeps workers while these are the same
     )
     with settings, warnings.catch_warnings():
         # joblib replaces workers whose memory has grown, and cancels work after an error.
@@ -151,11 +152,12 @@ def _run_in_processes(
             ) from error
 
 
-def _depend_on_parent(parent: int) -> None:
-    """Let this worker end as soon as its parent has ended, even by SIGKILL, and not by Ctrl-C.
+def _start_worker(parent: int, folder: str) -> None:
+    """Work in a folder, and end as soon as the parent has ended, even by SIGKILL, not by Ctrl-C.
 
     Ctrl-C reaches every process of a terminal. The parent alone handles it and ends its workers.
     """
+    os.chdir(folder)
 
     def watch() -> None:
         while os.getppid() == parent:

@@ -45,6 +45,13 @@ def test_two_processes_give_the_results_in_order_with_one_thread_each(capsys):
     assert lines == expected
 
 
+def test_workers_follow_this_process_into_another_folder(tmp_path, monkeypatch):
+    run_parallel(work.describe, range(2))  # workers that the next call could use again
+    monkeypatch.chdir(tmp_path)
+    found = run_parallel(work.describe, range(2))
+    assert {each["folder"] for each in found} == {str(tmp_path)}
+
+
 @pytest.mark.parametrize("scheduler", ["", "tcp://nobody:1"])
 def test_sequential_work_runs_here(monkeypatch, scheduler):
     monkeypatch.setenv("GRAFT_SCHEDULER", scheduler)
