@@ -22,7 +22,7 @@ from graft.statistics.cases import Assessment
 from graft.statistics.compare import compare
 from graft.statistics.verdict import decide
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 SCHEMA = Path(__file__).with_name("metrics.schema.json")
 INTERVAL = "bca"  # of scores and gains, see graft.statistics.correction
 

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
+from graft.charts.numbers import difference, estimate, has_interval, number, spoken
 from graft.charts.svg import COLOURS, DASHED, SIZE, STYLES, Chart, draw_chart, plot_estimates
 from graft.report.evidence import Block, Evidence, auroc_of_arm
 from graft.report.labels import labelled
-from graft.report.numbers import difference, estimate, has_interval, number, spoken
 from graft.statistics.verdict import number_of_labels, verdict
 
 ARMS = ("scratch", "frozen", "transfer")

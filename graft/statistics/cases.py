@@ -17,6 +17,7 @@ from graft.statistics.bootstrap import (
 from graft.statistics.correction import DECIMALS, bca_correction
 from graft.statistics.scores import (
     PER_CLASS,
+    WITHOUT_INTERVAL,
     call,
     choose_threshold,
     confusion,
@@ -158,10 +159,14 @@ def count_calls(
 def estimates(scores: ResampledScores, confidence: float) -> dict[str, dict[str, float]]:
     """Return each score with its BCa interval: name -> {value, low, high, left_out}.
 
-    `left_out` counts the resamples in which the score was not defined.
+    `left_out` counts the resamples in which the score was not defined. The scores of
+    WITHOUT_INTERVAL have their value alone: name -> {value}.
     """
-    found = {}
+    found: dict[str, dict[str, float]] = {}
     for name, value in scores.point.items():
+        if name in WITHOUT_INTERVAL:
+            found[name] = {"value": value}
+            continue
         values = scores.resampled[name]
         jackknifed = scores.jackknifed[name]
         correction = bca_correction(value, values, jackknifed)
