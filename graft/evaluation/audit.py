@@ -11,8 +11,9 @@ import numpy as np
 from sklearn.metrics import log_loss
 
 from graft.common.files import InputError, sha256
+from graft.common.shown import counted
 from graft.data.domain import Domain
-from graft.leakage.rows import CheckRow, counted, passed_check
+from graft.leakage.rows import CheckRow, passed_check
 from graft.statistics.cases import Assessment, class_codes
 from graft.statistics.scores import choose_threshold
 

@@ -11,11 +11,12 @@ import numpy as np
 import torch
 
 from graft.common.files import InputError, sha256
+from graft.common.shown import counted
 from graft.common.vocabulary import PARTS
 from graft.data.covariates import Encoding, fit_encoding
 from graft.data.domain import Domain
 from graft.data.task import take_samples
-from graft.leakage.rows import CheckRow, counted, first_few, passed_check
+from graft.leakage.rows import CheckRow, first_few, passed_check
 from graft.networks.card import read_card
 
 USES = {"train": "trained", "validation": "validated"}  # what a model did on a part
