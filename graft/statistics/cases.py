@@ -70,9 +70,9 @@ class ResampledScores:
 
 @dataclass(frozen=True)
 class Assessment:
-    """A model's threshold, which comes from the validation part, and its scores on each part."""
+    """A model's threshold, which comes from validation cases, and its scores on each part."""
 
-    threshold: float | None
+    threshold: float | None  # None with more than two classes, and without validation cases
     fitted_on: tuple[int, ...]  # the samples that the threshold was chosen on
     probabilities: dict[str, np.ndarray]  # part -> (N, C)
     parts: dict[str, ResampledScores]  # scores at the threshold
@@ -88,23 +88,26 @@ def class_codes(rows: pd.DataFrame, classes: list[str]) -> np.ndarray:
 
 
 def assess(cases: dict[str, Cases], probabilities: dict[str, np.ndarray]) -> Assessment:
-    """Choose the threshold on the part "validation", then score every part with it.
+    """Choose the threshold on the part "validation", then score every predicted part with it.
 
     Args:
         cases: part -> its cases.
-        probabilities: part -> (N, C), in the order of the cases.
+        probabilities: part -> (N, C), in the order of the cases. Without "validation" there is no
+            threshold, and the most probable class is called.
     """
-    validation = cases["validation"]
-    threshold = choose_threshold(validation.labels, probabilities["validation"])
+    threshold = None
+    fitted_on: tuple[int, ...] = ()
+    if "validation" in probabilities:
+        threshold = choose_threshold(cases["validation"].labels, probabilities["validation"])
+        fitted_on = cases["validation"].samples
     scores = {}
     confusions = {}
-    for part, cases_of_part in cases.items():
-        predicted = probabilities[part]
-        scores[part] = score_model(cases_of_part, predicted, threshold)
-        confusions[part] = count_calls(cases_of_part.labels, predicted, threshold)
+    for part, predicted in probabilities.items():
+        scores[part] = score_model(cases[part], predicted, threshold)
+        confusions[part] = count_calls(cases[part].labels, predicted, threshold)
     return Assessment(
         threshold=threshold,
-        fitted_on=validation.samples,
+        fitted_on=fitted_on,
         probabilities=probabilities,
         parts=scores,
         confusions=confusions,
