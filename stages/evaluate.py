@@ -13,7 +13,7 @@ from graft.data.predictions import write_table
 from graft.data.repeats import pool_for_cross_validation
 from graft.evaluation import audit
 from graft.evaluation.cards import TrainedModel, check_cards
-from graft.evaluation.entries import COVARIATES
+from graft.evaluation.entries import COVARIATES, SIZE
 from graft.evaluation.evaluated_domain import EvaluatedDomain
 from graft.evaluation.metrics import assemble_metrics, choose_model, headline
 from graft.evaluation.out_of_fold import check_fold_networks, read_predictions_of
@@ -86,7 +86,7 @@ def main() -> None:
     for name, folder in MODELS.items():
         models[name] = target.assess(load_model(folder, device), out_of_fold.get(name))
     chosen = choose_model(models)
-    baselines = {"majority": target.assess_majority(), "size_alone": target.assess_size_alone()}
+    baselines = {"majority": target.assess_majority(), SIZE: target.assess_size_alone()}
     withheld = None
     if known := target.assess_covariates_only():
         baselines[COVARIATES] = known
@@ -103,7 +103,7 @@ def main() -> None:
         "hashes": hashes(parameters, trained),
         "boosting_alphas": trained["boosting"].card["alphas"],
         "sources": read_sealed(paths.SOURCES),
-        **judge_repeated(target, settings, seed),
+        **judge_repeated(target, trained["transfer"].strategy, settings, seed),
     }
     metrics = assemble_metrics(
         source, target, pretrained, models, baselines, tuned, settings, evidence, withheld
@@ -126,13 +126,14 @@ def read_evaluated(name: str, settings: Evaluate, seed: int) -> EvaluatedDomain:
     )
 
 
-def judge_repeated(target: EvaluatedDomain, settings: Evaluate, seed: int) -> dict:
+def judge_repeated(target: EvaluatedDomain, strategy: str, settings: Evaluate, seed: int) -> dict:
     """Make the blocks of metrics.json about the repeated trainings from their predictions."""
     domain = target.domain
     test = target.cases["test"]
-    points = read_points(paths.REPEATED["learning_curve"], domain.classes, test.samples)
+    table = paths.REPEATED["learning_curve"]
+    points = read_points(table, domain.classes, test.samples, strategy)
     random = generator(seed, "bootstrap", domain.name, "draws")
-    curve = judge_points(points, test, settings.confidence, random)
+    curve = judge_points(points, test, settings.confidence, random, strategy)
     pool, _ = pool_for_cross_validation(target.rows, domain.index)
     folds, candidates = read_folds(paths.REPEATED["cross_validation"], domain.classes, pool)
     random = generator(seed, "bootstrap", domain.name, "cross-validation")
