@@ -13,7 +13,7 @@ from graft.repeated.cache import Arrays
 from graft.repeated.divide import divide_into_folds
 from graft.repeated.trainings import PulledSource, RepeatedTrainings, Rows
 
-COLUMNS = ("repeat", "fold", "arm", "source", "lambda", "part", "sample")
+COLUMNS = ("repeat", "fold", "arm", "source", "strategy", "lambda", "part", "sample")
 
 
 def candidate_sources(
@@ -75,6 +75,7 @@ def train_folds(
         for part in ("validation", "test"):
             table = _table(part, divided, result, trainings.domain.classes)
             table.insert(0, "lambda", source.weight if source else 0.0)
+            table.insert(0, "strategy", "transfer" if source else "")
             table.insert(0, "source", source.name if source else "")
             table.insert(0, "arm", "transfer" if source else "scratch")
             table.insert(0, "fold", fold + 1)
