@@ -27,7 +27,7 @@ from graft.networks.saved import load_model
 from graft.networks.settings import Device
 from graft.repeated_evaluation.cross_validation import cross_validation_lines, judge_folds
 from graft.repeated_evaluation.curve_points import read_points
-from graft.repeated_evaluation.folds import read_folds
+from graft.repeated_evaluation.folds import Candidate, read_folds
 from graft.repeated_evaluation.learning_curve import curve_lines, curve_table, judge_points
 from stages import paths
 
@@ -98,12 +98,18 @@ def main() -> None:
     checks.append(audit.check_thresholds(target, judged))
     checks.append(audit.check_tuning(target, fitted_on))
     checks.append(audit.check_choice(target, models, chosen))
+    sources = read_sealed(paths.SOURCES)
+    default = Candidate(
+        source=sources["distances"][0]["source"],
+        strategy=trained["transfer"].strategy,
+        weight=trained["transfer"].card.get("lambda", 0.0),
+    )
     evidence = {
         "checks": checks,
         "hashes": hashes(parameters, trained),
         "boosting_alphas": trained["boosting"].card["alphas"],
-        "sources": read_sealed(paths.SOURCES),
-        **judge_repeated(target, trained["transfer"].strategy, settings, seed),
+        "sources": sources,
+        **judge_repeated(target, default, settings, seed),
     }
     metrics = assemble_metrics(
         source, target, pretrained, models, baselines, tuned, settings, evidence, withheld
@@ -126,19 +132,28 @@ def read_evaluated(name: str, settings: Evaluate, seed: int) -> EvaluatedDomain:
     )
 
 
-def judge_repeated(target: EvaluatedDomain, strategy: str, settings: Evaluate, seed: int) -> dict:
-    """Make the blocks of metrics.json about the repeated trainings from their predictions."""
+def judge_repeated(
+    target: EvaluatedDomain, default: Candidate, settings: Evaluate, seed: int
+) -> dict:
+    """Make the blocks of metrics.json about the repeated trainings from their predictions.
+
+    Args:
+        target: the domain that was trained on.
+        default: how the model `transfer` was trained.
+        settings: of the evaluation.
+        seed: of the resamples.
+    """
     domain = target.domain
     test = target.cases["test"]
     table = paths.REPEATED["learning_curve"]
-    points = read_points(table, domain.classes, test.samples, strategy)
+    points = read_points(table, domain.classes, test.samples, default.strategy)
     random = generator(seed, "bootstrap", domain.name, "draws")
-    curve = judge_points(points, test, settings.confidence, random, strategy)
+    curve = judge_points(points, test, settings.confidence, random, default.strategy)
     pool, _ = pool_for_cross_validation(target.rows, domain.index)
     folds, candidates = read_folds(paths.REPEATED["cross_validation"], domain.classes, pool)
     random = generator(seed, "bootstrap", domain.name, "cross-validation")
     validated = judge_folds(
-        domain, folds, candidates, settings.resamples, settings.confidence, random
+        domain, folds, candidates, settings.resamples, settings.confidence, random, default
     )
     return curve | validated
 

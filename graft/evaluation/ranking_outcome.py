@@ -69,9 +69,9 @@ def _outcomes_of_folds(cross_validation: Mapping) -> Outcomes:
     worst_first = sorted(
         cross_validation["candidates"], key=lambda row: -row["validation_log_loss"]
     )
-    best = {
-        row["source"]: row["auroc"]["value"] for row in worst_first
-    }  # the last of each source stays
+    best = {}
+    for row in worst_first:  # the last of each source stays
+        best[row["source"]] = row["auroc"]["value"]
     return {**best, RANDOM: scratch}
 
 

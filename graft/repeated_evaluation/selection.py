@@ -76,14 +76,14 @@ def judge_selection(
     """
     if len(candidates) < 2:
         return None
-    over_default = None
-    if default in candidates:
-        difference = choice - fixed[candidates.index(default)]
-        over_default = difference.gain(confidence)
+    named = over_default = None
+    if default and default in candidates:
+        named = default.named()
+        over_default = (choice - fixed[candidates.index(default)]).gain(confidence)
     values = [areas.value for areas in fixed]
     best = int(np.nanargmax(values)) if not np.isnan(values).all() else 0
     return {
-        "default": default.named() if default in candidates else None,
+        "default": named,
         "over_default": over_default,
         "best": candidates[best].named(),
         "optimism": values[best] - choice.value,
