@@ -73,10 +73,9 @@ def main(init: Init) -> None:
         seed=parameters.seed,
         purpose=f"finetune-{init}",
         checkpoints=paths.CHECKPOINTS,
-        pull=start.pull,
     )
     with log_curves(paths.CURVES / plan.stage) as log:
-        best = fit_strategy("l2-sp", start, task, plan, log)
+        best = fit_strategy(parameters.finetune.strategy, start, task, plan, log)
     card["scores"] = best
     save_trained(paths.FINETUNED[init], [start.network], start.architecture, task, plan, card)
 
@@ -94,6 +93,7 @@ def begin(parameters: Parameters, task: Task, device: torch.device) -> tuple[Sta
     say(f"finetune-transfer: from {paths.PRETRAINED}: {start.carried}")
     card = {
         "parent": parent_reference(paths.PRETRAINED),
+        "strategy": parameters.finetune.strategy,
         "lambda": parameters.lambda_,
         "carried": vars(start.carried),
     }

@@ -8,6 +8,9 @@ from graft.training.settings import Recipe
 # The prefix of the network names, by the name of the published weights.
 PUBLISHED = {"imagenet": "torchvision-", "kinetics": "video-", "medicalnet": "medicalnet-"}
 WEIGHT_SUFFIXES = (".pt", ".pth", ".safetensors")
+Strategy = Literal["l2-sp", "frozen", "lp-ft", "wise-ft", "bss", "delta", "source"]
+Arm = Literal["scratch", "transfer"] | Strategy  # of repeated trainings
+WITHOUT_LAMBDA: frozenset[Strategy] = frozenset({"frozen", "source"})  # they train no weights
 
 
 class Pretrain(Recipe):
@@ -20,9 +23,11 @@ class Finetune(Recipe):
     """The recipe of fine-tuning, the penalty R and the head that it starts with.
 
     Attributes:
+        strategy: how the network of the source is trained, a module of `graft.strategies`.
         head: `pretrained` is that of the source, and `new` has random weights. `auto` is that of
             the source if the classes and the covariates are the same, else a linear probe.
     """
 
+    strategy: Strategy
     penalty: Literal["l2", "l1"]
     head: Literal["auto", "new", "pretrained"]
