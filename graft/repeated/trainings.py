@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -78,7 +79,12 @@ class RepeatedTrainings:
         return self.target.read()
 
     def plan_one(
-        self, name: str, arm: Arm, rows: Rows, seed: int, source: PulledSource | None = None
+        self,
+        name: str,
+        arm: Arm | Literal["transfer"],
+        rows: Rows,
+        seed: int,
+        source: PulledSource | None = None,
     ) -> CachedTraining:
         """Plan one training, which runs when its result is collected.
 

@@ -8,8 +8,7 @@ import pandas as pd
 
 from graft.data.folds import deal_patients
 from graft.data.task import Samples, Task
-
-FOLDS = 5  # fewer if there are fewer patients
+from graft.transfer.settings import INNER_FOLDS
 
 
 def inner_folds(labels: np.ndarray, patients: np.ndarray) -> np.ndarray:
@@ -23,7 +22,7 @@ def inner_folds(labels: np.ndarray, patients: np.ndarray) -> np.ndarray:
     """
     last_class = pd.Series(labels).groupby(patients).max()  # sorted by patient
     in_order = last_class.sort_values(kind="stable").index
-    fold_of = deal_patients([list(in_order)], min(FOLDS, len(in_order)))
+    fold_of = deal_patients([list(in_order)], min(INNER_FOLDS, len(in_order)))
     return np.array([fold_of[patient] for patient in patients])
 
 

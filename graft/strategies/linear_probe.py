@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
+from graft.common.parallel import one_thread
 from graft.data.task import Samples, Task
 from graft.networks.classifier import Classifier
 from graft.networks.features import extract_features
@@ -65,6 +66,15 @@ def fit_probe(network: Classifier, task: Task, class_weights: str) -> None:
         task: what the regression is fitted to, and what C is chosen by.
         class_weights: "balanced" or "none".
     """
+    with one_thread():  # so that the last bits do not depend on the number of threads
+        head = _best_head(network, task, class_weights)
+    with torch.no_grad():
+        network.head.weight.copy_(torch.from_numpy(head.weights))
+        network.head.bias.copy_(torch.from_numpy(head.bias))
+
+
+def _best_head(network: Classifier, task: Task, class_weights: str) -> Head:
+    """The regression with the best of STRENGTHS."""
     classes = len(task.domain.classes)
     counts = np.bincount(task.train.labels.cpu().numpy(), minlength=classes).clip(1)
     weights = np.ones(classes)
@@ -81,10 +91,7 @@ def fit_probe(network: Classifier, task: Task, class_weights: str) -> None:
     if len(pairs) > 1 or len(task.validation):
         losses = [_mean_loss(pairs, candidate, classes) for candidate in STRENGTHS]
         strength = STRENGTHS[int(np.argmin(np.round(losses, LOSS_DECIMALS)))]
-    head = _regress(train, strength, classes)
-    with torch.no_grad():
-        network.head.weight.copy_(torch.from_numpy(head.weights))
-        network.head.bias.copy_(torch.from_numpy(head.bias))
+    return _regress(train, strength, classes)
 
 
 def _inputs(network: Classifier, samples: Samples, weights: np.ndarray) -> Inputs:

@@ -9,8 +9,19 @@ from graft.training.settings import Recipe
 PUBLISHED = {"imagenet": "torchvision-", "kinetics": "video-", "medicalnet": "medicalnet-"}
 WEIGHT_SUFFIXES = (".pt", ".pth", ".safetensors")
 Strategy = Literal["l2-sp", "frozen", "lp-ft", "wise-ft", "bss", "delta", "source"]
-Arm = Literal["scratch", "transfer"] | Strategy  # of repeated trainings
+Arm = Literal["scratch"] | Strategy  # of repeated trainings
+INNER_FOLDS = 5  # of patients, to choose by if none validate; fewer if there are fewer patients
 WITHOUT_LAMBDA: frozenset[Strategy] = frozenset({"frozen", "source"})  # they train no weights
+
+
+def count_networks(arm: Arm, validates: bool) -> int:
+    """How many networks one training of an arm trains: wise-ft needs more to choose a share.
+
+    Args:
+        arm: of the training.
+        validates: whether there are patients to validate on.
+    """
+    return 1 + INNER_FOLDS if arm == "wise-ft" and not validates else 1
 
 
 class Pretrain(Recipe):

@@ -14,7 +14,6 @@ from graft.strategies.train import STRATEGIES, fit_strategy
 from graft.training.loop import logits
 from graft.training.penalty import pull_towards
 from graft.training.plan import Plan
-from graft.training.settings import Recipe
 from graft.transfer.carry import Carried
 from graft.transfer.start import Start
 from tests.squares import PLAN, RECIPE, task
@@ -161,7 +160,3 @@ def test_no_inner_network_of_wise_ft_trains_on_the_patients_that_it_predicts(mon
     whole = replace(whole, train=replace(whole.train, patients=whole.train.patients // 2))
     train("wise-ft", tmp_path, on=whole)
     assert [len(patients) for patients in trained] == [4, 5, 5, 5, 5, 6]
-
-
-def test_a_recipe_alone_has_no_strategy():
-    assert not hasattr(Recipe, "strategy")
