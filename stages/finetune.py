@@ -1,7 +1,4 @@
-"""Fine-tune on the target with a pull towards the source, or train there from scratch.
-
-The transfer minimises L_target(θ) + λ·R(θ − θ_pretrained).
-"""
+"""Train on the target from the weights of the source by a strategy, or from scratch."""
 
 from typing import Annotated, Literal
 
@@ -13,10 +10,10 @@ from graft.console import run
 from graft.networks.device import pick_device, use_deterministic_algorithms
 from graft.networks.reference import ModelReference
 from graft.networks.settings import Network
+from graft.strategies.finetuning import FromScratch, FromSource
 from graft.training.cross_fit import Labelled, StageTraining, train_stage
 from graft.training.plan import Plan
 from graft.training.settings import Augment, Training
-from graft.transfer.finetuning import FromScratch, FromSource
 from graft.transfer.settings import Finetune
 from stages import paths
 

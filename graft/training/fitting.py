@@ -232,4 +232,5 @@ def _training_key(
         "purpose": plan.purpose,
         "keep_start": plan.keep_start,
         "pull": pull,
+        "features": plan.features and plan.features.key,
     }

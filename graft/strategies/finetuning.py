@@ -1,23 +1,24 @@
 """The trainings of fine-tuning, from a source or from scratch."""
 
 from abc import abstractmethod
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from graft.common.parameters import Weight
 from graft.console import say
 from graft.data.task import Task
 from graft.networks.reference import ModelReference
 from graft.networks.settings import Network
+from graft.strategies.train import fit_strategy
 from graft.training.cross_fit import StageTraining, Trained
 from graft.training.fitting import parent_reference
 from graft.training.loop import Log
 from graft.transfer.settings import Finetune
-from graft.transfer.start import Start, fit_start, start_from_scratch, start_from_source
+from graft.transfer.start import Start, start_from_scratch, start_from_source
 
 
 @dataclass(frozen=True)
 class Finetuning(StageTraining):
-    """Minimise L_target(θ) + λ·R(θ − θ_pretrained), outside of each fold from the same start.
+    """Train by a strategy or from scratch, outside of each fold from the same start.
 
     Attributes:
         recipe: the parameters of fine-tuning.
@@ -38,8 +39,7 @@ class Finetuning(StageTraining):
         """Train the network of the start, as in `StageTraining`."""
         task = self.task(fold)
         start, card = self.start(task, tell=log is not None)
-        plan = replace(self.plan_of(fold), pull=start.pull)
-        best = fit_start(start, task, plan, log, show)
+        best = fit_strategy(self.recipe.strategy, start, task, self.plan_of(fold), log, show)
         return Trained([start.network], start.architecture, task, {**card, "scores": best})
 
 
@@ -81,6 +81,7 @@ class FromSource(Finetuning):
             say(f"{self.plan.stage}: from {self.source.folder}: {start.carried}")
         card = {
             "parent": parent_reference(self.source.folder),
+            "strategy": self.recipe.strategy,
             "lambda": self.weight,
             "carried": vars(start.carried),
         }
