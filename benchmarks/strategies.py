@@ -87,6 +87,7 @@ def make_cohort(folder: Path, source_patients: int, target_patients: int) -> Non
     content["phantom"][target]["patients"] = target_patients
     split = content["domains"][target]["split"]
     split["test"] = 0.84  # of those outside the external site, which has three of ten
+    split["validation"] = 0
     split["labelled"] = 1.0
     with whole_file(path) as partial:
         yaml.dump(content, partial)
@@ -123,9 +124,7 @@ def format_mean(values: np.ndarray, sign: str = "") -> str:
     return f"{values.mean():{sign}.3f}{error}"
 
 
-def report_gains(
-    variants: Sequence[Variant], outcomes: Sequence[Outcome], patients: int
-) -> None:
+def report_gains(variants: Sequence[Variant], outcomes: Sequence[Outcome], patients: int) -> None:
     """Report the mean AUROC of each strategy beside that of training from scratch."""
     scratch = outcomes[0].aurocs["test"]
     for variant, outcome in zip(variants[1:], outcomes[1:], strict=True):

@@ -1,7 +1,7 @@
 """Trainings on small draws of a target's labelled patients, scored on all of its test patients."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -24,6 +24,7 @@ from graft.repeated.divide import nested_shares
 from graft.repeated.settings import RepeatedFinetuning
 from graft.repeated.trainings import PulledSource, RepeatedTrainings, Rows
 from graft.statistics.repeated_auroc import auroc_from_pairs, count_ranked_pairs
+from graft.transfer.settings import Finetune
 
 STAGE = "strategies"  # names the trainings in the cache
 
@@ -90,7 +91,7 @@ def run_trials(
     model = ModelReference.to(clone / "models/pretrained")
     planned = []
     for variant in variants:
-        finetune = type(parameters.finetune)(**parameters.finetune.model_dump() | variant.finetune)
+        finetune = Finetune(**{**parameters.finetune.model_dump(), **variant.finetune})
         settings = common.settings.model_copy(update={"finetune": finetune})
         trainings = replace(common, settings=settings)
         source = None
@@ -143,10 +144,10 @@ def timed(training: CachedTraining) -> CachedTraining:
     return replace(training, key=["timed", training.key], run=partial(_run_timed, training.run))
 
 
-def _run_timed(run: partial[Arrays]) -> Arrays:
+def _run_timed(run: Callable[[], Arrays]) -> Arrays:
     began = time.process_time()
     arrays = run()
-    return {**arrays, "seconds": np.array(time.process_time() - began)}
+    return {**arrays, "seconds": np.array([time.process_time() - began])}
 
 
 def score_results(
@@ -164,4 +165,4 @@ def score_results(
             of_part.append(auroc_from_pairs(*count_ranked_pairs(codes, predicted, weights))[0])
         aurocs[part] = np.array(of_part)
         first += len(rows)
-    return Outcome(aurocs, np.array([float(result["seconds"]) for result in results]))
+    return Outcome(aurocs, np.concatenate([result["seconds"] for result in results]))

@@ -100,7 +100,10 @@ def ensembles_block(
     ensembles: Mapping[str, Averaged | None], confidence: float
 ) -> dict[str, dict | None]:
     """Return AUROC and paired gain of each ensemble on each test part; None for a missing one."""
-    return {name: averaged and _entry(averaged, confidence) for name, averaged in ensembles.items()}
+    found: dict[str, dict | None] = {}
+    for name, averaged in ensembles.items():
+        found[name] = _entry(averaged, confidence) if averaged else None
+    return found
 
 
 def _entry(averaged: Averaged, confidence: float) -> dict:
