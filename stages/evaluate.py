@@ -16,6 +16,7 @@ from graft.evaluation.cards import TrainedModel, check_cards
 from graft.evaluation.entries import COVARIATES
 from graft.evaluation.evaluated_domain import EvaluatedDomain
 from graft.evaluation.metrics import assemble_metrics, choose_model, headline
+from graft.evaluation.out_of_fold import check_fold_networks, read_predictions_of
 from graft.evaluation.settings import Evaluate
 from graft.evaluation.summary import summary_lines
 from graft.evaluation.tables import plot_tables, prediction_table
@@ -75,7 +76,15 @@ def main() -> None:
     pretrained_model = load_model(paths.PRETRAINED, device)
     is_from_elsewhere = "weights" in pretrained_model.card  # then its head is untrained
     pretrained = None if is_from_elsewhere else source.assess(pretrained_model)
-    models = {name: target.assess(load_model(MODELS[name], device)) for name in MODELS}
+    out_of_fold = {}
+    if target.validated_by == "folds":
+        for name, folder in MODELS.items():
+            out_of_fold[name] = read_predictions_of(target, folder)
+        of_target = {name: trained[name] for name in MODELS}
+        checks += check_fold_networks(target, of_target, out_of_fold)
+    models = {}
+    for name, folder in MODELS.items():
+        models[name] = target.assess(load_model(folder, device), out_of_fold.get(name))
     chosen = choose_model(models)
     baselines = {"majority": target.assess_majority(), "size_alone": target.assess_size_alone()}
     withheld = None
@@ -86,9 +95,9 @@ def main() -> None:
     tuned = {name: tune(model, target.cases, settings) for name, model in judged.items()}
 
     fitted_on = {name: fitted.fitted_on for name, fitted in tuned.items()}
-    checks.append(audit.check_thresholds(target.domain, target.rows, judged))
-    checks.append(audit.check_tuning(target.domain, target.rows, fitted_on))
-    checks.append(audit.check_choice(target.domain, target.rows, models, chosen))
+    checks.append(audit.check_thresholds(target, judged))
+    checks.append(audit.check_tuning(target, fitted_on))
+    checks.append(audit.check_choice(target, models, chosen))
     evidence = {
         "checks": checks,
         "hashes": hashes(parameters, trained),

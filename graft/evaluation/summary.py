@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
+from graft.common.shown import counted
 from graft.common.vocabulary import TESTS
 from graft.statistics.formatting import format_estimate
 
@@ -96,8 +97,8 @@ def _tests_of_transfer(metrics: dict) -> Iterator[str]:
     gain = metrics["transfer_gain"]["transfer"]["test"]
     if gain["p"] is None:
         return
-    number = len(metrics["transfer_gain"])
-    line = f"transfer over scratch: p = {gain['p_holm']:.4f} corrected for {number} models"
+    models = counted(len(metrics["transfer_gain"]), "model")
+    line = f"transfer over scratch: p = {gain['p_holm']:.4f} corrected for {models}"
     if gain["delong"]["p"] is not None:
         line += f", p = {gain['delong']['p']:.4f} by DeLong's test"
     yield line

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from graft.common.documents import DECIMALS, check_schema, clean
+from graft.common.shown import counted
 from graft.common.vocabulary import REFERENCE
 from graft.data.domain import Domain
 from graft.repeated_evaluation.folds import Candidate, Fold, Predicted
@@ -157,7 +158,8 @@ def cross_validation_lines(block: Mapping) -> Iterator[str]:
             repeats.append("not defined" if value is None else f"{value:.3f}")
         auroc = format_estimate(model["auroc"])
         yield f"{name}: AUROC {auroc}, by repeat {', '.join(repeats)}"
-    tested = f"{found['patients']} patients" if found["patients"] else f"{found['lesions']} lesions"
+    unit = "patient" if found["patients"] else "lesion"
+    tested = counted(found[f"{unit}s"], unit)
     yield (
         f"By {found['repeats']} × {found['folds']} folds of {tested}, the gain of transfer is "
         f"{format_estimate(found['gain'], '+')}: {found['verdict']}"

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
+from graft.charts.numbers import number, percent
+from graft.charts.table import Table
 from graft.report.evidence import Block, Evidence
-from graft.report.numbers import number, percent
-from graft.report.table import Table
 
 HARDEST = 10  # cases listed
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import jinja2
 
+from graft.charts import numbers
 from graft.charts.svg import line_sample
 from graft.report import (
     card,
@@ -13,7 +14,6 @@ from graft.report import (
     explained,
     figures,
     labels,
-    numbers,
     origin,
     quality,
     results,

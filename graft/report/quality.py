@@ -1,8 +1,8 @@
 """Tables of the models' quality: calibration, operating points, subgroups, robustness."""
 
+from graft.charts.numbers import difference, estimate, number, p_value, patients_of, plural, spoken
+from graft.charts.table import Cell, Row, Table
 from graft.report.evidence import Block, Evidence, score_of
-from graft.report.numbers import difference, estimate, number, p_value, patients_of, plural, spoken
-from graft.report.table import Cell, Row, Table
 
 LOSSES = {"log_loss": "log loss", "brier": "Brier score", "ece": "calibration error"}
 CALIBRATIONS = {"before": "uncalibrated", "temperature": "temperature", "isotonic": "isotonic"}

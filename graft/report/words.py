@@ -2,10 +2,7 @@
 
 from collections.abc import Iterator
 
-from graft.common.vocabulary import REFERENCE
-from graft.report.evidence import Block, Evidence, score_of
-from graft.report.labels import labelled
-from graft.report.numbers import (
+from graft.charts.numbers import (
     difference,
     number,
     p_value,
@@ -15,6 +12,9 @@ from graft.report.numbers import (
     size,
     value_of,
 )
+from graft.common.vocabulary import REFERENCE
+from graft.report.evidence import Block, Evidence, score_of
+from graft.report.labels import labelled
 from graft.statistics.power import POWER
 from graft.statistics.verdict import point_with_all_labels, verdict
 

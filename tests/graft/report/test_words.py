@@ -2,8 +2,8 @@
 
 import pytest
 
+from graft.charts.numbers import signed
 from graft.report import words
-from graft.report.numbers import signed
 from graft.statistics.verdict import decide
 from tests.run_metrics import MARGIN, labels_saved
 
