@@ -1,18 +1,22 @@
 """Evaluate every model on the test part and the external site, and what transfer gained there."""
 
 import shutil
+from collections.abc import Sequence
 
 import pandas as pd
 from pydantic import Field
 
+from graft.common.documents import clean
 from graft.common.files import read_sealed, whole_file, whole_folder, write_json, write_sealed
 from graft.common.parameters import Section, read_parameters
 from graft.common.seeds import generator
+from graft.common.vocabulary import REFERENCE
 from graft.console import run, say
 from graft.data.predictions import write_table
 from graft.data.repeats import pool_for_cross_validation
 from graft.evaluation import audit
 from graft.evaluation.cards import TrainedModel, check_cards
+from graft.evaluation.ensembles import judge_ensembles
 from graft.evaluation.entries import COVARIATES
 from graft.evaluation.evaluated_domain import EvaluatedDomain
 from graft.evaluation.metrics import assemble_metrics, choose_model, headline
@@ -22,11 +26,12 @@ from graft.evaluation.summary import summary_lines
 from graft.evaluation.tables import plot_tables, prediction_table
 from graft.evaluation.tuning import tune
 from graft.leakage.rows import read_checks
+from graft.networks.card import CARD
 from graft.networks.device import pick_device, use_deterministic_algorithms
 from graft.networks.saved import load_model
 from graft.networks.settings import Device
 from graft.repeated_evaluation.cross_validation import cross_validation_lines, judge_folds
-from graft.repeated_evaluation.curve_points import read_points
+from graft.repeated_evaluation.curve_points import Point, read_points
 from graft.repeated_evaluation.folds import read_folds
 from graft.repeated_evaluation.learning_curve import curve_lines, curve_table, judge_points
 from stages import paths
@@ -71,6 +76,8 @@ def main() -> None:
     for name, folder in MODELS.items():
         trained[name] = TrainedModel(folder, PARENTS[name], target.domain, target.rows)
     roles = (parameters.source, parameters.target, parameters.candidates)
+    if (paths.DEEP / CARD).exists():  # else the learning curve has fewer than two draws
+        trained["deep"] = TrainedModel(paths.DEEP, paths.PRETRAINED, target.domain, target.rows)
     checks = read_checks(paths.CHECKS, *roles) + check_cards(trained)
 
     pretrained_model = load_model(paths.PRETRAINED, device)
@@ -98,12 +105,19 @@ def main() -> None:
     checks.append(audit.check_thresholds(target, judged))
     checks.append(audit.check_tuning(target, fitted_on))
     checks.append(audit.check_choice(target, models, chosen))
+    test = target.cases["test"]
+    points = read_points(paths.REPEATED["learning_curve"], target.domain.classes, test.samples)
+    deep = load_model(paths.DEEP, device) if "deep" in trained else None
+    from_scratch = points[-1].probabilities[REFERENCE] if deep else ()
+    members = {name: len(trained[name].card["shares"]) for name in paths.ENSEMBLE}
+    averaged = judge_ensembles(target, models, members, deep, from_scratch, settings.confidence)
     evidence = {
         "checks": checks,
         "hashes": hashes(parameters, trained),
         "boosting_alphas": trained["boosting"].card["alphas"],
+        "ensembles": clean(averaged),
         "sources": read_sealed(paths.SOURCES),
-        **judge_repeated(target, settings, seed),
+        **judge_repeated(target, points, settings, seed),
     }
     metrics = assemble_metrics(
         source, target, pretrained, models, baselines, tuned, settings, evidence, withheld
@@ -126,11 +140,12 @@ def read_evaluated(name: str, settings: Evaluate, seed: int) -> EvaluatedDomain:
     )
 
 
-def judge_repeated(target: EvaluatedDomain, settings: Evaluate, seed: int) -> dict:
+def judge_repeated(
+    target: EvaluatedDomain, points: Sequence[Point], settings: Evaluate, seed: int
+) -> dict:
     """Make the blocks of metrics.json about the repeated trainings from their predictions."""
     domain = target.domain
     test = target.cases["test"]
-    points = read_points(paths.REPEATED["learning_curve"], domain.classes, test.samples)
     random = generator(seed, "bootstrap", domain.name, "draws")
     curve = judge_points(points, test, settings.confidence, random)
     pool, _ = pool_for_cross_validation(target.rows, domain.index)

@@ -23,7 +23,41 @@ from graft.statistics.repeated_auroc import auroc_from_pairs, count_ranked_pairs
 from graft.statistics.scores import PROBABILITY_DECIMALS
 
 SCHEMA = Path(__file__).with_name("ensembles.schema.json")
+PARENT = "regularized"  # the model that the members of bagging and boosting started from
 MEAN = "the mean of its members"  # what an ensemble of independent trainings is compared with
+
+
+def judge_ensembles(
+    target: EvaluatedDomain,
+    models: Mapping[str, Assessment],
+    members: Mapping[str, int],
+    deep: Model | None,
+    from_scratch: Sequence[np.ndarray],
+    confidence: float,
+) -> dict[str, dict | None]:
+    """Make the block: AUROC and paired gain of each ensemble on each test part.
+
+    Bagging and boosting are compared with the network that their members started from. A deep
+    ensemble has independent trainings as members, and is compared with their mean AUROC.
+
+    Args:
+        target: the domain.
+        models: assessed on it, by name.
+        members: the number of networks of each ensemble among the models.
+        deep: the deep ensemble of transfer; None if there is none.
+        from_scratch: the test part as predicted by each of as many trainings from scratch.
+        confidence: of the intervals.
+    """
+    block: dict[str, dict | None] = {"deep": None, "deep_scratch": None}
+    for name, number in members.items():
+        averaged = Averaged(number, PARENT, models[name].parts, models[PARENT].parts)
+        block[name] = entry_of(averaged, confidence)
+    if deep:
+        predictions = predict_by_members(target, deep)
+        block["deep"] = entry_of(average_members(target.cases, predictions), confidence)
+        averaged = average_members(target.cases, {"test": from_scratch})
+        block["deep_scratch"] = entry_of(averaged, confidence)
+    return block
 
 
 @dataclass(frozen=True)
@@ -65,20 +99,6 @@ def average_members(
     return Averaged(members, MEAN, together, apart)
 
 
-def compare_models(
-    models: Mapping[str, Assessment], ensemble: str, members: int, over: str
-) -> Averaged:
-    """Compare an ensemble with the model that its members started from or could replace.
-
-    Args:
-        models: assessed, by name.
-        ensemble: its name.
-        members: how many networks it has.
-        over: the name of the other model.
-    """
-    return Averaged(members, over, models[ensemble].parts, models[over].parts)
-
-
 def predict_by_members(target: EvaluatedDomain, model: Model) -> dict[str, list[np.ndarray]]:
     """Predict each test part by each network of a model: part -> K arrays (N, classes)."""
     domain = target.domain
@@ -96,17 +116,9 @@ def predict_by_members(target: EvaluatedDomain, model: Model) -> dict[str, list[
     return found
 
 
-def ensembles_block(
-    ensembles: Mapping[str, Averaged | None], confidence: float
-) -> dict[str, dict | None]:
-    """Return AUROC and paired gain of each ensemble on each test part; None for a missing one."""
-    found: dict[str, dict | None] = {}
-    for name, averaged in ensembles.items():
-        found[name] = _entry(averaged, confidence) if averaged else None
-    return found
+def entry_of(averaged: Averaged, confidence: float) -> dict:
+    """Return the AUROC and the paired gain of an ensemble on each of TESTS."""
 
-
-def _entry(averaged: Averaged, confidence: float) -> dict:
     def entry(part: str) -> dict:
         scores = averaged.scores[part]
         return {
@@ -127,9 +139,8 @@ def _score(predictions: Sequence[np.ndarray], cases: Cases) -> ResampledScores:
     def mean_auroc(weights: np.ndarray) -> dict[str, np.ndarray]:
         aurocs = []
         for probabilities in predictions:
-            aurocs.append(
-                auroc_from_pairs(*count_ranked_pairs(cases.labels, probabilities, weights))
-            )
+            correct, pairs = count_ranked_pairs(cases.labels, probabilities, weights)
+            aurocs.append(auroc_from_pairs(correct, pairs))
         return {"auroc": np.mean(aurocs, axis=0)}  # (r,)
 
     return score_cases(cases, mean_auroc)

@@ -3,17 +3,24 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.special import expit
 from sklearn.metrics import roc_auc_score
 
 from graft.common.documents import check_schema, clean
 from graft.common.seeds import generator
 from graft.data.domain import Domain
 from graft.evaluation import ensembles
-from graft.evaluation.ensembles import MEAN, average_members, ensembles_block, predict_by_members
+from graft.evaluation.ensembles import (
+    MEAN,
+    average_members,
+    entry_of,
+    judge_ensembles,
+    predict_by_members,
+)
 from graft.evaluation.evaluated_domain import EvaluatedDomain
 from graft.networks.build import build_network
 from graft.networks.saved import Model
-from graft.statistics.cases import Cases
+from graft.statistics.cases import Assessment, Cases, assess
 from tests.small_target import CLASSES, PATCH, SHAPE
 
 
@@ -42,7 +49,7 @@ def test_two_members_that_are_wrong_about_different_pairs():
     averaged = average_members(cases, {"test": [first, second]})
     assert averaged.members == 2
     assert averaged.over == MEAN
-    found = ensembles_block({"deep": averaged}, 0.95)["deep"]
+    found = entry_of(averaged, 0.95)
     assert found["test"]["auroc"]["value"] == 1
     assert found["test"]["gain"]["value"] == 0.25
     assert found["external"] is None
@@ -63,32 +70,64 @@ def test_scores_agree_with_scikit_learn():
 def test_one_member_gains_nothing():
     cases = {"test": make_cases([0, 1, 0, 1])}
     averaged = average_members(cases, {"test": [of_disease(0.3, 0.4, 0.5, 0.9)]})
-    gain = ensembles_block({"deep": averaged}, 0.95)["deep"]["test"]["gain"]
+    gain = entry_of(averaged, 0.95)["test"]["gain"]
     assert (gain["value"], gain["low"], gain["high"]) == (0, 0, 0)
 
 
-def test_the_mean_of_the_members_is_what_their_model_predicts():
-    labels = np.arange(8) % 2
-    index = pd.DataFrame({"sample": range(8), "patient": list("abcdefgh")})
+@pytest.fixture
+def target() -> EvaluatedDomain:
+    """A domain with 8 test patients and 4 external ones."""
+    labels = np.arange(12) % 2
+    index = pd.DataFrame({"sample": range(12), "patient": list("abcdefghijkl")})
     index["label"] = np.array(CLASSES)[labels]
-    images = np.random.default_rng(0).random((8, 1, *PATCH))
+    images = np.random.default_rng(0).random((12, 1, *PATCH))
     domain = Domain("liver", images, index, CLASSES, {})
-    rows = {"test": np.arange(4), "external": np.arange(4, 8)}
-    target = EvaluatedDomain(domain, rows, {})
+    rows = {"test": np.arange(8), "external": np.arange(8, 12)}
+    cases = {}
+    for part, here in rows.items():
+        cases[part] = Cases.of(index.iloc[here], CLASSES, 50, generator(0, part))
+    return EvaluatedDomain(domain, rows, cases)
+
+
+@pytest.fixture
+def deep() -> Model:
     networks = [build_network(**SHAPE, seed=seed).eval() for seed in (1, 2, 3)]
-    card = {"architecture": SHAPE, "classes": CLASSES, "shares": [1 / 3] * 3}
-    model = Model(card, networks)
-    found = predict_by_members(target, model)
+    return Model({"architecture": SHAPE, "classes": CLASSES, "shares": [1 / 3] * 3}, networks)
+
+
+def test_the_mean_of_the_members_is_what_their_model_predicts(target, deep):
+    found = predict_by_members(target, deep)
     assert list(found) == ["test", "external"]
     for part, members in found.items():
-        together = model.predict(images[rows[part]])
+        together = deep.predict(target.domain.images[target.rows[part]])
         assert np.mean(members, axis=0) == pytest.approx(together, abs=1e-6)
 
 
-def test_the_block_fits_its_schema():
-    cases = {"test": make_cases([0, 0, 1, 1]), "external": make_cases([0, 1])}
-    members = [of_disease(0.7, 0.1, 0.6, 0.9), of_disease(0.1, 0.5, 0.8, 0.4)]
-    predictions = {"test": members, "external": [member[1:3] for member in members]}
-    averaged = average_members(cases, predictions)
-    block = {"bagging": averaged, "boosting": averaged, "deep": averaged, "deep_scratch": None}
-    check_schema(clean(ensembles_block(block, 0.95)), ensembles.SCHEMA)
+def models_of(target: EvaluatedDomain, **noise: float) -> dict[str, Assessment]:
+    """Models whose probabilities are the labels with noise."""
+    found = {}
+    for name, amount in noise.items():
+        probabilities = {}
+        for part, cases in target.cases.items():
+            random = np.random.default_rng(len(name))
+            disease = cases.labels + amount * random.normal(size=len(cases.labels))
+            probabilities[part] = of_disease(*expit(disease))
+        found[name] = assess(target.cases, probabilities)
+    return found
+
+
+def test_the_block_has_the_same_keys_with_and_without_a_deep_ensemble(target, deep):
+    models = models_of(target, regularized=5.0, bagging=0.0, boosting=1.0)
+    members = {"bagging": 5, "boosting": 5}
+    scratch = [of_disease(*np.linspace(0, 1, 8)), of_disease(*np.linspace(1, 0, 8))]
+    full = clean(judge_ensembles(target, models, members, deep, scratch, 0.95))
+    check_schema(full, ensembles.SCHEMA)
+    gained = 1 - models["regularized"].parts["test"].point["auroc"]
+    assert full["bagging"]["test"]["gain"]["value"] == pytest.approx(gained, abs=1e-6)
+    assert full["bagging"]["over"] == "regularized"
+    assert full["deep"]["members"] == 3
+    assert full["deep_scratch"]["external"] is None
+    without = clean(judge_ensembles(target, models, members, None, (), 0.95))
+    check_schema(without, ensembles.SCHEMA)
+    assert without["bagging"] == full["bagging"]
+    assert without["deep"] is without["deep_scratch"] is None

@@ -221,8 +221,16 @@ def test_a_source_that_is_the_target(target, models):
             FOLDS,
             "differs from the part train of liver by sample 22",
         ),
-        (np.append(TRAIN, TEST[0]), np.append(FOLDS, 1), "differs from the part train of liver by sample 1, "),
-        (np.append(TRAIN, 0), np.append(FOLDS, 1), "differs from the part train of liver by a sample twice"),
+        (
+            np.append(TRAIN, TEST[0]),
+            np.append(FOLDS, 1),
+            "differs from the part train of liver by sample 1, ",
+        ),
+        (
+            np.append(TRAIN, 0),
+            np.append(FOLDS, 1),
+            "differs from the part train of liver by a sample twice",
+        ),
     ],
 )
 def test_rows_that_are_not_those_of_the_split(target, models, samples, folds, message):
