@@ -17,7 +17,7 @@ from graft.data.repeats import pool_for_cross_validation
 from graft.evaluation import audit
 from graft.evaluation.cards import TrainedModel, check_cards
 from graft.evaluation.ensembles import judge_ensembles
-from graft.evaluation.entries import COVARIATES
+from graft.evaluation.entries import COVARIATES, SIZE
 from graft.evaluation.evaluated_domain import EvaluatedDomain
 from graft.evaluation.metrics import assemble_metrics, choose_model, headline
 from graft.evaluation.out_of_fold import check_fold_networks, read_predictions_of
@@ -93,7 +93,7 @@ def main() -> None:
     for name, folder in MODELS.items():
         models[name] = target.assess(load_model(folder, device), out_of_fold.get(name))
     chosen = choose_model(models)
-    baselines = {"majority": target.assess_majority(), "size_alone": target.assess_size_alone()}
+    baselines = {"majority": target.assess_majority(), SIZE: target.assess_size_alone()}
     withheld = None
     if known := target.assess_covariates_only():
         baselines[COVARIATES] = known
@@ -106,7 +106,9 @@ def main() -> None:
     checks.append(audit.check_tuning(target, fitted_on))
     checks.append(audit.check_choice(target, models, chosen))
     test = target.cases["test"]
-    points = read_points(paths.REPEATED["learning_curve"], target.domain.classes, test.samples)
+    table = paths.REPEATED["learning_curve"]
+    strategy = trained["transfer"].strategy
+    points = read_points(table, target.domain.classes, test.samples, strategy)
     deep = load_model(paths.DEEP, device) if "deep" in trained else None
     from_scratch = points[-1].probabilities[REFERENCE] if deep else ()
     members = {name: len(trained[name].card["shares"]) for name in paths.ENSEMBLE}
@@ -117,7 +119,7 @@ def main() -> None:
         "boosting_alphas": trained["boosting"].card["alphas"],
         "ensembles": clean(averaged),
         "sources": read_sealed(paths.SOURCES),
-        **judge_repeated(target, points, settings, seed),
+        **judge_repeated(target, points, strategy, settings, seed),
     }
     metrics = assemble_metrics(
         source, target, pretrained, models, baselines, tuned, settings, evidence, withheld
@@ -141,13 +143,13 @@ def read_evaluated(name: str, settings: Evaluate, seed: int) -> EvaluatedDomain:
 
 
 def judge_repeated(
-    target: EvaluatedDomain, points: Sequence[Point], settings: Evaluate, seed: int
+    target: EvaluatedDomain, points: Sequence[Point], strategy: str, settings: Evaluate, seed: int
 ) -> dict:
     """Make the blocks of metrics.json about the repeated trainings from their predictions."""
     domain = target.domain
     test = target.cases["test"]
     random = generator(seed, "bootstrap", domain.name, "draws")
-    curve = judge_points(points, test, settings.confidence, random)
+    curve = judge_points(points, test, settings.confidence, random, strategy)
     pool, _ = pool_for_cross_validation(target.rows, domain.index)
     folds, candidates = read_folds(paths.REPEATED["cross_validation"], domain.classes, pool)
     random = generator(seed, "bootstrap", domain.name, "cross-validation")

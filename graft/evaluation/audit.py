@@ -17,8 +17,8 @@ from graft.evaluation.evaluated_domain import EvaluatedDomain
 from graft.leakage.rows import CheckRow, passed_check
 from graft.statistics.cases import Assessment, class_codes
 from graft.statistics.scores import choose_threshold
+from graft.statistics.sentences import VALIDATION
 
-WHERE = {"part": "the validation part", "folds": "the training part out of fold"}
 LOSS_TOLERANCE = 1e-6  # metrics.json has six decimals, and models are compared by these
 
 
@@ -33,7 +33,7 @@ def check_thresholds(target: EvaluatedDomain, assessments: Mapping[str, Assessme
         InputError: if a threshold differs or was chosen on other samples.
     """
     domain = target.domain.name
-    cases = WHERE[target.validated_by]
+    cases = VALIDATION[target.validated_by]
     for name, assessment in assessments.items():
         _check_fitted_on(f"the threshold of {name}", assessment.fitted_on, target)
         expected = choose_threshold(_labels(target), assessment.probabilities["validation"])
@@ -66,7 +66,7 @@ def check_tuning(
             _check_fitted_on(f"{name} of {model}", fitted_on, target)
             names[name] = None
     looked_at = f"{', '.join(names)} of {', '.join(tuned)}"
-    found = f"each fitted on {WHERE[target.validated_by]} and no other samples"
+    found = f"each fitted on {VALIDATION[target.validated_by]} and no other samples"
     return passed_check("tuning", target.domain.name, looked_at, found)
 
 
@@ -86,7 +86,7 @@ def check_choice(
         InputError: if another model has a lower log loss.
     """
     domain = target.domain.name
-    cases = WHERE[target.validated_by]
+    cases = VALIDATION[target.validated_by]
     losses = {}
     for name, assessment in models.items():
         losses[name] = _log_loss(_labels(target), assessment.probabilities["validation"])
@@ -128,7 +128,7 @@ def _check_fitted_on(name: str, fitted_on: Sequence[int], target: EvaluatedDomai
     raise InputError(
         f"domains.{target.domain.name}: {name} was fitted on {counted(len(found), 'sample')} "
         f"({', '.join(counts) or 'none'}), "
-        f"expected the {len(wanted)} of {WHERE[target.validated_by]} and no other"
+        f"expected the {len(wanted)} of {VALIDATION[target.validated_by]} and no other"
     )
 
 

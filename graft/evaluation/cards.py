@@ -50,6 +50,11 @@ class TrainedModel:
         return read_card(self.folder)
 
     @property
+    def strategy(self) -> str:
+        """How it was carried over from its source, which names its arm of the learning curve."""
+        return self.card.get("training", {}).get("strategy", "transfer")
+
+    @property
     def name(self) -> str:
         """The path of the card, for messages."""
         return str(self.folder / "card.json")

@@ -8,6 +8,7 @@ from graft.common.documents import DECIMALS, check_schema, clean
 from graft.common.vocabulary import REFERENCE, TESTS
 from graft.evaluation.entries import (
     COVARIATES,
+    SIZE,
     ablation_entry,
     auroc_entry,
     gain_entry,
@@ -77,7 +78,11 @@ def assemble_metrics(
         },
         "margin": settings.margin,
         "source": _source_block(source, pretrained, confidence),
-        "target": {"name": target.domain.name, "counts": target.counts()},
+        "target": {
+            "name": target.domain.name,
+            "counts": target.counts(),
+            "gain_over_size": gain_entry(models[chosen], baselines[SIZE], confidence),
+        },
         "validated": _validated(target),
         "models": _model_blocks(models, tuned, target, confidence),
         "baselines": baseline_blocks,

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from graft.common.shown import counted
 from graft.common.vocabulary import TESTS
 from graft.statistics.formatting import format_estimate
+from graft.statistics.sentences import below_size_alone, labels_used
 
 SUSPICIOUS_AUROC = 0.9  # of covariates alone: they may have been recorded after the diagnosis
 WIDTHS = (15, 21, 21, 25, 6)
@@ -18,7 +19,13 @@ SENTENCES = {
 
 
 def summary_lines(metrics: dict) -> Iterator[str]:
-    """Yield a table of models and baselines, the source's scores, and one sentence on transfer."""
+    """Yield a table of models and baselines, the source's scores, and one sentence on transfer.
+
+    If the chosen model is worse than lesion size, the first line says so.
+    """
+    if warning := below_size_alone(metrics):
+        yield warning
+    yield labels_used(metrics)
     bootstrap = metrics["bootstrap"]
     level = f"{bootstrap['confidence'] * 100:g} %"
     yield (

@@ -20,7 +20,6 @@ from graft.report.evidence import Block, Evidence, auroc_of_arm
 from graft.report.labels import labelled
 from graft.statistics.verdict import number_of_labels, verdict
 
-ARMS = ("scratch", "frozen", "transfer")
 ARM_SHIFT = 0.02  # share of x by which the arms are moved apart, so that bars do not overlap
 GAINS_HEIGHT = 2.3  # inches
 SWEEP_HEIGHT = 2.6  # inches
@@ -68,7 +67,7 @@ def learning_curve(evidence: Evidence, block: Block) -> Chart | None:
     """AUROC on the test part by number of labels, one line per arm."""
     points = block["points"]
     series = {}
-    for arm in ARMS:
+    for arm in points[0]["arms"]:
         known = [point for point in points if has_interval(auroc_of_arm(point, arm))]
         if known:
             series[arm] = known
@@ -77,7 +76,7 @@ def learning_curve(evidence: Evidence, block: Block) -> Chart | None:
 
     def paint(axes: Axes) -> None:
         for place, (arm, known) in enumerate(series.items()):
-            shift = 1 + ARM_SHIFT * (place - 1)
+            shift = 1 + ARM_SHIFT * (place - (len(series) - 1) / 2)
             x = [number_of_labels(point) * shift for point in known]
             aurocs = [point["arms"][arm]["auroc"] for point in known]
             plot_estimates(axes, x, aurocs, STYLES[arm], bar_width=0.9)
@@ -99,16 +98,17 @@ def learning_curve(evidence: Evidence, block: Block) -> Chart | None:
 
 
 def learning_gain(evidence: Evidence, block: Block) -> Chart | None:
-    """The gain of transfer by number of labels."""
-    points = [point for point in block["points"] if has_interval(point["gain"].get("transfer"))]
+    """The gain of the strategy of `transfer` by number of labels."""
+    strategy = block["strategy"]
+    points = [point for point in block["points"] if has_interval(point["gain"][strategy])]
     if not points:
         return None
-    found = [point["gain"]["transfer"] for point in points]
+    found = [point["gain"][strategy] for point in points]
 
     def paint(axes: Axes) -> None:
         axes.axhline(0, color=COLOURS["ink"], linewidth=0.9)
         x = [number_of_labels(point) for point in points]
-        plot_estimates(axes, x, found, STYLES["transfer"])
+        plot_estimates(axes, x, found, STYLES[strategy])
         axes.set_ylabel("gain of transfer over scratch")
         _label_axis(axes, points, evidence.unit)
 
