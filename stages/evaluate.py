@@ -1,9 +1,11 @@
 """Evaluate every model on the test part and the external site, and what transfer gained there."""
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+import numpy as np
 import pandas as pd
+import torch
 from pydantic import Field
 
 from graft.common.documents import clean
@@ -32,8 +34,9 @@ from graft.networks.saved import load_model
 from graft.networks.settings import Device
 from graft.repeated_evaluation.cross_validation import cross_validation_lines, judge_folds
 from graft.repeated_evaluation.curve_points import Point, read_points
-from graft.repeated_evaluation.folds import read_folds
+from graft.repeated_evaluation.folds import Candidate, read_folds
 from graft.repeated_evaluation.learning_curve import curve_lines, curve_table, judge_points
+from graft.statistics.cases import Assessment
 from stages import paths
 
 MODELS = {
@@ -105,21 +108,26 @@ def main() -> None:
     checks.append(audit.check_thresholds(target, judged))
     checks.append(audit.check_tuning(target, fitted_on))
     checks.append(audit.check_choice(target, models, chosen))
-    test = target.cases["test"]
-    table = paths.REPEATED["learning_curve"]
-    strategy = trained["transfer"].strategy
-    points = read_points(table, target.domain.classes, test.samples, strategy)
-    deep = load_model(paths.DEEP, device) if "deep" in trained else None
-    from_scratch = points[-1].probabilities[REFERENCE] if deep else ()
-    members = {name: len(trained[name].card["shares"]) for name in paths.ENSEMBLE}
-    averaged = judge_ensembles(target, models, members, deep, from_scratch, settings.confidence)
+    sources = read_sealed(paths.SOURCES)
+    default = Candidate(
+        source=sources["distances"][0]["source"],
+        strategy=trained["transfer"].strategy,
+        weight=trained["transfer"].card.get("lambda", 0.0),
+    )
+    points = read_points(
+        paths.REPEATED["learning_curve"],
+        target.domain.classes,
+        target.cases["test"].samples,
+        default.strategy,
+    )
+    averaged = judge_averages(target, models, trained, points, device, settings.confidence)
     evidence = {
         "checks": checks,
         "hashes": hashes(parameters, trained),
         "boosting_alphas": trained["boosting"].card["alphas"],
         "ensembles": clean(averaged),
-        "sources": read_sealed(paths.SOURCES),
-        **judge_repeated(target, points, strategy, settings, seed),
+        "sources": sources,
+        **judge_repeated(target, points, default, settings, seed),
     }
     metrics = assemble_metrics(
         source, target, pretrained, models, baselines, tuned, settings, evidence, withheld
@@ -142,19 +150,49 @@ def read_evaluated(name: str, settings: Evaluate, seed: int) -> EvaluatedDomain:
     )
 
 
-def judge_repeated(
-    target: EvaluatedDomain, points: Sequence[Point], strategy: str, settings: Evaluate, seed: int
+def judge_averages(
+    target: EvaluatedDomain,
+    models: Mapping[str, Assessment],
+    trained: Mapping[str, TrainedModel],
+    points: Sequence[Point],
+    device: torch.device,
+    confidence: float,
 ) -> dict:
-    """Make the blocks of metrics.json about the repeated trainings from their predictions."""
+    """Make the block of metrics.json about ensembles: those of the chain and the deep one."""
+    members = {name: len(trained[name].card["shares"]) for name in paths.ENSEMBLE}
+    deep = None
+    from_scratch: Sequence[np.ndarray] = ()
+    if "deep" in trained:
+        deep = load_model(paths.DEEP, device)
+        from_scratch = points[-1].probabilities[REFERENCE]
+    return judge_ensembles(target, models, members, deep, from_scratch, confidence)
+
+
+def judge_repeated(
+    target: EvaluatedDomain,
+    points: Sequence[Point],
+    default: Candidate,
+    settings: Evaluate,
+    seed: int,
+) -> dict:
+    """Make the blocks of metrics.json about the repeated trainings from their predictions.
+
+    Args:
+        target: the domain that was trained on.
+        points: of the learning curve.
+        default: how the model `transfer` was trained.
+        settings: of the evaluation.
+        seed: of the resamples.
+    """
     domain = target.domain
     test = target.cases["test"]
     random = generator(seed, "bootstrap", domain.name, "draws")
-    curve = judge_points(points, test, settings.confidence, random, strategy)
+    curve = judge_points(points, test, settings.confidence, random, default.strategy)
     pool, _ = pool_for_cross_validation(target.rows, domain.index)
     folds, candidates = read_folds(paths.REPEATED["cross_validation"], domain.classes, pool)
     random = generator(seed, "bootstrap", domain.name, "cross-validation")
     validated = judge_folds(
-        domain, folds, candidates, settings.resamples, settings.confidence, random
+        domain, folds, candidates, settings.resamples, settings.confidence, random, default
     )
     return curve | validated
 

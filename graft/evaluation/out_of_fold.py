@@ -15,10 +15,9 @@ from graft.evaluation.cards import TrainedModel, check_data, check_encoding, che
 from graft.evaluation.evaluated_domain import EvaluatedDomain
 from graft.leakage.rows import CheckRow, passed_check
 from graft.networks.card import CARD, read_card
-from graft.networks.saved import load_model
+from graft.networks.saved import WEIGHTS, load_model
 
 FOLDS = "folds"  # of a model folder: a folder for the network of each fold
-WEIGHTS = "weights.safetensors"  # of a fold's network, if a later stage started from it
 TOLERANCE = 1e-3  # of a probability, which another device computes with other rounding
 
 
@@ -87,7 +86,7 @@ def check_fold_networks(
             check_data(network, "validation", {})
             check_encoding(network)
             check_parent(network)
-            if (network.folder / WEIGHTS).exists():
+            if (network.folder / WEIGHTS).exists():  # a later stage started from them
                 inside = target.folds == fold
                 _check_predictions(network, predictions[name][inside])
                 compared += int(inside.sum())

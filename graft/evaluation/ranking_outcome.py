@@ -64,12 +64,14 @@ def _sources_tried(cross_validation: Mapping) -> int:
 
 
 def _outcomes_of_folds(cross_validation: Mapping) -> Outcomes:
-    """Return AUROC by source, at the λ with the lowest validation log loss."""
+    """Return AUROC by source, with the strategy and λ of the lowest validation log loss."""
     scratch = cross_validation["models"][REFERENCE]["auroc"]["value"]
     worst_first = sorted(
         cross_validation["candidates"], key=lambda row: -row["validation_log_loss"]
     )
-    best = {row["source"]: row["auroc"] for row in worst_first}  # the last of each source stays
+    best = {}
+    for row in worst_first:  # the last of each source stays
+        best[row["source"]] = row["auroc"]["value"]
     return {**best, RANDOM: scratch}
 
 

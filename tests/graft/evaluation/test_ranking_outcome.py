@@ -70,7 +70,7 @@ def candidate(source: str, validation_log_loss: float, auroc: float) -> dict:
         "source": source,
         "lambda": 0,
         "validation_log_loss": validation_log_loss,
-        "auroc": auroc,
+        "auroc": {"value": auroc},
     }
 
 
