@@ -48,6 +48,11 @@ def below_size_alone(
     )
 
 
+def candidate_name(row: Mapping) -> str:
+    """Return a candidate of metrics.json in words, such as "l2-sp from lung with λ = 0.01"."""
+    return f"{row['strategy']} from {row['source']} with λ = {row['lambda']:g}"
+
+
 def _size(count: Mapping[str, int | None]) -> str:
     """Return `3 patients (5 lesions)`, or the lesions alone if the patients are unknown."""
     lesions = counted(count["lesions"] or 0, "lesion")
