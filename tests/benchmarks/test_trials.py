@@ -1,12 +1,13 @@
 """Trainings on draws of a few labelled patients, and the table of strategies that they give."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from benchmarks import strategies
-from benchmarks.strategies import format_mean, make_cohort, report_gains, result_table
+from benchmarks.strategies import COMPARED, format_mean, make_cohort, report_gains, result_table
 from benchmarks.trials import Outcome, Variant, run_trials
 from graft.common.files import InputError
 from graft.config.parameters import load_parameters
@@ -48,6 +49,13 @@ def test_all_variants_train_on_the_same_draws_and_resume(clone, capsys):
 def test_more_patients_than_there_are(clone):
     with pytest.raises(InputError, match="--patients: got 99, expected at most 24"):
         run_trials(clone, clone / "work", VARIANTS, patients=99, draws=1, seed=7)
+
+
+def test_every_strategy_gets_a_row(clone):
+    variants = [replace(each, finetune={**each.finetune, "epochs": 1}) for each in COMPARED]
+    outcomes = run_trials(clone, clone / "work", variants, patients=6, draws=1, seed=7)
+    lines = list(result_table(variants, outcomes, "scratch"))
+    assert len(lines) == 2 + len(strategies.STRATEGIES) + 1
 
 
 def outcome(test: list[float], seconds: float) -> Outcome:
