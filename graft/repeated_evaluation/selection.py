@@ -78,9 +78,10 @@ def judge_selection(
     if len(candidates) < 2:
         return None
     named = over_default = None
-    if default and default in candidates:
-        named = default.named()
-        over_default = (choice - fixed[candidates.index(default)]).gain(confidence)
+    for candidate, areas in zip(candidates, fixed, strict=True):
+        if default and candidate.is_like(default):
+            named = candidate.named()
+            over_default = (choice - areas).gain(confidence)
     values = [areas.value for areas in fixed]
     best = int(np.nanargmax(values)) if not np.isnan(values).all() else 0
     return {
