@@ -22,6 +22,7 @@ from graft.training import fitting
 from stages import cross_validate, evaluate, learning_curve, paths
 from tests.processed import edit_images, read_parts, write_parts
 from tests.seals import flip_bit, reseal
+from tests.small_target import edit_parameters
 
 ROOT = Path(__file__).parents[2]
 PATCH = [8, 8]
@@ -90,6 +91,8 @@ def write_model(folder: Path, seed: int, classes: list[str] = CLASSES) -> None:
     card = {"architecture": shape, "classes": classes, "stage": folder.name}
     if folder.name == "boosting":
         card["alphas"] = [0.0]
+    if folder.name == "transfer":
+        card["training"] = {"strategy": "l2-sp"}
     parent = evaluate.PARENTS.get(folder.name)
     name = "lung" if folder == paths.PRETRAINED else "liver"
     split_file = Path(f"data/splits/{name}.csv")
@@ -163,6 +166,24 @@ def test_the_best_model_is_a_copy_of_the_chosen_one(project):
     chosen = evaluate.MODELS[name]
     for file in ("weights.safetensors", "card.json"):
         assert (paths.BEST / file).read_bytes() == (chosen / file).read_bytes()
+
+
+def test_a_deep_ensemble_is_evaluated_and_not_chosen_from(project):
+    evaluate.main()
+    assert read_metrics()["ensembles"]["deep"] is None
+    edit_parameters(finetune={"epochs": 1}, learning_curve={"draws": 2, "arms": []})
+    learning_curve.main()
+    evaluate.main()
+    metrics = read_metrics()
+    for name in ("deep", "deep_scratch"):
+        assert metrics["ensembles"][name]["members"] == 2
+    curve = metrics["learning_curve"]["points"][-1]["arms"]["scratch"]["auroc"]["value"]
+    found = metrics["ensembles"]["deep_scratch"]["test"]
+    assert found["auroc"]["value"] - found["gain"]["value"] == pytest.approx(curve, abs=1e-5)
+    assert set(metrics["models"]) == set(evaluate.MODELS)
+    assert (
+        metrics["hashes"]["models"]["deep"] == read_json(paths.DEEP / "card.json")["weights_sha256"]
+    )
 
 
 def test_the_test_part_decides_neither_the_choice_nor_a_threshold(project):
