@@ -28,7 +28,7 @@ from graft.evaluation.summary import summary_lines
 from graft.evaluation.tables import plot_tables, prediction_table
 from graft.evaluation.tuning import tune
 from graft.leakage.rows import read_checks
-from graft.networks.card import CARD
+from graft.networks.card import has_model
 from graft.networks.device import pick_device, use_deterministic_algorithms
 from graft.networks.saved import load_model
 from graft.networks.settings import Device
@@ -79,7 +79,7 @@ def main() -> None:
     for name, folder in MODELS.items():
         trained[name] = TrainedModel(folder, PARENTS[name], target.domain, target.rows)
     roles = (parameters.source, parameters.target, parameters.candidates)
-    if (paths.DEEP / CARD).exists():  # else the learning curve has fewer than two draws
+    if has_model(paths.DEEP):
         trained["deep"] = TrainedModel(paths.DEEP, paths.PRETRAINED, target.domain, target.rows)
     checks = read_checks(paths.CHECKS, *roles) + check_cards(trained)
 

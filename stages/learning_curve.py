@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import torch
 from pydantic import Field
 
-from graft.common.files import whole_folder, write_json
 from graft.common.parameters import Weight, read_parameters
 from graft.console import run, say
 from graft.data.reference import DomainReference
@@ -13,6 +12,7 @@ from graft.data.sealed_tables import write_sealed_table
 from graft.data.split import read_split
 from graft.data.task import read_task
 from graft.networks.build import adapt_architecture
+from graft.networks.card import write_no_model
 from graft.networks.device import pick_device
 from graft.networks.reference import ModelReference
 from graft.networks.saved import load_model
@@ -80,8 +80,7 @@ def write_deep_ensemble(parameters: Parameters, kept: Sequence[Arrays]) -> None:
     Without two of them the folder has a note instead of a model.
     """
     if len(kept) < 2:
-        with whole_folder(paths.DEEP) as folder:
-            write_json(folder / "none.json", {"reason": "learning_curve.draws is below 2"})
+        write_no_model(paths.DEEP, "learning_curve.draws is below 2")
         return
     target = parameters.target
     device = torch.device("cpu")

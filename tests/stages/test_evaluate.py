@@ -18,6 +18,7 @@ from graft.data.task import read_task, take_samples
 from graft.leakage import rows
 from graft.networks import saved
 from graft.networks.build import build_network
+from graft.networks.card import write_no_model
 from graft.training import fitting
 from stages import cross_validate, evaluate, learning_curve, paths
 from tests.processed import edit_images, read_parts, write_parts
@@ -128,6 +129,7 @@ def project(tmp_path, monkeypatch):
     write_sealed(Path("metrics/sources.json"), RANKED)
     write_sealed_table(paths.REPEATED["learning_curve"], learning_curve.empty_table(CLASSES))
     write_sealed_table(paths.REPEATED["cross_validation"], cross_validate.empty_table(CLASSES))
+    write_no_model(paths.DEEP, "no draws")
     threads = torch.get_num_threads()
     # On a busy machine, one thread needs a tenth of the time for images this small.
     torch.set_num_threads(1)
