@@ -245,13 +245,10 @@ def sources() -> dict:
         "source": "lung",
         "lesions": 289,
         "frechet": 4.31,
-        "mmd": 0.21,
-        "mmd_p": 0.0004,
-        "proxy_a": 1.62,
     }
     ranking = [
-        {"source": "lung", "logme": -0.61, "h_score": 0.32},
-        {"source": "random", "logme": -0.66, "h_score": 0.2},
+        {"source": "lung", "logme": -0.61},
+        {"source": "random", "logme": -0.66},
     ]
     outcomes = [
         {"source": "lung", "auroc": 0.744},
@@ -261,7 +258,6 @@ def sources() -> dict:
         "by": "AUROC, test",
         "outcomes": outcomes,
         "logme_tau": 1.0,
-        "h_score_tau": 1.0,
     }
     return {"target": "liver", "distances": [distance], "ranking": ranking, "came_true": outcome}
 

@@ -125,8 +125,8 @@ def ranking_outcome(found: Block | None) -> str:
             "Whether the ranking was right is not known: fewer than two of these sources were "
             "trained on."
         )
-    taus = f"LogME {signed(found['logme_tau'], 2)}, H-score {signed(found['h_score_tau'], 2)}"
-    sentence = f"Kendall's tau between the ranking and the outcome ({found['by']}): {taus}."
+    tau = signed(found["logme_tau"], 2)
+    sentence = f"Kendall's tau between the ranking and the outcome ({found['by']}): {tau}."
     if len(found["outcomes"]) == 2:
         sentence += " With two sources, tau can only be 1 or −1, which is weak evidence."
     return sentence

@@ -42,14 +42,11 @@ RANKED = {
             "source": "lung",
             "lesions": 12,
             "frechet": 9.5,
-            "mmd": 0.1,
-            "mmd_p": 0.001,
-            "proxy_a": 1.5,
         }
     ],
     "ranking": [
-        {"source": "lung", "logme": -0.5, "h_score": 0.4},
-        {"source": "random", "logme": -0.7, "h_score": 0.5},
+        {"source": "lung", "logme": -0.5},
+        {"source": "random", "logme": -0.7},
     ],
 }
 

@@ -75,14 +75,13 @@ def test_the_choice_within_folds_is_compared_with_the_default_and_the_best(read_
 
 
 def test_two_sources_are_weak_evidence():
-    outcome = {"by": "AUROC, test", "outcomes": [{}, {}], "logme_tau": 1.0, "h_score_tau": None}
+    outcome = {"by": "AUROC, test", "outcomes": [{}, {}], "logme_tau": 1.0}
     sentence = comparisons.ranking_outcome(outcome)
     assert "weak evidence" in sentence
-    assert "H-score not defined" in sentence
 
 
 def test_three_sources_need_no_warning():
-    outcome = {"by": "AUROC", "outcomes": [{}, {}, {}], "logme_tau": 0.5, "h_score_tau": 0.5}
+    outcome = {"by": "AUROC", "outcomes": [{}, {}, {}], "logme_tau": 0.5}
     assert "weak evidence" not in comparisons.ranking_outcome(outcome)
 
 
