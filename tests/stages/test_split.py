@@ -1,6 +1,5 @@
 """The stage that divides patients, and what it says about validation."""
 
-
 import pandas as pd
 import pytest
 
