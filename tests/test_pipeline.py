@@ -22,7 +22,16 @@ from flows.graph import changed_stages
 from graft.common.vocabulary import TESTS
 from graft.training import checkpoint
 from graft.training.epoch import Epochs
-from stages import ensemble, evaluate, finetune, paths, pretrain, rank_sources, regularize
+from stages import (
+    ensemble,
+    evaluate,
+    finetune,
+    learning_curve,
+    paths,
+    pretrain,
+    rank_sources,
+    regularize,
+)
 from tests.processed import edit_images, edit_index, read_parts
 
 ROOT = Path(__file__).parents[1]
@@ -312,6 +321,7 @@ def test_the_test_parts_are_read_by_evaluate_and_by_nothing_else(finished, proje
     regularize.main()
     ensemble.main("bagging")
     ensemble.main("boosting")
+    learning_curve.main()
     evaluate.main()
     assert trained(project) == trained(finished)
     ranked = "metrics/sources.json"
