@@ -9,7 +9,7 @@ from graft.statistics.sentences import candidate_name
 from graft.statistics.verdict import verdict
 
 ARMS = {
-    "frozen": "frozen features, a linear classifier on the unchanged network of the source",
+    "frozen": "a linear classifier on the unchanged features of the source",
     "source": "the network of the source, unchanged and without any label of the target",
     "l2-sp": "fine-tuning that is pulled towards the source",
     "lp-ft": "a linear probe first, and fine-tuning from there",
