@@ -58,6 +58,23 @@ def gains(evidence: Evidence, part: str) -> Table:
     return Table(f"Gain in AUROC over training from scratch, {part}", head, rows, wide=True)
 
 
+def ensembles(evidence: Evidence) -> Table:
+    """Each ensemble against the single networks that it is compared with."""
+    rows = []
+    for name, found in evidence.block("ensembles").items():
+        if not found:
+            continue
+        row = [f"{spoken(name)} of {found['members']}", found["over"]]
+        for part in evidence.parts:
+            scores = found[part] or {}
+            row += [estimate(scores.get("auroc")), difference(scores.get("gain"))]
+        rows.append(row)
+    head = ["ensemble", "compared with"]
+    for part in evidence.parts:
+        head += [f"AUROC, {part}", "gain"]
+    return Table("What averaging networks gained in AUROC", head, rows, wide=True)
+
+
 def ablation(evidence: Evidence) -> Table | None:
     """AUROC with the image, with the covariates and with both."""
     block = evidence.block("ablation")

@@ -21,6 +21,7 @@ from graft.evaluation.tuning import tune
 from graft.leakage.rows import passed_check
 from graft.statistics.cases import Cases
 from graft.statistics.formatting import format_estimate
+from tests.run_metrics import ensembles
 
 SETTINGS = Evaluate(
     resamples=100,
@@ -53,6 +54,7 @@ EVIDENCE = {
         "target": HASHES,
         "models": dict.fromkeys(("pretrained", *NAMES), "0" * 64),
     },
+    "ensembles": ensembles(),
     "sources": RANKED,
     "learning_curve": None,
     "cross_validation": None,
