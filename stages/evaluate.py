@@ -27,7 +27,7 @@ from graft.evaluation.settings import Evaluate
 from graft.evaluation.summary import summary_lines
 from graft.evaluation.tables import plot_tables, prediction_table
 from graft.evaluation.tuning import tune
-from graft.leakage.rows import read_checks
+from graft.leakage.rows import CheckRow, read_checks
 from graft.networks.card import has_model
 from graft.networks.device import pick_device, use_deterministic_algorithms
 from graft.networks.saved import load_model
@@ -86,12 +86,8 @@ def main() -> None:
     pretrained_model = load_model(paths.PRETRAINED, device)
     is_from_elsewhere = "weights" in pretrained_model.card  # then its head is untrained
     pretrained = None if is_from_elsewhere else source.assess(pretrained_model)
-    out_of_fold = {}
-    if target.validated_by == "folds":
-        for name, folder in MODELS.items():
-            out_of_fold[name] = read_predictions_of(target, folder)
-        of_target = {name: trained[name] for name in MODELS}
-        checks += check_fold_networks(target, of_target, out_of_fold)
+    out_of_fold, rows = read_out_of_fold(target, trained)
+    checks += rows
     models = {}
     for name, folder in MODELS.items():
         models[name] = target.assess(load_model(folder, device), out_of_fold.get(name))
@@ -166,6 +162,17 @@ def judge_averages(
         deep = load_model(paths.DEEP, device)
         from_scratch = points[-1].probabilities[REFERENCE]
     return judge_ensembles(target, models, members, deep, from_scratch, confidence)
+
+
+def read_out_of_fold(
+    target: EvaluatedDomain, trained: Mapping[str, TrainedModel]
+) -> tuple[dict[str, np.ndarray], list[CheckRow]]:
+    """Read and check what each model predicts out of fold; nothing if there are no folds."""
+    if target.validated_by != "folds":
+        return {}, []
+    found = {name: read_predictions_of(target, folder) for name, folder in MODELS.items()}
+    models = {name: trained[name] for name in MODELS}
+    return found, check_fold_networks(target, models, found)
 
 
 def judge_repeated(
