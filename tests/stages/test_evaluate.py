@@ -352,7 +352,7 @@ def test_a_flipped_bit_in_any_input_is_noticed(project):
         *Path("models").rglob("*.*"),
         *Path("metrics").rglob("*.*"),
     ]
-    assert len(inputs) == 24
+    assert len(inputs) == 25
     random = np.random.default_rng(0)
     for path in sorted(inputs):
         content = path.read_bytes()
