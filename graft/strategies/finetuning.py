@@ -82,7 +82,6 @@ class FromSource(Finetuning):
         card = {
             "parent": parent_reference(self.source.folder),
             "strategy": self.recipe.strategy,
-            "head": start.head,
             "carried": vars(start.carried),
         }
         if self.recipe.strategy not in WITHOUT_LAMBDA:
