@@ -79,7 +79,7 @@ class FromSource(Finetuning):
         )
         if tell:
             say(f"{self.plan.stage}: from {self.source.folder}: {start.carried}")
-        card = {
+        card: dict[str, object] = {
             "parent": parent_reference(self.source.folder),
             "strategy": self.recipe.strategy,
             "carried": vars(start.carried),
