@@ -84,6 +84,8 @@ TOGETHER: tuple[Mapping[str, object], ...] = (
     {"domains.liver.path": "/dev/zero"},
     {"domains.liver.patient_pattern": "(a+)+$"},
     {"network.name": "resnet18", "pretrain.source": "imagenet", "finetune.head": "pretrained"},
+    {"finetune.strategy": "source", "finetune.head": "new"},
+    {"cross_validation.strategies": ["source"], "pretrain.source": "imagenet"},
     {"network.width": 10**6},
     {"pretrain.source": "no/such.pth"},
     {"pretrain.source": "/dev/zero.pth"},

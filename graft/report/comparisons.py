@@ -15,7 +15,7 @@ ARMS = {
     "lp-ft": "a linear probe first, and fine-tuning from there",
     "wise-ft": "a mean of the weights before and after fine-tuning",
     "bss": "fine-tuning with a penalty on the smallest singular values of the features",
-    "delta": "fine-tuning that keeps the features of the source, weighted by their use",
+    "delta": "fine-tuning whose feature maps are pulled towards those of the source",
 }
 VERDICTS = {
     "helps": "transfer helps",

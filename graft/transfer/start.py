@@ -16,7 +16,7 @@ from graft.training.loop import Log
 from graft.training.penalty import Pull, pull_towards
 from graft.training.plan import Plan
 from graft.training.state import Row
-from graft.transfer.carry import Carried, carry, same_covariates
+from graft.transfer.carry import Carried, carry, restandardise_head, same_covariates
 from graft.transfer.settings import Finetune
 
 
@@ -81,6 +81,8 @@ def start_from_source(
     if recipe.head == "auto" and predicts_the_same(source, task):
         head = "pretrained"
     carried = carry(source.networks[0].saved_tensors(), network, head=head)
+    if head == "pretrained":
+        restandardise_head(network, source.encoding, task.encoding)
     shared = network.parameters_saved_as(carried.loaded)
     pull = pull_towards(network.to(device), shared, weight, recipe.penalty)
     return Start(network, architecture, pull, carried, head)
