@@ -86,7 +86,8 @@ def main(
 
     def judge(points: list[Point]) -> list[dict]:
         random = generator(0, "truth", "draws")
-        truth = judge_points(only_cases(points, places), cases, confidence, random)
+        strategy = parameters.finetune.strategy
+        truth = judge_points(only_cases(points, places), cases, confidence, random, strategy)
         return truth["learning_curve"]["points"]
 
     seed = derive(parameters.seed, "truth")

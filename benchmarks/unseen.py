@@ -159,8 +159,12 @@ class Curves:
         write_sealed_table(file, split.sort_values("sample"), describe_lesions(self.domain.index))
         with chdir(self.folder):
             learning_curve.main()
-            table = paths.REPEATED["learning_curve"]
-            return read_points(table, self.domain.classes, self.predicted.tolist())
+            return read_points(
+                paths.REPEATED["learning_curve"],
+                self.domain.classes,
+                self.predicted.tolist(),
+                load_parameters(paths.PARAMETERS).finetune.strategy,
+            )
 
     @property
     def predicted(self) -> np.ndarray:

@@ -106,19 +106,18 @@ def train_source(of: Path, parameters: Parameters, sources: Path, seed: int) -> 
 def judge_seed(curves: Curves, parameters: Parameters, seed: int) -> Judged:
     """Train with all labels from a seed, and decide the verdict as the stage `evaluate` does."""
     settings = parameters.evaluate
+    strategy = parameters.finetune.strategy
     points = curves.train(curves.split, {"learning_curve.shares": [], "seed": seed})
     tested, places = curves.cases(are_unseen=False, resamples=settings.resamples)
     random = generator(seed, "bootstrap", parameters.target, "draws")
-    block = judge_points(only_cases(points, places), tested, settings.confidence, random)
+    block = judge_points(only_cases(points, places), tested, settings.confidence, random, strategy)
     decided = decide({}, block["learning_curve"], settings.margin, settings.confidence)
     unseen, places = curves.cases(are_unseen=True, resamples=RESAMPLES)
     [point] = only_cases(points, places)
     arms = point.probabilities
     all_trainings = np.full((RESAMPLES, len(point.patients)), 1 / len(point.patients))
-    areas = {
-        arm: repeated_areas(unseen, arms[arm], all_trainings) for arm in (REFERENCE, "transfer")
-    }
-    truth = areas["transfer"] - areas[REFERENCE]
+    transfer = repeated_areas(unseen, arms[strategy], all_trainings)
+    truth = transfer - repeated_areas(unseen, arms[REFERENCE], all_trainings)
     return Judged(decided["verdict"], decided["verdict_from"], truth)
 
 

@@ -43,7 +43,7 @@ def draw_patient(seed: int, organ: str, number: int) -> Patient:
     """Draw patient `number` of an organ's cohort, independently of all other patients."""
     rng = generator(seed, "phantom", organ, number)
     scan = SCANNERS[organ].draw_scan(rng, organ)
-    wall = fibres.NO_WALL if organ == "unrelated" else draw_wall(rng)
+    wall = fibres.NO_WALL if SCANNERS[organ] is fibres else draw_wall(rng)
     lesions: list[Lesion] = []
     for label in draw_labels(rng):
         traits = draw_traits(rng, organ, label)
@@ -57,11 +57,10 @@ def render_patient(patient: Patient, rng: np.random.Generator) -> np.ndarray:
     """The patient's int16 volume (X, Y, Z): HU for CT, arbitrary units for MR."""
     scanner = SCANNERS[patient.organ]
     scan = patient.scan
+    if scanner is fibres:
+        return fibres.acquire(scan, fibres.render_fibres(rng, scan, patient.lesions), rng)
     axes = scan.fine_axes()
     to_grid = scan.directions.T
-    if patient.organ == "unrelated":
-        placed = [(lesion, to_grid @ lesion.centre) for lesion in patient.lesions]
-        return scanner.acquire(scan, fibres.render_fibres(rng, placed, axes), rng)
     wall = BodyWall(to_grid @ patient.wall.normal, patient.wall.distance)
     appearance = scanner.appearance_in(scan, patient.organ)
     volume = render_organ(rng, appearance, axes)
