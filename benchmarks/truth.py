@@ -20,25 +20,25 @@ import numpy as np
 import typer
 
 from benchmarks.clone import ROOT
+from benchmarks.comparison import Comparison, report
 from benchmarks.markdown import markdown_head, markdown_row
 from benchmarks.unseen import Curves, only_cases, read_run, unseen_folder
-from graft.common.files import InputError, read_json, whole_file, write_json
+from graft.common.files import read_json, whole_file, write_json
 from graft.common.parallel import run_parallel
 from graft.common.seeds import derive, generator
 from graft.common.vocabulary import REFERENCE
 from graft.console import run, say
 from graft.data.domain import Domain
+from graft.evaluation.entries import SIZE
 from graft.networks.saved import load_model
 from graft.repeated_evaluation.curve_points import Point
 from graft.repeated_evaluation.learning_curve import judge_points, repeated_areas
 from graft.statistics.cases import Cases
 from graft.statistics.formatting import format_estimate
-from graft.statistics.repeated_auroc import RepeatedAuroc
 from stages import paths
 from stages.evaluate import MODELS
 
 RESAMPLES = 1000  # of the unseen patients, for the intervals of the true values
-SIZE_ALONE = "size_alone"
 IS_EXTERNAL = {"test": False, "external": True}  # whether a part has the external site
 
 
@@ -52,13 +52,17 @@ class Row:
     truth: Mapping[str, float]
     sign: str = ""
 
-    def cells(self) -> list[str]:
+    @property
+    def is_inside(self) -> bool:
+        """Whether the interval of the estimate has the true value."""
+        return self.estimate["low"] <= self.truth["value"] <= self.estimate["high"]
+
+    def line(self) -> str:
         """Return the row of the table."""
-        low, high = self.estimate["low"], self.estimate["high"]
-        is_inside = low <= self.truth["value"] <= high
         estimate = format_estimate(self.estimate, self.sign)
         truth = format_estimate(self.truth, self.sign)
-        return [self.what, self.part, estimate, truth, "yes" if is_inside else "no"]
+        answer = "yes" if self.is_inside else "no"
+        return markdown_row(self.what, self.part, estimate, truth, answer)
 
 
 def main(
@@ -97,6 +101,7 @@ def main(
     [other] = judge(curves.with_other_labels(trainings, seed))
     for line in lines(rows, other, trainings):
         say(line)
+    report_intervals(rows, confidence)
     if out:
         with whole_file(out) as partial_file:
             write_json(
@@ -108,36 +113,39 @@ def model_rows(
     of: Path, metrics: dict, folder: Path, domain: Domain, external: str | None, confidence: float
 ) -> list[Row]:
     """Evaluate the models of a run on the unseen patients of the sites of each part."""
-    names = [name for name in metrics["models"] if name in MODELS]
-    if REFERENCE not in names:
-        raise InputError(f"{of}: has the models {names}, expected {REFERENCE} among them")
-    models = [of / MODELS[name] for name in names]
-    predicted = dict(zip(names, run_parallel(partial(predict, folder), models), strict=True))
+    models = find_models(of, metrics)
+    folders = [place for place, _ in models.values()]
+    predicted = dict(zip(models, run_parallel(partial(predict, folder), folders), strict=True))
+    estimates = {name: block for name, (_, block) in models.items()}
     sizes = domain.index["size"].to_numpy()
-    predicted[SIZE_ALONE] = np.stack([-sizes, sizes], axis=1)  # AUROC depends on the order alone
+    predicted[SIZE] = np.stack([-sizes, sizes], axis=1)  # AUROC depends on the order alone
+    estimates[SIZE] = metrics["baselines"][SIZE]
     rows = []
-    gains = []
     for part, is_external in IS_EXTERNAL.items():
         here = np.flatnonzero((domain.index["site"] == external) == is_external)
         if not len(here):
             continue
         random = generator(0, "truth", part)
         cases = Cases.of(domain.index.iloc[here], domain.classes, RESAMPLES, random)
-        once = np.ones((RESAMPLES, 1))  # one training, in every resample
-        areas = {
-            name: repeated_areas(cases, [of_all[here]], once) for name, of_all in predicted.items()
-        }
-        for name, area in areas.items():
-            block = metrics["baselines"] if name == SIZE_ALONE else metrics["models"]
-            estimate = block[name] and block[name][part] and block[name][part]["auroc"]
-            if estimate:
-                rows.append(Row(name, part, estimate, area.estimate(confidence)))
-        for name, gain in metrics["transfer_gain"].items():
-            if name in areas and gain[part]:
-                difference: RepeatedAuroc = areas[name] - areas[REFERENCE]
-                truth = difference.estimate(confidence)
-                gains.append(Row(f"gain of {name}", part, gain[part], truth, "+"))
-    return rows + gains
+        areas = {}
+        for name, probabilities in predicted.items():
+            areas[name] = repeated_areas(cases, [probabilities[here]], np.ones((RESAMPLES, 1)))
+            truth = areas[name].estimate(confidence)
+            rows.append(Row(name, part, estimates[name][part]["auroc"], truth))
+        for name, gains in metrics["transfer_gain"].items():
+            truth = (areas[name] - areas[REFERENCE]).estimate(confidence)
+            rows.append(Row(f"gain of {name}", part, gains[part], truth, "+"))
+    return rows
+
+
+def find_models(of: Path, metrics: dict) -> dict[str, tuple[Path, dict]]:
+    """Return the folder of each model that a run saved and evaluated, and its estimates by part."""
+    found = {}
+    for name, block in metrics["models"].items():
+        found[name] = (of / MODELS[name], block)
+    if deep := metrics["ensembles"]["deep"]:
+        found["deep"] = (of / paths.DEEP, deep)
+    return found
 
 
 def predict(folder: Path, model: Path) -> np.ndarray:
@@ -160,19 +168,32 @@ def curve_rows(estimated: list[dict], truth: list[dict]) -> list[Row]:
 
 
 def lines(rows: list[Row], other: Mapping, trainings: int) -> Iterator[str]:
-    """Yield the table, how many intervals have the true value, and the gains elsewhere."""
-    yield from markdown_head("what", "part", "estimate", "true value", "inside the interval")
-    inside = 0
+    """Yield the table, and the gains with the labels of other patients."""
+    yield from markdown_head("what", "part", "estimate", "true value", "inside")
     for row in rows:
-        cells = row.cells()
-        inside += cells[-1] == "yes"
-        yield markdown_row(*cells)
-    yield f"\n{inside} of {len(rows)} intervals have the true value."
+        yield row.line()
+    yield ""
     for arm, gain in other["gain"].items():
         yield (
-            f"With all labels of other patients, mean of {trainings} draws: gain of {arm} "
-            f"{format_estimate(gain, '+')}, standard deviation over the draws {gain['draw_sd']:.3f}"
+            f"gain of {arm} with all labels of other patients, mean of {trainings} draws: "
+            f"{format_estimate(gain, '+')}, standard deviation {gain['draw_sd']:.3f}"
         )
+
+
+def report_intervals(rows: list[Row], confidence: float) -> None:
+    """Report how many of the intervals have the true value."""
+    inside = sum(row.is_inside for row in rows)
+    report(
+        Comparison(
+            what="intervals of the default run with the true value",
+            unit="%",
+            graft=100 * inside / len(rows),
+            peer="their confidence level",
+            of_peer=100 * confidence,
+            more_is_better=True,
+            note=f"{inside} of {len(rows)}, which are of the same patients and not independent",
+        )
+    )
 
 
 if __name__ == "__main__":
