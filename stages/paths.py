@@ -11,7 +11,9 @@ PARAMETERS = Path("params.yaml")
 PARAMETERS_CHECKED = Path("data/parameters_checked.txt")  # a gate: preprocessing waits for it
 
 PHANTOM = Path("data/phantom")
-Organ = Literal["lung", "liver", "liver_mr"]  # of a synthetic cohort, whose folder it names
+Organ = Literal[
+    "lung", "liver", "liver_mr", "unrelated"
+]  # of a synthetic cohort, whose folder it names
 LEAKS_CHECKED = Path("data/leaks_checked.txt")  # a gate: training waits for it
 
 PRETRAINED = Path("models/pretrained")

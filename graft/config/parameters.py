@@ -47,7 +47,7 @@ class Parameters(Section):
     target: Identifier
     domains: Annotated[dict[Identifier, DomainParameters], Field(min_length=1, max_length=100)]
     privacy: PseudonymKey
-    phantom: dict[Literal["lung", "liver", "liver_mr"], SyntheticCohort]
+    phantom: dict[Literal["lung", "liver", "liver_mr", "unrelated"], SyntheticCohort]
     preprocess: Preprocess
     network: Network
     training: Training

@@ -27,6 +27,8 @@ BENCHMARKS = {
     "simulations": ["--cohorts", "--patients", "--out"],
     "sonograms": ["--data", "--weights", "--side"],
     "strategies": ["--patients", "--draws", "--source-patients", "--seeds", "--recipe", "--clone"],
+    "truth": ["--run", "--patients", "--trainings", "--workdir", "--out"],
+    "verdict": ["--run", "--seeds", "--workdir"],
     "whole_domain": ["--lesions", "--side", "--axes", "--workers"],
 }
 
