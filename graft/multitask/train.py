@@ -96,7 +96,7 @@ class TaskTraining:
     def _objective(
         self, main: Classifier, domain: Domain, rows: dict[str, np.ndarray], only: str | None
     ) -> TaskObjective:
-        """Add the heads of the further tasks to a classifier, and make the loss of all its tasks."""
+        """Add the heads of the further tasks to a classifier, and make the loss of all tasks."""
         assert domain.tasks is not None, "a domain without tasks is trained on as any other"
         kinds = dict(domain.task_kinds)
         if only is not None:

@@ -164,7 +164,7 @@ def fill_model_folder(
     plan: Plan,
     card: dict,
 ) -> None:
-    """Write the files of a model into an existing folder. The arguments are as in `save_trained`."""
+    """Write the files of a model into an existing folder, with arguments as in `save_trained`."""
     complete: dict[str, object] = {
         "stage": plan.stage,
         "architecture": architecture,
