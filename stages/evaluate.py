@@ -5,6 +5,7 @@ import shutil
 import pandas as pd
 from pydantic import Field
 
+from graft.common.documents import clean
 from graft.common.files import read_sealed, whole_file, whole_folder, write_json, write_sealed
 from graft.common.parameters import Section, read_parameters
 from graft.common.seeds import generator
@@ -19,8 +20,10 @@ from graft.evaluation.metrics import assemble_metrics, choose_model, headline
 from graft.evaluation.settings import Evaluate
 from graft.evaluation.summary import summary_lines
 from graft.evaluation.tables import plot_tables, prediction_table
+from graft.evaluation.tasks import check_task_columns, score_tasks, task_lines
 from graft.evaluation.tuning import tune
 from graft.leakage.rows import read_checks
+from graft.multitask.saved import ALONE
 from graft.networks.device import pick_device, use_deterministic_algorithms
 from graft.networks.saved import load_model
 from graft.networks.settings import Device
@@ -70,7 +73,11 @@ def main() -> None:
     for name, folder in MODELS.items():
         trained[name] = TrainedModel(folder, PARENTS[name], target.domain, target.rows)
     roles = (parameters.source, parameters.target, parameters.candidates)
-    checks = read_checks(paths.CHECKS, *roles) + check_cards(trained)
+    alone = {
+        f"{folder.name} alone": TrainedModel(folder, None, source.domain, source.rows)
+        for folder in sorted((paths.PRETRAINED / ALONE).glob("*"))
+    }
+    checks = read_checks(paths.CHECKS, *roles) + check_cards(trained | alone)
 
     pretrained_model = load_model(paths.PRETRAINED, device)
     is_from_elsewhere = "weights" in pretrained_model.card  # then its head is untrained
@@ -89,11 +96,16 @@ def main() -> None:
     checks.append(audit.check_thresholds(target.domain, target.rows, judged))
     checks.append(audit.check_tuning(target.domain, target.rows, fitted_on))
     checks.append(audit.check_choice(target.domain, target.rows, models, chosen))
+    checks += check_task_columns(source, paths.PRETRAINED)
+    tasks = score_tasks(
+        source, paths.PRETRAINED, settings.resamples, settings.confidence, seed, device
+    )
     evidence = {
         "checks": checks,
         "hashes": hashes(parameters, trained),
         "boosting_alphas": trained["boosting"].card["alphas"],
         "sources": read_sealed(paths.SOURCES),
+        "tasks": clean(tasks),
         **judge_repeated(target, settings, seed),
     }
     metrics = assemble_metrics(
@@ -106,7 +118,7 @@ def main() -> None:
     write_results(metrics, predictions, tables)
     unit = metrics["bootstrap"]["unit"]
     repeated = (*curve_lines(metrics, unit), *cross_validation_lines(metrics))
-    for line in (*repeated, *summary_lines(metrics)):
+    for line in (*repeated, *task_lines(metrics), *summary_lines(metrics)):
         say(line)
 
 

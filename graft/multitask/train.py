@@ -52,6 +52,10 @@ class TaskTraining:
     def train(self, folder: Path, log: Log | None = None, only: str | None = None) -> None:
         """Train on all tasks, or on one of them alone, and write the files of a model.
 
+        All trainings start from the same weights and draw the same batches and transforms. The
+        checkpoints of a training on one task have a folder of their own, because others run at the
+        same time.
+
         Args:
             folder: exists and is empty.
             log: as in `train_network`.
@@ -67,7 +71,7 @@ class TaskTraining:
         rows = read_split(self.split, domain.index)
         plan, memory = self.plan, self.plan.training.memory
         if only is not None:
-            plan = self._plan_alone(only)
+            plan = replace(plan, checkpoints=plan.checkpoints / plan.stage / only)
             memory = share_for_each(memory, self.device)
         task = make_task(domain, rows["train"], rows["validation"], self.device, memory=memory)
         start = self.begin(task=task, device=self.device)
@@ -109,11 +113,6 @@ class TaskTraining:
             head.start_at(values)
         weighting = self.weighting if only is None else "equal"
         return TaskObjective(network, labels, weighting, only not in (None, MAIN))
-
-    def _plan_alone(self, name: str) -> Plan:
-        """The plan of a training on one task, whose checkpoints have a folder of their own."""
-        folder = self.plan.checkpoints / self.plan.stage / name
-        return replace(self.plan, purpose=f"{self.plan.stage}/{name}", checkpoints=folder)
 
 
 def _train_alone(trainings: TaskTraining, item: tuple[str, Path]) -> None:
