@@ -70,8 +70,9 @@ def train(parameters: Parameters, name: str, stage: str) -> None:
     domain = DomainReference.to(paths.processed(name), paths.VERIFIED)
     if domain.read().tasks is not None:
         weighting = parameters.pretrain.tasks
+        alone = parameters.pretrain.alone == "train" and stage == "pretrain"
         training = TaskTraining(domain, paths.split(name), begin, plan, weighting, device)
-        train_tasks(training, folder, parameters.pretrain.alone and stage == "pretrain")
+        train_tasks(training, folder, alone)
         return
     task = read_task(
         paths.processed(name),

@@ -14,7 +14,7 @@ from graft.common.files import InputError
 from graft.common.seeds import generator
 from graft.common.vocabulary import TESTS
 from graft.data.image_rows import ImageRows
-from graft.data.tasks import TaskColumn, fit_tasks
+from graft.data.tasks import fit_tasks
 from graft.evaluation.evaluated_domain import EvaluatedDomain
 from graft.evaluation.parts import by_test_part
 from graft.evaluation.task_cases import SCORES, TaskCases

@@ -18,12 +18,12 @@ class Pretrain(Recipe):
     Attributes:
         source: a domain, published weights or a file.
         tasks: how the losses of several tasks are weighted. The card of a model with tasks has it.
-        alone: whether a network is also trained on each of several tasks alone.
+        alone: whether a network is also trained on each of several tasks alone: train or skip.
     """
 
     source: Text
     tasks: Literal["equal", "uncertainty"] = Field(exclude=True)
-    alone: bool = Field(exclude=True)
+    alone: Literal["train", "skip"] = Field(exclude=True)
 
 
 class Finetune(Recipe):

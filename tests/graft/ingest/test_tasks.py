@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from graft.common.files import InputError
@@ -14,6 +15,10 @@ from tests.raw import read_domain
 
 GRID = Grid((4, 4), (1.0, 1.0), (0.0, 1.0))
 CLASSES = ["benign", "malignant"]
+
+
+def reverse(table: pd.DataFrame) -> None:
+    table["sample"] = table["sample"].to_numpy()[::-1]
 
 
 @pytest.fixture
@@ -42,7 +47,7 @@ def test_a_changed_label_is_noticed(arrays, monkeypatch):
     table.write_text(table.read_text().replace("3", "4", 1))
     with pytest.raises(InputError, match=r"tasks.csv: was changed after it was written"):
         Domain.read(Path("data/processed/lung"))
-    edit_table("lung", "tasks.csv", lambda table: table.drop(index=0, inplace=True))
+    edit_table("lung", "tasks.csv", reverse)
     with pytest.raises(InputError, match=r"tasks.csv: `sample` does not number the rows"):
         Domain.read(Path("data/processed/lung"))
 
