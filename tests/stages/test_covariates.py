@@ -1,4 +1,4 @@
-"""The stages on a small manifest with tasks and with covariates, one of which is nearly the label."""
+"""The stages on a small manifest with tasks and covariates, one of which is nearly the label."""
 
 import csv
 import json

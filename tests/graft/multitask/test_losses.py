@@ -49,4 +49,4 @@ def test_weights_by_uncertainty():
     s = torch.tensor([log(6)], requires_grad=True)
     weigh_by_uncertainty(torch.tensor([3.0]), s).sum().backward()
     assert s.grad.tolist() == pytest.approx([0], abs=1e-7)
-    assert exp(float(s)) == pytest.approx(2 * 3)
+    assert exp(s.item()) == pytest.approx(2 * 3)
