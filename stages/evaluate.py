@@ -1,22 +1,28 @@
 """Evaluate every model on the test part and the external site, and what transfer gained there."""
 
 import shutil
+from collections.abc import Mapping, Sequence
 
+import numpy as np
 import pandas as pd
+import torch
 from pydantic import Field
 
 from graft.common.documents import clean
 from graft.common.files import read_sealed, whole_file, whole_folder, write_json, write_sealed
 from graft.common.parameters import Section, read_parameters
 from graft.common.seeds import generator
+from graft.common.vocabulary import REFERENCE
 from graft.console import run, say
 from graft.data.predictions import write_table
 from graft.data.repeats import pool_for_cross_validation
 from graft.evaluation import audit
 from graft.evaluation.cards import TrainedModel, check_cards
-from graft.evaluation.entries import COVARIATES
+from graft.evaluation.ensembles import judge_ensembles
+from graft.evaluation.entries import COVARIATES, SIZE
 from graft.evaluation.evaluated_domain import EvaluatedDomain
 from graft.evaluation.metrics import assemble_metrics, choose_model, headline
+from graft.evaluation.out_of_fold import check_fold_networks, read_predictions_of
 from graft.evaluation.settings import Evaluate
 from graft.evaluation.summary import summary_lines
 from graft.evaluation.tables import plot_tables, prediction_table
@@ -24,13 +30,15 @@ from graft.evaluation.tasks import check_task_columns, score_tasks, task_lines
 from graft.evaluation.tuning import tune
 from graft.leakage.rows import read_checks
 from graft.multitask.saved import ALONE
+from graft.networks.card import has_model
 from graft.networks.device import pick_device, use_deterministic_algorithms
 from graft.networks.saved import load_model
 from graft.networks.settings import Device
 from graft.repeated_evaluation.cross_validation import cross_validation_lines, judge_folds
-from graft.repeated_evaluation.curve_points import read_points
-from graft.repeated_evaluation.folds import read_folds
+from graft.repeated_evaluation.curve_points import Point, read_points
+from graft.repeated_evaluation.folds import Candidate, read_folds
 from graft.repeated_evaluation.learning_curve import curve_lines, curve_table, judge_points
+from graft.statistics.cases import Assessment
 from stages import paths
 
 MODELS = {
@@ -73,6 +81,8 @@ def main() -> None:
     for name, folder in MODELS.items():
         trained[name] = TrainedModel(folder, PARENTS[name], target.domain, target.rows)
     roles = (parameters.source, parameters.target, parameters.candidates)
+    if has_model(paths.DEEP):
+        trained["deep"] = TrainedModel(paths.DEEP, paths.PRETRAINED, target.domain, target.rows)
     alone = {
         f"{folder.name} alone": TrainedModel(folder, None, source.domain, source.rows)
         for folder in sorted((paths.PRETRAINED / ALONE).glob("*"))
@@ -82,9 +92,17 @@ def main() -> None:
     pretrained_model = load_model(paths.PRETRAINED, device)
     is_from_elsewhere = "weights" in pretrained_model.card  # then its head is untrained
     pretrained = None if is_from_elsewhere else source.assess(pretrained_model)
-    models = {name: target.assess(load_model(MODELS[name], device)) for name in MODELS}
+    out_of_fold = {}
+    if target.validated_by == "folds":
+        for name, folder in MODELS.items():
+            out_of_fold[name] = read_predictions_of(target, folder)
+        of_target = {name: trained[name] for name in MODELS}
+        checks += check_fold_networks(target, of_target, out_of_fold)
+    models = {}
+    for name, folder in MODELS.items():
+        models[name] = target.assess(load_model(folder, device), out_of_fold.get(name))
     chosen = choose_model(models)
-    baselines = {"majority": target.assess_majority(), "size_alone": target.assess_size_alone()}
+    baselines = {"majority": target.assess_majority(), SIZE: target.assess_size_alone()}
     withheld = None
     if known := target.assess_covariates_only():
         baselines[COVARIATES] = known
@@ -93,20 +111,34 @@ def main() -> None:
     tuned = {name: tune(model, target.cases, settings) for name, model in judged.items()}
 
     fitted_on = {name: fitted.fitted_on for name, fitted in tuned.items()}
-    checks.append(audit.check_thresholds(target.domain, target.rows, judged))
-    checks.append(audit.check_tuning(target.domain, target.rows, fitted_on))
-    checks.append(audit.check_choice(target.domain, target.rows, models, chosen))
+    checks.append(audit.check_thresholds(target, judged))
+    checks.append(audit.check_tuning(target, fitted_on))
+    checks.append(audit.check_choice(target, models, chosen))
     checks += check_task_columns(source, paths.PRETRAINED)
     tasks = score_tasks(
         source, paths.PRETRAINED, settings.resamples, settings.confidence, seed, device
     )
+    sources = read_sealed(paths.SOURCES)
+    default = Candidate(
+        source=sources["distances"][0]["source"],
+        strategy=trained["transfer"].strategy,
+        weight=trained["transfer"].card.get("lambda", 0.0),
+    )
+    points = read_points(
+        paths.REPEATED["learning_curve"],
+        target.domain.classes,
+        target.cases["test"].samples,
+        default.strategy,
+    )
+    averaged = judge_averages(target, models, trained, points, device, settings.confidence)
     evidence = {
         "checks": checks,
         "hashes": hashes(parameters, trained),
         "boosting_alphas": trained["boosting"].card["alphas"],
-        "sources": read_sealed(paths.SOURCES),
+        "ensembles": clean(averaged),
+        "sources": sources,
         "tasks": clean(tasks),
-        **judge_repeated(target, settings, seed),
+        **judge_repeated(target, points, default, settings, seed),
     }
     metrics = assemble_metrics(
         source, target, pretrained, models, baselines, tuned, settings, evidence, withheld
@@ -129,18 +161,49 @@ def read_evaluated(name: str, settings: Evaluate, seed: int) -> EvaluatedDomain:
     )
 
 
-def judge_repeated(target: EvaluatedDomain, settings: Evaluate, seed: int) -> dict:
-    """Make the blocks of metrics.json about the repeated trainings from their predictions."""
+def judge_averages(
+    target: EvaluatedDomain,
+    models: Mapping[str, Assessment],
+    trained: Mapping[str, TrainedModel],
+    points: Sequence[Point],
+    device: torch.device,
+    confidence: float,
+) -> dict:
+    """Make the block of metrics.json about ensembles: those of the chain and the deep one."""
+    members = {name: len(trained[name].card["shares"]) for name in paths.ENSEMBLE}
+    deep = None
+    from_scratch: Sequence[np.ndarray] = ()
+    if "deep" in trained:
+        deep = load_model(paths.DEEP, device)
+        from_scratch = points[-1].probabilities[REFERENCE]
+    return judge_ensembles(target, models, members, deep, from_scratch, confidence)
+
+
+def judge_repeated(
+    target: EvaluatedDomain,
+    points: Sequence[Point],
+    default: Candidate,
+    settings: Evaluate,
+    seed: int,
+) -> dict:
+    """Make the blocks of metrics.json about the repeated trainings from their predictions.
+
+    Args:
+        target: the domain that was trained on.
+        points: of the learning curve.
+        default: how the model `transfer` was trained.
+        settings: of the evaluation.
+        seed: of the resamples.
+    """
     domain = target.domain
     test = target.cases["test"]
-    points = read_points(paths.REPEATED["learning_curve"], domain.classes, test.samples)
     random = generator(seed, "bootstrap", domain.name, "draws")
-    curve = judge_points(points, test, settings.confidence, random)
+    curve = judge_points(points, test, settings.confidence, random, default.strategy)
     pool, _ = pool_for_cross_validation(target.rows, domain.index)
     folds, candidates = read_folds(paths.REPEATED["cross_validation"], domain.classes, pool)
     random = generator(seed, "bootstrap", domain.name, "cross-validation")
     validated = judge_folds(
-        domain, folds, candidates, settings.resamples, settings.confidence, random
+        domain, folds, candidates, settings.resamples, settings.confidence, random, default
     )
     return curve | validated
 

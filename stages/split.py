@@ -7,9 +7,11 @@ import typer
 from pydantic import Field
 
 from graft.common.parameters import Section, read_parameters
+from graft.common.shown import counted
 from graft.common.vocabulary import PARTS
 from graft.console import run, say
 from graft.data.domain import Domain
+from graft.data.folds import assign_folds
 from graft.data.settings import SplitRules
 from graft.data.split import assign_parts, write_split
 from graft.duplicates.fingerprints import DuplicatePair
@@ -17,6 +19,8 @@ from graft.duplicates.listing import read_file_names, write_pairs
 from graft.duplicates.pairs import check_duplicates, find_duplicates
 from graft.duplicates.resolve import resolve_duplicates
 from stages import paths
+
+FEW = 50  # labelled patients, of which too few would validate
 
 
 class Parameters(Section):
@@ -42,8 +46,10 @@ def main(name: Annotated[str, typer.Argument(help="a key of `domains`")]) -> Non
     write_pairs(listing, domain, drawn, pairs, files)
     # An error here comes before any training on the domain.
     parts = resolve_duplicates(domain, drawn, pairs, rules, listing)
-    write_split(file, parts, domain.index)
+    folds = assign_folds(name, domain.index, parts, domain.classes, rules.folds, parameters.seed)
+    write_split(file, parts, domain.index, folds)
     report_parts(domain, parts, drawn)
+    report_validation(domain, parts, rules)
     if pairs:
         report_duplicates(domain, parts, pairs)
         left_out = f"{(parts != drawn).sum()} duplicates left out ({rules.duplicates})"
@@ -71,12 +77,36 @@ def report_parts(domain: Domain, parts: pd.Series, drawn: pd.Series) -> None:
         say(f"{line}{domain.count(rows):>28}")
 
 
+def report_validation(domain: Domain, parts: pd.Series, rules: SplitRules) -> None:
+    """Print what takes the place of a validation part, or whether it should rather train.
+
+    Args:
+        domain: N lesions.
+        parts: (N,)
+        rules: of the split.
+    """
+    index = domain.index
+    labelled = index["patient"][parts.isin(("train", "validation"))].nunique()
+    if not (parts == "validation").any():
+        say(
+            f"{domain.name}: none of {domain.count(index[parts == 'train'])} validate. All train, "
+            f"for a fixed number of epochs; of the target, also outside of each of {rules.folds} "
+            "folds, whose predictions give thresholds and the choice of the model"
+        )
+    elif labelled < FEW and not (index["split"] == "validation").any():
+        say(
+            f"{domain.name}: only {labelled} patients have labels to train and to validate on; "
+            f"domains.{domain.name}.split.validation: 0 lets all of them train"
+        )
+
+
 def report_duplicates(domain: Domain, parts: pd.Series, pairs: list[DuplicatePair]) -> None:
     """Print how many pairs of images within a part show the same picture."""
     within = check_duplicates(domain, parts, pairs)
     if not within:
         return
-    line = f"{domain.name}: {len(within)} pairs of images are the same picture within a part"
+    pairs_within = counted(len(within), "pair")
+    line = f"{domain.name}: {pairs_within} of images with the same picture within a part"
     if domain.patients_known:
         patient = domain.index["patient"]
         of_two = sum(patient[pair.first] != patient[pair.second] for pair in within)

@@ -1,7 +1,6 @@
 """The comparison of the ranking of sources with what the transferred models scored afterwards."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -9,8 +8,6 @@ from graft.common.vocabulary import RANDOM, REFERENCE
 from graft.statistics.verdict import point_with_all_labels
 
 Outcomes = Mapping[str, float | None]  # AUROC by source
-
-RANKINGS = ("logme", "h_score")
 
 
 def compare_ranking(
@@ -33,30 +30,28 @@ def compare_ranking(
 
     Returns:
         `by` describes how the outcomes were measured. `outcomes` has the AUROC by source, best
-        first, with the network from scratch as `random`. `logme_tau` and `h_score_tau` are
-        Kendall's τ-b of the outcomes with each ranking. They are None unless two outcomes differ.
+        first, with the network from scratch as `random`. `logme_tau` is Kendall's τ-b of the
+        outcomes with the ranking. It is None unless two outcomes differ.
     """
     if cross_validation and _sources_tried(cross_validation) > 1:
         by = "AUROC, cross-validation"
         outcomes = _outcomes_of_folds(cross_validation)
-    elif repeated := point_with_all_labels(learning_curve):
+    elif learning_curve and (repeated := point_with_all_labels(learning_curve)):
         by = "AUROC, test, mean of several trainings"
-        outcomes = _outcomes_of_pair(repeated["arms"], sources)
+        arms = repeated["arms"]
+        outcomes = _outcomes_of_pair(arms[learning_curve["strategy"]], arms[REFERENCE], sources)
     else:
         by = "AUROC, test"
-        tested = {name: models[name]["test"] for name in ("transfer", REFERENCE)}
-        outcomes = _outcomes_of_pair(tested, sources)
+        outcomes = _outcomes_of_pair(models["transfer"]["test"], models[REFERENCE]["test"], sources)
     known = {source: auroc for source, auroc in outcomes.items() if auroc is not None}
     rows = [row for row in sources["ranking"] if row["source"] in known]
     rows.sort(key=lambda row: -known[row["source"]])
     aurocs = [known[row["source"]] for row in rows]
-    compared: dict[str, Any] = {
+    return {
         "by": by,
         "outcomes": [{"source": row["source"], "auroc": known[row["source"]]} for row in rows],
+        "logme_tau": _kendall([row["logme"] for row in rows], aurocs),
     }
-    for name in RANKINGS:
-        compared[f"{name}_tau"] = _kendall([row[name] for row in rows], aurocs)
-    return compared
 
 
 def _sources_tried(cross_validation: Mapping) -> int:
@@ -64,20 +59,20 @@ def _sources_tried(cross_validation: Mapping) -> int:
 
 
 def _outcomes_of_folds(cross_validation: Mapping) -> Outcomes:
-    """Return AUROC by source, at the λ with the lowest validation log loss."""
+    """Return AUROC by source, with the strategy and λ of the lowest validation log loss."""
     scratch = cross_validation["models"][REFERENCE]["auroc"]["value"]
     worst_first = sorted(
         cross_validation["candidates"], key=lambda row: -row["validation_log_loss"]
     )
-    best = {row["source"]: row["auroc"] for row in worst_first}  # the last of each source stays
+    best = {}
+    for row in worst_first:  # the last of each source stays
+        best[row["source"]] = row["auroc"]["value"]
     return {**best, RANDOM: scratch}
 
 
-def _outcomes_of_pair(models: Mapping, sources: Mapping) -> Outcomes:
+def _outcomes_of_pair(transfer: Mapping, scratch: Mapping, sources: Mapping) -> Outcomes:
     transferred = sources["distances"][0]["source"]
-    transfer = models["transfer"]["auroc"]["value"]
-    scratch = models[REFERENCE]["auroc"]["value"]
-    return {transferred: transfer, RANDOM: scratch}
+    return {transferred: transfer["auroc"]["value"], RANDOM: scratch["auroc"]["value"]}
 
 
 def _kendall(scores: Sequence[float], outcomes: Sequence[float]) -> float | None:

@@ -13,7 +13,7 @@ from graft.data.domain import Domain
 from graft.data.memory import share_for_each
 from graft.data.reference import DomainReference
 from graft.data.split import read_split
-from graft.data.task import make_task
+from graft.data.task import NO_ROWS, make_task
 from graft.data.tasks import fit_tasks
 from graft.multitask.labels import take_labels
 from graft.multitask.network import MultiTaskNetwork
@@ -21,8 +21,9 @@ from graft.multitask.objective import TaskObjective, Weighting
 from graft.multitask.saved import MAIN, folders_of_tasks, save_heads
 from graft.networks.classifier import Classifier
 from graft.networks.device import use_deterministic_algorithms
+from graft.networks.saved import save_model
 from graft.training.checkpoint import clear_checkpoints
-from graft.training.fitting import fill_model_folder, start_head, train_network
+from graft.training.fitting import complete_card, start_head, train_network
 from graft.training.loop import Log
 from graft.training.plan import Plan
 from graft.transfer.start import Start
@@ -40,6 +41,7 @@ class TaskTraining:
         plan: how to train, without a pull.
         weighting: of the losses of several tasks.
         device: where the networks train.
+        parent: the entry of the cards about the model that training starts from.
     """
 
     domain: DomainReference
@@ -48,6 +50,7 @@ class TaskTraining:
     plan: Plan
     weighting: Weighting
     device: torch.device
+    parent: dict[str, str] | None = None
 
     def train(self, folder: Path, log: Log | None = None, only: str | None = None) -> None:
         """Train on all tasks, or on one of them alone, and write the files of a model.
@@ -73,19 +76,21 @@ class TaskTraining:
         if only is not None:
             plan = replace(plan, checkpoints=plan.checkpoints / plan.stage / only)
             memory = share_for_each(memory, self.device)
-        task = make_task(domain, rows["train"], rows["validation"], self.device, memory=memory)
+        validation = rows.get("validation", NO_ROWS)
+        task = make_task(domain, rows["train"], validation, self.device, memory=memory)
         start = self.begin(task=task, device=self.device)
-        if start.new_head:
+        if start.head == "new":
             start_head(start.network, task, plan)
         objective = self._objective(start.network, domain, rows, only)
         network = objective.network
         plan = replace(plan, objective=objective)
         scores = train_network(network, task, plan, log, show=only is None)
         entry = save_heads(folder, network, objective.weighting)
-        card = {"parent": None, "scores": scores, "tasks": entry}
+        card = {"parent": self.parent, "scores": scores, "tasks": entry}
         if only not in (None, MAIN):
             card["classes"] = []
-        fill_model_folder(folder, [network.main], start.architecture, task, plan, card)
+        card = complete_card(start.architecture, task, plan, card)
+        save_model(folder, [network.main], card)
 
     def train_alone(self, folder: Path) -> None:
         """Train on each task alone, in parallel, and write folder/ALONE/<task>."""

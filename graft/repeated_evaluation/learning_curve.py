@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from graft.common.documents import check_schema, clean
+from graft.common.shown import counted
 from graft.common.vocabulary import REFERENCE
 from graft.repeated_evaluation.curve_points import Point
 from graft.repeated_evaluation.labels_saved import labels_saved, saved_lines
@@ -25,15 +26,20 @@ COLUMNS = ("share", "patients", "model", "auroc", "low", "high")  # of the table
 
 
 def judge_points(
-    points: Sequence[Point], cases: Cases, confidence: float, random: np.random.Generator
+    points: Sequence[Point],
+    cases: Cases,
+    confidence: float,
+    random: np.random.Generator,
+    strategy: str,
 ) -> dict:
-    """Judge transfer at each share of the labels.
+    """Judge each arm against scratch at each share of the labels.
 
     Args:
         points: with rising shares, and the same draws in the same order.
         cases: the test part.
         confidence: of the intervals.
         random: draws the repetitions of each resample.
+        strategy: the arm that is trained as the model `transfer`, and that saves labels.
 
     Returns:
         {"learning_curve": block} as in metrics.json. The block is None without points.
@@ -49,9 +55,9 @@ def judge_points(
         rows.append(_row(point, arms, number, confidence))
     saved = None
     if len(points) > 1:
-        transfer = [arms["transfer"] for arms in areas]
+        transfer = [arms[strategy] for arms in areas]
         saved = labels_saved(patients, areas[-1][REFERENCE], transfer, confidence)
-    block = {"draws": draws, "points": rows, "labels_saved": saved}
+    block = {"strategy": strategy, "draws": draws, "points": rows, "labels_saved": saved}
     document = clean({"learning_curve": block})
     check_schema(document, SCHEMA)
     return document
@@ -108,8 +114,9 @@ def curve_lines(block: Mapping, unit: str = "patient") -> Iterator[str]:
         gains = []
         for arm, gain in point["gain"].items():
             gains.append(f"gain of {arm} {format_estimate(gain, '+')}, {gain['verdict']}")
+        labelled = counted(round(number_of_labels(point)), unit)
         yield (
-            f"{point['share']:.0%} of the labels, {number_of_labels(point):.0f} {unit}s: AUROC "
+            f"{point['share']:.0%} of the labels, {labelled}: AUROC "
             f"{', '.join(arms)}; {'; '.join(gains)}"
         )
     if curve["labels_saved"]:

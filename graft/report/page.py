@@ -5,25 +5,28 @@ from pathlib import Path
 
 import jinja2
 
+from graft.charts import numbers
 from graft.charts.svg import line_sample
 from graft.report import (
     card,
+    comparisons,
     curves,
     errors,
     explained,
     figures,
     labels,
-    numbers,
     origin,
     quality,
     results,
     words,
 )
 from graft.report.evidence import Evidence
+from graft.statistics.sentences import below_size_alone, labels_used
 
 TEMPLATES = Path(__file__).with_name("templates")
 MODULES = {
     "card": card,
+    "comparisons": comparisons,
     "curves": curves,
     "errors": errors,
     "explained": explained,
@@ -75,11 +78,13 @@ def render_page(evidence: Evidence) -> str:
     environment.filters["spoken"] = numbers.spoken
     environment.filters["number"] = numbers.number
     environment.globals["line_sample"] = line_sample
+    environment.globals["labels_used"] = labels_used(evidence.metrics)
+    environment.globals["warning"] = below_size_alone(evidence.metrics, numbers.difference)
     environment.globals.update(MODULES)
     page = environment.get_template("page.html.j2")
     return page.render(
         sections=SECTIONS,
         evidence=evidence,
         metrics=evidence.metrics,
-        comparisons=list(words.other_comparisons(evidence)),
+        further=list(comparisons.other_comparisons(evidence)),
     )

@@ -1,12 +1,6 @@
-"""The sentences of the page: the verdict, what it means, and further comparisons."""
+"""The sentences of the page on the verdict and what it means."""
 
-from collections.abc import Iterator
-
-from graft.common.vocabulary import REFERENCE
-from graft.report.evidence import Block, Evidence, score_of
-from graft.report.labels import labelled
-from graft.report.numbers import (
-    difference,
+from graft.charts.numbers import (
     number,
     p_value,
     percent,
@@ -15,8 +9,10 @@ from graft.report.numbers import (
     size,
     value_of,
 )
+from graft.common.vocabulary import REFERENCE
+from graft.report.evidence import Block, Evidence, score_of
 from graft.statistics.power import POWER
-from graft.statistics.verdict import point_with_all_labels, verdict
+from graft.statistics.verdict import point_with_all_labels
 
 HEADLINES = {
     "helps": "Transfer helps.",
@@ -28,17 +24,6 @@ UNKNOWN_PATIENTS = (
     "The data does not say whose lesions these are, so each lesion counts as a patient. If some "
     "patients have several, the intervals are too narrow, and one patient may be in two parts."
 )
-FROZEN = {
-    "helps": "they help, compared with training from scratch",
-    "harms": "they harm, compared with training from scratch",
-    "no difference shown": "no difference from training from scratch is shown",
-}
-VERDICTS = {
-    "helps": "transfer helps",
-    "harms": "transfer harms",
-    "no difference shown": "no difference is shown",
-    "not defined": "the gain is not defined",
-}
 
 
 def verdict_sentence(evidence: Evidence) -> str:
@@ -128,19 +113,6 @@ def power(evidence: Evidence) -> str:
     return sentence
 
 
-def frozen_features(evidence: Evidence) -> str:
-    """The verdict on frozen features, trained on all labels; empty if they were not trained."""
-    curve = evidence.block("learning_curve")
-    points = [point for point in curve["points"] if point["share"] == 1] if curve else []
-    if not points:
-        return ""
-    gain = points[0]["gain"]["frozen"]
-    arm = "Frozen features, a linear classifier on the unchanged network of the source:"
-    if gain["verdict"] == "not defined":
-        return f"{arm} their gain over training from scratch is not defined."
-    return f"{arm} {FROZEN[gain['verdict']]}: {difference(gain)}."
-
-
 def boosting(evidence: Evidence) -> str:
     """Whether boosting failed; an empty text if it did not."""
     if any(evidence.metrics["boosting_alphas"]):
@@ -151,81 +123,12 @@ def boosting(evidence: Evidence) -> str:
     )
 
 
-def other_comparisons(evidence: Evidence) -> Iterator[tuple[bool, str]]:
-    """Yield each further comparison: whether it agrees with the verdict, and a sentence."""
-    main = evidence.metrics["verdict"]
-    repeated = evidence.metrics["verdict_from"]["trainings"] > 1
-    gains = evidence.metrics["transfer_gain"]["transfer"]
-    comparisons = []
-    if repeated:
-        place = "For the one pair of networks that this run saved, on the test part,"
-        comparisons.append((place, verdict(gains["test"]), gains["test"]))
-    if "external" in evidence.parts:
-        place = "At the site that was held out,"
-        comparisons.append((place, verdict(gains["external"]), gains["external"]))
-    folds = evidence.block("cross_validation")
-    if folds:
-        repeats = plural(folds["repeats"], "time")
-        place = f"In cross-validation with {folds['folds']} folds, repeated {repeats},"
-        comparisons.append((place, folds["verdict"], folds["gain"]))
-    curve = evidence.block("learning_curve")
-    for point in curve["points"] if curve else []:
-        if repeated and point["share"] == 1:
-            continue  # the verdict itself comes from this point
-        gain = point["gain"]["transfer"]
-        place = f"With {labelled(point)} labelled in the learning curve,"
-        comparisons.append((place, gain["verdict"], gain))
-    for place, found, gain in comparisons:
-        yield found == main, f"{place} {_verdict_with_gain(found, gain)}"
-
-
-def agreement(comparisons: list[tuple[bool, str]]) -> str:
-    """How many of the further comparisons agree with the verdict."""
-    if len(comparisons) == 1:
-        return "One further comparison:"
-    count = sum(agrees for agrees, _ in comparisons)
-    verb = "agrees" if count == 1 else "agree"
-    return f"Of {len(comparisons)} further comparisons, {count or 'none'} {verb} with the verdict:"
-
-
-def labels_saved(curve: Block, unit: str) -> str:
-    """How many labels transfer saves; `unit` is "patient" or "lesion"."""
-    saved = curve["labels_saved"]
-    if saved["reached"] == "not defined":
-        return "Whether transfer saves labels is not defined."
-    if saved["reached"] == "never":
-        return (
-            f"With none of these numbers of {unit}s does transfer reach the AUROC that scratch "
-            "reaches with all of them."
-        )
-    bound = "no more than " if saved["reached"] == "at the smallest share" else ""
-    needed = _patients_with_interval(saved["needed"], "never")
-    spared = _patients_with_interval(saved["saved"], "none")
-    return (
-        f"Transfer needs {bound}{needed} {unit}s to reach the AUROC that scratch reaches with "
-        f"{number(round(saved['of']))}. It saves the labels of {spared} {unit}s."
-    )
-
-
-def ranking_outcome(found: Block | None) -> str:
-    """How well the ranking of the sources predicted their results."""
-    if not found:
-        return (
-            "Whether the ranking was right is not known: fewer than two of these sources were "
-            "trained on."
-        )
-    taus = f"LogME {signed(found['logme_tau'], 2)}, H-score {signed(found['h_score_tau'], 2)}"
-    sentence = f"Kendall's tau between the ranking and the outcome ({found['by']}): {taus}."
-    if len(found["outcomes"]) == 2:
-        sentence += " With two sources, tau can only be 1 or −1, which is weak evidence."
-    return sentence
-
-
 def _verdict_auroc(evidence: Evidence, name: str) -> Block | None:
     """The AUROC of the trainings that the verdict is based on."""
     point = point_with_all_labels(evidence.block("learning_curve"))
     if point and evidence.metrics["verdict_from"]["trainings"] > 1:
-        return score_of(point["arms"][name])
+        arm = evidence.block("learning_curve")["strategy"] if name == "transfer" else name
+        return score_of(point["arms"][arm])
     return score_of(evidence.metrics["models"][name]["test"])
 
 
@@ -251,19 +154,3 @@ def _certainty(evidence: Evidence) -> str:
         "from 0. "
         "The interval does not include chance in training."
     )
-
-
-def _verdict_with_gain(found: str, gain: Block | None) -> str:
-    if found == "not defined":
-        return f"{VERDICTS[found]}."
-    return f"{VERDICTS[found]}: {difference(gain)}."
-
-
-def _patients_with_interval(found: Block, beyond: str) -> str:
-    """A number of patients with its interval; `beyond` replaces an end that is off the curve."""
-    texts = []
-    for name in ("value", "low", "high"):
-        end = found[name]
-        texts.append(beyond if end is None else number(round(end)))
-    value, low, high = texts
-    return f"{value} [{low}, {high}]"
