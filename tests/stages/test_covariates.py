@@ -221,7 +221,7 @@ def test_covariates_of_the_training_part_change_the_model(project):
 
 def test_a_head_for_other_covariates_raises_an_error(project):
     text = Path("params.yaml").read_text()
-    Path("params.yaml").write_text(text.replace("head: new", "head: pretrained"))
+    Path("params.yaml").write_text(text.replace("head: auto", "head: pretrained"))
     with pytest.raises(
         InputError, match="finetune.head: got 'pretrained'.* age, but the target has age, biopsy"
     ):
