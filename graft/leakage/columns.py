@@ -46,7 +46,7 @@ def check_columns(domains: Sequence[Domain]) -> list[CheckRow]:
 
 def _check_names(domains: Sequence[Domain]) -> None:
     """Raise InputError if a covariate of a domain has the name of a task, of any domain."""
-    rated = {}
+    rated: dict[str, str] = {}
     for domain in domains:
         for name in domain.task_kinds:
             rated.setdefault(name.casefold(), f"domains.{domain.name}.tasks.{name}")
