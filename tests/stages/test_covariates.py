@@ -243,6 +243,7 @@ def test_without_covariates_the_same_keys_hold_nothing(project):
     regularize.main()
     for method in ("bagging", "boosting"):
         ensemble.main(method)
+    learning_curve.main()
     evaluate.main()
     found = metrics(project)
     assert found["ablation"] is None
