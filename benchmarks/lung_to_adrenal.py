@@ -113,5 +113,6 @@ def _domain_section(name: str, split: dict) -> dict:
         "ignore": None,
         "patient_pattern": None,
         "covariates": {},
+        "tasks": {},
         "split": split,
     }

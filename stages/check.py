@@ -11,6 +11,7 @@ from graft.data.repeats import check_repeats
 from graft.data.settings import SplitRules
 from graft.leakage.across import check_across
 from graft.leakage.channels import check_channels
+from graft.leakage.columns import check_columns
 from graft.leakage.pseudonyms import check_keys
 from graft.leakage.rows import checks_document
 from graft.leakage.split_domain import SplitDomain
@@ -58,6 +59,7 @@ def main() -> None:
         others.append(read_split_domain(name))
     checked = {domain.name: domain.domain for domain in (*domains, *others)}
     rows += check_keys(list(checked.values()))
+    rows += check_columns(list(checked.values()))
     for other in others:
         rows.append(check_channels(other.domain, target.domain))
         starts_elsewhere = other.name == parameters.source != parameters.start

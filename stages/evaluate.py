@@ -26,8 +26,10 @@ from graft.evaluation.out_of_fold import check_fold_networks, read_predictions_o
 from graft.evaluation.settings import Evaluate
 from graft.evaluation.summary import summary_lines
 from graft.evaluation.tables import plot_tables, prediction_table
+from graft.evaluation.tasks import check_task_columns, score_tasks, task_lines
 from graft.evaluation.tuning import tune
 from graft.leakage.rows import CheckRow, read_checks
+from graft.multitask.saved import ALONE
 from graft.networks.card import has_model
 from graft.networks.device import pick_device, use_deterministic_algorithms
 from graft.networks.saved import load_model
@@ -81,7 +83,11 @@ def main() -> None:
     roles = (parameters.source, parameters.target, parameters.candidates)
     if has_model(paths.DEEP):
         trained["deep"] = TrainedModel(paths.DEEP, paths.PRETRAINED, target.domain, target.rows)
-    checks = read_checks(paths.CHECKS, *roles) + check_cards(trained)
+    alone = {
+        f"{folder.name} alone": TrainedModel(folder, None, source.domain, source.rows)
+        for folder in sorted((paths.PRETRAINED / ALONE).glob("*"))
+    }
+    checks = read_checks(paths.CHECKS, *roles) + check_cards(trained | alone)
 
     pretrained_model = load_model(paths.PRETRAINED, device)
     is_from_elsewhere = "weights" in pretrained_model.card  # then its head is untrained
@@ -104,6 +110,10 @@ def main() -> None:
     checks.append(audit.check_thresholds(target, judged))
     checks.append(audit.check_tuning(target, fitted_on))
     checks.append(audit.check_choice(target, models, chosen))
+    checks += check_task_columns(source, paths.PRETRAINED)
+    tasks = score_tasks(
+        source, paths.PRETRAINED, settings.resamples, settings.confidence, seed, device
+    )
     sources = read_sealed(paths.SOURCES)
     default = Candidate(
         source=sources["distances"][0]["source"],
@@ -123,6 +133,7 @@ def main() -> None:
         "boosting_alphas": trained["boosting"].card["alphas"],
         "ensembles": clean(averaged),
         "sources": sources,
+        "tasks": clean(tasks),
         **judge_repeated(target, points, default, settings, seed),
     }
     metrics = assemble_metrics(
@@ -135,7 +146,7 @@ def main() -> None:
     write_results(metrics, predictions, tables)
     unit = metrics["bootstrap"]["unit"]
     repeated = (*curve_lines(metrics, unit), *cross_validation_lines(metrics))
-    for line in (*repeated, *summary_lines(metrics)):
+    for line in (*repeated, *task_lines(metrics), *summary_lines(metrics)):
         say(line)
 
 
