@@ -2,23 +2,31 @@
 
 from typing import Annotated
 
+import torch
 import typer
 
 from graft.common.parameters import Section, read_parameters
 from graft.common.seeds import derive
-from graft.console import run
+from graft.console import run, say
 from graft.data.domain import Domain
-from graft.data.task import read_task
+from graft.data.task import Task, read_task
 from graft.networks.build import architecture_for
+from graft.networks.card import has_model
 from graft.networks.device import pick_device, use_deterministic_algorithms
+from graft.networks.saved import load_model
 from graft.networks.settings import Network
-from graft.training.fitting import log_curves, save_trained, write_empty_curves
+from graft.training.fitting import (
+    log_curves,
+    parent_reference,
+    save_trained,
+    write_empty_curves,
+)
 from graft.training.plan import Plan
 from graft.training.settings import Augment, Training
 from graft.transfer.adopt import save_adopted
-from graft.transfer.settings import Pretrain
-from graft.transfer.start import fit_start, start_from_scratch
-from graft.transfer.weights import find_weights
+from graft.transfer.settings import SELF_SUPERVISED, Pretrain
+from graft.transfer.start import Start, fit_start, start_from_body, start_from_scratch
+from graft.transfer.weights import find_weights, weights_of_model
 from stages import paths
 
 
@@ -59,7 +67,7 @@ def train(parameters: Parameters, domain: str, stage: str) -> None:
         memory=parameters.training.memory,
         records=paths.VERIFIED,
     )
-    start = start_from_scratch(parameters.network, task, parameters.seed, device)
+    start, parent = begin(parameters, task, device)
     plan = Plan(
         recipe=parameters.pretrain,
         training=parameters.training,
@@ -71,17 +79,37 @@ def train(parameters: Parameters, domain: str, stage: str) -> None:
     with log_curves(paths.CURVES / stage) as log:
         best = fit_start(start, task, plan, log)
     folder = paths.PRETRAINED if stage == "pretrain" else paths.CANDIDATES / domain
-    card = {"parent": None, "scores": best}
+    card = {"parent": parent, "scores": best}
     save_trained(folder, [start.network], start.architecture, task, plan, card)
 
 
+def begin(
+    parameters: Parameters, task: Task, device: torch.device
+) -> tuple[Start, dict[str, str] | None]:
+    """Build the network to train, and return it with the entry of its card about its parent."""
+    if not has_model(paths.SELF_SUPERVISED):
+        return start_from_scratch(parameters.network, task, parameters.seed, device), None
+    body = load_model(paths.SELF_SUPERVISED, device)
+    start = start_from_body(body, parameters.network, task, parameters.seed, device)
+    say(f"pretrain: from {paths.SELF_SUPERVISED}: {start.carried}")
+    return start, parent_reference(paths.SELF_SUPERVISED)
+
+
 def adopt(parameters: Parameters) -> None:
-    """Write a pretrained model with published weights, or those of a file, and a new head."""
+    """Write a pretrained model with a new head, and a body that no label of the source trained.
+
+    The body learned without labels, or has published weights or those of a file.
+    """
     domain = Domain.read(paths.processed(parameters.source), paths.VERIFIED)
     architecture = architecture_for(parameters.network, domain)
-    weights = find_weights(parameters.pretrain.source, parameters.network.name)
     seed = derive(parameters.seed, "network")
-    save_adopted(paths.PRETRAINED, weights, architecture, domain, seed)
+    parent = None
+    if parameters.pretrain.source == SELF_SUPERVISED:
+        weights = weights_of_model(load_model(paths.SELF_SUPERVISED), paths.SELF_SUPERVISED)
+        parent = parent_reference(paths.SELF_SUPERVISED)
+    else:
+        weights = find_weights(parameters.pretrain.source, parameters.network.name)
+    save_adopted(paths.PRETRAINED, weights, architecture, domain, seed, parent)
     write_empty_curves(paths.CURVES / "pretrain")
 
 

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from math import fsum, isclose
 from pathlib import Path
 
-from graft.common.files import InputError, read_sealed
+from graft.common.files import InputError, read_sealed, whole_folder
 
 CARD = "card.json"
+NO_MODEL = "no_model.txt"  # in a folder instead of a model
 KEYS = ("architecture", "classes", "shares", "weights_sha256")  # of every card
 
 
@@ -32,3 +33,22 @@ def check_shares(path: Path, shares: Sequence[float]) -> None:
         raise InputError(
             f"{path}: has the shares {shares}, expected numbers that sum to 1, none below 0"
         )
+
+
+def write_no_model(folder: Path, reason: str) -> None:
+    """Write a folder without a model, which says why there is none. Its bytes depend on nothing."""
+    with whole_folder(folder) as partial:
+        (partial / NO_MODEL).write_text(f"{reason}\n", encoding="utf-8")
+
+
+def has_model(folder: Path) -> bool:
+    """Whether a folder has a model, and does not say that there is none.
+
+    Raises:
+        InputError: if it has neither.
+    """
+    if (folder / NO_MODEL).is_file():
+        return False
+    if not (folder / CARD).is_file():
+        raise InputError(f"{folder}: has neither {CARD} nor {NO_MODEL}, expected one of them")
+    return True

@@ -7,11 +7,15 @@ from graft.training.settings import Recipe
 
 # The prefix of the network names, by the name of the published weights.
 PUBLISHED = {"imagenet": "torchvision-", "kinetics": "video-", "medicalnet": "medicalnet-"}
+SELF_SUPERVISED = "self-supervised"  # pretrain.source: nothing but learning without labels
 WEIGHT_SUFFIXES = (".pt", ".pth", ".safetensors")
 
 
 class Pretrain(Recipe):
-    """The recipe of pretraining, and its `source`: a domain, published weights or a file."""
+    """The recipe of pretraining, and its `source`.
+
+    That is a domain, published weights, a file, or `self-supervised`.
+    """
 
     source: Text
 

@@ -1,6 +1,6 @@
 """The network that training on a target starts from: a source's weights, or fresh ones."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -53,6 +53,27 @@ def start_from_scratch(network: Network, task: Task, seed: int, device: torch.de
     architecture = architecture_for(network, task.domain, task.encoding.width)
     fresh = build_network(**architecture, seed=derive(seed, "network"))
     return Start(fresh.to(device), architecture)
+
+
+def start_from_body(
+    body: Model, network: Network, task: Task, seed: int, device: torch.device
+) -> Start:
+    """Build a network with the weights of one that learned without labels, and a new head.
+
+    Args:
+        body: that network.
+        network: the parameters.
+        task: whose images, classes and covariates the network takes.
+        seed: of the head.
+        device: where the network is placed.
+
+    Raises:
+        InputError: if the network does not take the images of the task, or if it is not the one
+            that learned without labels.
+    """
+    fresh = start_from_scratch(network, task, seed, device)
+    carried = carry(body.networks[0].saved_tensors(), fresh.network, head="new")
+    return replace(fresh, carried=carried)
 
 
 def start_from_source(
