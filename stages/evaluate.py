@@ -16,11 +16,13 @@ from graft.evaluation.cards import TrainedModel, check_cards
 from graft.evaluation.entries import COVARIATES
 from graft.evaluation.evaluated_domain import EvaluatedDomain
 from graft.evaluation.metrics import assemble_metrics, choose_model, headline
+from graft.evaluation.seen_images import check_seen_images
 from graft.evaluation.settings import Evaluate
 from graft.evaluation.summary import summary_lines
 from graft.evaluation.tables import plot_tables, prediction_table
 from graft.evaluation.tuning import tune
 from graft.leakage.rows import read_checks
+from graft.networks.card import has_model
 from graft.networks.device import pick_device, use_deterministic_algorithms
 from graft.networks.saved import load_model
 from graft.networks.settings import Device
@@ -66,11 +68,16 @@ def main() -> None:
     device = pick_device(parameters.device)
     source = read_evaluated(parameters.source, settings, seed)
     target = read_evaluated(parameters.target, settings, seed)
-    trained = {"pretrained": TrainedModel(paths.PRETRAINED, None, source.domain, source.rows)}
+    body = paths.SELF_SUPERVISED if has_model(paths.SELF_SUPERVISED) else None
+    trained = {"pretrained": TrainedModel(paths.PRETRAINED, body, source.domain, source.rows)}
     for name, folder in MODELS.items():
         trained[name] = TrainedModel(folder, PARENTS[name], target.domain, target.rows)
     roles = (parameters.source, parameters.target, parameters.candidates)
-    checks = read_checks(paths.CHECKS, *roles) + check_cards(trained)
+    before = read_checks(paths.CHECKS, *roles)
+    checks = before + check_cards(trained)
+    if body:
+        domains = [(source.domain, source.rows), (target.domain, target.rows)]
+        checks.append(check_seen_images(body, paths.WITHOUT_LABELS, domains, before))
 
     pretrained_model = load_model(paths.PRETRAINED, device)
     is_from_elsewhere = "weights" in pretrained_model.card  # then its head is untrained

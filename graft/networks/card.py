@@ -42,12 +42,12 @@ def write_no_model(folder: Path, reason: str) -> None:
 
 
 def has_model(folder: Path) -> bool:
-    """Whether a folder has a model, and does not say that there is none.
+    """Whether a folder exists and has a model, and does not say that there is none.
 
     Raises:
-        InputError: if it has neither.
+        InputError: if it says neither.
     """
-    if (folder / NO_MODEL).is_file():
+    if not folder.exists() or (folder / NO_MODEL).is_file():
         return False
     if not (folder / CARD).is_file():
         raise InputError(f"{folder}: has neither {CARD} nor {NO_MODEL}, expected one of them")
