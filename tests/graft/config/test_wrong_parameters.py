@@ -134,6 +134,57 @@ def test_numbers_that_are_possible_alone_are_refused_together():
     assert "preprocess.patch: got [256, 256, 256] with network.name 'resnet'" in message_of(content)
 
 
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        (
+            {"pretrain.source": "theirs.pth"},
+            "self_supervise.epochs: got 3 with pretrain.source 'theirs.pth', expected 0",
+        ),
+        (
+            {"pretrain.source": "self-supervised", "self_supervise.epochs": 0},
+            "self_supervise.epochs: got 0 with pretrain.source 'self-supervised', expected at",
+        ),
+        (
+            {"pretrain.source": "self-supervised", "finetune.head": "pretrained"},
+            "finetune.head: got 'pretrained' with pretrain.source 'self-supervised'",
+        ),
+        (
+            {"cross_validation.folds": 5},
+            "cross_validation.folds: got 5 with self_supervise.epochs 3 on images of the target",
+        ),
+        (
+            {
+                "cross_validation.folds": 5,
+                "self_supervise.domains": "source",
+                "source": "liver",
+                "pretrain.source": "self-supervised",
+            },
+            "cross_validation.folds: got 5 with self_supervise.epochs 3 on images of the target",
+        ),
+    ],
+)
+def test_self_supervision_is_refused_with_what_it_does_not_go_with(changes, expected):
+    content = changed(("self_supervise", "epochs"), 3)
+    check_parameters(Parameters, content, FILE)
+    for key, value in changes.items():
+        *outer, last = key.split(".")
+        section = content
+        for name in outer:
+            section = section[name]
+        section[last] = value
+    message = message_of(content)
+    assert expected in message
+    assert "\n" not in message
+
+
+def test_self_supervision_on_the_source_alone_goes_with_cross_validation():
+    content = changed(("self_supervise",), CONTENT["self_supervise"] | {"epochs": 3})
+    content["self_supervise"]["domains"] = "source"
+    content["cross_validation"]["folds"] = 5
+    check_parameters(Parameters, content, FILE)
+
+
 @pytest.mark.parametrize("name", ["a;touch x", "../x", "a.b", "LUNG", "", "é", 1, None])
 def test_a_domain_whose_name_a_shell_a_path_or_dvc_would_parse_is_refused(name):
     content = copy.deepcopy(CONTENT)
