@@ -7,9 +7,11 @@ import typer
 from pydantic import Field
 
 from graft.common.parameters import Section, read_parameters
+from graft.common.shown import counted
 from graft.common.vocabulary import PARTS
 from graft.console import run, say
 from graft.data.domain import Domain
+from graft.data.folds import assign_folds
 from graft.data.settings import SplitRules
 from graft.data.split import assign_parts, write_split
 from graft.duplicates.fingerprints import DuplicatePair
@@ -42,7 +44,8 @@ def main(name: Annotated[str, typer.Argument(help="a key of `domains`")]) -> Non
     write_pairs(listing, domain, drawn, pairs, files)
     # An error here comes before any training on the domain.
     parts = resolve_duplicates(domain, drawn, pairs, rules, listing)
-    write_split(file, parts, domain.index)
+    folds = assign_folds(name, domain.index, parts, domain.classes, rules.folds, parameters.seed)
+    write_split(file, parts, domain.index, folds)
     report_parts(domain, parts, drawn)
     if pairs:
         report_duplicates(domain, parts, pairs)
@@ -76,7 +79,8 @@ def report_duplicates(domain: Domain, parts: pd.Series, pairs: list[DuplicatePai
     within = check_duplicates(domain, parts, pairs)
     if not within:
         return
-    line = f"{domain.name}: {len(within)} pairs of images are the same picture within a part"
+    pairs_within = counted(len(within), "pair")
+    line = f"{domain.name}: {pairs_within} of images with the same picture within a part"
     if domain.patients_known:
         patient = domain.index["patient"]
         of_two = sum(patient[pair.first] != patient[pair.second] for pair in within)

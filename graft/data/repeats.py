@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from graft.common.files import InputError
+from graft.common.shown import counted
 
 
 def check_repeats(
@@ -33,7 +34,8 @@ def check_repeats(
         if drawn < classes:
             raise InputError(
                 f"learning_curve.shares: got {share:g}, which is {drawn} of the target's "
-                f"{patients} patients with labels, expected at least {classes}, one of each class"
+                f"{counted(patients, 'patient')} with labels, expected at least {classes}, one of "
+                "each class"
             )
     everybody = index["patient"].nunique()
     if folds > everybody:
@@ -49,16 +51,18 @@ def pool_for_cross_validation(
     """The rows that cross-validation divides again, and the share of patients that validates.
 
     The external site is left out, and so is a test part that the raw data gave. The share is that
-    of the split: the validation patients among those of train and validation.
+    of the split: the validation patients among those of train and validation, or 0 if there is no
+    validation part.
 
     Args:
         parts: the rows of the index by part.
         index: a row per lesion of the domain.
     """
-    pool = [parts["train"], parts["validation"]]
+    validation = parts.get("validation", np.zeros(0, np.int64))
+    pool = [parts["train"], validation]
     given = (index["split"].iloc[parts["test"]] != "").any()
     if not given:
         pool.append(parts["test"])
     training = index["patient"].iloc[parts["train"]].nunique()
-    validating = index["patient"].iloc[parts["validation"]].nunique()
+    validating = index["patient"].iloc[validation].nunique()
     return np.sort(np.concatenate(pool)), validating / (training + validating)

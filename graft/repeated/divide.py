@@ -7,6 +7,8 @@ import pandas as pd
 
 from graft.common.files import InputError
 from graft.common.seeds import generator
+from graft.data.folds import deal_patients, random_orders
+from graft.transfer.settings import INNER_FOLDS
 
 FEWEST = 4  # patients of a class: 2 of them are outside each of 2 folds, to train and to validate
 
@@ -30,7 +32,7 @@ def nested_shares(
     Returns:
         For each share, the positions in `part` of the lesions of its patients.
     """
-    orders = _random_orders(part, classes, random)
+    orders = random_orders(part, classes, random)
     always = _one_of_each_class(part, classes, orders)
     drawn = []
     for share in shares:
@@ -53,7 +55,7 @@ def divide_into_folds(
 
     Each patient is tested in one fold of a repeat. The patients of each class, in a random order,
     are dealt to the folds one by one. Of those outside a fold, the share `validation` of each
-    class validates, at least one and not all.
+    class validates, at least one and not all. If the share is 0, nobody does.
 
     The folds differ by at most one in their number of patients of a class. scikit-learn's
     StratifiedGroupKFold does not ensure that: its greedy heuristic balances the classes of the
@@ -63,7 +65,7 @@ def divide_into_folds(
         index: rows of index.csv.
         classes: in order.
         count: the number of folds.
-        validation: a share in (0, 1).
+        validation: a share in [0, 1).
         seed: of the random draws.
         repeat: the number of the repeat, which has random draws of its own.
 
@@ -73,17 +75,14 @@ def divide_into_folds(
     Raises:
         InputError: if a class has too few patients to test, validate and train in each fold.
     """
-    orders = _random_orders(index, classes, generator(seed, "folds", count, repeat))
+    orders = random_orders(index, classes, generator(seed, "folds", count, repeat))
     _check_enough_patients(orders, classes, count)
-    fold_of: dict[str, int] = {}
-    for order in orders:
-        for patient in order:
-            fold_of[patient] = len(fold_of) % count
+    fold_of = deal_patients(orders, count)
     fold = index["patient"].map(fold_of).to_numpy()
     for number in range(count):
         random = generator(seed, "inner validation", count, repeat, number)
         validating: set[str] = set()
-        for order in orders:
+        for order in orders if validation else ():
             outside = [patient for patient in order if fold_of[patient] != number]
             others = random.permutation(outside)
             enough = min(max(1, round(validation * len(others))), len(others) - 1)
@@ -94,6 +93,35 @@ def divide_into_folds(
             np.flatnonzero(inner),
             np.flatnonzero(fold == number),
         )
+
+
+def divide_into_inner_folds(
+    outside: pd.DataFrame,
+    classes: Sequence[str],
+    seed: int,
+    count: int,
+    repeat: int,
+    fold: int,
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Divide the patients outside a fold into INNER_FOLDS, dealt as in `divide_into_folds`.
+
+    Args:
+        outside: the rows of index.csv that are not in the fold.
+        classes: in order.
+        seed: of the random draws.
+        count: the number of folds.
+        repeat: the number of the repeat.
+        fold: the number of the fold, which has random draws of its own.
+
+    Returns:
+        For each inner fold, the positions in `outside` of the lesions to train on and to predict.
+        There are fewer inner folds if there are fewer patients.
+    """
+    random = generator(seed, "inner folds", count, repeat, fold)
+    orders = random_orders(outside, classes, random)
+    inner = min(INNER_FOLDS, sum(map(len, orders)))
+    numbers = outside["patient"].map(deal_patients(orders, inner)).to_numpy()
+    return [(np.flatnonzero(numbers != k), np.flatnonzero(numbers == k)) for k in range(inner)]
 
 
 def _check_enough_patients(orders: Sequence[list[str]], classes: Sequence[str], count: int) -> None:
@@ -118,16 +146,3 @@ def _one_of_each_class(
         candidates = order or [patient for patient in everyone if patient in with_lesion]
         found |= set(candidates[:1])
     return found
-
-
-def _random_orders(
-    part: pd.DataFrame, classes: Sequence[str], random: np.random.Generator
-) -> list[list[str]]:
-    """The patients of each class in a random order, which the order of the rows does not affect."""
-    codes = part["label"].map(list(classes).index)
-    last_class = codes.groupby(part["patient"]).max()  # sorted by patient
-    orders = []
-    for code in range(len(classes)):
-        patients = list(last_class.index[last_class == code])
-        orders.append(random.permutation(patients).tolist())
-    return orders

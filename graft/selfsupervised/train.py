@@ -61,9 +61,9 @@ class ContrastEpochs(Epochs):
         super().__init__(state, images, torch.ones(len(images)), plan)
         self.temperature = temperature
 
-    def loss(self, images: Tensor, places: Tensor) -> Tensor:
-        """NT-Xent () of images (B, C, *spatial), which have these places (B,) in the epoch."""
-        views = self.with_transforms(images, places)[len(images) :]  # (2B, C, *spatial)
+    def loss(self, inputs: Tensor, places: Tensor) -> Tensor:
+        """NT-Xent () of the transforms of a batch, which has the places (B,) in the epoch."""
+        views = inputs[len(places) :]  # (2B, C, *spatial), without the images themselves
         return nt_xent(self.state.network(views), self.temperature)
 
 

@@ -105,27 +105,28 @@ class Epochs:
         optimizer = self.state.optimizer
         for group in optimizer.param_groups:
             group["lr"].copy_(self.inputs.lr[self.step_number].squeeze())
-        loss = self.loss(images, places)
+        inputs = self._with_transforms(images, places)
+        loss = self.loss(inputs, places)
         total_penalty = penalty(self.state.network, self.plan)
+        if self.plan.features:
+            total_penalty = total_penalty + self.plan.features(inputs)
         optimizer.zero_grad(set_to_none=True)
         (loss + total_penalty).backward()
         optimizer.step()
         self.sums += torch.stack([loss.detach(), total_penalty.detach()]) * len(images)
         self.step_number += 1
 
-    def loss(self, images: Tensor, places: Tensor) -> Tensor:
-        """The loss () of images (B, C, *spatial), which have these places (B,) in the epoch."""
+    def loss(self, inputs: Tensor, places: Tensor) -> Tensor:
+        """The loss () of a batch and its transforms, which have the places (B,) in the epoch."""
         copies = 1 + self.plan.recipe.transforms
         rows = self.inputs.rows[places]
-        outputs = self.state.network(
-            self.with_transforms(images, places),
-            self.train.covariates_of(rows.repeat(copies)),
-        )  # (copies·B, classes)
+        covariates = self.train.covariates_of(rows.repeat(copies))
+        outputs = self.state.network(inputs, covariates)  # (copies·B, classes)
         labels = self.train.labels[rows].repeat(copies)
         losses = F.cross_entropy(outputs, labels, reduction="none")
-        return augmented_loss(losses * self.weights[rows].repeat(copies), len(images))
+        return augmented_loss(losses * self.weights[rows].repeat(copies), len(places))
 
-    def with_transforms(self, images: Tensor, places: Tensor) -> Tensor:
+    def _with_transforms(self, images: Tensor, places: Tensor) -> Tensor:
         """A batch (B, C, *spatial) followed by its M transforms: ((1 + M)·B, C, *spatial)."""
         count = self.plan.recipe.transforms
         if not count:

@@ -57,9 +57,12 @@ def train_network(
 
     if not show:
         return fit_network(network, task, plan, checkpoint, log_epoch, weights)
+    validation = f"validates on {len(task.validation)}"
+    if not len(task.validation):
+        validation = f"all {plan.recipe.epochs} epochs without validation"
     say(
         f"{plan.purpose}: trains on {len(task.train)} lesions of {task.domain.name}, "
-        f"validates on {len(task.validation)}{_where_images_are(task)}"
+        f"{validation}{_where_images_are(task)}"
     )
     with progress(plan.purpose, plan.recipe.epochs) as show_epoch:
 
@@ -116,19 +119,27 @@ def log_curves(folder: Path) -> Iterator[Log]:
             live.next_step()
 
         yield log
+    _write_missing_curves(folder)
 
 
 def write_empty_curves(folder: Path) -> None:
-    """Write the curves of a stage that did not train: tables without rows.
+    """Write the curves of a stage that did not train.
 
-    The stage has the same outputs as if it had trained, and `dvc plots` draws no curve.
+    The stage has the same outputs as if it had trained.
     """
     with whole_folder(folder) as partial:
-        tables = partial / "plots/metrics"
-        tables.mkdir(parents=True)
-        for name in CURVES:
-            (tables / f"{name}.tsv").write_text(f"step\t{name}\n", encoding="utf-8")
+        _write_missing_curves(partial)
         write_json(partial / "metrics.json", {})
+
+
+def _write_missing_curves(folder: Path) -> None:
+    """Write a table without rows for each curve without values, so that `dvc plots` finds it."""
+    tables = folder / "plots/metrics"
+    tables.mkdir(parents=True, exist_ok=True)
+    for name in CURVES:
+        table = tables / f"{name}.tsv"
+        if not table.exists():
+            table.write_text(f"step\t{name}\n", encoding="utf-8")
 
 
 def save_trained(
@@ -150,6 +161,17 @@ def save_trained(
         card: the entries of the card that only the stage knows: the parent, the shares of the
             members, the scores.
     """
+    with whole_folder(folder) as partial:
+        save_model(partial, members, complete_card(architecture, task, plan, card))
+    clear_checkpoints(plan.checkpoints / plan.stage)
+    say(f"{plan.stage}: wrote {folder}")
+
+
+def complete_card(architecture: dict, task: Task, plan: Plan, card: dict) -> dict[str, object]:
+    """The card of a model: what every card says, followed by the entries of `card`.
+
+    The arguments are those of `save_trained`.
+    """
     complete: dict[str, object] = {
         "stage": plan.stage,
         "architecture": architecture,
@@ -164,10 +186,7 @@ def save_trained(
         **plan.recipe.model_dump(),
         "seed": plan.seed,
     }
-    with whole_folder(folder) as partial:
-        save_model(partial, members, {**complete, **card})
-    clear_checkpoints(plan.checkpoints / plan.stage)
-    say(f"{plan.stage}: wrote {folder}")
+    return {**complete, **card}
 
 
 def parent_reference(folder: Path) -> dict[str, str]:
@@ -213,4 +232,5 @@ def _training_key(
         "purpose": plan.purpose,
         "keep_start": plan.keep_start,
         "pull": pull,
+        "features": plan.features and plan.features.key,
     }

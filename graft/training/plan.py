@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from graft.training.penalty import Pull
+from graft.training.penalty import FeaturePenalty, Pull
 from graft.training.settings import Augment, Recipe, Training
 
 
@@ -19,7 +19,9 @@ class Plan:
         purpose: such as `ensemble-bagging/3`. Trainings with other purposes draw other numbers.
         checkpoints: the folder of the checkpoints of all stages.
         pull: the penalty on the distance from pretrained weights, if there are any.
-        keep_start: whether the network before training, epoch 0, may be the best one.
+        features: a penalty on the features of each batch, if there is one.
+        keep_start: whether the network before training, epoch 0, may be the best one. It has no
+            meaning without validation.
     """
 
     recipe: Recipe
@@ -29,6 +31,7 @@ class Plan:
     purpose: str
     checkpoints: Path
     pull: Pull | None = None
+    features: FeaturePenalty | None = None
     keep_start: bool = False
 
     @property
