@@ -45,7 +45,8 @@ def main() -> None:
     The lists are those of the sources and of the images that a network may see without labels.
     """
     parameters = read_parameters(Parameters, paths.PARAMETERS)
-    paths.LEAKS_CHECKED.unlink(missing_ok=True)  # the data may have changed since it was written
+    for gate in (paths.LEAKS_CHECKED, paths.WITHOUT_LABELS):
+        gate.unlink(missing_ok=True)  # the data may have changed since it was written
     rules = {
         parameters.source: parameters.source_rules,
         parameters.target: parameters.target_rules,

@@ -2,17 +2,17 @@
 
 from typing import Annotated
 
-import torch
 import typer
 
 from graft.common.parameters import Section, read_parameters
 from graft.common.seeds import derive
 from graft.console import run, say
 from graft.data.domain import Domain
-from graft.data.task import Task, read_task
+from graft.data.task import read_task
 from graft.networks.build import architecture_for
 from graft.networks.card import has_model
 from graft.networks.device import pick_device, use_deterministic_algorithms
+from graft.networks.reference import ModelReference
 from graft.networks.saved import load_model
 from graft.networks.settings import Network
 from graft.training.fitting import (
@@ -25,7 +25,7 @@ from graft.training.plan import Plan
 from graft.training.settings import Augment, Training
 from graft.transfer.adopt import save_adopted
 from graft.transfer.settings import SELF_SUPERVISED, Pretrain
-from graft.transfer.start import Start, fit_start, start_from_body, start_from_scratch
+from graft.transfer.start import fit_start, start_from_body
 from graft.transfer.weights import find_weights, weights_of_model
 from stages import paths
 
@@ -57,7 +57,7 @@ def main(
 
 
 def train(parameters: Parameters, domain: str, stage: str) -> None:
-    """Train a network from scratch on a domain."""
+    """Train a network on a domain, from scratch or from what it learned without labels."""
     use_deterministic_algorithms()
     device = pick_device(parameters.training.device)
     task = read_task(
@@ -67,7 +67,13 @@ def train(parameters: Parameters, domain: str, stage: str) -> None:
         memory=parameters.training.memory,
         records=paths.VERIFIED,
     )
-    start, parent = begin(parameters, task, device)
+    body, parent = None, None
+    if has_model(paths.SELF_SUPERVISED):
+        body = ModelReference.to(paths.SELF_SUPERVISED)
+        parent = parent_reference(paths.SELF_SUPERVISED)
+    start = start_from_body(parameters.network, body, task, parameters.seed, device)
+    if start.carried:
+        say(f"{stage}: from {paths.SELF_SUPERVISED}: {start.carried}")
     plan = Plan(
         recipe=parameters.pretrain,
         training=parameters.training,
@@ -81,18 +87,6 @@ def train(parameters: Parameters, domain: str, stage: str) -> None:
     folder = paths.PRETRAINED if stage == "pretrain" else paths.CANDIDATES / domain
     card = {"parent": parent, "scores": best}
     save_trained(folder, [start.network], start.architecture, task, plan, card)
-
-
-def begin(
-    parameters: Parameters, task: Task, device: torch.device
-) -> tuple[Start, dict[str, str] | None]:
-    """Build the network to train, and return it with the entry of its card about its parent."""
-    if not has_model(paths.SELF_SUPERVISED):
-        return start_from_scratch(parameters.network, task, parameters.seed, device), None
-    body = load_model(paths.SELF_SUPERVISED, device)
-    start = start_from_body(body, parameters.network, task, parameters.seed, device)
-    say(f"pretrain: from {paths.SELF_SUPERVISED}: {start.carried}")
-    return start, parent_reference(paths.SELF_SUPERVISED)
 
 
 def adopt(parameters: Parameters) -> None:

@@ -103,8 +103,8 @@ def _refuse(domain: SplitDomain, clashes: Sequence[str]) -> None:
         raise InputError(
             f"domains.{domain.name}: {counted(len(clashes), 'image')} for self-supervision would "
             f"be used to evaluate a model: {first_few(clashes)}; expected other patients and "
-            f"images there: set domains.{domain.name}.split.duplicates to keep-first or drop, or "
-            "self_supervise.epochs to 0"
+            f"images there, or self_supervise.epochs: 0; domains.{domain.name}.split.duplicates: "
+            "keep-first leaves unused images out"
         )
 
 

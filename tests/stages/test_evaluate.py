@@ -226,7 +226,7 @@ def test_weights_trained_elsewhere_are_not_evaluated_on_the_source(project, caps
     assert source["pretrained"] is None
     assert source["gain_over_size"] is None
     assert source["size_alone"]["test"]
-    message = "lung, not used for training: the pretrained weights are from elsewhere"
+    message = "no label of lung was used: the pretrained weights come without a head"
     assert message in capsys.readouterr().out
 
 
