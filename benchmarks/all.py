@@ -76,6 +76,7 @@ BENCHMARKS = (
     Benchmark("simulations"),
     Benchmark("shifted_copies", variable=VARIABLE),
     Benchmark("growth"),
+    Benchmark("strategies"),
     Benchmark("chain"),
 )
 

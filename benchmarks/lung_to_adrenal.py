@@ -84,7 +84,7 @@ def write_parameters(
     content = yaml.load(path)
     former = content["domains"][content["source"]]["split"]
     split = {"external": None, "test": former["test"], "validation": former["validation"]}
-    split["duplicates"] = former["duplicates"]
+    split |= {"folds": former["folds"], "duplicates": former["duplicates"]}
     content["domains"] = {
         SOURCE: _domain_section(SOURCE, {**split, "labelled": 1.0}),
         TARGET: _domain_section(TARGET, {**split, "labelled": labelled}),

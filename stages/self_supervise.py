@@ -38,7 +38,7 @@ def main() -> None:
         train(parameters)
     else:
         write_empty_curves(paths.CURVES / STAGE)
-        write_no_model(paths.SELF_SUPERVISED, "self_supervise.epochs is 0.")
+        write_no_model(paths.SELF_SUPERVISED, "self_supervise.epochs is 0")
 
 
 def train(parameters: Parameters) -> None:

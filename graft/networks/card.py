@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from math import fsum, isclose
 from pathlib import Path
 
-from graft.common.files import InputError, read_sealed, whole_folder
+from graft.common.files import InputError, read_sealed, whole_folder, write_sealed
 
 CARD = "card.json"
-NO_MODEL = "no_model.txt"  # in a folder instead of a model
+NO_MODEL = "none.json"  # in the folder of a model that was not wanted
 KEYS = ("architecture", "classes", "shares", "weights_sha256")  # of every card
 
 
@@ -26,6 +26,17 @@ def read_card(folder: Path) -> dict:
     return card
 
 
+def write_no_model(folder: Path, reason: str) -> None:
+    """Write the folder of a model that was not wanted, with the reason."""
+    with whole_folder(folder) as partial:
+        write_sealed(partial / NO_MODEL, {"reason": reason})
+
+
+def has_model(folder: Path) -> bool:
+    """Whether a folder should have a model: it does not say that none was wanted."""
+    return not (folder / NO_MODEL).exists()
+
+
 def check_shares(path: Path, shares: Sequence[float]) -> None:
     """Raise InputError if networks cannot have these shares of a prediction."""
     are_numbers = all(isinstance(share, int | float) for share in shares)
@@ -33,22 +44,3 @@ def check_shares(path: Path, shares: Sequence[float]) -> None:
         raise InputError(
             f"{path}: has the shares {shares}, expected numbers that sum to 1, none below 0"
         )
-
-
-def write_no_model(folder: Path, reason: str) -> None:
-    """Write a folder without a model, which says why there is none. Its bytes depend on nothing."""
-    with whole_folder(folder) as partial:
-        (partial / NO_MODEL).write_text(f"{reason}\n", encoding="utf-8")
-
-
-def has_model(folder: Path) -> bool:
-    """Whether a folder exists and has a model, and does not say that there is none.
-
-    Raises:
-        InputError: if it says neither.
-    """
-    if not folder.exists() or (folder / NO_MODEL).is_file():
-        return False
-    if not (folder / CARD).is_file():
-        raise InputError(f"{folder}: has neither {CARD} nor {NO_MODEL}, expected one of them")
-    return True

@@ -26,6 +26,7 @@ BENCHMARKS = {
     "shifted_copies": ["--data"],
     "simulations": ["--cohorts", "--patients", "--out"],
     "sonograms": ["--data", "--weights", "--side"],
+    "strategies": ["--patients", "--draws", "--source-patients", "--recipe", "--clone"],
     "whole_domain": ["--lesions", "--side", "--axes", "--workers"],
 }
 
