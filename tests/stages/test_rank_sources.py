@@ -13,8 +13,8 @@ from graft.data.domain import Domain, write_domain
 from graft.leakage.across import check_across
 from graft.leakage.split_domain import SplitDomain
 from graft.networks import saved
-from graft.networks.card import write_no_model
 from graft.networks.build import build_network
+from graft.networks.card import write_no_model
 from graft.networks.features import extract_features
 from graft.ranking import transferability
 from stages import paths, pretrain, rank_sources
