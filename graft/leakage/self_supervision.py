@@ -12,6 +12,7 @@ import numpy as np
 from graft.common.files import InputError
 from graft.common.vocabulary import PARTS, TESTS
 from graft.data.settings import SplitRules
+from graft.duplicates.fingerprints import DIGITS
 from graft.duplicates.pairs import pairs_between
 from graft.leakage.rows import CheckRow, counted, first_few, passed_check
 from graft.leakage.split_domain import SplitDomain
@@ -84,17 +85,18 @@ def _clashes(
     """
     judged = other.rows(*parts)
     places, other_places = domain.places(), other.places()
-    patients = domain.domain.index["patient"].to_numpy()
-    row_of_patient = dict(
-        zip(other.domain.index["patient"].to_numpy()[judged], judged, strict=True)
-    )
+    index = domain.domain.index
+    row_of_patient = dict(zip(other.domain.index["patient"].iloc[judged], judged, strict=True))
     found = {}
-    for pair in pairs_between(domain.domain, rows, other.domain, judged, cache):
-        found[pair.first] = f"{places[pair.first]} and {other_places[pair.second]}, {pair.evidence}"
-    for row in rows.tolist():
-        if patients[row] in row_of_patient:
-            place = other_places[row_of_patient[patients[row]]]
-            found[row] = f"{places[row]} and {place}, one patient"
+    for row, patient in zip(rows.tolist(), index["patient"].iloc[rows], strict=True):
+        if patient in row_of_patient:
+            found[row] = f"{places[row]} and {other_places[row_of_patient[patient]]}, one patient"
+    # Of images with the same bytes, only the first is compared with others.
+    copies = index.iloc[rows].groupby(index["hash"].str[:DIGITS]).groups
+    for pair in pairs_between(other.domain, judged, domain.domain, rows, cache):
+        digest = index["hash"].iloc[pair.second][:DIGITS]
+        for row in copies[digest].tolist():
+            found[row] = f"{places[row]} and {other_places[pair.first]}, {pair.evidence}"
     return found
 
 

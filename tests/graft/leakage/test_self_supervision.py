@@ -78,6 +78,17 @@ def test_an_unused_copy_that_the_split_may_leave_out_is_left_out_here_too():
     assert found["found"].endswith("; 1 unused left out, whose patient or picture evaluates")
 
 
+@pytest.mark.parametrize("evidence", COPIES)
+def test_every_copy_of_a_test_image_is_left_out(evidence):
+    unused = np.flatnonzero(TARGET.parts == "")[:3].tolist()
+    copy = COPIES[evidence](TARGET.domain.images[TARGET.rows("external")[0]])
+    target = TARGET
+    for row in unused:
+        target = with_image(target, row, copy)
+    selected, _ = select(target=target, rules=KEEP_FIRST)
+    assert not set(unused) & set(selected["liver"])
+
+
 def test_a_training_image_is_never_left_out_silently():
     row, judged = TARGET.rows("train")[0], SOURCE.rows("test")[0]
     target = with_image(TARGET, row, SOURCE.domain.images[judged])
