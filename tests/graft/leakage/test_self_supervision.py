@@ -38,8 +38,10 @@ def test_training_images_and_those_without_labels_are_selected_and_no_others():
     assert row["looked_at"].startswith(f"{images} images to learn from")
 
 
-@pytest.mark.parametrize("part", ["validation", "test", "external"])
-@pytest.mark.parametrize("evidence", COPIES)
+@pytest.mark.parametrize(
+    ("evidence", "part"),
+    [("identical", "validation"), ("mirrored", "test"), ("coarse correlation", "external")],
+)
 def test_a_test_image_among_the_unused_ones_is_one_line(evidence, part):
     row, judged = unused_row(), TARGET.rows(part)[0]
     copy = COPIES[evidence](TARGET.domain.images[judged])
@@ -55,7 +57,7 @@ def test_a_test_image_among_the_unused_ones_is_one_line(evidence, part):
     assert "expected" in message
 
 
-@pytest.mark.parametrize("part", ["validation", "test", "external"])
+@pytest.mark.parametrize("part", ["validation", "external"])
 def test_a_training_image_of_the_target_in_a_test_part_of_the_source_is_refused(part):
     row, judged = TARGET.rows("train")[0], SOURCE.rows(part)[0]
     target = with_image(TARGET, row, SOURCE.domain.images[judged])
@@ -78,7 +80,7 @@ def test_an_unused_copy_that_the_split_may_leave_out_is_left_out_here_too():
     assert found["found"].endswith("; 1 unused left out, whose patient or picture evaluates")
 
 
-@pytest.mark.parametrize("evidence", COPIES)
+@pytest.mark.parametrize("evidence", ["identical", "coarse correlation"])
 def test_every_copy_of_a_test_image_is_left_out(evidence):
     unused = np.flatnonzero(TARGET.parts == "")[:3].tolist()
     copy = COPIES[evidence](TARGET.domain.images[TARGET.rows("external")[0]])
