@@ -18,7 +18,7 @@ from graft.networks.settings import Network
 from graft.phantom.settings import SyntheticCohort
 from graft.ranking.settings import Sources
 from graft.repeated.settings import CrossValidation, LearningCurve
-from graft.selfsupervised.settings import SelfSupervise
+from graft.selfsupervised.settings import VIEWS, SelfSupervise
 from graft.training.settings import Augment, Ensemble, Recipe, Training
 from graft.transfer.settings import (
     INNER_FOLDS,
@@ -202,6 +202,8 @@ class Parameters(Section):
     def _check_cost(self) -> "Parameters":
         recipes = (self.pretrain, self.finetune, self.regularize, self.ensemble)
         transforms = max(recipe.transforms for recipe in recipes)
+        if self.self_supervise.epochs:
+            transforms = max(transforms, VIEWS)
         network = self.network
         check_memory(network.name, network.width, self.preprocess.patch, transforms)
         validates = self.domains[self.target].split.validation > 0

@@ -6,6 +6,8 @@ from pydantic import Field
 
 from graft.common.parameters import Section
 
+VIEWS = 2  # transforms of each image
+
 
 class SelfSupervise(Section):
     """How a network learns from images without labels.
@@ -20,6 +22,6 @@ class SelfSupervise(Section):
 
     epochs: Annotated[int, Field(ge=0, le=100_000)]
     lr: Annotated[float, Field(ge=1e-12, le=10)]
-    batch: Annotated[int, Field(ge=2, le=100_000)]  # with one image there is nothing to contrast
+    batch: Annotated[int, Field(ge=2, le=4096)]  # all views of a step are compared with each other
     temperature: Annotated[float, Field(ge=0.01, le=100)]
     domains: Literal["both", "source"]

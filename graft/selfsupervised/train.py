@@ -11,7 +11,7 @@ from graft.console import counting, say
 from graft.data.task import Samples
 from graft.networks.classifier import Classifier
 from graft.selfsupervised.loss import nt_xent
-from graft.selfsupervised.settings import SelfSupervise
+from graft.selfsupervised.settings import VIEWS, SelfSupervise
 from graft.training.checkpoint import Checkpoint
 from graft.training.epoch import Epochs
 from graft.training.loop import Log
@@ -19,7 +19,6 @@ from graft.training.plan import Plan
 from graft.training.settings import Augment, Recipe, Training
 from graft.training.state import Row, State, make_optimizer, restore_state, save_state
 
-VIEWS = 2  # of each image
 HIDDEN = 128  # units of the projection, and numbers of a projected view
 PROJECTED = 64
 PACKAGE = "selfsupervised"  # whose code decides a training too

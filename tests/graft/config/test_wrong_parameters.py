@@ -99,6 +99,9 @@ def test_a_value_that_no_key_may_have_is_one_line_that_names_the_key(place):
         ("augment.shift", 33),  # more than the patch
         ("augment.noise", 1e30),
         ("augment.brightness", 2),
+        ("self_supervise.batch", 1),
+        ("self_supervise.batch", 5000),
+        ("self_supervise.temperature", 0.0),
         ("pretrain.lr", 11),
         ("pretrain.epochs", 10**9),
         ("pretrain.patience", 10**9),
