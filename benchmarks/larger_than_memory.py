@@ -203,7 +203,7 @@ def make_index(count: int) -> pd.DataFrame:
 def split(path: Path, index: pd.DataFrame, labelled: float) -> pd.Series:
     """Write a split in which a share of the labels is used, and return the parts."""
     rules = SplitRules(
-        external=None, labelled=labelled, validation=0.2, test=0.005, duplicates="refuse"
+        external=None, labelled=labelled, validation=0.2, folds=5, test=0.005, duplicates="refuse"
     )
     parts = assign_parts("large", index, CLASSES, rules, seed=0)
     write_split(path, parts, index)

@@ -10,6 +10,7 @@ from graft.common.parameters import Section, read_parameters
 from graft.common.vocabulary import PARTS
 from graft.console import run, say
 from graft.data.domain import Domain
+from graft.data.folds import assign_folds
 from graft.data.settings import SplitRules
 from graft.data.split import assign_parts, write_split
 from graft.duplicates.fingerprints import DuplicatePair
@@ -42,7 +43,8 @@ def main(name: Annotated[str, typer.Argument(help="a key of `domains`")]) -> Non
     write_pairs(listing, domain, drawn, pairs, files)
     # An error here comes before any training on the domain.
     parts = resolve_duplicates(domain, drawn, pairs, rules, listing)
-    write_split(file, parts, domain.index)
+    folds = assign_folds(name, domain.index, parts, domain.classes, rules.folds, parameters.seed)
+    write_split(file, parts, domain.index, folds)
     report_parts(domain, parts, drawn)
     if pairs:
         report_duplicates(domain, parts, pairs)

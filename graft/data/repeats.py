@@ -49,16 +49,18 @@ def pool_for_cross_validation(
     """The rows that cross-validation divides again, and the share of patients that validates.
 
     The external site is left out, and so is a test part that the raw data gave. The share is that
-    of the split: the validation patients among those of train and validation.
+    of the split: the validation patients among those of train and validation, or 0 if there is no
+    validation part.
 
     Args:
         parts: the rows of the index by part.
         index: a row per lesion of the domain.
     """
-    pool = [parts["train"], parts["validation"]]
+    validation = parts.get("validation", np.zeros(0, np.int64))
+    pool = [parts["train"], validation]
     given = (index["split"].iloc[parts["test"]] != "").any()
     if not given:
         pool.append(parts["test"])
     training = index["patient"].iloc[parts["train"]].nunique()
-    validating = index["patient"].iloc[parts["validation"]].nunique()
+    validating = index["patient"].iloc[validation].nunique()
     return np.sort(np.concatenate(pool)), validating / (training + validating)

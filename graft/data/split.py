@@ -1,5 +1,6 @@
 """The parts of a domain: which patients a model trains on, and which are kept for tests."""
 
+from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,6 @@ from graft.data.given_split import given_parts
 from graft.data.sealed_tables import open_sealed_table, write_sealed_table
 from graft.data.settings import SplitRules
 
-LEAST = 3  # patients of each class: one to train on, one to validate on, one to test on
-
 
 def assign_parts(
     name: str, index: pd.DataFrame, classes: list[str], rules: SplitRules, seed: int
@@ -23,8 +22,9 @@ def assign_parts(
     The site `rules.external` becomes the external part, even if its rows have a given split. The
     other rows keep their given splits if all of them have one. If none has, patients are drawn by
     the shares of `rules` within each class. If the given splits have no validation part, the share
-    `rules.validation` of the training patients is drawn for it, within each class. The class of a
-    patient is the last one, in the order of `classes`, that one of their lesions has.
+    `rules.validation` of the training patients is drawn for it, within each class. If that is 0,
+    there is none. The class of a patient is the last one, in the order of `classes`, that one of
+    their lesions has.
 
     Outside the test parts, the share `rules.labelled` of the patients keeps its labels, within
     each class and part. The patients of a lower share are a subset of those of a higher one.
@@ -44,7 +44,7 @@ def assign_parts(
     for label, group in patients[patients["part"] == ""].groupby("label"):
         drawn = _draw_parts(name, classes[label], len(group), rules, random)
         patients.loc[group.index, "part"] = drawn
-    if not (patients["part"] == "validation").any():
+    if rules.validation and not (patients["part"] == "validation").any():
         random = generator(seed, "validation", name)
         for label, group in patients[patients["part"] == "train"].groupby("label"):
             drawn = _draw_validation(name, classes[label], len(group), rules, random)
@@ -57,7 +57,7 @@ def assign_parts(
         without_label = random.permutation(group.index)[kept:]
         patients.loc[without_label, "part"] = ""
     assigned = index["patient"].map(patients["part"])
-    check_classes(name, index, assigned, classes)
+    check_classes(name, index, assigned, classes, {"train", "test", *assigned})
     return assigned
 
 
@@ -65,52 +65,102 @@ def read_split(path: Path, index: pd.DataFrame) -> dict[str, np.ndarray]:
     """Read the rows of a domain's index by part, in rising order, for each part that has any.
 
     Args:
-        path: a table with the columns `sample` and `part`.
+        path: a table with the columns `sample`, `part` and `fold`.
         index: a row per lesion of the domain.
 
     Raises:
         InputError: if the file is missing, broken or changed, or was written for other lesions,
-            a patient is in two parts, or train, validation or test is empty.
+            a patient is in two parts or folds, train or test is empty, or there are neither a
+            validation part nor folds.
     """
-    content = open_sealed_table(path, describe_lesions(index))
-    try:
-        table = pd.read_csv(content, dtype={"sample": "int64", "part": str}, keep_default_na=False)
-        samples = table["sample"]
-        parts = table["part"]
-    except (OSError, ValueError, KeyError) as error:
-        raise InputError(
-            f"{path}: cannot be read, expected the columns sample, part ({error})"
-        ) from error
-    unknown = set(parts) - set(PARTS)
-    if unknown:
-        allowed = ", ".join(PARTS)
-        raise InputError(f"{path}: has the part {min(unknown)!r}, expected one of {allowed}")
-    if not samples.is_unique or not samples.isin(index["sample"]).all():
-        raise InputError(
-            f"{path}: has a sample twice or one that is not in the domain, "
-            f"expected samples from 0 to {len(index) - 1}, each at most once"
-        )
-    check_patients(str(path), index.iloc[samples], parts)
+    table = _read_table(path, index)
     rows = {}
     for part in PARTS:
-        here = samples[parts == part].to_numpy()
+        here = table.index[table["part"] == part].to_numpy()
         if len(here):
-            rows[part] = np.sort(here)
-        elif part != "external":
+            rows[part] = here
+        elif part in ("train", "test"):
             raise InputError(f"{path}: no sample is in the part {part!r}, expected at least one")
     return rows
 
 
-def write_split(path: Path, parts: pd.Series, index: pd.DataFrame) -> None:
-    """Write the samples that have a part, as a table with the columns `sample` and `part`.
+def read_folds(path: Path, index: pd.DataFrame) -> np.ndarray:
+    """Read the fold of each training row, in the order of the rows that `read_split` returns.
+
+    Args:
+        path: as in `read_split`.
+        index: as in `read_split`.
+
+    Returns:
+        (N,) from 1 to the number of folds; all 0 if the domain has a validation part.
+
+    Raises:
+        InputError: as in `read_split`.
+    """
+    table = _read_table(path, index)
+    return table["fold"][table["part"] == "train"].to_numpy()
+
+
+def write_split(
+    path: Path, parts: pd.Series, index: pd.DataFrame, folds: pd.Series | None = None
+) -> None:
+    """Write the samples that have a part: a table with the columns `sample`, `part` and `fold`.
 
     Args:
         path: the file.
         parts: (N,), the part of each lesion, "" for a lesion without one.
         index: a row per lesion of the domain. The table can only be read for the same lesions.
+        folds: (N,), from 1 for each training lesion of a domain without validation part, else 0.
+            Without it, all are 0.
     """
-    table = parts[parts != ""].rename_axis("sample").rename("part")
+    table = pd.DataFrame({"part": parts, "fold": 0 if folds is None else folds})
+    table = table[parts != ""].rename_axis("sample")
     write_sealed_table(path, table.reset_index(), describe_lesions(index))
+
+
+def _read_table(path: Path, index: pd.DataFrame) -> pd.DataFrame:
+    """Read the part and the fold of each sample that has a part, by sample, in rising order."""
+    content = open_sealed_table(path, describe_lesions(index))
+    kinds = {"sample": "int64", "part": str, "fold": "int64"}
+    try:
+        table = pd.read_csv(content, dtype=kinds, keep_default_na=False)[list(kinds)]
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(
+            f"{path}: cannot be read, expected the columns {', '.join(kinds)} ({error})"
+        ) from error
+    unknown = set(table["part"]) - set(PARTS)
+    if unknown:
+        allowed = ", ".join(PARTS)
+        raise InputError(f"{path}: has the part {min(unknown)!r}, expected one of {allowed}")
+    samples = table["sample"]
+    if not samples.is_unique or not samples.isin(index["sample"]).all():
+        raise InputError(
+            f"{path}: has a sample twice or one that is not in the domain, "
+            f"expected samples from 0 to {len(index) - 1}, each at most once"
+        )
+    check_patients(str(path), index.iloc[samples], table["part"])
+    _check_folds(path, index.iloc[samples], table["part"], table["fold"])
+    return table.set_index("sample").sort_index()
+
+
+def _check_folds(path: Path, index: pd.DataFrame, parts: pd.Series, folds: pd.Series) -> None:
+    """Raise InputError unless folds, from 1 without a gap, divide the training patients.
+
+    In a domain with a validation part, and outside of the training part, every fold is 0.
+    """
+    has_validation = (parts == "validation").any()
+    should = (parts == "train") & (not has_validation)
+    if (should != (folds > 0)).any():
+        expected = "0 beside a validation part" if has_validation else "1 or more in train, else 0"
+        raise InputError(f"{path}: has a wrong number in the column fold, expected {expected}")
+    found = sorted(set(folds[should]))
+    if found and (len(found) < 2 or found != list(range(1, len(found) + 1))):
+        raise InputError(f"{path}: has the folds {found}, expected 1, 2 and so on")
+    several = folds.groupby(index["patient"].to_numpy()).nunique()
+    if (several > 1).any():
+        raise InputError(
+            f"{path}: the patient {several.idxmax()} is in several folds, expected one"
+        )
 
 
 def check_patients(where: str, index: pd.DataFrame, parts: pd.Series) -> None:
@@ -133,13 +183,20 @@ def check_patients(where: str, index: pd.DataFrame, parts: pd.Series) -> None:
         )
 
 
-def check_classes(name: str, index: pd.DataFrame, parts: pd.Series, classes: list[str]) -> None:
-    """Raise InputError if a class has no patient in a part.
+def check_classes(
+    name: str, index: pd.DataFrame, parts: pd.Series, classes: list[str], expected: Collection[str]
+) -> None:
+    """Raise InputError if a class has no patient in one of the expected parts.
 
-    The external part is not checked if it is empty.
+    Args:
+        name: of the domain.
+        index: a row per lesion.
+        parts: (N,), the part of each lesion.
+        classes: in order.
+        expected: the parts to check.
     """
     for part in PARTS:
-        if part == "external" and not (parts == part).any():
+        if part not in expected:
             continue
         for label in classes:
             of_class = index["label"] == label
@@ -161,19 +218,22 @@ def _draw_parts(
 ) -> np.ndarray:
     """Draw the part of each patient of one class: (patients,).
 
-    Each of train, validation and test gets at least one patient.
+    Each of train, validation and test gets at least one patient; validation none if its share
+    is 0.
 
     Raises:
-        InputError: if the class has fewer than LEAST patients.
+        InputError: if the class has too few patients.
     """
-    if patients < LEAST:
+    validates = 1 if shares.validation else 0
+    if patients < 2 + validates:
+        uses = "train, validate and test" if validates else "train and test"
         raise InputError(
             f"domains.{name}: the class {label!r} has {patients} patients to split, expected at "
-            f"least {LEAST}: one each to train, validate and test on"
+            f"least {2 + validates}: one each to {uses} on"
         )
     test = max(1, round(shares.test * patients))
-    test = min(test, patients - 2)
-    validation = max(1, round(shares.validation * patients))
+    test = min(test, patients - 1 - validates)
+    validation = max(validates, round(shares.validation * patients))
     validation = min(validation, patients - 1 - test)
     train = patients - test - validation
     parts = np.repeat(["train", "validation", "test"], [train, validation, test])

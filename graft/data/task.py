@@ -22,6 +22,7 @@ from graft.data.memory import free_memory
 from graft.data.split import read_split
 
 BLOCK = 64  # images that are copied or hashed at once
+NO_ROWS = np.zeros(0, np.int64)  # to validate on
 
 
 @dataclass(frozen=True)
@@ -82,19 +83,22 @@ class Samples:
 
 @dataclass(frozen=True)
 class Task:
-    """The training and validation parts of a domain, and the encoding of its covariates."""
+    """What networks train on, what they are validated on, and the encoding of the covariates.
+
+    There may be no samples to validate on.
+    """
 
     domain: Domain
     train: Samples
     validation: Samples
     encoding: Encoding = Encoding()
 
-    def sha256(self) -> dict[str, str]:
+    def sha256(self) -> dict[str, str | None]:
         """The entry of a model's card about the data that it trained on and was validated on."""
         return {
             "domain": self.domain.name,
             "train_sha256": self.train.sha256(),
-            "validation_sha256": self.validation.sha256(),
+            "validation_sha256": self.validation.sha256() if len(self.validation) else None,
         }
 
 
@@ -106,7 +110,7 @@ def read_task(
     memory: float = 0.0,
     records: Path | None = None,
 ) -> Task:
-    """Read the training and validation parts of a domain.
+    """Read the training part of a domain, and its validation part if it has one.
 
     Args:
         domain_folder: a processed domain.
@@ -123,7 +127,8 @@ def read_task(
     """
     domain = Domain.read(domain_folder, records)
     parts = read_split(split_file, domain.index)
-    return make_task(domain, parts["train"], parts["validation"], device, encoding, memory)
+    validation = parts.get("validation", NO_ROWS)
+    return make_task(domain, parts["train"], validation, device, encoding, memory)
 
 
 def make_task(
@@ -139,7 +144,7 @@ def make_task(
     Args:
         domain: that the rows belong to.
         train: rows to train on.
-        validation: rows to validate on.
+        validation: rows to validate on, or NO_ROWS.
         device: where networks train on the samples.
         encoding: as in `read_task`.
         memory: as in `read_task`.

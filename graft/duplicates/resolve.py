@@ -59,7 +59,7 @@ def resolve_duplicates(
         in_order = table.sort_values("rank", kind="stable")
         kept[in_order.index[~in_order["group"].duplicated()]] = True
     resolved = parts.where(kept, "")
-    check_classes(domain.name, domain.index, resolved, domain.classes)
+    check_classes(domain.name, domain.index, resolved, domain.classes, set(parts))
     return resolved
 
 

@@ -150,7 +150,7 @@ def _check_external_site(domain: SplitDomain, rules: SplitRules, removed: pd.Ser
 
 def _check_classes(domain: SplitDomain) -> CheckRow:
     classes = domain.domain.classes
-    check_classes(domain.name, domain.domain.index, domain.parts, classes)
+    check_classes(domain.name, domain.domain.index, domain.parts, classes, set(domain.parts))
     parts = domain.parts[domain.parts != ""].nunique()
     looked_at = f"{len(classes)} classes in {counted(parts, 'part')}"
     return passed_check("classes", domain.name, looked_at, "every class in every part")

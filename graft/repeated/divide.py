@@ -7,6 +7,7 @@ import pandas as pd
 
 from graft.common.files import InputError
 from graft.common.seeds import generator
+from graft.data.folds import deal_patients, random_orders
 
 FEWEST = 4  # patients of a class: 2 of them are outside each of 2 folds, to train and to validate
 
@@ -30,7 +31,7 @@ def nested_shares(
     Returns:
         For each share, the positions in `part` of the lesions of its patients.
     """
-    orders = _random_orders(part, classes, random)
+    orders = random_orders(part, classes, random)
     always = _one_of_each_class(part, classes, orders)
     drawn = []
     for share in shares:
@@ -73,12 +74,9 @@ def divide_into_folds(
     Raises:
         InputError: if a class has too few patients to test, validate and train in each fold.
     """
-    orders = _random_orders(index, classes, generator(seed, "folds", count, repeat))
+    orders = random_orders(index, classes, generator(seed, "folds", count, repeat))
     _check_enough_patients(orders, classes, count)
-    fold_of: dict[str, int] = {}
-    for order in orders:
-        for patient in order:
-            fold_of[patient] = len(fold_of) % count
+    fold_of = deal_patients(orders, count)
     fold = index["patient"].map(fold_of).to_numpy()
     for number in range(count):
         random = generator(seed, "inner validation", count, repeat, number)
@@ -118,16 +116,3 @@ def _one_of_each_class(
         candidates = order or [patient for patient in everyone if patient in with_lesion]
         found |= set(candidates[:1])
     return found
-
-
-def _random_orders(
-    part: pd.DataFrame, classes: Sequence[str], random: np.random.Generator
-) -> list[list[str]]:
-    """The patients of each class in a random order, which the order of the rows does not affect."""
-    codes = part["label"].map(list(classes).index)
-    last_class = codes.groupby(part["patient"]).max()  # sorted by patient
-    orders = []
-    for code in range(len(classes)):
-        patients = list(last_class.index[last_class == code])
-        orders.append(random.permutation(patients).tolist())
-    return orders

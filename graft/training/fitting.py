@@ -57,9 +57,12 @@ def train_network(
 
     if not show:
         return fit_network(network, task, plan, checkpoint, log_epoch, weights)
+    validation = f"validates on {len(task.validation)}"
+    if not len(task.validation):
+        validation = f"all {plan.recipe.epochs} epochs without validation"
     say(
         f"{plan.purpose}: trains on {len(task.train)} lesions of {task.domain.name}, "
-        f"validates on {len(task.validation)}{_where_images_are(task)}"
+        f"{validation}{_where_images_are(task)}"
     )
     with progress(plan.purpose, plan.recipe.epochs) as show_epoch:
 

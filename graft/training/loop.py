@@ -31,6 +31,9 @@ def fit_network(
 ) -> Row:
     """Train `network` in place, and leave it with the weights of its best epoch.
 
+    Without samples to validate on, all epochs of the recipe run, and the last one counts as the
+    best.
+
     Args:
         network: takes images (B, C, *spatial), and covariates if the task has any.
         task: what the network trains on and is validated on.
@@ -42,8 +45,8 @@ def fit_network(
             weights.
 
     Returns:
-        The row of the best epoch: `epoch`, `validation_loss`, `validation_accuracy` and, after
-        epoch 0, `train_loss` and `penalty`.
+        The row of the best epoch: `epoch`; after epoch 0, `train_loss` and `penalty`; and, if there
+        are samples to validate on, `validation_loss` and `validation_accuracy`.
 
     Raises:
         InputError: if the loss or the penalty is not finite.
@@ -93,7 +96,9 @@ def _validate(
     validation: Samples,
     weights_of_classes: Tensor,
 ) -> Row:
-    """The weighted mean loss and accuracy on the validation part."""
+    """The weighted mean loss and accuracy on the samples to validate on; empty without any."""
+    if not len(validation):
+        return {}
     outputs = logits(network, validation)  # (N, classes)
     losses = F.cross_entropy(outputs, validation.labels, reduction="none")
     right = (outputs.argmax(1) == validation.labels).float()
@@ -108,8 +113,11 @@ def _validate(
 def _best_row(history: list[Row], plan: Plan) -> Row:
     """The row with the lowest validation loss. Of equal ones it is the earliest.
 
-    Epoch 0 is a candidate only if the plan keeps the start or if there is no other epoch.
+    Epoch 0 is a candidate only if the plan keeps the start or if there is no other epoch. Without
+    validation it is the last row.
     """
+    if "validation_loss" not in history[0]:
+        return history[-1]
     candidates = history
     if len(history) > 1 and not plan.keep_start:
         candidates = history[1:]

@@ -19,7 +19,8 @@ class Plan:
         purpose: such as `ensemble-bagging/3`. Trainings with other purposes draw other numbers.
         checkpoints: the folder of the checkpoints of all stages.
         pull: the penalty on the distance from pretrained weights, if there are any.
-        keep_start: whether the network before training, epoch 0, may be the best one.
+        keep_start: whether the network before training, epoch 0, may be the best one. It has no
+            meaning without validation.
     """
 
     recipe: Recipe

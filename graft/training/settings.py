@@ -53,7 +53,7 @@ class Recipe(Section):
     """How long one stage trains, and how strongly it is regularised.
 
     Attributes:
-        epochs: at most.
+        epochs: at most; without validation exactly.
         lr: the learning rate at the start.
         patience: epochs without a lower validation loss before training stops.
         transforms: M, the transformed copies of each batch.

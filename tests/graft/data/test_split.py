@@ -7,17 +7,21 @@ import pandas as pd
 import pytest
 
 from graft.common.files import InputError
+from graft.data.folds import assign_folds
 from graft.data.sealed_tables import write_sealed_table
 from graft.data.settings import SplitRules
 from graft.data.split import (
     assign_parts,
     describe_lesions,
+    read_folds,
     read_split,
     write_split,
 )
 
 CLASSES = ["benign", "malignant"]
-RULES = SplitRules(external=None, labelled=1.0, validation=0.2, test=0.3, duplicates="refuse")
+RULES = SplitRules(
+    external=None, labelled=1.0, validation=0.2, folds=5, test=0.3, duplicates="refuse"
+)
 
 
 def make_index(benign: int = 10, malignant: int = 10, lesions: int = 1) -> pd.DataFrame:
@@ -62,6 +66,27 @@ def test_each_class_is_divided_by_the_shares():
     }
     parts_per_patient = parts.groupby(index["patient"]).nunique()
     assert (parts_per_patient == 1).all()
+
+
+def test_without_a_share_nobody_validates():
+    index = make_index(benign=20, malignant=2, lesions=2)
+    rules = RULES.model_copy(update={"validation": 0})
+    assert counts(index, assign_parts("lung", index, CLASSES, rules, 42)) == {
+        ("train", "benign"): 14,
+        ("test", "benign"): 6,
+        ("train", "malignant"): 1,
+        ("test", "malignant"): 1,
+    }
+    with pytest.raises(InputError, match="has 1 patients to split, expected at least 2"):
+        assign_parts("lung", make_index(malignant=1), CLASSES, rules, 42)
+
+
+@pytest.mark.parametrize("validation", [0, 0.2])
+def test_a_given_validation_part_stays_whatever_the_share(validation):
+    given = ["train"] * 6 + ["validation"] * 2 + ["test"] * 2
+    index = make_index().assign(split=given * 2)
+    rules = RULES.model_copy(update={"validation": validation})
+    assert list(assign_parts("lung", index, CLASSES, rules, 42)) == given * 2
 
 
 def test_three_patients_of_a_class_are_enough():
@@ -186,6 +211,25 @@ def test_a_share_of_labels_keeps_at_least_one_patient_per_class():
     assert tenth["validation", "malignant"] == 1  # at least one, of 4
 
 
+def test_written_folds_are_read_for_each_training_row(tmp_path):
+    index = make_index(lesions=2)
+    rules = RULES.model_copy(update={"validation": 0, "labelled": 0.7})
+    parts = assign_parts("lung", index, CLASSES, rules, 42)
+    folds = assign_folds("lung", index, parts, CLASSES, 3, 42)
+    write_split(tmp_path / "lung.csv", parts, index, folds)
+    rows = read_split(tmp_path / "lung.csv", index)
+    assert set(rows) == {"train", "test"}
+    read = read_folds(tmp_path / "lung.csv", index)
+    assert np.array_equal(read, folds[rows["train"]])
+    assert set(read) == {1, 2, 3}
+
+
+def test_a_domain_with_a_validation_part_has_no_folds(tmp_path):
+    index = make_index()
+    write_split(tmp_path / "lung.csv", divide(index), index)
+    assert set(read_folds(tmp_path / "lung.csv", index)) == {0}
+
+
 def test_a_written_split_is_read_as_the_rows_of_each_part(tmp_path):
     index = make_index(lesions=2)
     parts = divide(index, labelled=0.5)
@@ -200,24 +244,37 @@ def test_a_written_split_is_read_as_the_rows_of_each_part(tmp_path):
     ("content", "message"),
     [
         (
-            "sample,part\n0,train\n1,validation\n4,test\n",
+            "sample,part,fold\n0,train,0\n1,validation,0\n4,test,0\n",
             "expected samples from 0 to 3, each at most once",
         ),
         (
-            "sample,part\n0,train\n0,train\n1,validation\n",
+            "sample,part,fold\n0,train,0\n0,train,0\n1,validation,0\n",
             "expected samples from 0 to 3, each at most once",
         ),
         (
-            "sample,part\n0,train\n1,val\n",
+            "sample,part,fold\n0,train,0\n1,val,0\n",
             "has the part 'val', expected one of train, validation, test, external",
         ),
         (
-            "sample,part\n0,train\n2,test\n",
+            "sample,part,fold\n0,train,1\n2,test,0\n",
             r"the patient b0 is in test \(row b0\) and in train \(row b0\)",
         ),
-        ("sample,part\n0,train\n1,test\n", "no sample is in the part 'validation'"),
-        ("sample,group\n0,train\n", "cannot be read, expected the columns sample, part"),
-        ("sample,part\nzero,train\n", "cannot be read"),
+        ("sample,part,fold\n0,train,1\n1,train,2\n", "no sample is in the part 'test'"),
+        (
+            "sample,part,fold\n0,train,0\n1,test,0\n",
+            "a wrong number in the column fold, expected 1 or more in train, else 0",
+        ),
+        (
+            "sample,part,fold\n0,train,1\n1,validation,0\n",
+            "a wrong number in the column fold, expected 0 beside a validation part",
+        ),
+        (
+            "sample,part,fold\n0,train,1\n1,train,3\n",
+            r"has the folds \[1, 3\], expected 1, 2 and so on",
+        ),
+        ("sample,part,fold\n0,train,1\n2,train,2\n", "the patient b0 is in several folds"),
+        ("sample,group\n0,train\n", "cannot be read, expected the columns sample, part, fold"),
+        ("sample,part,fold\nzero,train,0\n", "cannot be read"),
     ],
 )
 def test_an_impossible_split_is_refused(tmp_path, content, message):

@@ -20,7 +20,9 @@ PREPROCESSING = {
     "intensity": "window",
     "size": "voxels",
 }
-RULES = SplitRules(external="site-b", test=0.3, validation=0.2, labelled=1.0, duplicates="refuse")
+RULES = SplitRules(
+    external="site-b", test=0.3, validation=0.2, folds=5, labelled=1.0, duplicates="refuse"
+)
 HALF_LABELLED = RULES.model_copy(update={"labelled": 0.5})
 NO_EXTERNAL_SITE = RULES.model_copy(update={"external": None})
 
