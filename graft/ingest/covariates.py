@@ -1,5 +1,6 @@
 """The clinical covariates of a `manifest.csv`: checked cell by cell, with free text hashed."""
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from graft.common.tables import is_formula
 from graft.data.covariates import bag_of_words, to_number
 from graft.ingest.rows import MANIFEST, iterate_cells
 
+LOG_SIZE = "log_size"  # the covariate that graft measures itself
 MAX_NUMBER = 1e30  # either way, because networks compute with float32
 MAX_CATEGORIES = 32  # of one column: with more it is text, or identifies patients
 
@@ -47,6 +49,21 @@ def read_covariates(folder: Path, kinds: Mapping[str, str]) -> pd.DataFrame:
         elif kind == "text":
             table[name] = bag_of_words(table[name].tolist())
     return table
+
+
+def add_log_size(covariates: pd.DataFrame | None, sizes: pd.Series) -> pd.DataFrame:
+    """Add the natural logarithm of the lesion's size as the last column LOG_SIZE.
+
+    A size spreads over orders of magnitude, and its logarithm is what "size alone" reads. A size
+    of 0 is unknown.
+
+    Args:
+        covariates: of N lesions, or None.
+        sizes: (N,), the column `size` of the index.
+    """
+    cells = [f"{math.log(size):.6g}" if size else "" for size in sizes]
+    table = pd.DataFrame(index=range(len(cells))) if covariates is None else covariates
+    return table.assign(**{LOG_SIZE: cells})
 
 
 def _check_number(where: str, cell: str) -> None:

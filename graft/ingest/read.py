@@ -11,7 +11,7 @@ from graft.data.grid import Grid
 from graft.duplicates.fingerprints import fingerprint_images
 from graft.ingest.arrays import DATA_FILE, LABELS_FILE, read_arrays
 from graft.ingest.channels import convert_channels
-from graft.ingest.covariates import read_covariates
+from graft.ingest.covariates import LOG_SIZE, add_log_size, read_covariates
 from graft.ingest.keys import find_key
 from graft.ingest.manifest import Storage, VolumeOptions, read_manifest
 from graft.ingest.medmnist import list_npz_files, read_medmnist
@@ -56,12 +56,15 @@ def read_raw_domain(
     form = _find_form(path)
     _check_form(name, path, form, settings)
     kinds = dict(sorted(settings.covariates.items()))
+    columns = {column: kind for column, kind in kinds.items() if column != LOG_SIZE}
     # Before the volumes, which take minutes.
-    covariates = read_covariates(path, kinds) if kinds else None
+    covariates = read_covariates(path, columns) if columns else None
     groups = read_subgroup_columns(path) if form == "manifest" else None
     options = VolumeOptions(settings.burned_in == "allow", settings.channels, secret, storage)
     domain = _read_form(form, path, name, settings, _make_grid(settings, preprocess), options)
     images = convert_channels(name, domain.images, settings.channels)
+    if LOG_SIZE in kinds:
+        covariates = add_log_size(covariates, domain.index["size"])
     domain = replace(domain, images=images, kinds=kinds, covariates=covariates, groups=groups)
     _check_classes(path, domain)
     _check_given_splits(path, domain)
@@ -111,11 +114,11 @@ def _check_form(name: str, path: Path, form: str, settings: RawDomain) -> None:
                 f"domains.{name}.{key}: got {value!r}, expected null, "
                 f"as {path} has no folders of pictures by class"
             )
-    if settings.covariates and form != "manifest":
-        given = ", ".join(sorted(settings.covariates))
+    columns = sorted(set(settings.covariates) - {LOG_SIZE})
+    if columns and form != "manifest":
         raise InputError(
-            f"domains.{name}.covariates: got {given}, expected {{}}, as {path} is no folder with a "
-            f"{MANIFEST} and only that has columns"
+            f"domains.{name}.covariates: got {', '.join(columns)}, expected {{}} or {LOG_SIZE}, as "
+            f"{path} is no folder with a {MANIFEST} and only that has columns"
         )
 
 

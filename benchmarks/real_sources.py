@@ -1,0 +1,76 @@
+"""Source networks on some patients of a domain, each trained once and kept."""
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from graft.common.parallel import run_parallel
+from graft.config.parameters import Parameters
+from graft.data.reference import DomainReference
+from graft.data.task import make_task
+from graft.networks.device import use_deterministic_algorithms
+from graft.networks.reference import ModelReference
+from graft.training.checkpoint import CODE, key_digest
+from graft.training.fitting import save_trained
+from graft.training.plan import Plan
+from graft.transfer.start import fit_start, start_from_scratch
+
+
+@dataclass(frozen=True)
+class SourcePlan:
+    """A source network to train.
+
+    Attributes:
+        domain: that it trains on.
+        parts: (N,), "train", "validation", which stops the training, or "test" for others.
+        seed: of the training.
+    """
+
+    domain: DomainReference
+    parts: np.ndarray
+    seed: int
+
+    def key(self, parameters: Parameters) -> str:
+        """Return a digest of all that decides the network."""
+        sections = (
+            parameters.network,
+            parameters.training,
+            parameters.augment,
+            parameters.pretrain,
+        )
+        settings = [section.model_dump() for section in sections]
+        return key_digest(
+            [self.domain.sha256, self.parts.tolist(), self.seed, settings], (*CODE, "transfer")
+        )
+
+
+def train_sources(
+    plans: list[SourcePlan], parameters: Parameters, folder: Path
+) -> list[ModelReference]:
+    """Train the sources that are not in the folder, in parallel, and refer to all of them."""
+    found = {plan.key(parameters): plan for plan in plans}
+    missing = [plan for key, plan in found.items() if not (folder / key).exists()]
+    run_parallel(partial(_train_source, parameters=parameters, folder=folder), missing)
+    return [ModelReference.to(folder / plan.key(parameters)) for plan in plans]
+
+
+def _train_source(plan: SourcePlan, parameters: Parameters, folder: Path) -> None:
+    use_deterministic_algorithms()
+    key = plan.key(parameters)
+    device = torch.device("cpu")
+    task = make_task(plan.domain.read(), plan.train, plan.validation, device)
+    start = start_from_scratch(parameters.network, task, plan.seed, device)
+    how = Plan(
+        recipe=parameters.pretrain,
+        training=parameters.training,
+        augment=parameters.augment,
+        seed=plan.seed,
+        purpose="pretrain",
+        checkpoints=folder / "checkpoints" / key,
+    )
+    best = fit_start(start, task, how, show=False)
+    card = {"parent": None, "scores": best}
+    save_trained(folder / key, [start.network], start.architecture, task, how, card)
