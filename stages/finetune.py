@@ -15,11 +15,12 @@ from graft.data.task import Task, read_task
 from graft.networks.device import pick_device, use_deterministic_algorithms
 from graft.networks.saved import load_model
 from graft.networks.settings import Network
+from graft.strategies.train import fit_strategy
 from graft.training.fitting import log_curves, parent_reference, save_trained
 from graft.training.plan import Plan
 from graft.training.settings import Augment, Training
 from graft.transfer.settings import Finetune
-from graft.transfer.start import Start, fit_start, start_from_scratch, start_from_source
+from graft.transfer.start import Start, start_from_scratch, start_from_source
 from stages import paths
 
 
@@ -75,7 +76,7 @@ def main(init: Init) -> None:
         pull=start.pull,
     )
     with log_curves(paths.CURVES / plan.stage) as log:
-        best = fit_start(start, task, plan, log)
+        best = fit_strategy("l2-sp", start, task, plan, log)
     card["scores"] = best
     save_trained(paths.FINETUNED[init], [start.network], start.architecture, task, plan, card)
 

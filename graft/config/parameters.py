@@ -129,7 +129,7 @@ class Parameters(Section):
         if self.finetune.head == "pretrained":
             raise ValueError(
                 f"finetune.head: got 'pretrained' with pretrain.source {start!r}, whose head "
-                "has other classes; expected 'new'"
+                "has other classes; expected 'auto' or 'new'"
             )
         return self
 

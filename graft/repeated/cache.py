@@ -18,7 +18,12 @@ from graft.console import counting
 from graft.training.checkpoint import CODE as TRAINING_CODE
 from graft.training.checkpoint import key_digest, read_or_restart
 
-CODE = (*TRAINING_CODE, "repeated", "transfer")  # the packages that decide a cached result
+CODE = (
+    *TRAINING_CODE,
+    "repeated",
+    "strategies",
+    "transfer",
+)  # the packages that decide a cached result
 
 Arrays = Mapping[str, np.ndarray]
 

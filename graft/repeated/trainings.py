@@ -19,11 +19,12 @@ from graft.networks.device import use_deterministic_algorithms
 from graft.networks.reference import ModelReference
 from graft.networks.saved import Model
 from graft.repeated.cache import Arrays, CachedTraining, collect_results
-from graft.repeated.linear_probe import predict_by_linear_probe
 from graft.repeated.settings import RepeatedFinetuning
+from graft.strategies.linear_probe import fit_probe
+from graft.strategies.train import fit_strategy
 from graft.training.checkpoint import clear_checkpoints, key_digest
 from graft.training.plan import Plan
-from graft.transfer.start import Start, fit_start, start_from_scratch, start_from_source
+from graft.transfer.start import Start, start_from_scratch, start_from_source
 
 
 @dataclass(frozen=True)
@@ -135,11 +136,10 @@ class RepeatedTrainings:
             start = start_from_source(model, task, recipe, source.weight, seed, self.device)
         wanted = [rows.validation, rows.predicted]
         if arm == "frozen":
-            balance = self.settings.training.class_weights
-            predictions = predict_by_linear_probe(start, task, self.domain, wanted, balance)
+            fit_probe(start.network, task, self.settings.training.class_weights)
         else:
             self._train(start, task, arm, seed, checkpoints)
-            predictions = [_predict(start, task, self.domain, each) for each in wanted]
+        predictions = [_predict(start, task, self.domain, each) for each in wanted]
         validation, predicted = predictions
         return {
             "validation": validation.round(DECIMALS),
@@ -156,7 +156,7 @@ class RepeatedTrainings:
             checkpoints=checkpoints,
             pull=start.pull,
         )
-        fit_start(start, task, plan, show=False)
+        fit_strategy("l2-sp", start, task, plan, show=False)
         clear_checkpoints(checkpoints)
 
     def _data_key(self) -> list:

@@ -59,7 +59,7 @@ def carry(source: Mapping[str, Tensor], network: Classifier, *, head: str) -> Ca
         shown = ", ".join(unfit[:SHOWN]) + (", ..." if len(unfit) > SHOWN else "")
         expected = "the same architecture"
         if head == "pretrained":
-            expected += " and classes; finetune.head: new does not load the head"
+            expected += " and classes; finetune.head: auto loads it only if they are"
         raise InputError(
             f"pretrained weights: {len(unfit)} of {len(wanted | offered)} tensors do not fit the "
             f"target network ({shown}); expected {expected}"
@@ -82,7 +82,7 @@ def same_covariates(source: Encoding, target: Encoding) -> None:
         also = " with the same categories" if found == wanted else ""
         raise InputError(
             f"finetune.head: got 'pretrained', a head that trained with the covariates {found}, "
-            f"but the target has {wanted}; expected the same ones{also}, or head: new"
+            f"but the target has {wanted}; expected the same ones{also}, or head: auto"
         )
 
 

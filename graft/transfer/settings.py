@@ -17,7 +17,12 @@ class Pretrain(Recipe):
 
 
 class Finetune(Recipe):
-    """The recipe of fine-tuning, the penalty R and the head that it starts with."""
+    """The recipe of fine-tuning, the penalty R and the head that it starts with.
+
+    Attributes:
+        head: `pretrained` is that of the source, and `new` has random weights. `auto` is that of
+            the source if the classes and the covariates are the same, else a linear probe.
+    """
 
     penalty: Literal["l2", "l1"]
-    head: Literal["new", "pretrained"]
+    head: Literal["auto", "new", "pretrained"]

@@ -1,6 +1,7 @@
 """The network that training on a target starts from: a source's weights, or fresh ones."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 
@@ -28,14 +29,15 @@ class Start:
         architecture: the arguments of `build_network`.
         pull: the penalty on the distance from the source's weights; None from scratch.
         carried: the tensors that come from the source; None from scratch.
-        new_head: whether the head is untrained.
+        head: `pretrained` comes from the source. The others are untrained: `new` keeps its random
+            weights, and `probe` is to become a linear probe.
     """
 
     network: Classifier
     architecture: dict
     pull: Pull | None = None
     carried: Carried | None = None
-    new_head: bool = True
+    head: Literal["pretrained", "new", "probe"] = "new"
 
 
 def start_from_scratch(network: Network, task: Task, seed: int, device: torch.device) -> Start:
@@ -58,7 +60,7 @@ def start_from_scratch(network: Network, task: Task, seed: int, device: torch.de
 def start_from_source(
     source: Model, task: Task, recipe: Finetune, weight: float, seed: int, device: torch.device
 ) -> Start:
-    """Build the network of a source with its weights, and a new head if the recipe asks for one.
+    """Build the network of a source with its weights, and with its head or an untrained one.
 
     Args:
         source: the pretrained model.
@@ -75,10 +77,19 @@ def start_from_source(
         same_covariates(source.encoding, task.encoding)
     architecture = adapt_architecture(source.card["architecture"], task.domain, task.encoding.width)
     network = build_network(**architecture, seed=derive(seed, "network"))
-    carried = carry(source.networks[0].saved_tensors(), network, head=recipe.head)
+    head = "probe" if recipe.head == "auto" else recipe.head
+    if recipe.head == "auto" and predicts_the_same(source, task):
+        head = "pretrained"
+    carried = carry(source.networks[0].saved_tensors(), network, head=head)
     shared = network.parameters_saved_as(carried.loaded)
     pull = pull_towards(network.to(device), shared, weight, recipe.penalty)
-    return Start(network, architecture, pull, carried, recipe.head == "new")
+    return Start(network, architecture, pull, carried, head)
+
+
+def predicts_the_same(source: Model, task: Task) -> bool:
+    """Whether a model predicts the classes of a task, from the same covariates if any."""
+    same_classes = list(source.card["classes"]) == list(task.domain.classes)
+    return same_classes and source.encoding.layout == task.encoding.layout
 
 
 def fit_start(
@@ -96,6 +107,6 @@ def fit_start(
     Returns:
         The row of the best epoch.
     """
-    if start.new_head:
+    if start.head == "new":
         start_head(start.network, task, plan)
     return train_network(start.network, task, plan, log, show=show)

@@ -166,8 +166,8 @@ def test_published_weights_need_a_network_that_fits_them_and_a_new_head(tmp_path
     path.write_text(text)
     assert load_parameters(path).pretrain.source == "imagenet"
 
-    path.write_text(text.replace("head: new ", "head: pretrained "))
-    message = r"finetune.head: got 'pretrained' with .*'imagenet'.* expected 'new'"
+    path.write_text(text.replace("head: auto ", "head: pretrained "))
+    message = r"finetune.head: got 'pretrained' with .*'imagenet'.* expected 'auto' or 'new'"
     with pytest.raises(InputError, match=message):
         load_parameters(path)
 

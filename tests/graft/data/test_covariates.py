@@ -247,7 +247,7 @@ def test_a_pretrained_head_needs_the_same_covariates():
     with pytest.raises(InputError, match=message):
         same_covariates(source, Encoding())
     other_categories = covariates.fit_encoding(TRAIN.replace("m", "x"), KINDS, "liver")
-    with pytest.raises(InputError, match="with the same categories, or head: new"):
+    with pytest.raises(InputError, match="with the same categories, or head: auto"):
         same_covariates(source, other_categories)
 
 

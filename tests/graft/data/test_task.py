@@ -9,7 +9,7 @@ import torch
 from graft.data import task
 from graft.data.domain import Domain, write_domain
 from graft.data.image_rows import ImageRows
-from graft.data.task import make_task, take_samples
+from graft.data.task import NO_ROWS, make_task, take_samples
 
 CPU = torch.device("cpu")
 TRAIN, VALIDATION = np.array([1, 2, 3, 7, 9]), np.array([0, 4, 8])
@@ -52,3 +52,12 @@ def test_the_digest_is_that_of_images_and_labels_wherever_the_images_are(domain)
     expected = hashlib.sha256(content).hexdigest()
     assert samples.sha256() == expected
     assert samples.on_device().sha256() == expected
+
+
+@pytest.mark.parametrize("memory", [0.0, 0.5])
+def test_a_task_may_have_nothing_to_validate_on(domain, memory):
+    made = make_task(domain, TRAIN, NO_ROWS, CPU, memory=memory)
+    assert len(made.validation) == 0
+    assert made.validation.images.shape == (0, 1, 4, 4)
+    expected = {"domain": "liver", "train_sha256": made.train.sha256(), "validation_sha256": None}
+    assert made.sha256() == expected

@@ -189,6 +189,51 @@ def test_patience_stops_early(train):
     assert history[-1]["epoch"] - best_row(history)["epoch"] == 2
 
 
+@pytest.fixture
+def unvalidated() -> Task:
+    """The same task with nothing to validate on."""
+    known = task()
+    nothing = known.validation
+    nothing = replace(
+        nothing, images=nothing.images[:0], labels=nothing.labels[:0], patients=np.array([])
+    )
+    return replace(known, validation=nothing)
+
+
+def test_without_validation_all_epochs_run_and_the_last_weights_stay(train, unvalidated):
+    plan = replace(PLAN, recipe=STEEP.model_copy(update={"patience": 1}), keep_start=True)
+    module, history = train(plan, data=unvalidated)
+    assert history[0] == {"epoch": 0}
+    for row in history[1:]:
+        assert set(row) == {"epoch", "train_loss", "penalty"}
+    # With validation the same steps lead there, and the last epoch may not be the best.
+    longer = replace(PLAN, recipe=STEEP.model_copy(update={"patience": 9}))
+    _, validated = train(longer, "validated")
+    assert [row["epoch"] for row in history] == [0, 1, 2, 3]
+    for row, other in zip(history[1:], validated[1:], strict=True):
+        assert row.items() <= other.items()
+    outputs = logits(module, task().validation)
+    weights = class_weights(task(), "balanced")
+    loss = nn.functional.cross_entropy(outputs, task().validation.labels, weights)
+    assert loss.item() == pytest.approx(validated[-1]["validation_loss"])
+
+
+def test_a_killed_run_without_validation_resumes_and_ends_in_the_same_weights(
+    train, unvalidated, tmp_path
+):
+    complete, history = train(name="complete", data=unvalidated)
+
+    def kill(row: Row) -> None:
+        if row["epoch"] == 3:
+            raise KilledError
+
+    with pytest.raises(KilledError):
+        fit_network(network(), unvalidated, PLAN, Checkpoint(tmp_path / "killed", "key"), kill)
+    resumed, rows = train(name="killed", data=unvalidated)
+    assert rows == history
+    assert squared_distance(complete, resumed) == 0
+
+
 def test_a_strong_pull_keeps_the_network_near_its_start(train):
     start = network()
     names = [name for name, _ in start.named_parameters()]

@@ -76,7 +76,7 @@ def test_tensors_that_do_not_fit_raise_an_error_instead_of_training_from_scratch
 def test_a_pretrained_head_for_other_classes_raises_an_error_that_names_the_parameter():
     source = make_network(classes=2, seed=1)
     target = make_network(classes=3, seed=2)
-    with pytest.raises(InputError, match="finetune.head: new"):
+    with pytest.raises(InputError, match="finetune.head: auto"):
         carry(source.saved_tensors(), target, head="pretrained")
 
 

@@ -1,0 +1,150 @@
+"""Linear probe: a logistic regression on the features of a network, as the network's head.
+
+It needs no training of the body, so it is what the features give as they are. It is also a start
+for fine-tuning that does not distort them (Kumar et al., "Fine-Tuning can Distort Pretrained
+Features and Underperform Out-of-Distribution", ICLR 2022).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+from torch.nn import functional as F
+
+from graft.data.task import Samples, Task
+from graft.networks.classifier import Classifier
+from graft.networks.features import extract_features
+
+STRENGTHS = (0.0001, 0.001, 0.01, 0.1, 1.0, 10.0)  # C: a smaller one is a stronger L2 penalty
+ITERATIONS = 1000  # of a regression, at most
+LOSS_DECIMALS = 9  # equal losses may differ in their last bits
+FOLDS = 5  # of the patients to train on, if none validate; fewer if there are fewer patients
+ABSENT = -10.0  # the logit of a class without a case: about 0.00005, which training can raise
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What N cases give a regression: numbers (N, F), class codes, weights and patients (N,)."""
+
+    numbers: np.ndarray
+    labels: np.ndarray
+    weights: np.ndarray
+    patients: np.ndarray
+
+    def take(self, kept: np.ndarray) -> "Inputs":
+        """The cases that a mask (N,) keeps."""
+        return Inputs(
+            self.numbers[kept], self.labels[kept], self.weights[kept], self.patients[kept]
+        )
+
+
+@dataclass(frozen=True)
+class Head:
+    """Weights (C, F) and a bias (C,), which map the inputs of a head to logits."""
+
+    weights: np.ndarray
+    bias: np.ndarray
+
+    def losses(self, inputs: Inputs) -> np.ndarray:
+        """The cross-entropy of N cases, each multiplied by its weight: (N,)."""
+        logits = torch.from_numpy(inputs.numbers @ self.weights.T + self.bias)  # (N, C)
+        losses = F.cross_entropy(logits, torch.from_numpy(inputs.labels), reduction="none")
+        return inputs.weights * losses.numpy()
+
+
+def fit_probe(network: Classifier, task: Task, class_weights: str) -> None:
+    """Set the head of a network to a logistic regression on its features and the covariates.
+
+    These are standardised by the training part, and the standardisation is then part of the
+    weights and the bias. C is the one of STRENGTHS with the lowest loss on the validation part,
+    or, without one, in a cross-validation over the patients of the training part. Of equal ones
+    it is the strongest penalty. Nothing is drawn at random.
+
+    Args:
+        network: changes in place.
+        task: what the regression is fitted to, and what C is chosen by.
+        class_weights: "balanced" or "none".
+    """
+    classes = len(task.domain.classes)
+    counts = np.bincount(task.train.labels.cpu().numpy(), minlength=classes).clip(1)
+    weights = np.ones(classes)
+    if class_weights == "balanced":
+        weights = len(task.train) / (classes * counts)
+    train = _inputs(network, task.train, weights)
+    if len(task.validation):
+        validation = _inputs(network, task.validation, weights)
+        pairs = [(train, validation)]
+    else:
+        pairs = _folds(train)
+    strength = STRENGTHS[0]
+    if pairs:
+        losses = [_mean_loss(pairs, candidate, classes) for candidate in STRENGTHS]
+        strength = STRENGTHS[int(np.argmin(np.round(losses, LOSS_DECIMALS)))]
+    head = _regress(train, strength, classes)
+    with torch.no_grad():
+        network.head.weight.copy_(torch.from_numpy(head.weights))
+        network.head.bias.copy_(torch.from_numpy(head.bias))
+
+
+def _inputs(network: Classifier, samples: Samples, weights: np.ndarray) -> Inputs:
+    """The inputs of the head of a network, with the covariates last, and the cases' weights."""
+    numbers = extract_features(network.eval(), samples.images)  # (N, F) float64
+    if samples.covariates is not None:
+        covariates = samples.covariates.double().cpu().numpy()
+        numbers = np.concatenate([numbers, covariates], axis=1)
+    labels = samples.labels.cpu().numpy()
+    return Inputs(numbers, labels, weights[labels], samples.patients)
+
+
+def _folds(train: Inputs) -> list[tuple[Inputs, Inputs]]:
+    """Divide patients into folds: for each fold the cases outside it, and those in it.
+
+    The patients, sorted by their last class and their name, are dealt to the folds one by one.
+    The result is empty if there is only one patient.
+    """
+    last_class = pd.Series(train.labels).groupby(train.patients).max()
+    patients = last_class.sort_values(kind="stable").index
+    count = min(FOLDS, len(patients))
+    if count < 2:
+        return []
+    fold_of = {patient: number % count for number, patient in enumerate(patients)}
+    fold = np.array([fold_of[patient] for patient in train.patients])
+    return [(train.take(fold != k), train.take(fold == k)) for k in range(count)]
+
+
+def _mean_loss(pairs: list[tuple[Inputs, Inputs]], strength: float, classes: int) -> float:
+    """The mean loss of all cases that are held out, each by a regression on the others."""
+    losses = []
+    weights = []
+    for train, held_out in pairs:
+        losses.append(_regress(train, strength, classes).losses(held_out))
+        weights.append(held_out.weights)
+    return float(np.concatenate(losses).sum() / np.concatenate(weights).sum())
+
+
+def _regress(train: Inputs, strength: float, classes: int) -> Head:
+    """Fit a regression to standardised inputs, as the weights of the inputs themselves.
+
+    A class without a case gets the logit ABSENT. With only one class all logits are 0.
+    """
+    from sklearn.linear_model import LogisticRegression  # late: it takes a second
+    from sklearn.preprocessing import StandardScaler
+
+    weights = np.zeros((classes, train.numbers.shape[1]))
+    bias = np.zeros(classes)
+    present = np.unique(train.labels)
+    if len(present) < 2:
+        return Head(weights, bias)
+    scaler = StandardScaler()
+    standardised = scaler.fit_transform(train.numbers)
+    regression = LogisticRegression(C=strength, max_iter=ITERATIONS)
+    regression.fit(standardised, train.labels, sample_weight=train.weights)
+    found, intercept = regression.coef_, regression.intercept_
+    if len(present) == 2:  # one logit z for both classes: −z/2 and z/2 have the same softmax
+        halves = np.array([[-0.5], [0.5]])
+        found, intercept = halves * found, halves[:, 0] * intercept
+    weights[present] = found / scaler.scale_
+    bias[:] = ABSENT
+    bias[present] = intercept - weights[present] @ scaler.mean_
+    return Head(weights, bias)
