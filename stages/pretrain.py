@@ -1,14 +1,19 @@
 """Train on the source domain, or on a candidate for it; or take weights trained elsewhere."""
 
+from functools import partial
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from graft.common.files import whole_folder
 from graft.common.parameters import Section, read_parameters
 from graft.common.seeds import derive
-from graft.console import run
+from graft.console import run, say
 from graft.data.domain import Domain
+from graft.data.reference import DomainReference
 from graft.data.task import read_task
+from graft.multitask.train import TaskTraining
 from graft.networks.build import architecture_for
 from graft.networks.device import pick_device, use_deterministic_algorithms
 from graft.networks.settings import Network
@@ -48,18 +53,10 @@ def main(
         adopt(parameters)
 
 
-def train(parameters: Parameters, domain: str, stage: str) -> None:
+def train(parameters: Parameters, name: str, stage: str) -> None:
     """Train a network from scratch on a domain."""
     use_deterministic_algorithms()
     device = pick_device(parameters.training.device)
-    task = read_task(
-        paths.processed(domain),
-        paths.split(domain),
-        device,
-        memory=parameters.training.memory,
-        records=paths.VERIFIED,
-    )
-    start = start_from_scratch(parameters.network, task, parameters.seed, device)
     plan = Plan(
         recipe=parameters.pretrain,
         training=parameters.training,
@@ -68,11 +65,39 @@ def train(parameters: Parameters, domain: str, stage: str) -> None:
         purpose=stage,
         checkpoints=paths.CHECKPOINTS,
     )
+    begin = partial(start_from_scratch, parameters.network, seed=parameters.seed)
+    folder = paths.PRETRAINED if stage == "pretrain" else paths.CANDIDATES / name
+    domain = DomainReference.to(paths.processed(name), paths.VERIFIED)
+    if domain.read().tasks is not None:
+        weighting = parameters.pretrain.tasks
+        training = TaskTraining(domain, paths.split(name), begin, plan, weighting, device)
+        train_tasks(training, folder, parameters.pretrain.alone and stage == "pretrain")
+        return
+    task = read_task(
+        paths.processed(name),
+        paths.split(name),
+        device,
+        memory=parameters.training.memory,
+        records=paths.VERIFIED,
+    )
+    start = begin(task=task, device=device)
     with log_curves(paths.CURVES / stage) as log:
         best = fit_start(start, task, plan, log)
-    folder = paths.PRETRAINED if stage == "pretrain" else paths.CANDIDATES / domain
     card = {"parent": None, "scores": best}
     save_trained(folder, [start.network], start.architecture, task, plan, card)
+
+
+def train_tasks(training: TaskTraining, folder: Path, alone: bool) -> None:
+    """Train on all tasks of a domain, and on request on each of them alone."""
+    stage = training.plan.stage
+    with whole_folder(folder) as partial_folder:
+        with log_curves(paths.CURVES / stage) as log:
+            training.train(partial_folder, log)
+        if alone:
+            say(f"{stage}: trains on each task alone")
+            training.train_alone(partial_folder)
+    training.clear()
+    say(f"{stage}: wrote {folder}")
 
 
 def adopt(parameters: Parameters) -> None:

@@ -120,10 +120,15 @@ class Epochs:
         outputs = self.state.network(
             self._with_transforms(images, places),
             self.train.covariates_of(rows.repeat(copies)),
-        )  # (copies·B, classes)
+        )  # (copies·B, outputs)
         labels = self.train.labels[rows].repeat(copies)
-        losses = F.cross_entropy(outputs, labels, reduction="none")
-        return augmented_loss(losses * self.weights[rows].repeat(copies), len(images))
+        objective = self.plan.objective
+        logits = outputs[:, : objective.classes] if objective else outputs  # (copies·B, classes)
+        losses = F.cross_entropy(logits, labels, reduction="none")
+        losses = losses * self.weights[rows].repeat(copies)
+        if objective:
+            losses = objective.train_losses(losses, outputs, rows.repeat(copies))
+        return augmented_loss(losses, len(images))
 
     def _with_transforms(self, images: Tensor, places: Tensor) -> Tensor:
         """A batch (B, C, *spatial) followed by its M transforms: ((1 + M)·B, C, *spatial)."""

@@ -153,6 +153,21 @@ def save_trained(
         card: the entries of the card that only the stage knows: the parent, the shares of the
             members, the scores.
     """
+    with whole_folder(folder) as partial:
+        fill_model_folder(partial, members, architecture, task, plan, card)
+    clear_checkpoints(plan.checkpoints / plan.stage)
+    say(f"{plan.stage}: wrote {folder}")
+
+
+def fill_model_folder(
+    folder: Path,
+    members: Sequence[Classifier],
+    architecture: dict,
+    task: Task,
+    plan: Plan,
+    card: dict,
+) -> None:
+    """Write the files of a model into an existing folder. The arguments are as in `save_trained`."""
     complete: dict[str, object] = {
         "stage": plan.stage,
         "architecture": architecture,
@@ -167,10 +182,7 @@ def save_trained(
         **plan.recipe.model_dump(),
         "seed": plan.seed,
     }
-    with whole_folder(folder) as partial:
-        save_model(partial, members, {**complete, **card})
-    clear_checkpoints(plan.checkpoints / plan.stage)
-    say(f"{plan.stage}: wrote {folder}")
+    save_model(folder, members, {**complete, **card})
 
 
 def parent_reference(folder: Path) -> dict[str, str]:
@@ -204,7 +216,7 @@ def _training_key(
     pull = None
     if plan.pull:
         pull = [plan.pull.weight, plan.pull.kind, sorted(plan.pull.reference)]
-    return {
+    key = {
         "data": task.sha256(),
         "start": start.hexdigest(),
         "weights": None if weights is None else weights.tolist(),
@@ -217,3 +229,6 @@ def _training_key(
         "keep_start": plan.keep_start,
         "pull": pull,
     }
+    if plan.objective:
+        key["objective"] = plan.objective.key()
+    return key

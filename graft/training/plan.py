@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from graft.training.objective import Objective
 from graft.training.penalty import Pull
 from graft.training.settings import Augment, Recipe, Training
 
@@ -19,6 +20,7 @@ class Plan:
         purpose: such as `ensemble-bagging/3`. Trainings with other purposes draw other numbers.
         checkpoints: the folder of the checkpoints of all stages.
         pull: the penalty on the distance from pretrained weights, if there are any.
+        objective: the further tasks of the network, if it has more than one.
         keep_start: whether the network before training, epoch 0, may be the best one. It has no
             meaning without validation.
     """
@@ -30,6 +32,7 @@ class Plan:
     purpose: str
     checkpoints: Path
     pull: Pull | None = None
+    objective: Objective | None = None
     keep_start: bool = False
 
     @property

@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+from pydantic import Field
+
 from graft.common.names import Text
 from graft.training.settings import Recipe
 
@@ -11,9 +13,17 @@ WEIGHT_SUFFIXES = (".pt", ".pth", ".safetensors")
 
 
 class Pretrain(Recipe):
-    """The recipe of pretraining, and its `source`: a domain, published weights or a file."""
+    """The recipe of pretraining.
+
+    Attributes:
+        source: a domain, published weights or a file.
+        tasks: how the losses of several tasks are weighted. The card of a model with tasks has it.
+        alone: whether a network is also trained on each of several tasks alone.
+    """
 
     source: Text
+    tasks: Literal["equal", "uncertainty"] = Field(exclude=True)
+    alone: bool = Field(exclude=True)
 
 
 class Finetune(Recipe):
