@@ -5,12 +5,16 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import torch
 
+from graft.common.files import whole_folder
 from graft.common.parallel import run_parallel
 from graft.config.parameters import Parameters
 from graft.data.reference import DomainReference
-from graft.data.task import make_task
+from graft.data.split import write_split
+from graft.data.task import read_task
+from graft.multitask.train import TaskTraining
 from graft.networks.device import use_deterministic_algorithms
 from graft.networks.reference import ModelReference
 from graft.training.checkpoint import CODE, key_digest
@@ -61,8 +65,6 @@ def _train_source(plan: SourcePlan, parameters: Parameters, folder: Path) -> Non
     use_deterministic_algorithms()
     key = plan.key(parameters)
     device = torch.device("cpu")
-    task = make_task(plan.domain.read(), plan.train, plan.validation, device)
-    start = start_from_scratch(parameters.network, task, plan.seed, device)
     how = Plan(
         recipe=parameters.pretrain,
         training=parameters.training,
@@ -71,6 +73,20 @@ def _train_source(plan: SourcePlan, parameters: Parameters, folder: Path) -> Non
         purpose="pretrain",
         checkpoints=folder / "checkpoints" / key,
     )
+    begin = partial(start_from_scratch, parameters.network, seed=plan.seed)
+    domain = plan.domain.read()
+    split = folder / "splits" / f"{key}.csv"
+    split.parent.mkdir(parents=True, exist_ok=True)
+    write_split(split, pd.Series(plan.parts), domain.index)
+    if domain.tasks is not None:
+        weighting = parameters.pretrain.tasks
+        training = TaskTraining(plan.domain, split, begin, how, weighting, device)
+        with whole_folder(folder / key) as partial_folder:
+            training.train(partial_folder)
+        training.clear()
+        return
+    task = read_task(plan.domain.folder, split, device, memory=parameters.training.memory)
+    start = begin(task=task, device=device)
     best = fit_start(start, task, how, show=False)
     card = {"parent": None, "scores": best}
     save_trained(folder / key, [start.network], start.architecture, task, how, card)

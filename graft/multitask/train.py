@@ -71,7 +71,7 @@ class TaskTraining:
             memory = share_for_each(memory, self.device)
         task = make_task(domain, rows["train"], rows["validation"], self.device, memory=memory)
         start = self.begin(task=task, device=self.device)
-        if start.new_head:
+        if start.head == "new":
             start_head(start.network, task, plan)
         objective = self._objective(start.network, domain, rows, only)
         network = objective.network
