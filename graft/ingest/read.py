@@ -41,8 +41,8 @@ def read_raw_domain(
     Args:
         name: The name of the domain.
         settings: What the raw data is. Only folders of pictures may have a `patient_pattern` and
-            an `ignore`, only a manifest may have `covariates`, and only a manifest or arrays may
-            have `tasks`.
+            an `ignore`, only a manifest may have `covariates` besides `log_size`, and only a
+            manifest or arrays may have `tasks`.
         preprocess: The patch and its spacing.
         key: Where the key of the pseudonyms is found.
         path: The raw data, by default the `path` of the settings.
@@ -122,6 +122,12 @@ def _check_form(name: str, path: Path, form: str, settings: RawDomain) -> None:
                 f"domains.{name}.{key}: got {value!r}, expected null, "
                 f"as {path} has no folders of pictures by class"
             )
+    kind = settings.covariates.get(LOG_SIZE, "number")
+    if kind != "number":
+        raise InputError(
+            f"domains.{name}.covariates.{LOG_SIZE}: got {kind!r}, expected number, as graft "
+            "measures it"
+        )
     columns = sorted(set(settings.covariates) - {LOG_SIZE})
     if columns and form != "manifest":
         raise InputError(
