@@ -23,7 +23,7 @@ from benchmarks.clone import ROOT
 from benchmarks.comparison import Comparison, report
 from benchmarks.lidc import SIDE, TASKS, Nodules, nodule_domain, read_nodules
 from benchmarks.lung_to_adrenal import VARIABLE
-from benchmarks.real_sources import SourcePlan, train_sources
+from benchmarks.real_sources import SourcePlan, source_parts, train_sources
 from benchmarks.real_trials import SCRATCH, Arm, Bench, Trial, halve, predict_by_size
 from benchmarks.trial_scores import Spread, gains, size_quarters
 from benchmarks.trial_tables import (
@@ -44,7 +44,6 @@ from graft.repeated.divide import nested_shares
 NAME = "lidc_to_lidc"
 SHARES = (0.05, 0.1, 0.2, 0.5)  # of the labels outside of a fold
 FOLDS = 5
-VALIDATION = 0.15  # share of the source's patients
 MALIGNANCY = "malignancy"
 RATINGS = "ratings"  # the source that trains on malignancy and the other ratings
 STRATEGIES = ("frozen", "lp-ft", "wise-ft", "bss", "delta")
@@ -105,14 +104,8 @@ def train_all_sources(
         domain = nodule_domain(nodules, "source", MALIGNANCY, SIDE, tasks)
         reference = bench.keep(domain, f"source-{name}-for-{target}" if tasks else name)
         for half in (0, 1):
-            orders = random_orders(
-                domain.index[half_of == half], domain.classes, generator(0, NAME, "source", half)
-            )
-            validating = set()
-            for order in orders:
-                validating |= set(order[: round(VALIDATION * len(order))])
-            validates = domain.index["patient"].isin(validating).to_numpy()
-            parts = np.where(half_of != half, "test", np.where(validates, "validation", "train"))
+            random = generator(0, NAME, "source", half)
+            parts = source_parts(domain, half_of == half, random)
             plans.append(SourcePlan(reference, parts, derive(bench.parameters.seed, NAME, half)))
     models = train_sources(plans, bench.parameters, bench.folder / "sources")
     return [{MALIGNANCY: models[half], RATINGS: models[2 + half]} for half in (0, 1)]

@@ -11,6 +11,8 @@ import torch
 from graft.common.files import whole_folder
 from graft.common.parallel import run_parallel
 from graft.config.parameters import Parameters
+from graft.data.domain import Domain
+from graft.data.folds import random_orders
 from graft.data.reference import DomainReference
 from graft.data.split import write_split
 from graft.data.task import read_task
@@ -21,6 +23,8 @@ from graft.training.checkpoint import CODE, key_digest
 from graft.training.fitting import save_trained
 from graft.training.plan import Plan
 from graft.transfer.start import fit_start, start_from_scratch
+
+VALIDATION = 0.15  # share of a source's patients
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,21 @@ class SourcePlan:
         return key_digest(
             [self.domain.sha256, self.parts.tolist(), self.seed, settings], (*CODE, "transfer")
         )
+
+
+def source_parts(domain: Domain, is_source: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """Draw VALIDATION of the source's patients of each class to validate: the part of each row.
+
+    Args:
+        domain: N lesions.
+        is_source: (N,) of bool. No training sees the others, whose part is "test".
+        random: draws the patients.
+    """
+    validating: set[str] = set()
+    for order in random_orders(domain.index[is_source], domain.classes, random):
+        validating |= set(order[: round(VALIDATION * len(order))])
+    validates = domain.index["patient"].isin(validating).to_numpy()
+    return np.where(~is_source, "test", np.where(validates, "validation", "train"))
 
 
 def train_sources(

@@ -5,7 +5,7 @@ sample and probability, of the second class.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,7 @@ from graft.data.folds import deal_patients, random_orders
 from graft.data.reference import DomainReference
 from graft.data.task import NO_ROWS
 from graft.evaluation.baselines import size_alone
+from graft.ingest.log_size import LOG_SIZE, add_log_size
 from graft.networks.reference import ModelReference
 from graft.repeated.settings import RepeatedFinetuning
 from graft.repeated.trainings import PulledSource, RepeatedTrainings, Rows
@@ -58,6 +59,7 @@ class Trial:
         train: rows of the target to train on.
         test: rows to predict.
         sources: the source network by name.
+        epochs: instead of those of params.yaml.
     """
 
     number: int
@@ -65,6 +67,7 @@ class Trial:
     train: np.ndarray
     test: np.ndarray
     sources: Mapping[str, ModelReference] = field(default_factory=dict)
+    epochs: int | None = None
 
 
 @dataclass(frozen=True)
@@ -99,8 +102,8 @@ class Bench:
         planned = []
         places = []
         for arm in arms:
-            trainings = self._trainings(targets[arm.target], arm)
             for trial in trials:
+                trainings = self._trainings(targets[arm.target], arm, trial.epochs)
                 source = None
                 if arm.source is not None:
                     source = PulledSource(arm.source, trial.sources[arm.source], arm.weight)
@@ -116,10 +119,13 @@ class Bench:
             tables.append(_predictions(trial, arm.name, result["predicted"]))
         return pd.concat(tables, ignore_index=True)
 
-    def _trainings(self, target: DomainReference, arm: Arm) -> RepeatedTrainings:
+    def _trainings(
+        self, target: DomainReference, arm: Arm, epochs: int | None
+    ) -> RepeatedTrainings:
         parameters = self.parameters
         sections = {name: getattr(parameters, name) for name in RepeatedFinetuning.model_fields}
-        for name, changes in (("finetune", arm.finetune), ("augment", arm.augment)):
+        finetune = {**arm.finetune, **({"epochs": epochs} if epochs else {})}
+        for name, changes in (("finetune", finetune), ("augment", arm.augment)):
             section = sections[name]
             sections[name] = type(section)(**section.model_dump() | dict(changes))
         return RepeatedTrainings(
@@ -129,6 +135,12 @@ class Bench:
             device=torch.device("cpu"),
             checkpoints=self.folder / "checkpoints",
         )
+
+
+def with_size(domain: Domain) -> Domain:
+    """Return a domain with the covariate that a user switches on by `log_size: number`."""
+    covariates = add_log_size(None, domain.index["size"])
+    return replace(domain, kinds={LOG_SIZE: "number"}, covariates=covariates)
 
 
 def halve(domain: Domain, name: str, seed: int) -> np.ndarray:
