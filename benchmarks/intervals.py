@@ -9,6 +9,7 @@ from graft.statistics.bootstrap import interval
 from graft.statistics.cases import Assessment, Cases, ResampledScores
 from graft.statistics.correction import PERCENTILE, bca_correction
 from graft.statistics.delong import placements, standard_error
+from graft.statistics.scores import WITHOUT_INTERVAL
 
 Ends = tuple[float, float]  # the low and the high end of an interval
 
@@ -32,9 +33,11 @@ def resampled_intervals(
 def score_intervals(
     cases: Cases, model: Assessment, confidence: float
 ) -> Iterator[tuple[str, str, float, float]]:
-    """Yield name, way, low and high for every score of a model on the test part."""
+    """Yield name, way, low and high for every score with an interval, on the test part."""
     scores = model.parts["test"]
     for name, value in scores.point.items():
+        if name in WITHOUT_INTERVAL:
+            continue
         intervals = resampled_intervals(
             value, scores.resampled[name], scores.jackknifed[name], confidence
         )

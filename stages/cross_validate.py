@@ -1,4 +1,4 @@
-"""Train in every fold of a repeated cross-validation, with every candidate source and λ."""
+"""Train in every fold of a repeated cross-validation, with every source, strategy and λ."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from graft.data.sealed_tables import write_sealed_table
 from graft.data.split import read_split
 from graft.networks.device import pick_device
 from graft.networks.reference import ModelReference
-from graft.repeated.cross_validation import candidate_sources, empty_table, train_folds
+from graft.repeated.cross_validation import all_candidates, empty_table, train_folds
 from graft.repeated.settings import CrossValidation, RepeatedFinetuning
 from graft.repeated.trainings import RepeatedTrainings
 from stages import paths
@@ -51,13 +51,14 @@ def main() -> None:
     models = {name: ModelReference.to(Path(folder)) for name, folder in folders.items()}
     parts = read_split(paths.split(parameters.target), domain.index)
     rows, validation = pool_for_cross_validation(parts, domain.index)
+    strategies = wanted.strategies or [parameters.finetune.strategy]
     table = train_folds(
         trainings,
         rows=rows,
         count=wanted.folds,
         repeats=wanted.repeats,
         validation=validation,
-        candidates=candidate_sources(models, wanted.lambdas or [parameters.lambda_]),
+        candidates=all_candidates(models, strategies, wanted.lambdas or [parameters.lambda_]),
         seed=parameters.seed,
         cache=paths.TRAININGS / "cross_validate",
     )

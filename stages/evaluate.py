@@ -13,9 +13,10 @@ from graft.data.predictions import write_table
 from graft.data.repeats import pool_for_cross_validation
 from graft.evaluation import audit
 from graft.evaluation.cards import TrainedModel, check_cards
-from graft.evaluation.entries import COVARIATES
+from graft.evaluation.entries import COVARIATES, SIZE
 from graft.evaluation.evaluated_domain import EvaluatedDomain
 from graft.evaluation.metrics import assemble_metrics, choose_model, headline
+from graft.evaluation.out_of_fold import check_fold_networks, read_predictions_of
 from graft.evaluation.settings import Evaluate
 from graft.evaluation.summary import summary_lines
 from graft.evaluation.tables import plot_tables, prediction_table
@@ -26,7 +27,7 @@ from graft.networks.saved import load_model
 from graft.networks.settings import Device
 from graft.repeated_evaluation.cross_validation import cross_validation_lines, judge_folds
 from graft.repeated_evaluation.curve_points import read_points
-from graft.repeated_evaluation.folds import read_folds
+from graft.repeated_evaluation.folds import Candidate, read_folds
 from graft.repeated_evaluation.learning_curve import curve_lines, curve_table, judge_points
 from stages import paths
 
@@ -75,9 +76,17 @@ def main() -> None:
     pretrained_model = load_model(paths.PRETRAINED, device)
     is_from_elsewhere = "weights" in pretrained_model.card  # then its head is untrained
     pretrained = None if is_from_elsewhere else source.assess(pretrained_model)
-    models = {name: target.assess(load_model(MODELS[name], device)) for name in MODELS}
+    out_of_fold = {}
+    if target.validated_by == "folds":
+        for name, folder in MODELS.items():
+            out_of_fold[name] = read_predictions_of(target, folder)
+        of_target = {name: trained[name] for name in MODELS}
+        checks += check_fold_networks(target, of_target, out_of_fold)
+    models = {}
+    for name, folder in MODELS.items():
+        models[name] = target.assess(load_model(folder, device), out_of_fold.get(name))
     chosen = choose_model(models)
-    baselines = {"majority": target.assess_majority(), "size_alone": target.assess_size_alone()}
+    baselines = {"majority": target.assess_majority(), SIZE: target.assess_size_alone()}
     withheld = None
     if known := target.assess_covariates_only():
         baselines[COVARIATES] = known
@@ -86,15 +95,21 @@ def main() -> None:
     tuned = {name: tune(model, target.cases, settings) for name, model in judged.items()}
 
     fitted_on = {name: fitted.fitted_on for name, fitted in tuned.items()}
-    checks.append(audit.check_thresholds(target.domain, target.rows, judged))
-    checks.append(audit.check_tuning(target.domain, target.rows, fitted_on))
-    checks.append(audit.check_choice(target.domain, target.rows, models, chosen))
+    checks.append(audit.check_thresholds(target, judged))
+    checks.append(audit.check_tuning(target, fitted_on))
+    checks.append(audit.check_choice(target, models, chosen))
+    sources = read_sealed(paths.SOURCES)
+    default = Candidate(
+        source=sources["distances"][0]["source"],
+        strategy=trained["transfer"].strategy,
+        weight=trained["transfer"].card.get("lambda", 0.0),
+    )
     evidence = {
         "checks": checks,
         "hashes": hashes(parameters, trained),
         "boosting_alphas": trained["boosting"].card["alphas"],
-        "sources": read_sealed(paths.SOURCES),
-        **judge_repeated(target, settings, seed),
+        "sources": sources,
+        **judge_repeated(target, default, settings, seed),
     }
     metrics = assemble_metrics(
         source, target, pretrained, models, baselines, tuned, settings, evidence, withheld
@@ -117,18 +132,28 @@ def read_evaluated(name: str, settings: Evaluate, seed: int) -> EvaluatedDomain:
     )
 
 
-def judge_repeated(target: EvaluatedDomain, settings: Evaluate, seed: int) -> dict:
-    """Make the blocks of metrics.json about the repeated trainings from their predictions."""
+def judge_repeated(
+    target: EvaluatedDomain, default: Candidate, settings: Evaluate, seed: int
+) -> dict:
+    """Make the blocks of metrics.json about the repeated trainings from their predictions.
+
+    Args:
+        target: the domain that was trained on.
+        default: how the model `transfer` was trained.
+        settings: of the evaluation.
+        seed: of the resamples.
+    """
     domain = target.domain
     test = target.cases["test"]
-    points = read_points(paths.REPEATED["learning_curve"], domain.classes, test.samples)
+    table = paths.REPEATED["learning_curve"]
+    points = read_points(table, domain.classes, test.samples, default.strategy)
     random = generator(seed, "bootstrap", domain.name, "draws")
-    curve = judge_points(points, test, settings.confidence, random)
+    curve = judge_points(points, test, settings.confidence, random, default.strategy)
     pool, _ = pool_for_cross_validation(target.rows, domain.index)
     folds, candidates = read_folds(paths.REPEATED["cross_validation"], domain.classes, pool)
     random = generator(seed, "bootstrap", domain.name, "cross-validation")
     validated = judge_folds(
-        domain, folds, candidates, settings.resamples, settings.confidence, random
+        domain, folds, candidates, settings.resamples, settings.confidence, random, default
     )
     return curve | validated
 

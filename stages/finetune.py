@@ -1,26 +1,20 @@
-"""Fine-tune on the target with a pull towards the source, or train there from scratch.
-
-The transfer minimises L_target(θ) + λ·R(θ − θ_pretrained).
-"""
+"""Train on the target from the weights of the source by a strategy, or from scratch."""
 
 from typing import Annotated, Literal
 
-import torch
 import typer
 from pydantic import Field
 
 from graft.common.parameters import Section, Weight, read_parameters
-from graft.console import run, say
-from graft.data.task import Task, read_task
+from graft.console import run
 from graft.networks.device import pick_device, use_deterministic_algorithms
-from graft.networks.saved import load_model
+from graft.networks.reference import ModelReference
 from graft.networks.settings import Network
-from graft.strategies.train import fit_strategy
-from graft.training.fitting import log_curves, parent_reference, save_trained
+from graft.strategies.finetuning import FromScratch, FromSource
+from graft.training.cross_fit import Labelled, StageTraining, train_stage
 from graft.training.plan import Plan
 from graft.training.settings import Augment, Training
 from graft.transfer.settings import Finetune
-from graft.transfer.start import Start, start_from_scratch, start_from_source
 from stages import paths
 
 
@@ -56,48 +50,27 @@ def main(init: Init) -> None:
     model: type[Parameters] = Transfer if init == "transfer" else Scratch
     parameters = read_parameters(model, paths.PARAMETERS)
     use_deterministic_algorithms()
-    device = pick_device(parameters.training.device)
     target = parameters.target
-    task = read_task(
-        paths.processed(target),
-        paths.split(target),
-        device,
-        memory=parameters.training.memory,
-        records=paths.VERIFIED,
-    )
-    start, card = begin(parameters, task, device)
+    labelled = Labelled.read(paths.processed(target), paths.split(target), paths.VERIFIED)
+    device = pick_device(parameters.training.device)
+    recipe = parameters.finetune
     plan = Plan(
-        recipe=parameters.finetune,
+        recipe=recipe,
         training=parameters.training,
         augment=parameters.augment,
         seed=parameters.seed,
         purpose=f"finetune-{init}",
         checkpoints=paths.CHECKPOINTS,
-        pull=start.pull,
     )
-    with log_curves(paths.CURVES / plan.stage) as log:
-        best = fit_strategy("l2-sp", start, task, plan, log)
-    card["scores"] = best
-    save_trained(paths.FINETUNED[init], [start.network], start.architecture, task, plan, card)
-
-
-def begin(parameters: Parameters, task: Task, device: torch.device) -> tuple[Start, dict]:
-    """Start the network to train, and return it with what its card says about its origin."""
-    if isinstance(parameters, Scratch):
-        start = start_from_scratch(parameters.network, task, parameters.seed, device)
-        return start, {"parent": None}
-    assert isinstance(parameters, Transfer), "Transfer and Scratch are the two ways to start"
-    source = load_model(paths.PRETRAINED)
-    start = start_from_source(
-        source, task, parameters.finetune, parameters.lambda_, parameters.seed, device
-    )
-    say(f"finetune-transfer: from {paths.PRETRAINED}: {start.carried}")
-    card = {
-        "parent": parent_reference(paths.PRETRAINED),
-        "lambda": parameters.lambda_,
-        "carried": vars(start.carried),
-    }
-    return start, card
+    stage: StageTraining
+    if isinstance(parameters, Transfer):
+        source = ModelReference.to(paths.PRETRAINED)
+        stage = FromSource(labelled, device, plan, recipe, source, parameters.lambda_)
+    else:
+        assert isinstance(parameters, Scratch), "Transfer and Scratch are the two ways to start"
+        stage = FromScratch(labelled, device, plan, recipe, parameters.network)
+    keep = init == "transfer"  # `regularize` continues from it
+    train_stage(stage, paths.FINETUNED[init], paths.CURVES / plan.stage, keep)
 
 
 if __name__ == "__main__":

@@ -50,6 +50,7 @@ def main() -> None:
         shares=[*wanted.shares, 1.0],
         draws=wanted.draws,
         source=PulledSource(paths.PRETRAINED.name, model, parameters.lambda_),
+        arms=wanted.arms,
         seed=parameters.seed,
         cache=paths.TRAININGS / "learning_curve",
     )

@@ -7,6 +7,7 @@ import typer
 from pydantic import Field
 
 from graft.common.parameters import Section, read_parameters
+from graft.common.shown import counted
 from graft.common.vocabulary import PARTS
 from graft.console import run, say
 from graft.data.domain import Domain
@@ -78,7 +79,8 @@ def report_duplicates(domain: Domain, parts: pd.Series, pairs: list[DuplicatePai
     within = check_duplicates(domain, parts, pairs)
     if not within:
         return
-    line = f"{domain.name}: {len(within)} pairs of images are the same picture within a part"
+    pairs_within = counted(len(within), "pair")
+    line = f"{domain.name}: {pairs_within} of images with the same picture within a part"
     if domain.patients_known:
         patient = domain.index["patient"]
         of_two = sum(patient[pair.first] != patient[pair.second] for pair in within)

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from graft.data.domain import Domain
+from graft.data.folds import assign_folds
 from graft.data.split import write_split
 from tests.seals import reseal
 
@@ -23,9 +24,14 @@ def read_parts(name: str, root: Path = HERE) -> pd.Series:
 def write_parts(
     name: str, parts: Sequence[str] | np.ndarray | pd.Series, root: Path = HERE
 ) -> None:
-    """Write the split of a domain: the part of each of its lesions."""
-    index = Domain.read(root / f"data/processed/{name}").index
-    write_split(root / f"data/splits/{name}.csv", pd.Series(np.asarray(parts)), index)
+    """Write the split of a domain: the part of each of its lesions.
+
+    Without a validation part, the training patients are divided into three folds.
+    """
+    domain = Domain.read(root / f"data/processed/{name}")
+    part = pd.Series(np.asarray(parts))
+    folds = assign_folds(name, domain.index, part, domain.classes, 3, seed=0)
+    write_split(root / f"data/splits/{name}.csv", part, domain.index, folds)
 
 
 def edit_index(name: str, change: Callable[[pd.DataFrame], object], root: Path = HERE) -> None:

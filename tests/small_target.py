@@ -34,14 +34,15 @@ def edit_parameters(**sections: dict) -> None:
     yaml.dump(params, path)
 
 
-def write_target(given: str = "") -> None:
+def write_target(given: str = "", validation: str = "validation") -> None:
     """Write a processed target of 48 patients, brighter if malignant, and its split.
 
     Args:
         given: whether the raw data has the split, if it is not empty.
+        validation: the part of the patients that validate; or "train", so that there are folds.
     """
     label = np.arange(48) % 2
-    several = np.array(["train", "train", "validation", "test", "test", "external"])
+    several = np.array(["train", "train", validation, "test", "test", "external"])
     parts = several[np.arange(48) // 2 % 6]
     images = np.random.default_rng(0).random((48, 1, *PATCH)) / 2
     images[label == 1, :, 2:6, 2:6] += 0.3

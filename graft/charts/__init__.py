@@ -1,1 +1,1 @@
-"""Charts as SVG, readable in grey, in dark mode and as text."""
+"""Charts, tables and numbers of a page, readable in grey, in dark mode and as text."""

@@ -40,6 +40,7 @@ SETTINGS = {
     "ytick.color": COLOURS["grey"],
     "ytick.labelcolor": COLOURS["ink"],
 }
+LETTER = 0.027  # width of a letter of a label, as a share of the x axis; fonts differ
 DASHED = (0, (4, 3))  # a line style of matplotlib: offset, lengths in line widths
 UNUSED_MARKUP = re.compile(r"<metadata>.*?</metadata>|<!--.*?-->|<style.*?</style>", re.DOTALL)
 
@@ -68,7 +69,13 @@ STYLES = {
     "regularized": Style("green", (6, 1.5, 1, 1.5), "^"),
     "bagging": Style("purple", (1.5, 1), "D"),
     "boosting": Style("vermillion", (8, 2), "v"),
+    "l2-sp": Style("blue", (), "s", 2.2),
     "frozen": Style("vermillion", (6, 1.5, 1, 1.5), "^"),
+    "lp-ft": Style("green", (8, 2), "v"),
+    "wise-ft": Style("purple", (1.5, 1), "D"),
+    "bss": Style("vermillion", (1, 1.5), "x"),
+    "delta": Style("green", (5, 1, 1, 1, 1, 1), "+"),
+    "source": Style("grey", (6, 2), "*"),
     "size_alone": Style("grey", (1, 1.5), "x", 1.2),
     "covariates_only": Style("grey", (5, 1, 1, 1, 1, 1), "+", 1.2),
     "all": Style("grey", (6, 2), "x", 1.2),
@@ -127,6 +134,25 @@ def set_unit_square(axes: Axes, x_label: str, y_label: str) -> None:
     axes.set(ylim=(-0.02, 1.02), ylabel=y_label, yticks=ticks)
     axes.grid(color=COLOURS["rule"], linewidth=0.5)
     axes.set_axisbelow(True)
+
+
+def label_positions(axes: Axes, positions: Sequence[float], labels: Sequence[str]) -> None:
+    """Put a tick at each position of the x axis, and a label unless the next one is too near.
+
+    Call this when everything is drawn, because the limits of the axis decide.
+    """
+    axes.get_xlim()  # applies the limits of what was drawn
+    points = [axes.transData.transform((position, 1.0))[0] for position in positions]
+    left, right = axes.transAxes.transform([(0, 0), (1, 0)])[:, 0]
+    nearest = right + (right - left)
+    shown = []
+    for point, label in sorted(zip(points, labels, strict=True), reverse=True):
+        half = len(label) * LETTER / 2 * (right - left)
+        fits = point + half <= nearest
+        shown.append(label if fits else "")
+        if fits:
+            nearest = point - half - LETTER * (right - left)
+    axes.set_xticks(sorted(positions), shown[::-1])
 
 
 def plot_estimates(

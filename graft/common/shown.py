@@ -1,4 +1,4 @@
-"""Values that a user wrote, as messages show them: on one line, and not longer than that."""
+"""Values as messages show them: counts with their noun, and what a user wrote on a short line."""
 
 import re
 import reprlib
@@ -23,6 +23,11 @@ class _Short(reprlib.Repr):
 
 
 _SHORT = _Short()
+
+
+def counted(number: int, noun: str) -> str:
+    """Return `1 lesion`, `2 lesions`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def shown(value: object) -> str:

@@ -18,9 +18,16 @@ from graft.phantom.settings import SyntheticCohort
 from graft.ranking.settings import Sources
 from graft.repeated.settings import CrossValidation, LearningCurve
 from graft.training.settings import Augment, Ensemble, Recipe, Training
-from graft.transfer.settings import PUBLISHED, WEIGHT_SUFFIXES, Finetune, Pretrain
+from graft.transfer.settings import (
+    INNER_FOLDS,
+    PUBLISHED,
+    WEIGHT_SUFFIXES,
+    WITHOUT_LAMBDA,
+    Finetune,
+    Pretrain,
+    count_networks,
+)
 
-ARMS = 3  # of a learning curve: scratch, transfer and frozen
 RESERVED = "random"  # the untrained network's name in the ranking of sources
 
 
@@ -134,22 +141,63 @@ class Parameters(Section):
         return self
 
     @model_validator(mode="after")
+    def _check_strategies(self) -> "Parameters":
+        """Strategies that predict before training need a head that is not random."""
+        named = {
+            "finetune.strategy": [self.finetune.strategy],
+            "learning_curve.arms": self.learning_curve.arms,
+            "cross_validation.strategies": self.cross_validation.strategies,
+        }
+        published = self.pretrain.source != self.source
+        for key, strategies in named.items():
+            for strategy in ("source", "wise-ft"):
+                if strategy in strategies and self.finetune.head == "new":
+                    raise ValueError(
+                        f"{key}: got {strategy!r} with finetune.head 'new', expected the head "
+                        "'auto' or 'pretrained', because this strategy predicts before training"
+                    )
+            if "source" in strategies and published:
+                raise ValueError(
+                    f"{key}: got 'source' with pretrain.source {self.pretrain.source!r}, whose "
+                    "head has other classes; expected other strategies"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _check_cost(self) -> "Parameters":
         recipes = (self.pretrain, self.finetune, self.regularize, self.ensemble)
         transforms = max(recipe.transforms for recipe in recipes)
         network = self.network
         check_memory(network.name, network.width, self.preprocess.patch, transforms)
+        validates = self.domains[self.target].split.validation > 0
         curve, folds = self.learning_curve, self.cross_validation
-        shares = len({*curve.shares, 1.0})
-        check_trainings("learning_curve", shares=shares, draws=curve.draws, arms=ARMS)
+        arms = {"scratch", self.finetune.strategy, *curve.arms}
+        check_trainings(
+            "learning_curve",
+            shares=len({*curve.shares, 1.0}),
+            draws=curve.draws,
+            arms=sum(count_networks(arm, validates) for arm in arms),
+        )
         check_trainings(
             "cross_validation",
             folds=folds.folds,
             repeats=folds.repeats,
-            sources=1 + len(self.sources.candidates),
-            lambdas=max(1, len(folds.lambdas)),
+            networks=1 + self._networks_of_candidates(validates),
         )
         return self
+
+    def _networks_of_candidates(self, validates: bool) -> int:
+        """How many networks all candidates train in one fold of the cross-validation."""
+        folds = self.cross_validation
+        sources = 1 + len(self.sources.candidates)
+        weights = max(1, len(folds.lambdas))
+        networks = candidates = 0
+        for strategy in folds.strategies or [self.finetune.strategy]:
+            count = sources * (1 if strategy in WITHOUT_LAMBDA else weights)
+            candidates += count
+            networks += count * count_networks(strategy, validates)
+        chooses_by_folds = candidates > 1 and not validates
+        return networks * (1 + INNER_FOLDS) if chooses_by_folds else networks
 
     @model_validator(mode="after")
     def _check_shift(self) -> "Parameters":

@@ -15,6 +15,7 @@ from graft.common.files import (
     whole_folder,
     write_sealed,
 )
+from graft.common.shown import counted
 from graft.common.tables import write_csv
 from graft.common.verified import VerifiedFiles
 from graft.data.arrays import check_images, check_masks, load_array, load_masks, save_array
@@ -124,10 +125,10 @@ class Domain:
 
     def count(self, rows: pd.DataFrame) -> str:
         """Say how many lesions, and of how many patients, some rows of the index are."""
-        lesions = f"{len(rows)} lesions"
+        lesions = counted(len(rows), "lesion")
         if not self.patients_known:
             return lesions
-        return f"{lesions} of {rows['patient'].nunique()} patients"
+        return f"{lesions} of {counted(rows['patient'].nunique(), 'patient')}"
 
     def clinical(self, rows: np.ndarray) -> pd.DataFrame:
         """The covariates of some rows, or a table without columns if the domain has none."""

@@ -3,6 +3,7 @@
 import pandas as pd
 
 from graft.common.files import InputError
+from graft.common.shown import counted
 
 GIVEN = ("train", "test")  # parts that a given split must have
 
@@ -32,8 +33,8 @@ def given_parts(name: str, index: pd.DataFrame, external: str | None) -> pd.Seri
     if 0 < len(without) < len(others):
         first = index.loc[without.index[0], "origin"]
         raise InputError(
-            f"domains.{name}: {len(without)} of {len(others)} lesions have no given split "
-            f"(the first is {first}), expected a split for all of them or for none"
+            f"domains.{name}: {len(without)} of {counted(len(others), 'lesion')} without a "
+            f"given split (the first is {first}), expected a split for all of them or for none"
         )
     for part in GIVEN:
         if not others.empty and others.iloc[0] and not (others == part).any():

@@ -53,6 +53,10 @@ class ImageRows:
         self._file.read(rows, found)
         return found
 
+    def take(self, chosen: np.ndarray) -> "ImageRows":
+        """Choose some of these rows by their numbers (B,). Nothing is read yet."""
+        return ImageRows(self._array, self._rows[chosen])
+
     def blocks(self) -> Iterator[np.ndarray]:
         """Yield all rows in their order, about BLOCK_BYTES at a time: (B, *shape)."""
         row_bytes = max(1, self._array[:1].nbytes)

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from graft.common.files import InputError
+from graft.common.shown import counted
 
 
 def check_repeats(
@@ -33,7 +34,8 @@ def check_repeats(
         if drawn < classes:
             raise InputError(
                 f"learning_curve.shares: got {share:g}, which is {drawn} of the target's "
-                f"{patients} patients with labels, expected at least {classes}, one of each class"
+                f"{counted(patients, 'patient')} with labels, expected at least {classes}, one of "
+                "each class"
             )
     everybody = index["patient"].nunique()
     if folds > everybody:

@@ -76,6 +76,17 @@ class Samples:
             copied[rows] = torch.from_numpy(self.images[rows])
         return replace(self, images=copied)
 
+    def take(self, chosen: np.ndarray) -> "Samples":
+        """Some of the samples, by their numbers (B,) from 0 to N − 1."""
+        rows = torch.from_numpy(chosen).to(self.labels.device)
+        images = self.images
+        return Samples(
+            images=images[rows] if isinstance(images, Tensor) else images.take(chosen),
+            labels=self.labels[rows],
+            patients=self.patients[chosen],
+            covariates=None if self.covariates is None else self.covariates[rows],
+        )
+
     def covariates_of(self, rows: Tensor | slice) -> Tensor | None:
         """The covariates (B, K) of these rows, or None if the domain has none."""
         return None if self.covariates is None else self.covariates[rows]

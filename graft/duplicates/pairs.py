@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from graft.common.files import InputError
+from graft.common.shown import counted
 from graft.data.domain import Domain
 from graft.duplicates.features import describe_selections
 from graft.duplicates.fingerprints import DIGITS, IDENTICAL, DuplicatePair
@@ -68,8 +69,8 @@ def check_duplicates(
         for origin, part in zip(domain.index["origin"], part_of, strict=True):
             names.append(f"{origin} ({part})")
         raise InputError(
-            f"domains.{domain.name}: {len(across)} pairs of images are the same picture in two "
-            f"parts of the split: {_describe(across, names, listing)}; "
+            f"domains.{domain.name}: the same picture is in two parts of the split, in "
+            f"{counted(len(across), 'pair')} of images: {_describe(across, names, listing)}; "
             f"expected each in one part: set domains.{domain.name}.split.duplicates to keep-first "
             "or drop, or give both images of a pair one patient"
         )
@@ -91,9 +92,10 @@ def check_labels(
     if differing:
         names = [f"{row.origin} ({row.label})" for row in domain.index.itertuples()]
         raise InputError(
-            f"domains.{domain.name}: {len(differing)} pairs of images are the same picture under "
-            f"two labels: {_describe(differing, names, listing)}; expected "
-            f"one label: correct it, or set domains.{domain.name}.split.duplicates to drop, which "
+            f"domains.{domain.name}: the same picture has two labels, in "
+            f"{counted(len(differing), 'pair')} of images: "
+            f"{_describe(differing, names, listing)}; expected one label: "
+            f"correct it, or set domains.{domain.name}.split.duplicates to drop, which "
             "leaves out both images"
         )
 

@@ -1,7 +1,8 @@
-"""The audit of what only the validation part may decide: thresholds, calibrators, the best model.
+"""The audit of what only validation cases may decide: thresholds, calibrators, the best model.
 
-Each check raises InputError if it finds a fault. Otherwise it returns a row, as the checks of
-`graft.leakage` do.
+Validation cases are those of the validation part or, without one, the training rows as predicted
+out of fold. Each check raises InputError if it finds a fault. Otherwise it returns a row, as the
+checks of `graft.leakage` do.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,52 +12,48 @@ import numpy as np
 from sklearn.metrics import log_loss
 
 from graft.common.files import InputError, sha256
-from graft.data.domain import Domain
-from graft.leakage.rows import CheckRow, counted, passed_check
+from graft.common.shown import counted
+from graft.evaluation.evaluated_domain import EvaluatedDomain
+from graft.leakage.rows import CheckRow, passed_check
 from graft.statistics.cases import Assessment, class_codes
 from graft.statistics.scores import choose_threshold
+from graft.statistics.sentences import VALIDATION
 
 LOSS_TOLERANCE = 1e-6  # metrics.json has six decimals, and models are compared by these
 
 
-def check_thresholds(
-    domain: Domain,
-    rows: Mapping[str, np.ndarray],
-    assessments: Mapping[str, Assessment],
-) -> CheckRow:
-    """Check that the validation part alone gives each threshold, by choosing it again.
+def check_thresholds(target: EvaluatedDomain, assessments: Mapping[str, Assessment]) -> CheckRow:
+    """Check that the validation cases alone give each threshold, by choosing it again.
 
     Args:
-        domain: that the models were assessed on.
-        rows: part -> rows of the domain.
+        target: that the models were assessed on.
         assessments: by model.
 
     Raises:
         InputError: if a threshold differs or was chosen on other samples.
     """
-    labels = _validation_labels(domain, rows)
+    domain = target.domain.name
+    cases = VALIDATION[target.validated_by]
     for name, assessment in assessments.items():
-        _check_fitted_on(f"the threshold of {name}", assessment.fitted_on, rows, domain.name)
-        expected = choose_threshold(labels, assessment.probabilities["validation"])
+        _check_fitted_on(f"the threshold of {name}", assessment.fitted_on, target)
+        expected = choose_threshold(_labels(target), assessment.probabilities["validation"])
         if assessment.threshold != expected:
             raise InputError(
-                f"domains.{domain.name}: the threshold of {name} is {assessment.threshold}, "
-                f"expected {expected}, which the validation part alone gives"
+                f"domains.{domain}: the threshold of {name} is {assessment.threshold}, "
+                f"expected {expected}, which {cases} alone gives"
             )
-    found = "each equal to the one that the validation part alone gives"
-    return passed_check("thresholds", domain.name, ", ".join(assessments), found)
+    found = f"each equal to the one that {cases} alone gives"
+    return passed_check("thresholds", domain, ", ".join(assessments), found)
 
 
 def check_tuning(
-    domain: Domain,
-    rows: Mapping[str, np.ndarray],
+    target: EvaluatedDomain,
     tuned: Mapping[str, Mapping[str, Sequence[int]]],
 ) -> CheckRow:
-    """Check that calibrators and operating points were fitted on the validation part.
+    """Check that calibrators and operating points were fitted on the validation cases.
 
     Args:
-        domain: that the models were assessed on.
-        rows: part -> rows of the domain.
+        target: that the models were assessed on.
         tuned: by model and by name of the calibrator or the operating point, the samples that it
             was fitted on.
 
@@ -66,45 +63,42 @@ def check_tuning(
     names: dict[str, None] = {}
     for model, samples in tuned.items():
         for name, fitted_on in samples.items():
-            _check_fitted_on(f"{name} of {model}", fitted_on, rows, domain.name)
+            _check_fitted_on(f"{name} of {model}", fitted_on, target)
             names[name] = None
     looked_at = f"{', '.join(names)} of {', '.join(tuned)}"
-    found = "each fitted on the whole validation part and no other samples"
-    return passed_check("tuning", domain.name, looked_at, found)
+    found = f"each fitted on {VALIDATION[target.validated_by]} and no other samples"
+    return passed_check("tuning", target.domain.name, looked_at, found)
 
 
 def check_choice(
-    domain: Domain,
-    rows: Mapping[str, np.ndarray],
+    target: EvaluatedDomain,
     models: Mapping[str, Assessment],
     chosen: str,
 ) -> CheckRow:
-    """Check that the chosen model has the lowest log loss on the validation part.
+    """Check that the chosen model has the lowest log loss of the validation cases.
 
     Args:
-        domain: that the models were assessed on.
-        rows: part -> rows of the domain.
+        target: that the models were assessed on.
         models: their assessments by name.
         chosen: the name of the chosen model.
 
     Raises:
         InputError: if another model has a lower log loss.
     """
-    labels = _validation_labels(domain, rows)
+    domain = target.domain.name
+    cases = VALIDATION[target.validated_by]
     losses = {}
     for name, assessment in models.items():
-        losses[name] = _log_loss(labels, assessment.probabilities["validation"])
+        losses[name] = _log_loss(_labels(target), assessment.probabilities["validation"])
     best = min(losses, key=lambda name: losses[name])
     if losses[chosen] > losses[best] + LOSS_TOLERANCE:
         raise InputError(
-            f"domains.{domain.name}: the chosen model is {chosen} with a log loss of "
-            f"{losses[chosen]:.6f} on the validation part, "
+            f"domains.{domain}: the chosen model is {chosen} with a log loss of "
+            f"{losses[chosen]:.6f} on {cases}, "
             f"expected {best} with {losses[best]:.6f}, the lowest"
         )
-    looked_at = f"log loss of {counted(len(losses), 'model')} on the validation part"
-    return passed_check(
-        "choice", domain.name, looked_at, f"{chosen}, {losses[chosen]:.4f}, the lowest"
-    )
+    looked_at = f"log loss of {counted(len(losses), 'model')} on {cases}"
+    return passed_check("choice", domain, looked_at, f"{chosen}, {losses[chosen]:.4f}, the lowest")
 
 
 def hash_inputs(folder: Path, split_file: Path) -> dict[str, str]:
@@ -116,20 +110,15 @@ def hash_inputs(folder: Path, split_file: Path) -> dict[str, str]:
     }
 
 
-def _check_fitted_on(
-    name: str,
-    fitted_on: Sequence[int],
-    rows: Mapping[str, np.ndarray],
-    domain: str,
-) -> None:
-    """Raise InputError if something was not fitted on exactly the validation part."""
-    wanted = set(rows["validation"].tolist())
+def _check_fitted_on(name: str, fitted_on: Sequence[int], target: EvaluatedDomain) -> None:
+    """Raise InputError if something was not fitted on exactly the validation cases."""
+    wanted = set(target.validating.tolist())
     found = set(np.asarray(fitted_on).tolist())
     if wanted == found:
         return
     unknown = set(found)
     counts = []
-    for part, samples in rows.items():
+    for part, samples in target.rows.items():
         shared = found & set(samples.tolist())
         unknown -= shared
         if shared:
@@ -137,14 +126,14 @@ def _check_fitted_on(
     if unknown:
         counts.append(f"{len(unknown)} of no part")
     raise InputError(
-        f"domains.{domain}: {name} was fitted on {counted(len(found), 'sample')} "
+        f"domains.{target.domain.name}: {name} was fitted on {counted(len(found), 'sample')} "
         f"({', '.join(counts) or 'none'}), "
-        f"expected the {len(wanted)} of the part validation and no other"
+        f"expected the {len(wanted)} of {VALIDATION[target.validated_by]} and no other"
     )
 
 
-def _validation_labels(domain: Domain, rows: Mapping[str, np.ndarray]) -> np.ndarray:
-    return class_codes(domain.index.iloc[rows["validation"]], domain.classes)
+def _labels(target: EvaluatedDomain) -> np.ndarray:
+    return class_codes(target.domain.index.iloc[target.validating], target.domain.classes)
 
 
 def _log_loss(labels: np.ndarray, probabilities: np.ndarray) -> float:

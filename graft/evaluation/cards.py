@@ -11,14 +11,16 @@ import numpy as np
 import torch
 
 from graft.common.files import InputError, sha256
+from graft.common.shown import counted
 from graft.common.vocabulary import PARTS
 from graft.data.covariates import Encoding, fit_encoding
 from graft.data.domain import Domain
 from graft.data.task import take_samples
-from graft.leakage.rows import CheckRow, counted, first_few, passed_check
+from graft.leakage.rows import CheckRow, first_few, passed_check
 from graft.networks.card import read_card
 
 USES = {"train": "trained", "validation": "validated"}  # what a model did on a part
+NOT_VALIDATED = "on none: each trained for a fixed number of epochs"
 NO_PARENT = "no other model"
 DIGITS = 12  # of a hash in a message
 
@@ -31,13 +33,16 @@ class TrainedModel:
         folder: of the model.
         parent: the folder of the model that it started from, if there is one.
         domain: that it was trained on.
-        rows: the rows of the domain's index by part.
+        rows: the rows of the domain's index by part. Without a part "validation" it was trained
+            for a fixed number of epochs.
+        fold: outside of which a network of a fold was trained; its part "train" lacks this fold.
     """
 
     folder: Path
     parent: Path | None
     domain: Domain
     rows: Mapping[str, np.ndarray]
+    fold: int | None = None
 
     @cached_property
     def card(self) -> dict:
@@ -45,9 +50,20 @@ class TrainedModel:
         return read_card(self.folder)
 
     @property
+    def strategy(self) -> str:
+        """How it was carried over from its source, which names its arm of the learning curve."""
+        return self.card.get("training", {}).get("strategy", "transfer")
+
+    @property
     def name(self) -> str:
         """The path of the card, for messages."""
         return str(self.folder / "card.json")
+
+    @property
+    def training_part(self) -> str:
+        """The rows that it was trained on, for messages."""
+        part = f"the part train of {self.domain.name}"
+        return f"{part} outside of fold {self.fold}" if self.fold else part
 
 
 def check_cards(models: Mapping[str, TrainedModel]) -> list[CheckRow]:
@@ -73,7 +89,7 @@ def check_cards(models: Mapping[str, TrainedModel]) -> list[CheckRow]:
     for trained in domains.values():
         rows += _check_training(trained)
     for name, model in models.items():
-        _check_parent(model)
+        check_parent(model)
         rows.append(passed_check("parent", model.domain.name, name, _describe_parent(model)))
     return rows
 
@@ -97,14 +113,16 @@ def _check_training(models: Mapping[str, TrainedModel]) -> list[CheckRow]:
     names = ", ".join(models)
     rows = []
     for part, use in USES.items():
-        digests: dict[str, str] = {}
+        digests: dict[str, str | None] = {}
         for model in models.values():
-            _check_data(model, part, digests)
-        lesions = counted(len(one.rows[part]), "lesion")
-        found = f"each {use} on the {lesions} of the part {part} alone, by SHA-256"
+            check_data(model, part, digests)
+        found = NOT_VALIDATED
+        if part in one.rows:
+            lesions = counted(len(one.rows[part]), "lesion")
+            found = f"each {use} on the {lesions} of the part {part} alone, by SHA-256"
         rows.append(passed_check(f"{part} data", domain, names, found))
     for model in models.values():
-        _check_encoding(model)
+        check_encoding(model)
     found = "no covariates"
     if columns := one.card.get("covariates", ()):
         found = f"{counted(len(columns), 'covariate')}, encoded by the training part alone"
@@ -112,13 +130,16 @@ def _check_training(models: Mapping[str, TrainedModel]) -> list[CheckRow]:
     return rows
 
 
-def _check_data(model: TrainedModel, part: str, digests: dict[str, str]) -> None:
-    """Check what a model used a part for.
+def check_data(model: TrainedModel, part: str, digests: dict[str, str | None]) -> None:
+    """Check what a model was trained or validated on.
 
     Args:
         model: of the domain.
-        part: of the split.
+        part: "train" or "validation". A model whose rows lack the latter was not validated.
         digests: those of the part by encoding, so that models that share one read it once.
+
+    Raises:
+        InputError: if its card names other data.
     """
     data = model.card.get("data", {})
     domain = model.domain.name
@@ -129,18 +150,20 @@ def _check_data(model: TrainedModel, part: str, digests: dict[str, str]) -> None
     digest = data.get(f"{part}_sha256")
     encoding = json.dumps(model.card.get("covariates", ()), sort_keys=True)
     if encoding not in digests:
-        digests[encoding] = _digest(model, (part,))
+        digests[encoding] = _digest(model, (part,)) if part in model.rows else None
     if digest == digests[encoding]:
         return
-    found = "data that these parts do not have now"
+    found = "data that these parts do not have now" if digest else "no data"
     for parts in _unions_of_parts(model):
         if digest == _digest(model, parts):
             found = " and ".join(parts)
             break
-    raise InputError(
-        f"{model.name}: {USES[part]} on {found}, "
-        f"expected the part {part} of {domain} and no other data"
-    )
+    expected = f"{model.training_part} and no other data"
+    if part == "validation":
+        expected = f"the part validation of {domain} and no other data"
+        if part not in model.rows:
+            expected = "no data"
+    raise InputError(f"{model.name}: {USES[part]} on {found}, expected {expected}")
 
 
 def _unions_of_parts(model: TrainedModel) -> Iterator[tuple[str, ...]]:
@@ -156,8 +179,8 @@ def _digest(model: TrainedModel, parts: tuple[str, ...]) -> str:
     return take_samples(model.domain, rows, encoding, torch.device("cpu")).sha256()
 
 
-def _check_encoding(model: TrainedModel) -> None:
-    """Raise InputError if covariates are encoded by other data than the training part."""
+def check_encoding(model: TrainedModel) -> None:
+    """Raise InputError if covariates are encoded by other data than the model's training rows."""
     domain = model.domain
     training = domain.clinical(model.rows["train"])
     expected = fit_encoding(training, domain.kinds, domain.name).columns
@@ -167,12 +190,13 @@ def _check_encoding(model: TrainedModel) -> None:
     if differing := wrong or missing:
         names = first_few(column["name"] for column in differing)
         raise InputError(
-            f"{model.name}: {names} not encoded by the training part of {domain.name}, "
-            "expected means, deviations and categories of that part alone"
+            f"{model.name}: {names} not encoded by {model.training_part}, "
+            "expected its means, deviations and categories alone"
         )
 
 
-def _check_parent(model: TrainedModel) -> None:
+def check_parent(model: TrainedModel) -> None:
+    """Raise InputError if a model started from another one than its parent as it is now."""
     parent = model.card.get("parent") or {}
     folder = parent.get("folder")
     expected = model.parent and model.parent.as_posix()

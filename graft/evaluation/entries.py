@@ -6,6 +6,7 @@ from graft.evaluation.parts import by_test_part
 from graft.statistics.cases import Assessment, estimates, gain, scores_by_class
 from graft.statistics.scores import PER_CLASS
 
+SIZE = "size_alone"  # the baseline that needs no more than a ruler
 COVARIATES = "covariates_only"  # the baseline of a target that has covariates
 
 

@@ -8,6 +8,7 @@ from graft.common.documents import DECIMALS, check_schema, clean
 from graft.common.vocabulary import REFERENCE, TESTS
 from graft.evaluation.entries import (
     COVARIATES,
+    SIZE,
     ablation_entry,
     auroc_entry,
     gain_entry,
@@ -22,8 +23,9 @@ from graft.statistics.cases import Assessment
 from graft.statistics.compare import compare
 from graft.statistics.verdict import decide
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 SCHEMA = Path(__file__).with_name("metrics.schema.json")
+CHOSEN_BY = {"part": "validation log loss", "folds": "out-of-fold log loss"}
 INTERVAL = "bca"  # of scores and gains, see graft.statistics.correction
 
 
@@ -47,7 +49,7 @@ def assemble_metrics(
             head is then untrained.
         models: assessed on the target, by name.
         baselines: assessed on the target, by name.
-        tuned: what was fitted on the validation part for each of the models and baselines.
+        tuned: what was fitted on validation cases for each of the models and baselines.
         settings: the parameters of the evaluation.
         evidence: blocks that are copied: `checks` for leaks; `hashes` of data and models;
             `boosting_alphas` of the members; `sources`, `learning_curve` and `cross_validation` as
@@ -76,11 +78,16 @@ def assemble_metrics(
         },
         "margin": settings.margin,
         "source": _source_block(source, pretrained, confidence),
-        "target": {"name": target.domain.name, "counts": target.counts()},
+        "target": {
+            "name": target.domain.name,
+            "counts": target.counts(),
+            "gain_over_size": gain_entry(models[chosen], baselines[SIZE], confidence),
+        },
+        "validated": _validated(target),
         "models": _model_blocks(models, tuned, target, confidence),
         "baselines": baseline_blocks,
         "transfer_gain": gains,
-        "chosen": {"model": chosen, "by": "validation log loss"},
+        "chosen": {"model": chosen, "by": CHOSEN_BY[target.validated_by]},
         "ablation": ablation,
     }
     subgroups = score_subgroups(target, chosen, models[chosen], confidence)
@@ -91,7 +98,7 @@ def assemble_metrics(
 
 
 def choose_model(models: Mapping[str, Assessment]) -> str:
-    """Choose the model with the lowest log loss on the validation part; of equal ones the first."""
+    """Choose the model with the lowest log loss of validation cases; of equal ones the first."""
 
     def log_loss(name: str) -> float:
         return round(models[name].parts["validation"].point["log_loss"], DECIMALS)
@@ -124,6 +131,19 @@ def headline(metrics: dict) -> dict:
         figures = {name: gain and gain[name] for name in ("value", "low", "high", "p")}
         numbers["gain"][part] = figures
     return numbers
+
+
+def _validated(target: EvaluatedDomain) -> dict:
+    """Return by what thresholds and choices were made: the validation part or folds."""
+    by = target.validated_by
+    index = target.domain.index.iloc[target.validating]
+    known = target.domain.patients_known
+    return {
+        "by": by,
+        "folds": int(target.folds.max()) if by == "folds" else None,
+        "patients": int(index["patient"].nunique()) if known else None,
+        "lesions": len(index),
+    }
 
 
 def _source_block(

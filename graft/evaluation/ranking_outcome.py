@@ -39,13 +39,13 @@ def compare_ranking(
     if cross_validation and _sources_tried(cross_validation) > 1:
         by = "AUROC, cross-validation"
         outcomes = _outcomes_of_folds(cross_validation)
-    elif repeated := point_with_all_labels(learning_curve):
+    elif learning_curve and (repeated := point_with_all_labels(learning_curve)):
         by = "AUROC, test, mean of several trainings"
-        outcomes = _outcomes_of_pair(repeated["arms"], sources)
+        arms = repeated["arms"]
+        outcomes = _outcomes_of_pair(arms[learning_curve["strategy"]], arms[REFERENCE], sources)
     else:
         by = "AUROC, test"
-        tested = {name: models[name]["test"] for name in ("transfer", REFERENCE)}
-        outcomes = _outcomes_of_pair(tested, sources)
+        outcomes = _outcomes_of_pair(models["transfer"]["test"], models[REFERENCE]["test"], sources)
     known = {source: auroc for source, auroc in outcomes.items() if auroc is not None}
     rows = [row for row in sources["ranking"] if row["source"] in known]
     rows.sort(key=lambda row: -known[row["source"]])
@@ -64,20 +64,20 @@ def _sources_tried(cross_validation: Mapping) -> int:
 
 
 def _outcomes_of_folds(cross_validation: Mapping) -> Outcomes:
-    """Return AUROC by source, at the λ with the lowest validation log loss."""
+    """Return AUROC by source, with the strategy and λ of the lowest validation log loss."""
     scratch = cross_validation["models"][REFERENCE]["auroc"]["value"]
     worst_first = sorted(
         cross_validation["candidates"], key=lambda row: -row["validation_log_loss"]
     )
-    best = {row["source"]: row["auroc"] for row in worst_first}  # the last of each source stays
+    best = {}
+    for row in worst_first:  # the last of each source stays
+        best[row["source"]] = row["auroc"]["value"]
     return {**best, RANDOM: scratch}
 
 
-def _outcomes_of_pair(models: Mapping, sources: Mapping) -> Outcomes:
+def _outcomes_of_pair(transfer: Mapping, scratch: Mapping, sources: Mapping) -> Outcomes:
     transferred = sources["distances"][0]["source"]
-    transfer = models["transfer"]["auroc"]["value"]
-    scratch = models[REFERENCE]["auroc"]["value"]
-    return {transferred: transfer, RANDOM: scratch}
+    return {transferred: transfer["auroc"]["value"], RANDOM: scratch["auroc"]["value"]}
 
 
 def _kendall(scores: Sequence[float], outcomes: Sequence[float]) -> float | None:

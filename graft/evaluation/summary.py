@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator, Mapping
 
+from graft.common.shown import counted
 from graft.common.vocabulary import TESTS
 from graft.statistics.formatting import format_estimate
+from graft.statistics.sentences import below_size_alone, labels_used
 
 SUSPICIOUS_AUROC = 0.9  # of covariates alone: they may have been recorded after the diagnosis
 WIDTHS = (15, 21, 21, 25, 6)
@@ -17,7 +19,13 @@ SENTENCES = {
 
 
 def summary_lines(metrics: dict) -> Iterator[str]:
-    """Yield a table of models and baselines, the source's scores, and one sentence on transfer."""
+    """Yield a table of models and baselines, the source's scores, and one sentence on transfer.
+
+    If the chosen model is worse than lesion size, the first line says so.
+    """
+    if warning := below_size_alone(metrics):
+        yield warning
+    yield labels_used(metrics)
     bootstrap = metrics["bootstrap"]
     level = f"{bootstrap['confidence'] * 100:g} %"
     yield (
@@ -96,8 +104,8 @@ def _tests_of_transfer(metrics: dict) -> Iterator[str]:
     gain = metrics["transfer_gain"]["transfer"]["test"]
     if gain["p"] is None:
         return
-    number = len(metrics["transfer_gain"])
-    line = f"transfer over scratch: p = {gain['p_holm']:.4f} corrected for {number} models"
+    models = counted(len(metrics["transfer_gain"]), "model")
+    line = f"transfer over scratch: p = {gain['p_holm']:.4f} corrected for {models}"
     if gain["delong"]["p"] is not None:
         line += f", p = {gain['delong']['p']:.4f} by DeLong's test"
     yield line

@@ -4,8 +4,9 @@ This is no leak. It is checked here because it would otherwise stop the run afte
 """
 
 from graft.common.files import InputError
+from graft.common.shown import counted
 from graft.data.domain import Domain
-from graft.leakage.rows import CheckRow, counted, passed_check
+from graft.leakage.rows import CheckRow, passed_check
 
 GREY = 1
 COLOUR = 3

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from graft.common.documents import check_read, check_schema
 from graft.common.files import REMEDY, InputError, read_sealed
+from graft.common.shown import counted
 
 SCHEMA = Path(__file__).with_name("checks.schema.json")
 UNKNOWN_PATIENTS = "not known: the data does not say whose lesions these are"
@@ -77,11 +78,6 @@ def read_checks(path: Path, source: str, target: str, candidates: Sequence[str])
             f"{name!r} of {domain}, expected all of them passed; {REMEDY}"
         )
     return rows
-
-
-def counted(number: int, noun: str) -> str:
-    """Return `1 lesion`, `2 lesions`."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def first_few(names: Iterable[str]) -> str:

@@ -11,13 +11,14 @@ import numpy as np
 import pandas as pd
 
 from graft.common.files import InputError
+from graft.common.shown import counted
 from graft.common.vocabulary import PARTS
 from graft.data.settings import SplitRules
 from graft.data.split import assign_parts, check_classes, check_patients
 from graft.duplicates.fingerprints import DuplicatePair
 from graft.duplicates.pairs import check_duplicates, find_duplicates
 from graft.duplicates.resolve import resolve_duplicates
-from graft.leakage.rows import UNKNOWN_PATIENTS, CheckRow, counted, first_few, passed_check
+from graft.leakage.rows import UNKNOWN_PATIENTS, CheckRow, first_few, passed_check
 from graft.leakage.split_domain import SplitDomain
 
 NORMALISED = {  # none of these fits anything over samples
@@ -85,7 +86,7 @@ def _check_images(
         found += f"; {counted(len(within), 'pair')} within a part"
     if rules.duplicates != "refuse":
         found += f"; {counted(int(removed.sum()), 'duplicate')} left out ({rules.duplicates})"
-    return passed_check("images", domain.name, f"{len(domain.rows(*PARTS))} images", found)
+    return passed_check("images", domain.name, counted(len(domain.rows(*PARTS)), "image"), found)
 
 
 def _check_given_split(domain: SplitDomain, rules: SplitRules, removed: pd.Series) -> CheckRow:

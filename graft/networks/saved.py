@@ -22,6 +22,7 @@ from graft.networks.build import build_network
 from graft.networks.card import CARD, check_shares, read_card
 from graft.networks.classifier import Classifier
 
+WEIGHTS = "weights.safetensors"  # of a model folder
 BATCH = 64  # samples at once when predicting; fixed, because other sizes round differently
 
 
@@ -138,7 +139,7 @@ def save_model(
         prefix = _member_prefix(k, len(networks))
         for name, tensor in network.saved_tensors().items():
             tensors[prefix + name] = tensor.detach().cpu().contiguous()
-    weights = folder / "weights.safetensors"
+    weights = folder / WEIGHTS
     _check_finite(weights, tensors)
     weights.write_bytes(as_bytes(tensors))
     write_sealed(folder / CARD, {**card, "shares": shares, "weights_sha256": sha256(weights)})
@@ -175,7 +176,7 @@ def load_model(folder: Path, device: torch.device | str = "cpu") -> Model:
 
 
 def _read_weights(folder: Path, card: dict) -> dict[str, Tensor]:
-    path = folder / "weights.safetensors"
+    path = folder / WEIGHTS
     check_sha256(path, card["weights_sha256"])
     try:
         tensors = load_file(path)

@@ -8,6 +8,7 @@ import pandas as pd
 from graft.common.files import InputError
 from graft.common.seeds import generator
 from graft.data.folds import deal_patients, random_orders
+from graft.transfer.settings import INNER_FOLDS
 
 FEWEST = 4  # patients of a class: 2 of them are outside each of 2 folds, to train and to validate
 
@@ -54,7 +55,7 @@ def divide_into_folds(
 
     Each patient is tested in one fold of a repeat. The patients of each class, in a random order,
     are dealt to the folds one by one. Of those outside a fold, the share `validation` of each
-    class validates, at least one and not all.
+    class validates, at least one and not all. If the share is 0, nobody does.
 
     The folds differ by at most one in their number of patients of a class. scikit-learn's
     StratifiedGroupKFold does not ensure that: its greedy heuristic balances the classes of the
@@ -64,7 +65,7 @@ def divide_into_folds(
         index: rows of index.csv.
         classes: in order.
         count: the number of folds.
-        validation: a share in (0, 1).
+        validation: a share in [0, 1).
         seed: of the random draws.
         repeat: the number of the repeat, which has random draws of its own.
 
@@ -81,7 +82,7 @@ def divide_into_folds(
     for number in range(count):
         random = generator(seed, "inner validation", count, repeat, number)
         validating: set[str] = set()
-        for order in orders:
+        for order in orders if validation else ():
             outside = [patient for patient in order if fold_of[patient] != number]
             others = random.permutation(outside)
             enough = min(max(1, round(validation * len(others))), len(others) - 1)
@@ -92,6 +93,35 @@ def divide_into_folds(
             np.flatnonzero(inner),
             np.flatnonzero(fold == number),
         )
+
+
+def divide_into_inner_folds(
+    outside: pd.DataFrame,
+    classes: Sequence[str],
+    seed: int,
+    count: int,
+    repeat: int,
+    fold: int,
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Divide the patients outside a fold into INNER_FOLDS, dealt as in `divide_into_folds`.
+
+    Args:
+        outside: the rows of index.csv that are not in the fold.
+        classes: in order.
+        seed: of the random draws.
+        count: the number of folds.
+        repeat: the number of the repeat.
+        fold: the number of the fold, which has random draws of its own.
+
+    Returns:
+        For each inner fold, the positions in `outside` of the lesions to train on and to predict.
+        There are fewer inner folds if there are fewer patients.
+    """
+    random = generator(seed, "inner folds", count, repeat, fold)
+    orders = random_orders(outside, classes, random)
+    inner = min(INNER_FOLDS, sum(map(len, orders)))
+    numbers = outside["patient"].map(deal_patients(orders, inner)).to_numpy()
+    return [(np.flatnonzero(numbers != k), np.flatnonzero(numbers == k)) for k in range(inner)]
 
 
 def _check_enough_patients(orders: Sequence[list[str]], classes: Sequence[str], count: int) -> None:

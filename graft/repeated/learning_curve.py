@@ -8,10 +8,11 @@ import pandas as pd
 
 from graft.common.seeds import derive, generator
 from graft.data.predictions import probability_columns, probability_table
+from graft.data.task import NO_ROWS
 from graft.repeated.divide import nested_shares
 from graft.repeated.trainings import PulledSource, RepeatedTrainings, Rows
+from graft.transfer.settings import Arm, Strategy
 
-ARMS = ("scratch", "transfer", "frozen")
 COLUMNS = ("share", "draw", "patients", "lesions", "arm", "sample")
 
 
@@ -21,6 +22,7 @@ def train_learning_curve(
     shares: Sequence[float],
     draws: int,
     source: PulledSource,
+    arms: Sequence[Arm],
     seed: int,
     cache: Path,
 ) -> pd.DataFrame:
@@ -30,10 +32,12 @@ def train_learning_curve(
 
     Args:
         trainings: what all of them have in common.
-        parts: rows of the target by part. The patients are drawn from train and validation.
+        parts: rows of the target by part. The patients are drawn from train and, if there is
+            one, validation. Without it, all drawn patients train for a fixed number of epochs.
         shares: of the labelled patients, in (0, 1].
         draws: how often patients are drawn.
-        source: the pretrained network that `transfer` and `frozen` start from.
+        source: the pretrained network that the strategies start from.
+        arms: the strategies to train by, beside scratch and the strategy of the settings.
         seed: of all random draws.
         cache: the folder of finished trainings.
 
@@ -42,11 +46,12 @@ def train_learning_curve(
         `lesions` count those with labels.
     """
     shares = sorted(set(shares))
+    trained = arms_to_train(trainings.settings.finetune.strategy, arms)
     drawn = [_draw_rows(trainings, parts, shares, seed, draw) for draw in range(draws)]
     places = []
     planned = []
     for at, share in enumerate(shares):
-        for arm in ARMS:
+        for arm in trained:
             for draw in range(draws):
                 name = f"{arm}, {share:.0%} of the labels, draw {draw + 1}"
                 rows = drawn[draw][at]
@@ -68,6 +73,12 @@ def train_learning_curve(
     return pd.concat(tables, ignore_index=True)
 
 
+def arms_to_train(strategy: Strategy, arms: Sequence[Arm]) -> list[Arm]:
+    """Scratch, the strategy of fine-tuning, and the other arms, each once and in this order."""
+    wanted: list[Arm] = ["scratch", strategy, *arms]
+    return list(dict.fromkeys(wanted))
+
+
 def empty_table(classes: Sequence[str]) -> pd.DataFrame:
     """The table of a learning curve without trainings."""
     return pd.DataFrame(columns=[*COLUMNS, *probability_columns(classes)])
@@ -82,12 +93,13 @@ def _draw_rows(
 ) -> list[Rows]:
     """Draw the patients of each share once: the rows of each share, in the order of `shares`."""
     domain = trainings.domain
-    nested = {}
+    nested = {"validation": [NO_ROWS] * len(shares)}
     for part in ("train", "validation"):
-        random = generator(seed, trainings.stage, domain.name, part, draw)
-        index = domain.index.iloc[parts[part]]
-        positions = nested_shares(index, domain.classes, shares, random)
-        nested[part] = [parts[part][kept] for kept in positions]
+        if part in parts:
+            random = generator(seed, trainings.stage, domain.name, part, draw)
+            index = domain.index.iloc[parts[part]]
+            positions = nested_shares(index, domain.classes, shares, random)
+            nested[part] = [parts[part][kept] for kept in positions]
     return [
         Rows(train, validation, parts["test"])
         for train, validation in zip(nested["train"], nested["validation"], strict=True)

@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 from graft.common.parameters import EachOnce, Section, Weight
 from graft.networks.settings import Network
 from graft.training.settings import Augment, Training
-from graft.transfer.settings import Finetune
+from graft.transfer.settings import Arm, Finetune, Strategy
 
 MOST_VALUES = 100  # of one list: each value is trained with many times
 LabelledShare = Annotated[float, Field(gt=0, le=1)]
@@ -29,17 +29,28 @@ class RepeatedFinetuning(Section):
 
 
 class LearningCurve(Section):
-    """Shares of the labelled patients, and how many draws there are of each."""
+    """Shares of the labelled patients, how many draws there are of each, and the arms to show.
+
+    Attributes:
+        arms: scratch and `finetune.strategy` are always shown.
+    """
 
     shares: Annotated[list[LabelledShare], Field(max_length=MOST_VALUES), EachOnce]
     draws: Annotated[int, Field(ge=0, le=1000)]
+    arms: Annotated[list[Arm], EachOnce]
 
 
 class CrossValidation(Section):
-    """The number of folds by patient, of their repeats, and the λ to choose from in each fold."""
+    """The number of folds by patient, of their repeats, and what to choose from in each fold.
+
+    Attributes:
+        strategies: if there is none, `finetune.strategy` is the only one.
+        lambdas: if there is none, `lambda` is the only one.
+    """
 
     folds: Annotated[int, Field(ge=0, le=1000)]
     repeats: Annotated[int, Field(ge=1, le=1000)]
+    strategies: Annotated[list[Strategy], EachOnce]
     lambdas: Annotated[list[Weight], Field(max_length=MOST_VALUES), EachOnce]
 
     @model_validator(mode="after")

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -20,10 +21,10 @@ from graft.networks.reference import ModelReference
 from graft.networks.saved import Model
 from graft.repeated.cache import Arrays, CachedTraining, collect_results
 from graft.repeated.settings import RepeatedFinetuning
-from graft.strategies.linear_probe import fit_probe
 from graft.strategies.train import fit_strategy
 from graft.training.checkpoint import clear_checkpoints, key_digest
 from graft.training.plan import Plan
+from graft.transfer.settings import WITHOUT_LAMBDA, Arm, Strategy
 from graft.transfer.start import Start, start_from_scratch, start_from_source
 
 
@@ -48,9 +49,10 @@ class PulledSource:
     model: ModelReference
     weight: float
 
-    def key(self) -> list:
+    def key(self, strategy: Strategy) -> list:
         """The part of a training's key that depends on the source, as plain JSON values."""
-        return [self.model.weights_sha256, self.weight]
+        weight = None if strategy in WITHOUT_LAMBDA else self.weight
+        return [self.model.weights_sha256, strategy, weight]
 
 
 @dataclass(frozen=True)
@@ -77,14 +79,19 @@ class RepeatedTrainings:
         return self.target.read()
 
     def plan_one(
-        self, name: str, arm: str, rows: Rows, seed: int, source: PulledSource | None = None
+        self,
+        name: str,
+        arm: Arm | Literal["transfer"],
+        rows: Rows,
+        seed: int,
+        source: PulledSource | None = None,
     ) -> CachedTraining:
         """Plan one training, which runs when its result is collected.
 
         Args:
             name: shown when it is finished.
-            arm: "scratch" without a source. With one, "transfer" fine-tunes, and "frozen" fits a
-                linear probe to the source's features.
+            arm: "scratch" without a source. With one, "transfer" or the name of a strategy.
+                "transfer" trains by the strategy of the settings.
             rows: no row is in two of the three.
             seed: of the fresh weights and of the order of the samples.
             source: what the training starts from.
@@ -94,19 +101,23 @@ class RepeatedTrainings:
             (`validation`) and to predict (`predicted`).
         """
         settings = self.settings
-        sections = (settings.network, settings.finetune, settings.training, settings.augment)
+        strategy = settings.finetune.strategy
+        if arm != "scratch" and arm != "transfer":
+            strategy = arm
+        sections = (settings.network, settings.training, settings.augment)
         key = [
             self.stage,
-            arm,
             rows.key(),
             seed,
-            source and source.key(),
+            source and source.key(strategy),
             self._data_key(),
             str(self.device),
+            settings.finetune.model_dump(exclude={"strategy"}),
             [section.model_dump() for section in sections],
         ]
         checkpoints = self.checkpoints / self.stage / key_digest(key, ())
-        return CachedTraining(name, key, partial(self._run, arm, rows, seed, source, checkpoints))
+        run = partial(self._run, strategy, rows, seed, source, checkpoints)
+        return CachedTraining(name, key, run)
 
     def collect(self, planned: Sequence[CachedTraining], cache: Path) -> list[Arrays]:
         """Run the trainings whose results are not in the cache: in parallel, or on one GPU.
@@ -119,45 +130,43 @@ class RepeatedTrainings:
         return results
 
     def _run(
-        self, arm: str, rows: Rows, seed: int, source: PulledSource | None, checkpoints: Path
+        self,
+        strategy: Strategy,
+        rows: Rows,
+        seed: int,
+        source: PulledSource | None,
+        checkpoints: Path,
     ) -> Arrays:
         """Train, and predict the rows to validate on and those to predict.
 
         The training has a folder of checkpoints of its own, because others run at the same time.
         """
         use_deterministic_algorithms()
-        memory = share_for_each(self.settings.training.memory, self.device)
+        settings = self.settings
+        memory = share_for_each(settings.training.memory, self.device)
         task = make_task(self.domain, rows.train, rows.validation, self.device, memory=memory)
         if source is None:
-            start = start_from_scratch(self.settings.network, task, seed, self.device)
+            start = start_from_scratch(settings.network, task, seed, self.device)
         else:
-            recipe = self.settings.finetune
             model = source.model.load(self.device)
-            start = start_from_source(model, task, recipe, source.weight, seed, self.device)
-        wanted = [rows.validation, rows.predicted]
-        if arm == "frozen":
-            fit_probe(start.network, task, self.settings.training.class_weights)
-        else:
-            self._train(start, task, arm, seed, checkpoints)
-        predictions = [_predict(start, task, self.domain, each) for each in wanted]
-        validation, predicted = predictions
+            recipe, weight = settings.finetune, source.weight
+            start = start_from_source(model, task, recipe, weight, seed, self.device)
+        plan = Plan(
+            recipe=settings.finetune,
+            training=settings.training,
+            augment=settings.augment,
+            seed=seed,
+            purpose=f"{self.stage}/{'transfer' if source else 'scratch'}",
+            checkpoints=checkpoints,
+        )
+        fit_strategy(strategy, start, task, plan, show=False)
+        clear_checkpoints(checkpoints)
+        validation = _predict(start, task, self.domain, rows.validation)
+        predicted = _predict(start, task, self.domain, rows.predicted)
         return {
             "validation": validation.round(DECIMALS),
             "predicted": predicted.round(DECIMALS),
         }
-
-    def _train(self, start: Start, task: Task, arm: str, seed: int, checkpoints: Path) -> None:
-        plan = Plan(
-            recipe=self.settings.finetune,
-            training=self.settings.training,
-            augment=self.settings.augment,
-            seed=seed,
-            purpose=f"{self.stage}/{arm}",
-            checkpoints=checkpoints,
-            pull=start.pull,
-        )
-        fit_strategy("l2-sp", start, task, plan, show=False)
-        clear_checkpoints(checkpoints)
 
     def _data_key(self) -> list:
         """Everything in the domain that a training or a prediction depends on."""

@@ -6,10 +6,17 @@ from pathlib import Path
 
 import numpy as np
 
-from graft.common.documents import DECIMALS, check_schema, clean
+from graft.common.documents import check_schema, clean
+from graft.common.shown import counted
 from graft.common.vocabulary import REFERENCE
 from graft.data.domain import Domain
 from graft.repeated_evaluation.folds import Candidate, Fold, Predicted
+from graft.repeated_evaluation.selection import (
+    candidate_rows,
+    choose_candidate,
+    judge_selection,
+    selection_lines,
+)
 from graft.statistics.cases import Cases, class_codes
 from graft.statistics.formatting import format_estimate
 from graft.statistics.repeated_auroc import (
@@ -40,10 +47,11 @@ def judge_folds(
     resamples: int,
     confidence: float,
     random: np.random.Generator,
+    default: Candidate | None = None,
 ) -> dict:
     """Judge transfer by cross-validation.
 
-    In each fold, the candidate is chosen by the fold's own validation patients.
+    In each fold, the candidate is chosen by the fold's own validation cases.
 
     Args:
         domain: the target.
@@ -52,6 +60,7 @@ def judge_folds(
         resamples: the number of bootstrap resamples of the patients.
         confidence: of the intervals.
         random: draws the resamples.
+        default: the candidate that the pipeline trains without a choice.
 
     Returns:
         {"cross_validation": block} as in metrics.json. The block is None without folds.
@@ -77,6 +86,10 @@ def judge_folds(
     transfer = _areas(cases, _predicted_folds(folds, transferred, tested), picks)
     difference = transfer - scratch
     gain = {**difference.gain(confidence), **_by_repeat(difference)}
+    fixed = []
+    for k in range(len(candidates)):
+        networks = [fold.candidates[k] for fold in folds]
+        fixed.append(_areas(cases, _predicted_folds(folds, networks, tested), picks))
     block = {
         "folds": max(fold.number for fold in folds),
         "repeats": repeats,
@@ -88,14 +101,10 @@ def judge_folds(
         },
         "gain": gain,
         "verdict": verdict(clean(gain)),
-        "candidates": _candidate_rows(
-            folds,
-            candidates,
-            cases,
-            tested,
-            np.array(losses),
-            chosen,
+        "candidates": candidate_rows(
+            candidates, np.array(losses), chosen, fixed, transfer, confidence
         ),
+        "selection": judge_selection(candidates, fixed, transfer, default, confidence),
         "choices": _choice_rows(folds, candidates, chosen),
     }
     document = clean({"cross_validation": block})
@@ -138,14 +147,6 @@ def auroc_by_repeat(
     return np.stack(columns, 1)
 
 
-def choose_candidate(losses: Sequence[float]) -> int:
-    """Choose the candidate with the lowest log loss on a fold's validation patients.
-
-    Of equal losses it is the first.
-    """
-    return int(np.argmin(np.round(losses, DECIMALS)))
-
-
 def cross_validation_lines(block: Mapping) -> Iterator[str]:
     """Yield the printed lines: one per model, and one about the gain."""
     found = block["cross_validation"]
@@ -157,11 +158,13 @@ def cross_validation_lines(block: Mapping) -> Iterator[str]:
             repeats.append("not defined" if value is None else f"{value:.3f}")
         auroc = format_estimate(model["auroc"])
         yield f"{name}: AUROC {auroc}, by repeat {', '.join(repeats)}"
-    tested = f"{found['patients']} patients" if found["patients"] else f"{found['lesions']} lesions"
+    unit = "patient" if found["patients"] else "lesion"
+    tested = counted(found[f"{unit}s"], unit)
     yield (
         f"By {found['repeats']} × {found['folds']} folds of {tested}, the gain of transfer is "
         f"{format_estimate(found['gain'], '+')}: {found['verdict']}"
     )
+    yield from selection_lines(found)
 
 
 def _tested_samples(folds: Sequence[Fold]) -> np.ndarray:
@@ -203,36 +206,17 @@ def _areas(cases: Cases, folds: Sequence[PredictedFold], picks: np.ndarray) -> R
 
 
 def _validation_losses(domain: Domain, fold: Fold) -> list[float]:
-    """The log loss of each candidate on the validation patients of a fold."""
+    """The log loss of each candidate on the validation cases of a fold; NaN without any."""
     losses = []
     for network in fold.candidates:
+        if not len(network.samples["validation"]):
+            losses.append(np.nan)
+            continue
         labels = class_codes(domain.index.iloc[network.samples["validation"]], domain.classes)
         ones = np.ones((1, len(labels)))
         scores = score(labels, network.probabilities["validation"], ones, None)
         losses.append(scores["log_loss"][0])
     return losses
-
-
-def _candidate_rows(
-    folds: Sequence[Fold],
-    candidates: Sequence[Candidate],
-    cases: Cases,
-    tested: np.ndarray,
-    losses: np.ndarray,
-    chosen: Sequence[int],
-) -> list[dict]:
-    rows = []
-    ones = np.ones((1, len(tested)))
-    for k, candidate in enumerate(candidates):
-        networks = [fold.candidates[k] for fold in folds]
-        predicted = _predicted_folds(folds, networks, tested)
-        aurocs = auroc_by_repeat(cases.labels, predicted, ones)  # (1, T)
-        row = candidate.named()
-        row["validation_log_loss"] = losses[:, k].mean()
-        row["auroc"] = aurocs.mean()
-        row["chosen"] = chosen.count(k)
-        rows.append(row)
-    return rows
 
 
 def _choice_rows(

@@ -13,19 +13,20 @@ from graft.data.sealed_tables import open_sealed_table
 
 ARMS = ("scratch", "transfer")
 PARTS = ("validation", "test")  # that each network predicted
-READ = ("repeat", "fold", "arm", "source", "lambda", "part", "sample")
+READ = ("repeat", "fold", "arm", "source", "strategy", "lambda", "part", "sample")
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A source and the weight λ of the pull towards it."""
+    """A source, the strategy of training from it, and the weight λ of the pull towards it."""
 
     source: str
+    strategy: str
     weight: float
 
     def named(self) -> dict:
         """The candidate as an entry of metrics.json."""
-        return {"source": self.source, "lambda": self.weight}
+        return {"source": self.source, "strategy": self.strategy, "lambda": self.weight}
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,9 @@ class Predicted:
     """What one network of a fold predicted.
 
     Attributes:
-        samples: by part, (N,) sample numbers.
+        samples: by part, (N,) sample numbers. Those of "validation" may choose a candidate: the
+            fold's own validation patients, or all outside of the fold as predicted out of inner
+            folds.
         probabilities: by part, (N, C).
     """
 
@@ -76,7 +79,7 @@ def read_folds(
             or one of their cases, or if the folds of a repeat do not test each case once.
     """
     content = open_sealed_table(path)
-    table = read_predictions(path, READ, classes, ("arm", "source", "part"), content)
+    table = read_predictions(path, READ, classes, ("arm", "source", "strategy", "part"), content)
     candidates = _candidates(table)
     is_known = table["arm"].isin(ARMS) & table["part"].isin(PARTS)
     if not is_known.all() or (len(table) and not candidates):
@@ -89,8 +92,10 @@ def read_folds(
         scratch = _predicted(rows[rows["arm"] == "scratch"], classes)
         others = []
         for candidate in candidates:
-            mine = (rows["source"] == candidate.source) & (rows["lambda"] == candidate.weight)
-            others.append(_predicted(rows[mine & (rows["arm"] == "transfer")], classes))
+            mine = rows["arm"] == "transfer"
+            for column, value in candidate.named().items():
+                mine &= rows[column] == value
+            others.append(_predicted(rows[mine], classes))
         fold = Fold(int(repeat), int(number), scratch, others)
         _check_networks(path, fold)
         folds.append(fold)
@@ -100,27 +105,31 @@ def read_folds(
 
 def _candidates(table: pd.DataFrame) -> list[Candidate]:
     transfer = table[table["arm"] == "transfer"]
-    distinct = transfer[["source", "lambda"]].drop_duplicates()
+    distinct = transfer[["source", "strategy", "lambda"]].drop_duplicates()
     candidates = []
-    for source, weight in distinct.itertuples(index=False):
-        candidates.append(Candidate(str(source), float(weight)))
+    for source, strategy, weight in distinct.itertuples(index=False):
+        candidates.append(Candidate(str(source), str(strategy), float(weight)))
     return candidates
 
 
 def _check_networks(path: Path, fold: Fold) -> None:
     """Raise InputError unless every network of a fold predicted the same cases, each once."""
     where = f"{path}: repeat {fold.repeat}, fold {fold.number}"
-    for predicted in (fold.scratch, *fold.candidates):
-        if not _is_complete(predicted):
-            raise InputError(
-                f"{where} lacks a network or a part, or has a case twice, expected scratch and "
-                f"{len(fold.candidates)} candidates with validation and test"
-            )
-    for predicted in fold.candidates:
-        if not _has_same_cases(fold.scratch, predicted):
-            raise InputError(
-                f"{where} has networks that predicted different samples, expected the same ones"
-            )
+    networks = (fold.scratch, *fold.candidates)
+    needed = PARTS if len(fold.candidates) > 1 else ("test",)  # one candidate needs no choice
+    complete = [_is_complete(predicted, needed) for predicted in fold.candidates]
+    if not all(complete) or not _is_complete(fold.scratch, ("test",)):
+        raise InputError(
+            f"{where} lacks a network or a part, or has a case twice, expected scratch and "
+            f"{len(fold.candidates)} candidates with validation and test"
+        )
+    same_tests = all(_has_same_cases(fold.scratch, other, "test") for other in networks)
+    first = fold.candidates[0]
+    same_choices = all(_has_same_cases(first, other, "validation") for other in fold.candidates)
+    if not same_tests or not same_choices:
+        raise InputError(
+            f"{where} has networks that predicted different samples, expected the same ones"
+        )
 
 
 def _check_divisions(path: Path, folds: Sequence[Fold], samples: np.ndarray) -> None:
@@ -131,7 +140,7 @@ def _check_divisions(path: Path, folds: Sequence[Fold], samples: np.ndarray) -> 
         if [fold.number for fold in mine] != numbers:
             raise InputError(f"{path}: repeat {repeat} lacks a fold, expected the folds {numbers}")
         tested = np.concatenate([fold.scratch.samples["test"] for fold in mine])
-        validated = np.concatenate([fold.scratch.samples["validation"] for fold in mine])
+        validated = np.concatenate([fold.candidates[0].samples["validation"] for fold in mine])
         if not np.array_equal(np.sort(tested), samples) or not np.isin(validated, samples).all():
             raise InputError(
                 f"{path}: the folds of repeat {repeat} test {len(set(tested))} lesions, some of "
@@ -139,15 +148,15 @@ def _check_divisions(path: Path, folds: Sequence[Fold], samples: np.ndarray) -> 
             )
 
 
-def _is_complete(predicted: Predicted) -> bool:
-    """Whether a network predicted at least one sample of each part, and each of them once."""
-    samples = list(predicted.samples.values())
-    together = np.concatenate(samples)
-    return all(len(part) for part in samples) and len(set(together)) == len(together)
+def _is_complete(predicted: Predicted, parts: Sequence[str]) -> bool:
+    """Whether a network predicted at least one sample of some parts, and no sample twice."""
+    together = np.concatenate(list(predicted.samples.values()))
+    has_parts = all(len(predicted.samples[part]) for part in parts)
+    return has_parts and len(set(together)) == len(together)
 
 
-def _has_same_cases(one: Predicted, other: Predicted) -> bool:
-    return all(np.array_equal(one.samples[part], other.samples[part]) for part in one.samples)
+def _has_same_cases(one: Predicted, other: Predicted, part: str) -> bool:
+    return np.array_equal(one.samples[part], other.samples[part])
 
 
 def _predicted(rows: pd.DataFrame, classes: Sequence[str]) -> Predicted:

@@ -25,15 +25,20 @@ COLUMNS = ("share", "patients", "model", "auroc", "low", "high")  # of the table
 
 
 def judge_points(
-    points: Sequence[Point], cases: Cases, confidence: float, random: np.random.Generator
+    points: Sequence[Point],
+    cases: Cases,
+    confidence: float,
+    random: np.random.Generator,
+    strategy: str,
 ) -> dict:
-    """Judge transfer at each share of the labels.
+    """Judge each arm against scratch at each share of the labels.
 
     Args:
         points: with rising shares, and the same draws in the same order.
         cases: the test part.
         confidence: of the intervals.
         random: draws the repetitions of each resample.
+        strategy: the arm that is trained as the model `transfer`, and that saves labels.
 
     Returns:
         {"learning_curve": block} as in metrics.json. The block is None without points.
@@ -49,9 +54,9 @@ def judge_points(
         rows.append(_row(point, arms, number, confidence))
     saved = None
     if len(points) > 1:
-        transfer = [arms["transfer"] for arms in areas]
+        transfer = [arms[strategy] for arms in areas]
         saved = labels_saved(patients, areas[-1][REFERENCE], transfer, confidence)
-    block = {"draws": draws, "points": rows, "labels_saved": saved}
+    block = {"strategy": strategy, "draws": draws, "points": rows, "labels_saved": saved}
     document = clean({"learning_curve": block})
     check_schema(document, SCHEMA)
     return document

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from graft.charts.numbers import estimate, spoken
 from graft.charts.svg import COLOURS, STYLES, Chart, draw_chart, set_unit_square
 from graft.report.evidence import Evidence, score_of
-from graft.report.numbers import estimate, spoken
 
 MAX_POINTS = 300  # of a curve: further points cannot be seen but make the page heavy
 CALIBRATIONS = {"none": "uncalibrated", "temperature": "temperature", "isotonic": "isotonic"}

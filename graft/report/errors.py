@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
+from graft.charts.numbers import number, percent
+from graft.charts.table import Table
 from graft.report.evidence import Block, Evidence
-from graft.report.numbers import number, percent
-from graft.report.table import Table
 
 HARDEST = 10  # cases listed
 
@@ -20,7 +20,7 @@ def confusions(evidence: Evidence) -> Iterator[Table]:
         if model["threshold"] is None:
             caption += "the most likely class is predicted"
         else:
-            caption += f"threshold {model['threshold']:.3f}, the best on the validation part"
+            caption += f"threshold {model['threshold']:.3f}, the best on {evidence.validation}"
         yield _confusion(caption, model[part]["confusion"], classes)
     for kind, point in (model.get("operating_points") or {}).items():
         if not point or point["threshold"] is None:

@@ -16,6 +16,7 @@ from graft.common.files import (
     read_sealed,
 )
 from graft.common.vocabulary import TESTS
+from graft.statistics.sentences import VALIDATION
 
 Block = Mapping[str, Any]  # an object of a JSON document
 
@@ -30,6 +31,7 @@ REQUIRED_KEYS = (
     "chosen",
     "source",
     "target",
+    "validated",
     "bootstrap",
     "margin",
     "ablation",
@@ -78,6 +80,11 @@ class Evidence:
     def level(self) -> str:
         """The confidence of the intervals, such as "95 %"."""
         return f"{self.metrics['bootstrap']['confidence'] * 100:g}\N{NO-BREAK SPACE}%"
+
+    @property
+    def validation(self) -> str:
+        """What thresholds and choices come from, in words."""
+        return VALIDATION[self.metrics["validated"]["by"]]
 
     @property
     def classes(self) -> list[str]:
@@ -216,7 +223,7 @@ def score_of(scores: Block | None, name: str = "auroc") -> Block | None:
 
 
 def auroc_of_arm(point: Block, arm: str) -> Block | None:
-    """The AUROC of an arm ("scratch", "transfer", "frozen") at a point of the learning curve."""
+    """The AUROC of an arm, "scratch" or a strategy, at a point of the learning curve."""
     return score_of(point["arms"].get(arm))
 
 

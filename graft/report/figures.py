@@ -5,17 +5,26 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from graft.charts.svg import COLOURS, DASHED, SIZE, STYLES, Chart, draw_chart, plot_estimates
+from graft.charts.numbers import difference, estimate, has_interval, number, spoken
+from graft.charts.svg import (
+    COLOURS,
+    DASHED,
+    SIZE,
+    STYLES,
+    Chart,
+    draw_chart,
+    label_positions,
+    plot_estimates,
+)
 from graft.report.evidence import Block, Evidence, auroc_of_arm
 from graft.report.labels import labelled
-from graft.report.numbers import difference, estimate, has_interval, number, spoken
 from graft.statistics.verdict import number_of_labels, verdict
 
-ARMS = ("scratch", "frozen", "transfer")
 ARM_SHIFT = 0.02  # share of x by which the arms are moved apart, so that bars do not overlap
 GAINS_HEIGHT = 2.3  # inches
 SWEEP_HEIGHT = 2.6  # inches
-MAX_GAIN_TICKS = 5  # more labels of three decimals overlap
+MAX_GAIN_TICKS = 5  # intervals between labels, of which more overlap in wide fonts
+ROUND_STEPS = [1, 2, 5, 10]  # between labels, times a power of ten
 
 
 def gains(evidence: Evidence, part: str) -> Chart | None:
@@ -36,7 +45,7 @@ def gains(evidence: Evidence, part: str) -> Chart | None:
             _paint_gain(axes, row, name, gain)
         axes.set(ylim=(len(found) - 0.4, -0.6), xlabel="AUROC minus AUROC of scratch")
         axes.set_yticks(range(len(found)), list(found))
-        axes.xaxis.set_major_locator(MaxNLocator(MAX_GAIN_TICKS))
+        axes.xaxis.set_major_locator(MaxNLocator(MAX_GAIN_TICKS, steps=ROUND_STEPS))
         axes.tick_params(axis="y", length=0)
         axes.spines["left"].set_visible(False)
         axes.grid(axis="x", color=COLOURS["rule"], linewidth=0.5)
@@ -58,7 +67,7 @@ def learning_curve(evidence: Evidence, block: Block) -> Chart | None:
     """AUROC on the test part by number of labels, one line per arm."""
     points = block["points"]
     series = {}
-    for arm in ARMS:
+    for arm in points[0]["arms"]:
         known = [point for point in points if has_interval(auroc_of_arm(point, arm))]
         if known:
             series[arm] = known
@@ -67,7 +76,7 @@ def learning_curve(evidence: Evidence, block: Block) -> Chart | None:
 
     def paint(axes: Axes) -> None:
         for place, (arm, known) in enumerate(series.items()):
-            shift = 1 + ARM_SHIFT * (place - 1)
+            shift = 1 + ARM_SHIFT * (place - (len(series) - 1) / 2)
             x = [number_of_labels(point) * shift for point in known]
             aurocs = [point["arms"][arm]["auroc"] for point in known]
             plot_estimates(axes, x, aurocs, STYLES[arm], bar_width=0.9)
@@ -89,16 +98,17 @@ def learning_curve(evidence: Evidence, block: Block) -> Chart | None:
 
 
 def learning_gain(evidence: Evidence, block: Block) -> Chart | None:
-    """The gain of transfer by number of labels."""
-    points = [point for point in block["points"] if has_interval(point["gain"].get("transfer"))]
+    """The gain of the strategy of `transfer` by number of labels."""
+    strategy = block["strategy"]
+    points = [point for point in block["points"] if has_interval(point["gain"][strategy])]
     if not points:
         return None
-    found = [point["gain"]["transfer"] for point in points]
+    found = [point["gain"][strategy] for point in points]
 
     def paint(axes: Axes) -> None:
         axes.axhline(0, color=COLOURS["ink"], linewidth=0.9)
         x = [number_of_labels(point) for point in points]
-        plot_estimates(axes, x, found, STYLES["transfer"])
+        plot_estimates(axes, x, found, STYLES[strategy])
         axes.set_ylabel("gain of transfer over scratch")
         _label_axis(axes, points, evidence.unit)
 
@@ -140,7 +150,7 @@ def _sweep(block: Block, name: str, rows: Sequence[Block]) -> Chart:
         x = [row["amount"] for row in rows]
         plot_estimates(axes, x, aurocs, STYLES["transfer"])
         axes.set(ylim=(lowest, 1.02), xlabel=f"amount ({amount})", ylabel="AUROC")
-        axes.set_xticks(x, [f"{value:g}" for value in x])
+        label_positions(axes, x, [f"{value:g}" for value in x])
 
     described = "; ".join(f"{row['amount']:g}: {estimate(row['auroc'])}" for row in rows)
     letters = [letter if letter.isalnum() and letter.isascii() else "-" for letter in name]
@@ -165,5 +175,5 @@ def _label_axis(axes: Axes, points: Sequence[Block], unit: str) -> None:
     """A logarithmic axis of labelled patients or lesions with a tick at each point."""
     x = [number_of_labels(point) for point in points]
     axes.set(xscale="log", xlabel=f"labelled {unit}s (logarithmic)")
-    axes.set_xticks(x, [f"{value:.0f}" for value in x])
+    label_positions(axes, x, [f"{value:.0f}" for value in x])
     axes.minorticks_off()

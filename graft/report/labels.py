@@ -2,46 +2,43 @@
 
 from collections.abc import Callable, Sequence
 
+from graft.charts.numbers import difference, estimate, number, p_value, plural, signed, size
+from graft.charts.table import Cell, Table
 from graft.report.evidence import Block, Evidence, auroc_of_arm
-from graft.report.numbers import difference, estimate, number, p_value, plural, signed, size
-from graft.report.table import Cell, Table
 
 VERDICT_MARKS = {"helps": "good", "harms": "bad"}  # classes of the style sheet
 
 
 def learning_curve(block: Block) -> Table:
-    """One row per share of the labelled patients."""
+    """One row per share of the labelled patients and arm."""
     rows = []
     for point in block["points"]:
-        row: list[str | Cell] = [labelled(point)]
-        for arm in ("scratch", "frozen", "transfer"):
+        for arm in point["arms"]:
+            row: list[str | Cell] = [labelled(point), arm_name(block, arm)]
             row.append(estimate(auroc_of_arm(point, arm)))
-        for arm in ("transfer", "frozen"):
-            gain = point["gain"][arm]
-            verdict = gain["verdict"]
-            row += [
-                difference(gain),
-                p_value(gain["p"]),
-                number(gain["draw_sd"]),
-                Cell(verdict, VERDICT_MARKS.get(verdict, "")),
-            ]
-        rows.append(row)
-    head = [
-        "labelled",
-        "scratch",
-        "frozen features",
-        "transfer",
-        "gain of transfer",
-        "p",
-        "SD over draws",
-        "verdict",
-        "gain of frozen features",
-        "p",
-        "SD over draws",
-        "verdict",
-    ]
+            row += _gain_cells(point["gain"].get(arm))
+            rows.append(row)
+    head = ["labelled", "arm", "AUROC", "gain over scratch", "p", "SD over draws", "verdict"]
     caption = f"AUROC on the test part by number of labels, {plural(block['draws'], 'draw')} each"
     return Table(caption, head, rows, wide=True)
+
+
+def arm_name(block: Block, arm: str) -> str:
+    """An arm of the learning curve, with a note if it is the one that the verdict is about."""
+    return f"{arm} (as transfer)" if arm == block["strategy"] != "transfer" else arm
+
+
+def _gain_cells(gain: Block | None) -> list[str | Cell]:
+    """The gain of an arm, its p, its spread and its verdict; dashes for the reference."""
+    if gain is None:
+        return ["–"] * 4
+    verdict = gain["verdict"]
+    return [
+        difference(gain),
+        p_value(gain["p"]),
+        number(gain["draw_sd"]),
+        Cell(verdict, VERDICT_MARKS.get(verdict, "")),
+    ]
 
 
 def labelled(point: Block) -> str:

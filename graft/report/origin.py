@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from pathlib import PurePosixPath, PureWindowsPath
 
+from graft.charts.numbers import number, patients_of
+from graft.charts.table import Table
 from graft.common.vocabulary import PARTS, PUBLISHED, PUBLISHED_KEYS
 from graft.report.evidence import Block, Evidence
-from graft.report.numbers import number, patients_of
-from graft.report.table import Table
 
 ROLES = ("source", "target")
 CARD_HASHES = {"train_sha256": "train", "validation_sha256": "validation"}

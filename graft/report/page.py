@@ -5,6 +5,7 @@ from pathlib import Path
 
 import jinja2
 
+from graft.charts import numbers
 from graft.charts.svg import line_sample
 from graft.report import (
     card,
@@ -13,13 +14,13 @@ from graft.report import (
     explained,
     figures,
     labels,
-    numbers,
     origin,
     quality,
     results,
     words,
 )
 from graft.report.evidence import Evidence
+from graft.statistics.sentences import below_size_alone, labels_used
 
 TEMPLATES = Path(__file__).with_name("templates")
 MODULES = {
@@ -75,6 +76,8 @@ def render_page(evidence: Evidence) -> str:
     environment.filters["spoken"] = numbers.spoken
     environment.filters["number"] = numbers.number
     environment.globals["line_sample"] = line_sample
+    environment.globals["labels_used"] = labels_used(evidence.metrics)
+    environment.globals["warning"] = below_size_alone(evidence.metrics, numbers.difference)
     environment.globals.update(MODULES)
     page = environment.get_template("page.html.j2")
     return page.render(

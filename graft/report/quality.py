@@ -1,8 +1,8 @@
 """Tables of the models' quality: calibration, operating points, subgroups, robustness."""
 
+from graft.charts.numbers import difference, estimate, number, p_value, patients_of, plural, spoken
+from graft.charts.table import Cell, Row, Table
 from graft.report.evidence import Block, Evidence, score_of
-from graft.report.numbers import difference, estimate, number, p_value, patients_of, plural, spoken
-from graft.report.table import Cell, Row, Table
 
 LOSSES = {"log_loss": "log loss", "brier": "Brier score", "ece": "calibration error"}
 CALIBRATIONS = {"before": "uncalibrated", "temperature": "temperature", "isotonic": "isotonic"}
@@ -37,7 +37,7 @@ def temperatures(evidence: Evidence) -> str:
     if not texts:
         return ""
     return (
-        "Temperatures, fitted on the validation part (above 1: the model was overconfident): "
+        f"Temperatures, fitted on {evidence.validation} (above 1: the model was overconfident): "
         f"{', '.join(texts)}."
     )
 
@@ -135,6 +135,6 @@ def _operating_points_of_kind(evidence: Evidence, kind: str) -> Table | None:
             rows.append(row)
     if not rows:
         return None
-    caption = f"Operating point for a {kind} of {wanted:g}, chosen on the validation part"
+    caption = f"Operating point for a {kind} of {wanted:g}, chosen on {evidence.validation}"
     head = ["model", "threshold", f"{kind}, validation", *SCORES]
     return Table(caption, head, rows, wide=True)

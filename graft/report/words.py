@@ -1,11 +1,8 @@
 """The sentences of the page: the verdict, what it means, and further comparisons."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from graft.common.vocabulary import REFERENCE
-from graft.report.evidence import Block, Evidence, score_of
-from graft.report.labels import labelled
-from graft.report.numbers import (
+from graft.charts.numbers import (
     difference,
     number,
     p_value,
@@ -15,6 +12,9 @@ from graft.report.numbers import (
     size,
     value_of,
 )
+from graft.common.vocabulary import REFERENCE
+from graft.report.evidence import Block, Evidence, score_of
+from graft.report.labels import labelled
 from graft.statistics.power import POWER
 from graft.statistics.verdict import point_with_all_labels, verdict
 
@@ -28,10 +28,14 @@ UNKNOWN_PATIENTS = (
     "The data does not say whose lesions these are, so each lesion counts as a patient. If some "
     "patients have several, the intervals are too narrow, and one patient may be in two parts."
 )
-FROZEN = {
-    "helps": "they help, compared with training from scratch",
-    "harms": "they harm, compared with training from scratch",
-    "no difference shown": "no difference from training from scratch is shown",
+ARMS = {
+    "frozen": "frozen features, a linear classifier on the unchanged network of the source",
+    "source": "the network of the source, unchanged and without any label of the target",
+    "l2-sp": "fine-tuning that is pulled towards the source",
+    "lp-ft": "a linear probe first, and fine-tuning from there",
+    "wise-ft": "a mean of the weights before and after fine-tuning",
+    "bss": "fine-tuning with a penalty on the smallest singular values of the features",
+    "delta": "fine-tuning that keeps the features of the source, weighted by their use",
 }
 VERDICTS = {
     "helps": "transfer helps",
@@ -39,6 +43,7 @@ VERDICTS = {
     "no difference shown": "no difference is shown",
     "not defined": "the gain is not defined",
 }
+ARM_VERDICTS = VERDICTS | {"helps": "it helps", "harms": "it harms"}
 
 
 def verdict_sentence(evidence: Evidence) -> str:
@@ -128,17 +133,15 @@ def power(evidence: Evidence) -> str:
     return sentence
 
 
-def frozen_features(evidence: Evidence) -> str:
-    """The verdict on frozen features, trained on all labels; empty if they were not trained."""
+def other_arms(evidence: Evidence) -> Iterator[str]:
+    """Yield the verdict on each arm with all labels, beside scratch and that of `transfer`."""
     curve = evidence.block("learning_curve")
     points = [point for point in curve["points"] if point["share"] == 1] if curve else []
-    if not points:
-        return ""
-    gain = points[0]["gain"]["frozen"]
-    arm = "Frozen features, a linear classifier on the unchanged network of the source:"
-    if gain["verdict"] == "not defined":
-        return f"{arm} their gain over training from scratch is not defined."
-    return f"{arm} {FROZEN[gain['verdict']]}: {difference(gain)}."
+    for point in points:
+        for arm, gain in point["gain"].items():
+            if arm != curve["strategy"]:
+                known = f" ({ARMS[arm]})" if arm in ARMS else ""
+                yield f"{arm}{known}: {_verdict_with_gain(gain['verdict'], gain, ARM_VERDICTS)}"
 
 
 def boosting(evidence: Evidence) -> str:
@@ -172,7 +175,7 @@ def other_comparisons(evidence: Evidence) -> Iterator[tuple[bool, str]]:
     for point in curve["points"] if curve else []:
         if repeated and point["share"] == 1:
             continue  # the verdict itself comes from this point
-        gain = point["gain"]["transfer"]
+        gain = point["gain"][curve["strategy"]]
         place = f"With {labelled(point)} labelled in the learning curve,"
         comparisons.append((place, gain["verdict"], gain))
     for place, found, gain in comparisons:
@@ -225,7 +228,8 @@ def _verdict_auroc(evidence: Evidence, name: str) -> Block | None:
     """The AUROC of the trainings that the verdict is based on."""
     point = point_with_all_labels(evidence.block("learning_curve"))
     if point and evidence.metrics["verdict_from"]["trainings"] > 1:
-        return score_of(point["arms"][name])
+        arm = evidence.block("learning_curve")["strategy"] if name == "transfer" else name
+        return score_of(point["arms"][arm])
     return score_of(evidence.metrics["models"][name]["test"])
 
 
@@ -253,10 +257,12 @@ def _certainty(evidence: Evidence) -> str:
     )
 
 
-def _verdict_with_gain(found: str, gain: Block | None) -> str:
+def _verdict_with_gain(
+    found: str, gain: Block | None, verdicts: Mapping[str, str] = VERDICTS
+) -> str:
     if found == "not defined":
-        return f"{VERDICTS[found]}."
-    return f"{VERDICTS[found]}: {difference(gain)}."
+        return f"{verdicts[found]}."
+    return f"{verdicts[found]}: {difference(gain)}."
 
 
 def _patients_with_interval(found: Block, beyond: str) -> str:

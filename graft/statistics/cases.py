@@ -17,6 +17,7 @@ from graft.statistics.bootstrap import (
 from graft.statistics.correction import DECIMALS, bca_correction
 from graft.statistics.scores import (
     PER_CLASS,
+    WITHOUT_INTERVAL,
     call,
     choose_threshold,
     confusion,
@@ -69,9 +70,9 @@ class ResampledScores:
 
 @dataclass(frozen=True)
 class Assessment:
-    """A model's threshold, which comes from the validation part, and its scores on each part."""
+    """A model's threshold, which comes from validation cases, and its scores on each part."""
 
-    threshold: float | None
+    threshold: float | None  # None with more than two classes, and without validation cases
     fitted_on: tuple[int, ...]  # the samples that the threshold was chosen on
     probabilities: dict[str, np.ndarray]  # part -> (N, C)
     parts: dict[str, ResampledScores]  # scores at the threshold
@@ -87,23 +88,26 @@ def class_codes(rows: pd.DataFrame, classes: list[str]) -> np.ndarray:
 
 
 def assess(cases: dict[str, Cases], probabilities: dict[str, np.ndarray]) -> Assessment:
-    """Choose the threshold on the part "validation", then score every part with it.
+    """Choose the threshold on the part "validation", then score every predicted part with it.
 
     Args:
         cases: part -> its cases.
-        probabilities: part -> (N, C), in the order of the cases.
+        probabilities: part -> (N, C), in the order of the cases. Without "validation" there is no
+            threshold, and the most probable class is called.
     """
-    validation = cases["validation"]
-    threshold = choose_threshold(validation.labels, probabilities["validation"])
+    threshold = None
+    fitted_on: tuple[int, ...] = ()
+    if "validation" in probabilities:
+        threshold = choose_threshold(cases["validation"].labels, probabilities["validation"])
+        fitted_on = cases["validation"].samples
     scores = {}
     confusions = {}
-    for part, cases_of_part in cases.items():
-        predicted = probabilities[part]
-        scores[part] = score_model(cases_of_part, predicted, threshold)
-        confusions[part] = count_calls(cases_of_part.labels, predicted, threshold)
+    for part, predicted in probabilities.items():
+        scores[part] = score_model(cases[part], predicted, threshold)
+        confusions[part] = count_calls(cases[part].labels, predicted, threshold)
     return Assessment(
         threshold=threshold,
-        fitted_on=validation.samples,
+        fitted_on=fitted_on,
         probabilities=probabilities,
         parts=scores,
         confusions=confusions,
@@ -158,10 +162,14 @@ def count_calls(
 def estimates(scores: ResampledScores, confidence: float) -> dict[str, dict[str, float]]:
     """Return each score with its BCa interval: name -> {value, low, high, left_out}.
 
-    `left_out` counts the resamples in which the score was not defined.
+    `left_out` counts the resamples in which the score was not defined. The scores of
+    WITHOUT_INTERVAL have their value alone: name -> {value}.
     """
-    found = {}
+    found: dict[str, dict[str, float]] = {}
     for name, value in scores.point.items():
+        if name in WITHOUT_INTERVAL:
+            found[name] = {"value": value}
+            continue
         values = scores.resampled[name]
         jackknifed = scores.jackknifed[name]
         correction = bca_correction(value, values, jackknifed)

@@ -24,3 +24,8 @@ def format_estimate(
         return missing
     number = f"{sign}.3f"
     return f"{value:{number}} [{low:{number}}, {high:{number}}]"
+
+
+def signed_estimate(estimate: Mapping[str, float | None] | None) -> str:
+    """Format a difference with its interval, such as "-0.050 [-0.120, +0.030]"."""
+    return format_estimate(estimate, "+")

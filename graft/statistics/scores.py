@@ -14,6 +14,8 @@ YOUDEN_DECIMALS = 12  # equal fractions must tie, whatever their last bit
 PROBABILITY_DECIMALS = 8  # as in predictions.csv, so that every score can be computed from it
 PER_CLASS = ("recall", "specificity", "precision", "f1")
 CALIBRATION = ("brier", "log_loss", "ece")  # scores of the probabilities themselves
+# Biased upwards in small parts, and more so in resamples, whose interval can exclude the value.
+WITHOUT_INTERVAL = frozenset({"ece"})
 HEADLINE = (
     "auroc",
     "auprc",

@@ -47,7 +47,7 @@ def decide(one: Gain, learning_curve: Mapping | None, margin: float, confidence:
 
     One pair of networks may owe its gain to luck in training, which no interval over patients
     includes. If the learning curve trained both several times on all labels, the verdict follows
-    from these trainings.
+    from these trainings: of its arm that is trained as `transfer` is.
 
     Args:
         one: the gain of the fine-tuned network over the one from scratch.
@@ -64,7 +64,7 @@ def decide(one: Gain, learning_curve: Mapping | None, margin: float, confidence:
     trainings = 1
     repeated = point_with_all_labels(learning_curve)
     if learning_curve and repeated:
-        gain = repeated["gain"]["transfer"]
+        gain = repeated["gain"][learning_curve["strategy"]]
         trainings = learning_curve["draws"]
     figures = {name: gain[name] for name in FIGURES}
     low, high = gain["low"], gain["high"]

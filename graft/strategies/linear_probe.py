@@ -8,18 +8,18 @@ Features and Underperform Out-of-Distribution", ICLR 2022).
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 import torch
 from torch.nn import functional as F
 
+from graft.common.parallel import one_thread
 from graft.data.task import Samples, Task
 from graft.networks.classifier import Classifier
 from graft.networks.features import extract_features
+from graft.strategies.inner_folds import inner_folds
 
 STRENGTHS = (0.0001, 0.001, 0.01, 0.1, 1.0, 10.0)  # C: a smaller one is a stronger L2 penalty
 ITERATIONS = 1000  # of a regression, at most
 LOSS_DECIMALS = 9  # equal losses may differ in their last bits
-FOLDS = 5  # of the patients to train on, if none validate; fewer if there are fewer patients
 ABSENT = -10.0  # the logit of a class without a case: about 0.00005, which training can raise
 
 
@@ -66,6 +66,15 @@ def fit_probe(network: Classifier, task: Task, class_weights: str) -> None:
         task: what the regression is fitted to, and what C is chosen by.
         class_weights: "balanced" or "none".
     """
+    with one_thread():  # so that the last bits do not depend on the number of threads
+        head = _best_head(network, task, class_weights)
+    with torch.no_grad():
+        network.head.weight.copy_(torch.from_numpy(head.weights))
+        network.head.bias.copy_(torch.from_numpy(head.bias))
+
+
+def _best_head(network: Classifier, task: Task, class_weights: str) -> Head:
+    """The regression with the best of STRENGTHS."""
     classes = len(task.domain.classes)
     counts = np.bincount(task.train.labels.cpu().numpy(), minlength=classes).clip(1)
     weights = np.ones(classes)
@@ -76,15 +85,13 @@ def fit_probe(network: Classifier, task: Task, class_weights: str) -> None:
         validation = _inputs(network, task.validation, weights)
         pairs = [(train, validation)]
     else:
-        pairs = _folds(train)
+        folds = inner_folds(train.labels, train.patients)
+        pairs = [(train.take(folds != k), train.take(folds == k)) for k in np.unique(folds)]
     strength = STRENGTHS[0]
-    if pairs:
+    if len(pairs) > 1 or len(task.validation):
         losses = [_mean_loss(pairs, candidate, classes) for candidate in STRENGTHS]
         strength = STRENGTHS[int(np.argmin(np.round(losses, LOSS_DECIMALS)))]
-    head = _regress(train, strength, classes)
-    with torch.no_grad():
-        network.head.weight.copy_(torch.from_numpy(head.weights))
-        network.head.bias.copy_(torch.from_numpy(head.bias))
+    return _regress(train, strength, classes)
 
 
 def _inputs(network: Classifier, samples: Samples, weights: np.ndarray) -> Inputs:
@@ -95,22 +102,6 @@ def _inputs(network: Classifier, samples: Samples, weights: np.ndarray) -> Input
         numbers = np.concatenate([numbers, covariates], axis=1)
     labels = samples.labels.cpu().numpy()
     return Inputs(numbers, labels, weights[labels], samples.patients)
-
-
-def _folds(train: Inputs) -> list[tuple[Inputs, Inputs]]:
-    """Divide patients into folds: for each fold the cases outside it, and those in it.
-
-    The patients, sorted by their last class and their name, are dealt to the folds one by one.
-    The result is empty if there is only one patient.
-    """
-    last_class = pd.Series(train.labels).groupby(train.patients).max()
-    patients = last_class.sort_values(kind="stable").index
-    count = min(FOLDS, len(patients))
-    if count < 2:
-        return []
-    fold_of = {patient: number % count for number, patient in enumerate(patients)}
-    fold = np.array([fold_of[patient] for patient in train.patients])
-    return [(train.take(fold != k), train.take(fold == k)) for k in range(count)]
 
 
 def _mean_loss(pairs: list[tuple[Inputs, Inputs]], strength: float, classes: int) -> float:

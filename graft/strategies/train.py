@@ -3,21 +3,28 @@
 from collections.abc import Callable
 
 from graft.data.task import Task
-from graft.strategies import l2_sp
+from graft.strategies import bss, delta, frozen, l2_sp, lp_ft, source, wise_ft
 from graft.training.loop import Log
 from graft.training.plan import Plan
 from graft.training.state import Row
+from graft.transfer.settings import Strategy
 from graft.transfer.start import Start, fit_start
 
 Train = Callable[[Start, Task, Plan, Log | None, bool], Row]
 
-STRATEGIES: dict[str, Train] = {
+STRATEGIES: dict[Strategy, Train] = {
     "l2-sp": l2_sp.train,
+    "frozen": frozen.train,
+    "lp-ft": lp_ft.train,
+    "wise-ft": wise_ft.train,
+    "bss": bss.train,
+    "delta": delta.train,
+    "source": source.train,
 }
 
 
 def fit_strategy(
-    strategy: str,
+    strategy: Strategy,
     start: Start,
     task: Task,
     plan: Plan,
@@ -30,7 +37,7 @@ def fit_strategy(
         strategy: one of STRATEGIES. Training from scratch ignores it.
         start: the network.
         task: what it trains on and is validated on.
-        plan: how to train, with the pull of `start`.
+        plan: how to train. The strategy sets its penalties.
         log: as in `train_network`.
         show: as in `train_network`.
 

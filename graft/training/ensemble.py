@@ -52,6 +52,7 @@ def boost(
     task: Task,
     members: int,
     balance: str,
+    tell: bool = True,
 ) -> tuple[list[Classifier], list[float]]:
     """Train by boosting: f(x) = Σ αₖ f_k(x), with more weight on the errors of earlier members.
 
@@ -63,6 +64,7 @@ def boost(
         task: what the members train on.
         members: K.
         balance: "balanced" or "none", see `class_weights`.
+        tell: whether to print the error of each member.
 
     Returns:
         The members, and their α.
@@ -78,15 +80,16 @@ def boost(
         wrong = (predicted != labels).cpu().numpy()  # (N,)
         weights_of_errors = weights * balanced
         alpha = samme_alpha(wrong, weights_of_errors, len(task.domain.classes))
-        error = _weighted_error(wrong, weights_of_errors)
-        say(
-            f"boosting: member {k} is wrong on {wrong.sum()} of {len(wrong)} lesions, "
-            f"weighted error {error:.3f}, alpha {alpha:.3f}"
-        )
+        if tell:
+            error = _weighted_error(wrong, weights_of_errors)
+            say(
+                f"boosting: member {k} is wrong on {wrong.sum()} of {len(wrong)} lesions, "
+                f"weighted error {error:.3f}, alpha {alpha:.3f}"
+            )
         networks.append(network)
         alphas.append(alpha)
         weights = samme_weights(weights, wrong, alpha) if alpha > 0 else np.ones(len(labels))
-    if not any(alphas):
+    if tell and not any(alphas):
         say("boosting: no member is better than chance, so the ensemble is their plain mean")
     return networks, alphas
 

@@ -105,22 +105,23 @@ class Epochs:
         optimizer = self.state.optimizer
         for group in optimizer.param_groups:
             group["lr"].copy_(self.inputs.lr[self.step_number].squeeze())
-        loss = self._loss(images, places)
+        inputs = self._with_transforms(images, places)
+        loss = self._loss(inputs, places)
         total_penalty = penalty(self.state.network, self.plan)
+        if self.plan.features:
+            total_penalty = total_penalty + self.plan.features(inputs)
         optimizer.zero_grad(set_to_none=True)
         (loss + total_penalty).backward()
         optimizer.step()
         self.sums += torch.stack([loss.detach(), total_penalty.detach()]) * len(images)
         self.step_number += 1
 
-    def _loss(self, images: Tensor, places: Tensor) -> Tensor:
-        """The loss () of images (B, C, *spatial), which have these places (B,) in the epoch."""
+    def _loss(self, inputs: Tensor, places: Tensor) -> Tensor:
+        """The loss () of a batch and its transforms, which have the places (B,) in the epoch."""
         copies = 1 + self.plan.recipe.transforms
         rows = self.inputs.rows[places]
-        outputs = self.state.network(
-            self._with_transforms(images, places),
-            self.train.covariates_of(rows.repeat(copies)),
-        )  # (copies·B, outputs)
+        covariates = self.train.covariates_of(rows.repeat(copies))
+        outputs = self.state.network(inputs, covariates)  # (copies·B, outputs)
         labels = self.train.labels[rows].repeat(copies)
         objective = self.plan.objective
         logits = outputs[:, : objective.classes] if objective else outputs  # (copies·B, classes)
@@ -128,7 +129,7 @@ class Epochs:
         losses = losses * self.weights[rows].repeat(copies)
         if objective:
             losses = objective.train_losses(losses, outputs, rows.repeat(copies))
-        return augmented_loss(losses, len(images))
+        return augmented_loss(losses, len(places))
 
     def _with_transforms(self, images: Tensor, places: Tensor) -> Tensor:
         """A batch (B, C, *spatial) followed by its M transforms: ((1 + M)·B, C, *spatial)."""

@@ -119,19 +119,27 @@ def log_curves(folder: Path) -> Iterator[Log]:
             live.next_step()
 
         yield log
+    _write_missing_curves(folder)
 
 
 def write_empty_curves(folder: Path) -> None:
-    """Write the curves of a stage that did not train: tables without rows.
+    """Write the curves of a stage that did not train.
 
-    The stage has the same outputs as if it had trained, and `dvc plots` draws no curve.
+    The stage has the same outputs as if it had trained.
     """
     with whole_folder(folder) as partial:
-        tables = partial / "plots/metrics"
-        tables.mkdir(parents=True)
-        for name in CURVES:
-            (tables / f"{name}.tsv").write_text(f"step\t{name}\n", encoding="utf-8")
+        _write_missing_curves(partial)
         write_json(partial / "metrics.json", {})
+
+
+def _write_missing_curves(folder: Path) -> None:
+    """Write a table without rows for each curve without values, so that `dvc plots` finds it."""
+    tables = folder / "plots/metrics"
+    tables.mkdir(parents=True, exist_ok=True)
+    for name in CURVES:
+        table = tables / f"{name}.tsv"
+        if not table.exists():
+            table.write_text(f"step\t{name}\n", encoding="utf-8")
 
 
 def save_trained(
@@ -167,7 +175,15 @@ def fill_model_folder(
     plan: Plan,
     card: dict,
 ) -> None:
-    """Write the files of a model into an existing folder. The arguments are as in `save_trained`."""
+    """Write the files of a model into an existing folder; the rest is as in `save_trained`."""
+    save_model(folder, members, complete_card(architecture, task, plan, card))
+
+
+def complete_card(architecture: dict, task: Task, plan: Plan, card: dict) -> dict[str, object]:
+    """The card of a model: what every card says, followed by the entries of `card`.
+
+    The arguments are those of `save_trained`.
+    """
     complete: dict[str, object] = {
         "stage": plan.stage,
         "architecture": architecture,
@@ -182,7 +198,7 @@ def fill_model_folder(
         **plan.recipe.model_dump(),
         "seed": plan.seed,
     }
-    save_model(folder, members, {**complete, **card})
+    return {**complete, **card}
 
 
 def parent_reference(folder: Path) -> dict[str, str]:
@@ -228,6 +244,7 @@ def _training_key(
         "purpose": plan.purpose,
         "keep_start": plan.keep_start,
         "pull": pull,
+        "features": plan.features and plan.features.key,
     }
     if plan.objective:
         key["objective"] = plan.objective.key()

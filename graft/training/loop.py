@@ -95,6 +95,20 @@ def logits(network: nn.Module, samples: Samples) -> Tensor:
     return torch.cat(chunks)
 
 
+def validate_unchanged(network: nn.Module, task: Task, plan: Plan, log: Log | None) -> Row:
+    """Log the row of an epoch 0, of a network that does not train, and return it."""
+    row = {"epoch": 0, **validate(network, task, plan)}
+    if log is not None:
+        log(row)
+    return row
+
+
+def validate(network: nn.Module, task: Task, plan: Plan) -> Row:
+    """The validation loss and accuracy as `fit_network` computes them; empty without samples."""
+    weights = class_weights(task, plan.training.class_weights)
+    return _validate(network, task.validation, weights)
+
+
 def _validate(
     network: nn.Module,
     validation: Samples,

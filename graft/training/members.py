@@ -1,66 +1,73 @@
-"""The members of a bag, which train independently of each other and so in parallel."""
+"""The trainings of an ensemble. The members of a bag are independent, so they run in parallel."""
 
-import functools
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
+from typing import Literal
 
-import numpy as np
-import torch
+from torch import Tensor
 
-from graft.common.parallel import run_parallel
-from graft.console import counting
-from graft.data.memory import share_for_each
-from graft.data.reference import DomainReference
-from graft.data.task import make_task
-from graft.networks.device import use_deterministic_algorithms
-from graft.networks.saved import load_model
-from graft.training.ensemble import bagging_weights
+from graft.networks.classifier import Classifier
+from graft.training.continuation import Continuation
+from graft.training.cross_fit import Trained
+from graft.training.ensemble import bag, bagging_weights, boost, shares
 from graft.training.fitting import train_network
+from graft.training.loop import Log
 from graft.training.plan import Plan
+from graft.training.state import Row
 
 
 @dataclass(frozen=True)
-class Bag:
-    """What the members of a bag have in common, small enough to be sent to another process.
+class Ensembling(Continuation):
+    """Train an ensemble whose members all start from the network of an earlier model.
 
     Attributes:
-        parent: the folder of the model whose weights and encoding the members start with.
-        domain: what they train on.
-        train: its rows that they train on.
-        validation: its rows that they are validated on.
-        device: where they train.
-        plan: how they train.
+        method: bagging or boosting.
+        count: K, the number of members.
     """
 
-    parent: Path
-    domain: DomainReference
-    train: np.ndarray
-    validation: np.ndarray
-    device: torch.device
-    plan: Plan
+    method: Literal["bagging", "boosting"]
+    count: int
+
+    def members(self, fold: int) -> Sequence[int]:
+        """All members of a bag. Those of a boosted ensemble depend on each other."""
+        return range(self.count if self.method == "bagging" else 1)
+
+    def train_member(self, fold: int, member: int) -> None:
+        """Train a member of a bag, or a boosted ensemble as a whole."""
+        if self.method == "boosting":
+            self.train(fold)
+            return
+        parent = self.load_parent(fold)
+        (network,) = parent.networks
+        task = self.task(fold, parent.encoding)
+        weights = bagging_weights(task, self.plan.seed, member)
+        plan = plan_of_member(self.plan_of(fold), member)
+        train_network(network, task, plan, weights=weights, show=False)
+
+    def train(self, fold: int, log: Log | None = None, show: bool = False) -> Trained:
+        """Train all members, one after the other, as in `StageTraining`."""
+        parent = self.load_parent(fold)
+        task = self.task(fold, parent.encoding)
+        plan = self.plan_of(fold)
+        scores: list[Row] = []
+
+        def fit(k: int, weights: Tensor) -> Classifier:
+            (member,) = self.load_parent(fold).networks
+            best = train_network(member, task, plan_of_member(plan, k), log, weights, show)
+            scores.append(best)
+            return member
+
+        if self.method == "bagging":
+            networks, equal = bag(fit, task, self.count, self.plan.seed)
+            fitted = {"shares": equal}
+        else:
+            balance = self.plan.training.class_weights
+            networks, alphas = boost(fit, task, self.count, balance, tell=log is not None)
+            fitted = {"shares": shares(alphas), "alphas": alphas}
+        card = {"parent": self.describe_parent(fold), **fitted, "scores": scores}
+        return Trained(networks, parent.card["architecture"], task, card)
 
 
 def plan_of_member(plan: Plan, k: int) -> Plan:
     """How member k of an ensemble trains: with random draws of its own."""
     return replace(plan, purpose=f"{plan.purpose}/{k}")
-
-
-def train_members(bag: Bag, members: int) -> None:
-    """Train the members in parallel, and leave each in the checkpoint of its last epoch.
-
-    `train_network` with the same arguments then reads the member from its checkpoint.
-    """
-    with counting(bag.plan.purpose, members, "member") as show:
-        train = functools.partial(_train_member, bag)
-        run_parallel(train, range(members), lambda k: show(f"member {k}"))
-
-
-def _train_member(bag: Bag, k: int) -> None:
-    use_deterministic_algorithms()
-    parent = load_model(bag.parent, bag.device)
-    (network,) = parent.networks
-    memory = share_for_each(bag.plan.training.memory, bag.device)
-    domain = bag.domain.read()
-    task = make_task(domain, bag.train, bag.validation, bag.device, parent.encoding, memory)
-    weights = bagging_weights(task, bag.plan.seed, k)
-    train_network(network, task, plan_of_member(bag.plan, k), weights=weights, show=False)

@@ -1,11 +1,30 @@
-"""Penalties on the parameters: the pull towards the pretrained weights, L1 and L2."""
+"""Penalties on the parameters: the pull towards pretrained weights, L1, L2; and on features."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
+
+
+class FeaturePenalty(Protocol):
+    """A penalty on what a network made of a batch in the step's forward pass."""
+
+    @property
+    def key(self) -> list:
+        """Everything that decides the penalty beside the network's start, as plain values."""
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """The penalty of the batch, a scalar () that can be differentiated.
+
+        It is called after the forward pass, on a GPU in a captured step: so it must not wait for
+        the device.
+
+        Args:
+            images: (B, C, *patch), the input of the forward pass.
+        """
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,20 @@ from graft.training.settings import Recipe
 # The prefix of the network names, by the name of the published weights.
 PUBLISHED = {"imagenet": "torchvision-", "kinetics": "video-", "medicalnet": "medicalnet-"}
 WEIGHT_SUFFIXES = (".pt", ".pth", ".safetensors")
+Strategy = Literal["l2-sp", "frozen", "lp-ft", "wise-ft", "bss", "delta", "source"]
+Arm = Literal["scratch"] | Strategy  # of repeated trainings
+INNER_FOLDS = 5  # of patients, to choose by if none validate; fewer if there are fewer patients
+WITHOUT_LAMBDA: frozenset[Strategy] = frozenset({"frozen", "source"})  # they train no weights
+
+
+def count_networks(arm: Arm, validates: bool) -> int:
+    """How many networks one training of an arm trains: wise-ft needs more to choose a share.
+
+    Args:
+        arm: of the training.
+        validates: whether there are patients to validate on.
+    """
+    return 1 + INNER_FOLDS if arm == "wise-ft" and not validates else 1
 
 
 class Pretrain(Recipe):
@@ -30,9 +44,11 @@ class Finetune(Recipe):
     """The recipe of fine-tuning, the penalty R and the head that it starts with.
 
     Attributes:
+        strategy: how the network of the source is trained, a module of `graft.strategies`.
         head: `pretrained` is that of the source, and `new` has random weights. `auto` is that of
             the source if the classes and the covariates are the same, else a linear probe.
     """
 
+    strategy: Strategy
     penalty: Literal["l2", "l1"]
     head: Literal["auto", "new", "pretrained"]

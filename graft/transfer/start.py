@@ -1,6 +1,6 @@
 """The network that training on a target starts from: a source's weights, or fresh ones."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -100,7 +100,7 @@ def fit_start(
     Args:
         start: the network.
         task: what it trains on and is validated on.
-        plan: how to train, with the pull of `start`.
+        plan: how to train. Its pull is replaced by that of `start`.
         log: as in `train_network`.
         show: as in `train_network`.
 
@@ -109,4 +109,4 @@ def fit_start(
     """
     if start.head == "new":
         start_head(start.network, task, plan)
-    return train_network(start.network, task, plan, log, show=show)
+    return train_network(start.network, task, replace(plan, pull=start.pull), log, show=show)

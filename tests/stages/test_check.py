@@ -135,14 +135,12 @@ def in_two_domains() -> str:
 
 def an_image_twice() -> str:
     put_image("liver", *external_and_train_rows(labels=1))
-    return r"1 pairs of images are the same picture in two parts of the split: .*, identical"
+    return r"the same picture is in two parts of the split, in 1 pair of images: .*, identical"
 
 
 def an_image_with_two_labels() -> str:
     put_image("liver", *external_and_train_rows(labels=2))
-    return (
-        r"1 pairs of images are the same picture under two labels: .* \(benign\) and .*, identical"
-    )
+    return r"the same picture has two labels, in 1 pair of images: .* \(benign\) and .*, identical"
 
 
 def other_channels() -> str:

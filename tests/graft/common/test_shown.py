@@ -1,4 +1,8 @@
-from graft.common.shown import LONGEST, first_line, one_line, shown, shown_key
+from graft.common.shown import LONGEST, counted, first_line, one_line, shown, shown_key
+
+
+def test_a_count_agrees_with_its_noun():
+    assert [counted(number, "pair") for number in (0, 1, 2)] == ["0 pairs", "1 pair", "2 pairs"]
 
 
 def test_a_long_value_is_shown_by_its_ends():

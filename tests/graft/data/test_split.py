@@ -185,7 +185,7 @@ def test_splits_given_to_only_some_lesions_are_refused():
     given = ["train"] * 6 + ["validation"] * 2 + ["test"] * 12
     index = make_index().assign(split=given)
     index.loc[4, "split"] = ""
-    message = r"1 of 20 lesions have no given split \(the first is row b4\)"
+    message = r"1 of 20 lesions without a given split \(the first is row b4\)"
     with pytest.raises(InputError, match=message):
         divide(index)
 

@@ -266,7 +266,7 @@ def test_copies_in_two_parts_are_refused(domain_with_two_copies):
     with pytest.raises(InputError) as caught:
         check(domain_with_two_copies, parts)
     assert str(caught.value) == (
-        "domains.liver: 2 pairs of images are the same picture in two parts of the split: "
+        "domains.liver: the same picture is in two parts of the split, in 2 pairs of images: "
         "row 0 (train) and row 3 (external), "
         "identical; row 1 (test) and row 4 (validation), "
         "0 of 64 bits apart, mirrored, correlation 1.000; expected each in "
@@ -352,7 +352,7 @@ def test_a_copy_with_another_patient_stops_the_split_until_both_have_one_patient
     result = run_module("stages.split", "liver")
     assert result.returncode == 1
     assert result.stderr.count("\n") == 1
-    assert "pairs of images are the same picture in two parts" in result.stderr
+    assert "the same picture is in two parts" in result.stderr
     assert "Doe" not in result.stderr
     assert (project / "data/splits/liver.csv").read_bytes() == split_before
 
@@ -362,5 +362,5 @@ def test_a_copy_with_another_patient_stops_the_split_until_both_have_one_patient
     preprocess.main("liver")
     capsys.readouterr()
     split.main("liver")
-    message = "pairs of images are the same picture within a part, 0 of them of two patients"
+    message = "pairs of images with the same picture within a part, 0 of them of two patients"
     assert message in capsys.readouterr().out

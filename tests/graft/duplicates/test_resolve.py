@@ -128,7 +128,7 @@ def test_fewer_labels_leave_out_the_same_images():
 def test_a_picture_with_two_labels_is_refused(duplicates, mirrored):
     domain = with_copies(make_domain(), {7: 2}, mirrored)
     message = (
-        r"1 pairs of images are the same picture under two labels: #2 \(benign\) and #7 "
+        r"the same picture has two labels, in 1 pair of images: #2 \(benign\) and #7 "
         r"\(malignant\), .*; expected one label: correct it, or set "
         "domains.liver.split.duplicates to drop"
     )

@@ -15,6 +15,7 @@ from graft.data.domain import Domain
 from graft.data.task import take_samples
 from graft.evaluation import audit
 from graft.evaluation.cards import TrainedModel, check_cards
+from graft.evaluation.evaluated_domain import EvaluatedDomain
 from graft.statistics.cases import Assessment
 from tests.seals import reseal
 
@@ -151,7 +152,7 @@ def test_a_scaler_fitted_on_all_parts_raises_an_error(domain, models):
     rewrite(
         models["transfer"], covariates=list(of_all_parts.columns), data={"domain": "liver", **data}
     )
-    assert "transfer/card.json: age not encoded by the training part of liver" in error_of(models)
+    assert "transfer/card.json: age not encoded by the part train of liver" in error_of(models)
 
 
 def test_a_model_that_leaves_a_covariate_out(domain, models):
@@ -179,8 +180,14 @@ def test_weights_from_elsewhere_have_only_their_parent_checked(models):
     assert names == [("parent", "weights from elsewhere")]
 
 
+def target(domain: Domain) -> EvaluatedDomain:
+    return EvaluatedDomain(domain, ROWS, {})
+
+
 def test_what_was_fitted_on_the_validation_part_and_what_was_not(domain):
-    found = audit.check_tuning(domain, ROWS, {"bagging": {"temperature": ROWS["validation"][::-1]}})
+    found = audit.check_tuning(
+        target(domain), {"bagging": {"temperature": ROWS["validation"][::-1]}}
+    )
     assert found["looked_at"] == "temperature of bagging"
     for samples, description in (
         (ROWS["test"], r"6 samples \(6 of test\)"),
@@ -195,7 +202,7 @@ def test_what_was_fitted_on_the_validation_part_and_what_was_not(domain):
             f"^domains.liver: temperature of bagging was fitted on {description}, expected the 6"
         )
         with pytest.raises(InputError, match=message + " of"):
-            audit.check_tuning(domain, ROWS, {"bagging": {"temperature": samples}})
+            audit.check_tuning(target(domain), {"bagging": {"temperature": samples}})
 
 
 def assessment(threshold: float | None, *disease: float) -> Assessment:
@@ -213,7 +220,7 @@ def test_a_threshold_that_the_validation_part_does_not_give(domain):
         0.3, 0.1, 0.4, 0.2, 0.6, 0.1, 0.7
     )  # halfway between 0.2 and 0.4, the only one without an error
     assert (
-        audit.check_thresholds(domain, ROWS, {"scratch": good})["found"]
+        audit.check_thresholds(target(domain), {"scratch": good})["found"]
         == "each equal to the one that the validation part alone gives"
     )
     with pytest.raises(
@@ -221,13 +228,13 @@ def test_a_threshold_that_the_validation_part_does_not_give(domain):
         match="the threshold of transfer is 0.5, expected 0.3, which the validation part alone",
     ):
         audit.check_thresholds(
-            domain, ROWS, {"scratch": good, "transfer": replace(good, threshold=0.5)}
+            target(domain), {"scratch": good, "transfer": replace(good, threshold=0.5)}
         )
     with pytest.raises(
         InputError, match=r"the threshold of scratch was fitted on 6 samples \(6 of test\)"
     ):
         audit.check_thresholds(
-            domain, ROWS, {"scratch": replace(good, fitted_on=tuple(ROWS["test"]))}
+            target(domain), {"scratch": replace(good, fitted_on=tuple(ROWS["test"]))}
         )
 
 
@@ -236,11 +243,11 @@ def test_another_model_is_chosen(domain):
         "scratch": assessment(0.5, *[0.5] * 6),
         "transfer": assessment(0.5, *[0.25, 0.75] * 3),
     }
-    row = audit.check_choice(domain, ROWS, models, "transfer")
+    row = audit.check_choice(target(domain), models, "transfer")
     assert row["found"] == "transfer, 0.2877, the lowest"  # -ln 0.75
     with pytest.raises(
         InputError,
         match="the chosen model is scratch with a log loss of 0.693147 .*"
         "expected transfer with 0.287682",
     ):
-        audit.check_choice(domain, ROWS, models, "scratch")
+        audit.check_choice(target(domain), models, "scratch")

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import torch
 
+from graft.common.seeds import derive
 from graft.config.parameters import load_parameters
 from graft.data.domain import Domain, write_domain
 from graft.data.reference import DomainReference
@@ -16,12 +17,13 @@ from graft.networks.build import build_network
 from graft.networks.reference import ModelReference
 from graft.networks.saved import save_model
 from graft.repeated.cache import collect_results
-from graft.repeated.cross_validation import candidate_sources, train_folds
+from graft.repeated.cross_validation import Candidate, all_candidates, train_folds
 from graft.repeated.cross_validation import empty_table as empty_folds
-from graft.repeated.learning_curve import ARMS, train_learning_curve
 from graft.repeated.learning_curve import empty_table as empty_curve
+from graft.repeated.learning_curve import train_learning_curve
 from graft.repeated.settings import RepeatedFinetuning
 from graft.repeated.trainings import PulledSource, RepeatedTrainings, Rows
+from graft.transfer.settings import Strategy
 
 ROOT = Path(__file__).parents[3]
 CLASSES = ["benign", "malignant"]
@@ -89,7 +91,8 @@ def sources(tmp_path) -> list[PulledSource]:
     folder.mkdir()
     network = build_network(**SHAPE, seed=7)
     save_model(folder, [network], {"architecture": SHAPE, "classes": CLASSES})
-    return candidate_sources({"lung": ModelReference.to(folder)}, [0.01, 1.0, 0.01])
+    model = ModelReference.to(folder)
+    return [PulledSource("lung", model, weight) for weight in (0.01, 1.0)]
 
 
 def run_all(trainings, sources, folder):
@@ -101,8 +104,22 @@ def run_all(trainings, sources, folder):
     return collect_results("cross_validate", planned, folder)
 
 
-def test_every_source_is_combined_with_every_lambda_once(sources):
-    assert [(source.name, source.weight) for source in sources] == [("lung", 0.01), ("lung", 1.0)]
+def candidates_of(sources: list[PulledSource], *strategies: Strategy) -> list[Candidate]:
+    return all_candidates({"lung": sources[0].model}, strategies, [0.01, 1.0, 0.01])
+
+
+def named(candidates: list[Candidate]) -> list[tuple[str, str, float]]:
+    return [(each.source.name, each.strategy, each.source.weight) for each in candidates]
+
+
+def test_every_source_is_combined_with_every_strategy_and_lambda_once(sources):
+    assert named(candidates_of(sources, "l2-sp", "frozen", "delta", "l2-sp")) == [
+        ("lung", "l2-sp", 0.01),
+        ("lung", "l2-sp", 1.0),
+        ("lung", "frozen", 0.0),  # it has no λ
+        ("lung", "delta", 0.01),
+        ("lung", "delta", 1.0),
+    ]
 
 
 def test_tested_patients_change_no_network_and_no_validation(trainings, sources, tmp_path):
@@ -166,7 +183,7 @@ def test_the_table_of_folds_has_every_case_of_every_training(trainings, sources,
         count=2,
         repeats=1,
         validation=0.25,
-        candidates=sources,
+        candidates=candidates_of(sources, "l2-sp"),
         seed=1,
         cache=tmp_path,
     )
@@ -174,8 +191,96 @@ def test_the_table_of_folds_has_every_case_of_every_training(trainings, sources,
     tested = table[table["part"] == "test"]
     for _, rows in tested.groupby(["arm", "lambda"]):
         assert sorted(rows["sample"]) == list(range(24))
-    named = table[["arm", "source", "lambda"]].drop_duplicates().to_numpy().tolist()
-    assert named == [["scratch", "", 0.0], ["transfer", "lung", 0.01], ["transfer", "lung", 1.0]]
+    found = table[["arm", "source", "strategy", "lambda"]].drop_duplicates()
+    assert found.to_numpy().tolist() == [
+        ["scratch", "", "", 0.0],
+        ["transfer", "lung", "l2-sp", 0.01],
+        ["transfer", "lung", "l2-sp", 1.0],
+    ]
+
+
+@pytest.fixture
+def planned(monkeypatch) -> list[tuple[str, Rows]]:
+    """The arm and the rows of each training that is planned."""
+    found = []
+    plan = RepeatedTrainings.plan_one
+
+    def record(self, name, arm, rows, *rest):
+        found.append((arm, rows))
+        return plan(self, name, arm, rows, *rest)
+
+    monkeypatch.setattr(RepeatedTrainings, "plan_one", record)
+    return found
+
+
+def fold_table(trainings, candidates, folder) -> pd.DataFrame:
+    """Two folds of 24 patients, none of whom validate."""
+    return train_folds(
+        trainings,
+        rows=np.arange(24),
+        count=2,
+        repeats=1,
+        validation=0.0,
+        candidates=candidates,
+        seed=1,
+        cache=folder,
+    )
+
+
+def test_inner_folds_predict_each_outer_training_case_once_and_never_a_patient_trained_on(
+    trainings, sources, planned, tmp_path
+):
+    candidates = candidates_of(sources, "frozen", "source")
+    table = fold_table(trainings, candidates, tmp_path)
+    assert len(planned) == 2 * (1 + 2 * (1 + 5))
+    patients = trainings.domain.index["patient"].to_numpy()
+    for _, rows in planned:
+        assert not set(patients[rows.train]) & set(patients[rows.predicted])
+        assert len(rows.validation) == 0
+    for (fold, strategy), rows in table.groupby(["fold", "strategy"]):
+        tested = rows["sample"][rows["part"] == "test"].tolist()
+        validated = rows["sample"][rows["part"] == "validation"].tolist()
+        outside = [] if strategy == "" else [row for row in range(24) if row not in tested]
+        assert sorted(validated) == outside
+        inner = [each for arm, each in planned if arm == strategy and len(each.predicted) < 12]
+        for each in inner:  # the tested fold is in no inner training
+            assert set(each.train) | set(each.predicted) <= set(range(24))
+            if set(each.predicted) <= set(outside):
+                assert not set(each.train) & set(tested)
+        assert len(inner) == (0 if strategy == "" else 10)
+        assert fold in (1, 2)
+
+
+def test_labels_of_inner_held_out_patients_do_not_change_what_is_predicted_for_them(
+    trainings, sources, planned, tmp_path
+):
+    """A network that had trained on them would predict something else."""
+    candidates = candidates_of(sources, "frozen", "l2-sp")[:2]
+    before = fold_table(trainings, candidates, tmp_path)
+    inner = next(rows for _, rows in planned if len(rows.predicted) < 12)
+
+    def change(domain: Domain) -> Domain:
+        index = domain.index.copy()
+        other = dict(zip(CLASSES, reversed(CLASSES), strict=True))
+        index.loc[inner.predicted, "label"] = index.loc[inner.predicted, "label"].map(other)
+        return replace(domain, index=index)
+
+    changed = change_target(trainings, change)
+    task_rows = [Rows(inner.train, inner.validation, inner.predicted)] * 2
+    for arm, rows in zip(("frozen", "l2-sp"), task_rows, strict=True):
+        after = changed.plan_one("again", arm, rows, derive(1, "cross_validate", 0), sources[0])
+        (result,) = collect_results("cross_validate", [after], tmp_path / "changed")
+        kept = (before["strategy"] == arm) & (before["part"] == "validation")
+        kept &= before["sample"].isin(inner.predicted) & (before["lambda"] < 1)
+        first = before[kept].groupby("fold").filter(lambda each: len(each) == len(inner.predicted))
+        found = first[["p_benign", "p_malignant"]].to_numpy()
+        assert np.array_equal(found, result["predicted"])
+
+
+def test_one_candidate_needs_no_inner_folds(trainings, sources, planned, tmp_path):
+    table = fold_table(trainings, candidates_of(sources, "frozen"), tmp_path)
+    assert [arm for arm, _ in planned] == ["scratch", "frozen"] * 2
+    assert set(table["part"]) == {"test"}
 
 
 def test_the_table_of_a_curve_has_the_test_part_for_every_arm_and_share(
@@ -188,6 +293,7 @@ def test_the_table_of_a_curve_has_the_test_part_for_every_arm_and_share(
         shares=[1.0, 0.5, 1.0],
         draws=1,
         source=sources[0],
+        arms=["frozen", "scratch", "source"],
         seed=1,
         cache=tmp_path,
     )
@@ -196,5 +302,38 @@ def test_the_table_of_a_curve_has_the_test_part_for_every_arm_and_share(
     for (share, arm), rows in table.groupby(["share", "arm"], sort=False):
         found.append((share, arm))
         assert rows["sample"].tolist() == ROWS.predicted.tolist()
-    assert found == [(share, arm) for share in (0.5, 1.0) for arm in ARMS]
+    arms = ["scratch", "l2-sp", "frozen", "source"]
+    assert found == [(share, arm) for share in (0.5, 1.0) for arm in arms]
     assert table.groupby("share")["patients"].first().tolist() == [10, 18]
+
+
+def test_a_curve_without_validation_part_trains_on_all_labelled_patients(
+    trainings, sources, planned, tmp_path
+):
+    table = train_learning_curve(
+        trainings,
+        parts={"train": np.arange(18), "test": ROWS.predicted},
+        shares=[0.5, 1.0],
+        draws=1,
+        source=sources[0],
+        arms=[],
+        seed=1,
+        cache=tmp_path,
+    )
+    assert [(arm, len(rows.train), len(rows.validation)) for arm, rows in planned] == [
+        ("scratch", 8, 0),
+        ("l2-sp", 8, 0),
+        ("scratch", 18, 0),
+        ("l2-sp", 18, 0),
+    ]
+    assert table.groupby("share")["patients"].first().tolist() == [8, 18]
+
+
+def test_strategies_without_lambda_have_one_key_and_others_one_for_each(trainings, sources):
+    def key(arm: str, source: PulledSource) -> str:
+        return str(trainings.plan_one(arm, arm, ROWS, 3, source).key)
+
+    assert key("frozen", sources[0]) == key("frozen", sources[1])
+    assert key("l2-sp", sources[0]) != key("l2-sp", sources[1])
+    assert key("l2-sp", sources[0]) == key("transfer", sources[0])
+    assert key("l2-sp", sources[0]) != key("lp-ft", sources[0])

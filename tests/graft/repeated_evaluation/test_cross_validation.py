@@ -14,14 +14,15 @@ from graft.repeated_evaluation import cross_validation
 from graft.repeated_evaluation.cross_validation import (
     PredictedFold,
     auroc_by_repeat,
-    choose_candidate,
     cross_validation_lines,
     judge_folds,
 )
 from graft.repeated_evaluation.folds import Candidate, Fold, Predicted, read_folds
+from graft.repeated_evaluation.selection import choose_candidate, judge_selection
+from graft.statistics.repeated_auroc import RepeatedAuroc
 
 CLASSES = ["benign", "malignant"]
-CANDIDATES = [Candidate("lung", 0.0), Candidate("lung", 0.1)]
+CANDIDATES = [Candidate("lung", "l2-sp", 0.0), Candidate("lung", "lp-ft", 0.0)]
 
 
 def two(*disease):
@@ -57,10 +58,10 @@ def table_of(folds):
     """The table that the repeated trainings write."""
     tables = []
     for each in folds:
-        networks = [("scratch", "", 0.0, each.scratch)]
+        networks = [("scratch", Candidate("", "", 0.0), each.scratch)]
         for candidate, predicted in zip(CANDIDATES, each.candidates, strict=True):
-            networks.append(("transfer", candidate.source, candidate.weight, predicted))
-        for arm, source, weight, predicted in networks:
+            networks.append(("transfer", candidate, predicted))
+        for arm, candidate, predicted in networks:
             for part in ("validation", "test"):
                 table = pd.DataFrame(
                     predicted.probabilities[part], columns=probability_columns(CLASSES)
@@ -69,8 +70,7 @@ def table_of(folds):
                 table["fold"] = each.number
                 table["part"] = part
                 table["arm"] = arm
-                table["source"] = source
-                table["lambda"] = weight
+                table = table.assign(**candidate.named())
                 table["sample"] = predicted.samples[part]
                 tables.append(table)
     return pd.concat(tables, ignore_index=True)
@@ -102,7 +102,8 @@ def block():
     index = pd.DataFrame({"patient": list("abcd"), "label": CLASSES * 2})
     domain = Domain("liver", np.zeros((4, 1, 8, 8)), index, CLASSES, {})
     random = generator(0, "bootstrap")
-    return judge_folds(domain, FOLDS, CANDIDATES, 300, 0.95, random)["cross_validation"]
+    found = judge_folds(domain, FOLDS, CANDIDATES, 300, 0.95, random, CANDIDATES[0])
+    return found["cross_validation"]
 
 
 def test_the_aurocs_and_the_gain_by_hand(block):
@@ -120,17 +121,65 @@ def test_the_aurocs_and_the_gain_by_hand(block):
 
 def test_the_validation_patients_of_each_fold_choose_its_candidate(block):
     assert [row["chosen"] for row in block["candidates"]] == [3, 1]
-    assert [row["auroc"] for row in block["candidates"]] == [1, 0]
+    assert [row["auroc"]["value"] for row in block["candidates"]] == [1, 0]
     loss = (3 * -np.log(0.8) - np.log(0.2)) / 4
     assert block["candidates"][0]["validation_log_loss"] == pytest.approx(loss, abs=1e-6)
-    choices = [(row["repeat"], row["fold"], row["lambda"]) for row in block["choices"]]
-    assert choices == [(1, 1, 0), (1, 2, 0), (2, 1, 0.1), (2, 2, 0)]
+    choices = [(row["repeat"], row["fold"], row["strategy"]) for row in block["choices"]]
+    assert choices == [(1, 1, "l2-sp"), (1, 2, "l2-sp"), (2, 1, "lp-ft"), (2, 2, "l2-sp")]
+
+
+def test_the_choice_is_compared_with_each_candidate_with_the_default_and_with_the_best(block):
+    # The choice ranks all pairs of the first repeat and one of two of the second one.
+    first, second = block["candidates"]
+    assert first["choice_over_it"]["value"] == -0.25
+    assert second["choice_over_it"]["value"] == 0.75
+    assert (second["choice_over_it"]["low"], second["choice_over_it"]["high"]) == (0, 1)
+    assert block["selection"] == {
+        "default": {"source": "lung", "strategy": "l2-sp", "lambda": 0},
+        "over_default": first["choice_over_it"],
+        "best": {"source": "lung", "strategy": "l2-sp", "lambda": 0},
+        "optimism": 0.25,
+    }
+
+
+def test_a_default_that_is_no_candidate_is_not_compared():
+    areas = RepeatedAuroc(np.array([0.5, 0.7]), np.full(20, 0.6))
+    better = RepeatedAuroc(np.array([0.7, 0.7]), np.full(20, 0.7))
+    other = Candidate("kidney", "l2-sp", 0.0)
+    found = judge_selection(CANDIDATES, [areas, better], areas, other, 0.95)
+    assert (found["default"], found["over_default"]) == (None, None)
+    assert found["best"]["strategy"] == "lp-ft"
+    assert found["optimism"] == pytest.approx(0.1)
+    undefined = RepeatedAuroc(np.array([np.nan]), np.full(20, np.nan))
+    found = judge_selection(CANDIDATES, [undefined] * 2, undefined, None, 0.95)
+    assert np.isnan(found["optimism"])
+
+
+def test_one_candidate_needs_neither_a_choice_nor_validation_cases(tmp_path):
+    table = table_of(FOLDS)
+    table = table[(table["strategy"] != "lp-ft") & (table["part"] == "test")]
+    write_sealed_table(tmp_path / "folds.csv", table)
+    folds, candidates = read_folds(tmp_path / "folds.csv", CLASSES, np.arange(4))
+    assert candidates == CANDIDATES[:1]
+    index = pd.DataFrame({"patient": list("abcd"), "label": CLASSES * 2})
+    domain = Domain("liver", np.zeros((4, 1, 8, 8)), index, CLASSES, {})
+    random = generator(0, "bootstrap")
+    found = judge_folds(domain, folds, candidates, 100, 0.95, random)["cross_validation"]
+    assert found["selection"] is None
+    (row,) = found["candidates"]
+    assert (row["chosen"], row["validation_log_loss"]) == (4, None)
+    assert row["choice_over_it"]["value"] == 0
 
 
 def test_a_person_reads_a_line_per_model_and_one_about_the_gain(block):
     lines = list(cross_validation_lines({"cross_validation": block}))
-    assert len(lines) == 3
-    assert "2 × 2 folds of 4 patients, the gain of transfer is +0.500" in lines[-1]
+    assert len(lines) == 6
+    assert "2 × 2 folds of 4 patients, the gain of transfer is +0.500" in lines[2]
+    assert lines[3] == (
+        "Chosen within 4 folds: l2-sp from lung with λ = 0 in 3, lp-ft from lung with λ = 0 in 1"
+    )
+    assert lines[4].startswith("The choice over the default, l2-sp from lung with λ = 0: -0.250 [")
+    assert "has an AUROC +0.250 from that of the choice" in lines[5]
 
 
 def test_written_folds_are_read_again(tmp_path):
@@ -153,7 +202,7 @@ def test_written_folds_are_read_again(tmp_path):
 
 def test_a_table_that_lacks_a_network_raises_an_error(tmp_path):
     table = table_of(FOLDS)
-    lost = (table["repeat"] == 2) & (table["fold"] == 1) & (table["lambda"] == 0.1)
+    lost = (table["repeat"] == 2) & (table["fold"] == 1) & (table["strategy"] == "lp-ft")
     write_sealed_table(tmp_path / "folds.csv", table[~lost])
     with pytest.raises(InputError, match="repeat 2, fold 1 lacks a network or a part"):
         read_folds(tmp_path / "folds.csv", CLASSES, np.arange(4))

@@ -11,7 +11,7 @@ from graft.common.files import InputError
 from graft.common.seeds import generator
 from graft.data.predictions import DECIMALS, probability_columns
 from graft.data.sealed_tables import write_sealed_table
-from graft.repeated.learning_curve import ARMS, empty_table
+from graft.repeated.learning_curve import empty_table
 from graft.repeated_evaluation import learning_curve
 from graft.repeated_evaluation.curve_points import Point, read_points
 from graft.repeated_evaluation.labels_saved import labels_saved, patients_needed, saved_lines
@@ -19,6 +19,8 @@ from graft.repeated_evaluation.learning_curve import curve_lines, curve_table, j
 from graft.statistics.cases import Cases
 from graft.statistics.repeated_auroc import RepeatedAuroc
 
+STRATEGY = "lp-ft"
+ARMS = ("scratch", STRATEGY, "frozen")
 CLASSES = ["benign", "malignant"]
 PATIENTS = np.array([10.0, 40.0, 160.0])
 LABELS = np.arange(40) % 2
@@ -79,7 +81,7 @@ def points():
     """
     found = []
     for share, patients, scratch in ((0.1, 4, CHANCE), (1.0, 40, RIGHT)):
-        predicted = {"scratch": scratch, "transfer": RIGHT, "frozen": 1 - RIGHT}
+        predicted = {"scratch": scratch, STRATEGY: RIGHT, "frozen": 1 - RIGHT}
         twice = {arm: [each, each] for arm, each in predicted.items()}
         found.append(Point(share, [patients, patients + 1], [2 * patients] * 2, twice))
     return found
@@ -94,11 +96,11 @@ def cases():
 
 
 def verdicts_on_transfer(curve):
-    return [point["gain"]["transfer"]["verdict"] for point in curve["points"]]
+    return [point["gain"][STRATEGY]["verdict"] for point in curve["points"]]
 
 
 def judge(points, cases):
-    return judge_points(points, cases, 0.95, generator(0, "draws"))
+    return judge_points(points, cases, 0.95, generator(0, "draws"), STRATEGY)
 
 
 def test_ends_beyond_the_curve_are_printed_as_such():
@@ -110,9 +112,9 @@ def test_ends_beyond_the_curve_are_printed_as_such():
 
 def test_the_gain_and_the_verdict_of_each_share(points, cases):
     few, every = judge(points, cases)["learning_curve"]["points"]
-    assert every["gain"]["transfer"]["verdict"] == "no difference shown"
+    assert every["gain"][STRATEGY]["verdict"] == "no difference shown"
     assert few["gain"]["frozen"]["verdict"] == "harms"
-    assert few["gain"]["transfer"] == {
+    assert few["gain"][STRATEGY] == {
         "value": 0.5,
         "low": 0.5,
         "high": 0.5,
@@ -137,7 +139,7 @@ def test_the_saved_labels_of_a_transfer_that_reaches_the_goal_at_once(points, ca
 def test_a_transfer_that_ranks_no_pair_correctly_harms_and_saves_no_labels(points, cases):
     harmful = []
     for point in points:
-        wrong = point.probabilities | {"transfer": point.probabilities["frozen"]}
+        wrong = point.probabilities | {STRATEGY: point.probabilities["frozen"]}
         harmful.append(replace(point, probabilities=wrong))
     block = judge(harmful, cases)
     curve = block["learning_curve"]
@@ -192,7 +194,7 @@ def table_of(points):
 
 def test_written_points_are_read_again_with_rising_shares(points, tmp_path):
     write_sealed_table(tmp_path / "curve.csv", table_of(points))
-    found = read_points(tmp_path / "curve.csv", CLASSES, range(100, 140))
+    found = read_points(tmp_path / "curve.csv", CLASSES, range(100, 140), STRATEGY)
     for mine, theirs in zip(found, points, strict=True):
         assert (mine.share, mine.patients, mine.lesions) == (
             theirs.share,
@@ -205,15 +207,32 @@ def test_written_points_are_read_again_with_rising_shares(points, tmp_path):
             assert np.array_equal(mine.probabilities[arm], expected)
 
 
+def test_any_strategy_may_be_an_arm_after_scratch_and_that_of_transfer(points, cases, tmp_path):
+    table = table_of(points)
+    others = table[table["arm"] == "frozen"].assign(arm="bss")
+    write_sealed_table(tmp_path / "curve.csv", pd.concat([others, table], ignore_index=True))
+    found = read_points(tmp_path / "curve.csv", CLASSES, range(100, 140), STRATEGY)
+    assert list(found[0].probabilities) == ["scratch", STRATEGY, "bss", "frozen"]
+    curve = judge(found, cases)["learning_curve"]
+    assert curve["strategy"] == STRATEGY
+    assert curve["points"][0]["gain"]["bss"] == curve["points"][0]["gain"]["frozen"]
+
+
+def test_a_curve_without_the_strategy_of_transfer_is_refused(points, tmp_path):
+    write_sealed_table(tmp_path / "curve.csv", table_of(points))
+    with pytest.raises(InputError, match=r"lacks draw 1 of delta, expected the draws \[1, 2\] of "):
+        read_points(tmp_path / "curve.csv", CLASSES, range(100, 140), "delta")
+
+
 def test_predictions_of_other_samples_than_the_test_part_raise_an_error(points, tmp_path):
     write_sealed_table(tmp_path / "curve.csv", table_of(points))
     with pytest.raises(InputError, match="scratch, share 0.1, draw 1 has other samples"):
-        read_points(tmp_path / "curve.csv", CLASSES, range(40))
+        read_points(tmp_path / "curve.csv", CLASSES, range(40), STRATEGY)
 
 
 def test_without_trainings_there_are_no_points_and_no_block(cases, tmp_path):
     write_sealed_table(tmp_path / "curve.csv", empty_table(CLASSES))
-    points = read_points(tmp_path / "curve.csv", CLASSES, range(40))
+    points = read_points(tmp_path / "curve.csv", CLASSES, range(40), STRATEGY)
     assert points == []
     block = judge(points, cases)
     assert block == {"learning_curve": None}
@@ -232,7 +251,7 @@ def test_a_changed_table_is_refused(points, tmp_path):
     write_sealed_table(path, table_of(points))
     path.write_text(path.read_text().replace("scratch", "frozen"))
     with pytest.raises(InputError, match=f"^{path}: was changed after it was written"):
-        read_points(path, CLASSES, range(100, 140))
+        read_points(path, CLASSES, range(100, 140), STRATEGY)
 
 
 @pytest.mark.parametrize("arm", ARMS)
@@ -241,19 +260,13 @@ def test_an_arm_that_lacks_a_draw_is_noticed(points, tmp_path, arm):
     lost = (table["arm"] == arm) & (table["draw"] == 1) & (table["share"] == 1)
     write_sealed_table(tmp_path / "curve.csv", table[~lost])
     with pytest.raises(InputError, match=f"curve.csv: share 1 lacks draw 1 of {arm}, expected"):
-        read_points(tmp_path / "curve.csv", CLASSES, range(100, 140))
+        read_points(tmp_path / "curve.csv", CLASSES, range(100, 140), STRATEGY)
 
 
-@pytest.mark.parametrize("change", ["a row twice", "a row less", "an unknown arm"])
+@pytest.mark.parametrize("change", ["a row twice", "a row less"])
 def test_each_training_has_each_sample_once(points, tmp_path, change):
     table = table_of(points)
-    if change == "a row twice":
-        table = pd.concat([table[:1], table])
-    elif change == "a row less":
-        table = table[1:]
-    else:
-        table = pd.concat([table, table[table["arm"] == "frozen"].assign(arm="thawed")])
+    table = pd.concat([table[:1], table]) if change == "a row twice" else table[1:]
     write_sealed_table(tmp_path / "curve.csv", table)
-    message = "has the arm 'thawed'" if "arm" in change else "has other samples than the test part"
-    with pytest.raises(InputError, match=f"curve.csv: .*{message}"):
-        read_points(tmp_path / "curve.csv", CLASSES, range(100, 140))
+    with pytest.raises(InputError, match="curve.csv: .* has other samples than the test part"):
+        read_points(tmp_path / "curve.csv", CLASSES, range(100, 140), STRATEGY)

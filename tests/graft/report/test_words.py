@@ -2,8 +2,8 @@
 
 import pytest
 
-from graft.report import words
-from graft.report.numbers import signed
+from graft.charts.numbers import signed
+from graft.report import figures, labels, words
 from graft.statistics.verdict import decide
 from tests.run_metrics import MARGIN, labels_saved
 
@@ -93,20 +93,36 @@ def test_a_test_part_that_shows_a_gain_of_the_margin_is_large_enough(read_run):
     assert words.power(read_run(change=widen_margin)) == ""
 
 
-def test_frozen_features_have_a_verdict_of_their_own(read_run):
-    sentence = words.frozen_features(read_run())
-    assert "no difference from training from scratch is shown: +0.045" in sentence
+def test_each_other_arm_has_a_verdict_of_its_own(read_run):
+    (sentence,) = words.other_arms(read_run())
+    assert sentence.startswith("frozen (frozen features, a linear classifier on the unchanged")
+    assert "no difference is shown: +0.045" in sentence
 
 
-def test_frozen_features_that_were_trained_once_have_a_verdict(read_run):
-    def draw_once(metrics: dict) -> None:
-        metrics["learning_curve"]["draws"] = 1
+def test_any_strategy_may_be_an_arm(read_run):
+    def add_arm(metrics: dict) -> None:
+        curve = metrics["learning_curve"]
+        curve["draws"] = 1
+        for point in curve["points"]:
+            point["arms"]["lp-ft"] = point["arms"]["l2-sp"]
+            gain = {"value": 0.2, "low": 0.1, "high": 0.3, "p": 0.01, "left_out": 0}
+            point["gain"]["lp-ft"] = gain | {"draw_sd": 0.01, "verdict": "helps"}
 
-    assert "Frozen features" in words.frozen_features(read_run(change=draw_once))
+    run = read_run(change=add_arm)
+    _, sentence = words.other_arms(run)
+    assert sentence.startswith("lp-ft (a linear probe first, and fine-tuning from there): it helps")
+    table = labels.learning_curve(run.block("learning_curve"))
+    assert [row[1] for row in table.rows[:4]] == [
+        "scratch",
+        "l2-sp (as transfer)",
+        "frozen",
+        "lp-ft",
+    ]
+    assert "lp-ft 0." in figures.learning_curve(run, run.block("learning_curve")).alt
 
 
-def test_frozen_features_that_were_not_trained_have_no_verdict(read_run):
-    assert words.frozen_features(read_run(bare=True)) == ""
+def test_without_a_learning_curve_there_are_no_other_arms(read_run):
+    assert list(words.other_arms(read_run(bare=True))) == []
 
 
 def test_boosting_without_a_useful_member_is_reported(read_run):

@@ -105,9 +105,10 @@ def test_pairing_narrows_the_gain_of_models_that_agree():
     assert width_of_gain < width_of_one / 3
 
 
-def test_each_interval_except_that_of_the_ece_contains_its_value():
-    found = estimates(scored(0.4, seed=5), 0.95)
-    del found["ece"]
+def test_each_interval_contains_its_value_and_the_calibration_error_has_none():
+    model = scored(0.4, seed=5)
+    found = estimates(model, 0.95)
+    assert found.pop("ece") == {"value": model.point["ece"]}
     for estimate in found.values():
         assert estimate["low"] <= estimate["value"] <= estimate["high"]
 

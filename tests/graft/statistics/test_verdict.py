@@ -26,8 +26,8 @@ def test_the_verdict_on_an_interval(low, high, expected):
 
 def curve(draws: int, *shares: float) -> dict:
     """A learning curve in which transfer harms at every share."""
-    points = [{"share": share, "gain": {"transfer": HARMS}} for share in shares]
-    return {"draws": draws, "points": points}
+    points = [{"share": share, "gain": {"l2-sp": HARMS, "frozen": UNDEFINED}} for share in shares]
+    return {"strategy": "l2-sp", "draws": draws, "points": points}
 
 
 @pytest.mark.parametrize("block", [None, curve(1, 0.5, 1.0), curve(5, 0.5)])

@@ -128,14 +128,6 @@ def test_without_validation_the_strength_comes_from_folds_of_patients():
     assert np.allclose(found, expected, atol=1e-4)
 
 
-def test_all_lesions_of_a_patient_are_in_one_fold():
-    patients = np.array(["a", "b", "c"])[np.arange(12) % 3]
-    inputs = linear_probe.Inputs(np.zeros((12, 1)), np.arange(12) % 2, np.ones(12), patients)
-    for outside, inside in linear_probe._folds(inputs):
-        assert not set(outside.patients) & set(inside.patients)
-        assert len(outside.patients) + len(inside.patients) == 12
-
-
 def relabelled(task: Task, labels: torch.Tensor) -> Task:
     return replace(task, train=replace(task.train, labels=labels))
 

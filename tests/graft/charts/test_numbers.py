@@ -2,7 +2,7 @@
 
 import pytest
 
-from graft.report import numbers
+from graft.charts import numbers
 
 UNDEFINED = {"value": None, "low": None, "high": None}
 SPACE = "\N{NO-BREAK SPACE}"

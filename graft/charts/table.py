@@ -1,4 +1,4 @@
-"""A table of the page: caption, columns and rows."""
+"""A table: caption, columns and rows."""
 
 import re
 from collections.abc import Sequence

@@ -1,10 +1,12 @@
-"""Numbers as text for the page. A number that is not defined is shown as "not defined"."""
+"""Numbers as text. A number that is not defined is shown as "not defined"."""
 
 import re
-from typing import TypeGuard
+from collections.abc import Mapping
+from typing import Any, TypeGuard
 
-from graft.report.evidence import Block
 from graft.statistics.formatting import format_estimate
+
+Block = Mapping[str, Any]  # an object of a JSON document
 
 ABSENT = "not defined"
 UNKNOWN = "unknown"  # a number of patients
@@ -83,7 +85,7 @@ def has_interval(found: Block | None) -> TypeGuard[Block]:
     """Whether an estimate has a value and both bounds."""
     if not found:
         return False
-    return None not in (found["value"], found["low"], found["high"])
+    return None not in (found["value"], found.get("low"), found.get("high"))
 
 
 def plural(count: int | None, noun: str) -> str:

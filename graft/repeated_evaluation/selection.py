@@ -1,0 +1,119 @@
+"""What choosing a source, a strategy and λ within each fold of a cross-validation costs.
+
+The AUROC of the choice is compared with that of each candidate, trained in every fold. The best of
+these is known only in hindsight, by the tested folds. That it is better than the choice is the
+optimism of choosing by a test.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+
+from graft.common.documents import DECIMALS
+from graft.common.shown import counted
+from graft.repeated_evaluation.folds import Candidate
+from graft.statistics.formatting import signed_estimate
+from graft.statistics.repeated_auroc import RepeatedAuroc
+
+
+def choose_candidate(losses: Sequence[float]) -> int:
+    """Choose the candidate with the lowest log loss on a fold's validation cases.
+
+    Of equal losses it is the first.
+    """
+    return int(np.argmin(np.round(losses, DECIMALS)))
+
+
+def candidate_rows(
+    candidates: Sequence[Candidate],
+    losses: np.ndarray,
+    chosen: Sequence[int],
+    fixed: Sequence[RepeatedAuroc],
+    choice: RepeatedAuroc,
+    confidence: float,
+) -> list[dict]:
+    """Return each candidate with its scores, how often it was chosen, and the choice over it.
+
+    Args:
+        candidates: K of them.
+        losses: (F, K), the log loss of each on the validation cases of each fold.
+        chosen: F numbers of candidates.
+        fixed: the AUROC of each candidate, if it is trained in every fold.
+        choice: the AUROC of what each fold chose.
+        confidence: of the intervals.
+    """
+    rows = []
+    for k, candidate in enumerate(candidates):
+        row = candidate.named()
+        row["validation_log_loss"] = losses[:, k].mean()
+        row["auroc"] = fixed[k].estimate(confidence)
+        row["chosen"] = list(chosen).count(k)
+        row["choice_over_it"] = (choice - fixed[k]).gain(confidence)
+        rows.append(row)
+    return rows
+
+
+def judge_selection(
+    candidates: Sequence[Candidate],
+    fixed: Sequence[RepeatedAuroc],
+    choice: RepeatedAuroc,
+    default: Candidate | None,
+    confidence: float,
+) -> dict | None:
+    """Return what the choice gained over the default, and what choosing by the test would claim.
+
+    Args:
+        candidates: K of them.
+        fixed: the AUROC of each, if it is trained in every fold.
+        choice: the AUROC of what each fold chose.
+        default: the candidate that is trained without a choice.
+        confidence: of the intervals.
+
+    Returns:
+        The block `selection` of metrics.json; None with one candidate. `over_default` is None if
+        the default is not among the candidates. `optimism` has no interval: the best candidate was
+        picked by the same cases, so that resamples of these would be biased too.
+    """
+    if len(candidates) < 2:
+        return None
+    named = over_default = None
+    if default and default in candidates:
+        named = default.named()
+        over_default = (choice - fixed[candidates.index(default)]).gain(confidence)
+    values = [areas.value for areas in fixed]
+    best = int(np.nanargmax(values)) if not np.isnan(values).all() else 0
+    return {
+        "default": named,
+        "over_default": over_default,
+        "best": candidates[best].named(),
+        "optimism": values[best] - choice.value,
+    }
+
+
+def selection_lines(block: Mapping) -> Iterator[str]:
+    """Yield the printed lines on what was chosen, how often, and what it cost; or none.
+
+    Args:
+        block: the cross-validation of metrics.json.
+    """
+    selection = block["selection"]
+    if selection is None:
+        return
+    fits = counted(len(block["choices"]), "fold")
+    often = sorted(block["candidates"], key=lambda row: -row["chosen"])
+    texts = [f"{candidate_name(row)} in {row['chosen']}" for row in often if row["chosen"]]
+    yield f"Chosen within {fits}: {', '.join(texts)}"
+    if selection["default"]:
+        gain = signed_estimate(selection["over_default"])
+        yield f"The choice over the default, {candidate_name(selection['default'])}: {gain}"
+    if selection["optimism"] is not None:
+        yield (
+            f"The best candidate in hindsight, {candidate_name(selection['best'])}, has an AUROC "
+            f"{selection['optimism']:+.3f} from that of the choice: what choosing by the test "
+            "would claim too much"
+        )
+
+
+def candidate_name(row: Mapping) -> str:
+    """Return a candidate of metrics.json in words, such as "l2-sp from lung with λ = 0.01"."""
+    return f"{row['strategy']} from {row['source']} with λ = {row['lambda']:g}"

@@ -1,0 +1,38 @@
+"""Folds of the patients that a network trains on, to choose by if no patients validate."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from graft.data.folds import deal_patients
+from graft.data.task import Samples, Task
+from graft.transfer.settings import INNER_FOLDS
+
+
+def inner_folds(labels: np.ndarray, patients: np.ndarray) -> np.ndarray:
+    """The fold of each of N samples, from 0: all lesions of a patient are in one fold.
+
+    The patients, sorted by their last class and their name, are dealt to the folds one by one.
+
+    Args:
+        labels: (N,) class codes.
+        patients: (N,) names.
+    """
+    last_class = pd.Series(labels).groupby(patients).max()  # sorted by patient
+    in_order = last_class.sort_values(kind="stable").index
+    fold_of = deal_patients([list(in_order)], min(INNER_FOLDS, len(in_order)))
+    return np.array([fold_of[patient] for patient in patients])
+
+
+def inner_tasks(task: Task) -> Iterator[tuple[Task, Samples]]:
+    """Yield, for each inner fold, a task without it and without validation, and its samples.
+
+    There is none if only one patient trains.
+    """
+    train = task.train
+    folds = inner_folds(train.labels.cpu().numpy(), train.patients)
+    for fold in range(1 + folds.max()) if folds.any() else ():
+        others = train.take(np.flatnonzero(folds != fold))
+        yield replace(task, train=others), train.take(np.flatnonzero(folds == fold))
