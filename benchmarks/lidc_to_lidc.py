@@ -46,16 +46,20 @@ SHARES = (0.05, 0.1, 0.2, 0.5)  # of the labels outside of a fold
 FOLDS = 5
 MALIGNANCY = "malignancy"
 RATINGS = "ratings"  # the source that trains on malignancy and the other ratings
-STRATEGIES = ("frozen", "lp-ft", "wise-ft", "bss", "delta")
 DEFAULT = Arm(f"l2-sp, {RATINGS}", RATINGS)  # graft's default strategy, fixed in advance
 ARMS = (
     Arm(SCRATCH),
-    Arm("l2-sp, malignancy", MALIGNANCY),
-    Arm("frozen, malignancy", MALIGNANCY, finetune={"strategy": "frozen"}),
     DEFAULT,
-    Arm(f"l2-sp, λ = 0, {RATINGS}", RATINGS, weight=0.0),
-    *(Arm(f"{name}, {RATINGS}", RATINGS, finetune={"strategy": name}) for name in STRATEGIES),
+    Arm("l2-sp, malignancy", MALIGNANCY),
+    Arm(f"frozen, {RATINGS}", RATINGS, finetune={"strategy": "frozen"}),
+    Arm("frozen, malignancy", MALIGNANCY, finetune={"strategy": "frozen"}),
 )
+OTHERS = ("lp-ft", "wise-ft", "bss", "delta")
+OTHER_ARMS = (
+    *(Arm(f"{name}, {RATINGS}", RATINGS, finetune={"strategy": name}) for name in OTHERS),
+    Arm(f"l2-sp, λ = 0, {RATINGS}", RATINGS, weight=0.0),
+)
+FEW = 0.2  # the largest share of the labels at which OTHER_ARMS are trained too
 
 
 def main(
@@ -79,15 +83,18 @@ def main(
     half_of = halve(domain, NAME, bench.parameters.seed)
     sources = train_all_sources(bench, nodules, target, half_of)
     trials = make_trials(domain, half_of, sources, share or SHARES, bench.parameters.seed)
-    predicted = bench.run({"image": bench.keep(domain, f"target-{target}")}, trials, ARMS)
-    predicted = pd.concat([predicted, predict_by_size(domain, trials)], ignore_index=True)
+    targets = {"image": bench.keep(domain, f"target-{target}")}
+    few = [trial for trial in trials if trial.share <= FEW]
+    tables = [bench.run(targets, trials, ARMS), bench.run(targets, few, OTHER_ARMS)]
+    predicted = pd.concat([*tables, predict_by_size(domain, trials)], ignore_index=True)
     if out:
         with whole_file(out) as path:
             predicted.to_csv(path, index=False)
     groups = {trial.number: trial.number // FOLDS for trial in trials}
-    transfer = [arm.name for arm in ARMS if arm.source]
     for scores in score_trials(domain, trials, predicted, size_quarters(nodules.sizes())):
-        scores, chosen = choose_by_others(scores, transfer, groups)
+        transfer = [arm.name for arm in (*ARMS, *OTHER_ARMS) if arm.source]
+        candidates = [arm for arm in transfer if arm in scores.overall]
+        scores, chosen = choose_by_others(scores, candidates, groups)
         for line in share_table(scores):
             say(line)
         say(f"\nChosen: {', '.join(chosen.values())}.")
