@@ -54,10 +54,10 @@ ARMS = (
     Arm(f"frozen, {RATINGS}", RATINGS, finetune={"strategy": "frozen"}),
     Arm("frozen, malignancy", MALIGNANCY, finetune={"strategy": "frozen"}),
 )
-OTHERS = ("lp-ft", "wise-ft", "bss", "delta")
+OTHERS = ("lp-ft", "bss", "delta", "wise-ft")  # wise-ft trains several times
 OTHER_ARMS = (
-    *(Arm(f"{name}, {RATINGS}", RATINGS, finetune={"strategy": name}) for name in OTHERS),
     Arm(f"l2-sp, λ = 0, {RATINGS}", RATINGS, weight=0.0),
+    *(Arm(f"{name}, {RATINGS}", RATINGS, finetune={"strategy": name}) for name in OTHERS),
 )
 FEW = 0.2  # the largest share of the labels at which OTHER_ARMS are trained too
 
