@@ -12,7 +12,7 @@ and the AUROC of the mean of the five networks, with 95 % intervals over glands 
 Resumes in --workdir. Takes about 20 minutes on one core.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -67,14 +67,21 @@ def main(
     ] = None,
 ) -> None:
     """Transfer from the ratings of lung nodules to adrenal glands."""
+    sides = resolution or list(RESOLUTIONS)
+    check_resolutions(sides)
     bench = Bench(NAME, workdir.absolute(), load_parameters(ROOT / "params.yaml"))
     source = train_source(bench, data)
-    for side in resolution or RESOLUTIONS:
-        if side not in RESOLUTIONS:
-            raise InputError(f"--resolution: got {side}, expected 28 or 64")
+    for side in sides:
         glands = read_glands(data, side)
         for line in transfer_to(bench, glands, side, source):
             say(line)
+
+
+def check_resolutions(sides: Sequence[int]) -> None:
+    """Raise InputError for a resolution that the data set does not have."""
+    for side in sides:
+        if side not in RESOLUTIONS:
+            raise InputError(f"--resolution: got {side}, expected 28 or 64")
 
 
 def train_source(bench: Bench, data: Path) -> ModelReference:

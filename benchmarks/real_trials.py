@@ -38,7 +38,8 @@ class Arm:
         weight: λ.
         finetune: the parameters of `finetune` that differ from params.yaml.
         augment: the parameters of `augment` that differ from params.yaml.
-        target: which of the target's domains it trains on; they differ in their covariates.
+        network: the parameters of `network` that differ from params.yaml.
+        target: which of the target's domains it trains on: they differ in patch or covariates.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Arm:
     weight: float = 0.01
     finetune: Mapping[str, object] = field(default_factory=dict)
     augment: Mapping[str, object] = field(default_factory=dict)
+    network: Mapping[str, object] = field(default_factory=dict)
     target: str = "image"
 
 
@@ -125,7 +127,8 @@ class Bench:
         parameters = self.parameters
         sections = {name: getattr(parameters, name) for name in RepeatedFinetuning.model_fields}
         finetune = {**arm.finetune, **({"epochs": epochs} if epochs else {})}
-        for name, changes in (("finetune", finetune), ("augment", arm.augment)):
+        changed = {"finetune": finetune, "augment": arm.augment, "network": arm.network}
+        for name, changes in changed.items():
             section = sections[name]
             sections[name] = type(section)(**section.model_dump() | dict(changes))
         return RepeatedTrainings(

@@ -106,7 +106,7 @@ def validate_unchanged(network: nn.Module, task: Task, plan: Plan, log: Log | No
 def validate(network: nn.Module, task: Task, plan: Plan) -> Row:
     """The validation loss and accuracy as `fit_network` computes them; empty without samples."""
     weights = class_weights(task, plan.training.class_weights)
-    return _validate(network, task.validation, weights)
+    return _validate(network, task.validation, weights, plan.objective)
 
 
 def _validate(

@@ -7,10 +7,11 @@ import pandas as pd
 import pytest
 from ruamel.yaml import YAML
 
-from benchmarks import lidc_ratings, lidc_to_lidc
+from benchmarks import lidc_ratings, lidc_to_lidc, size_input
 from benchmarks.lidc import RATINGS, TASKS, nodule_domain, read_nodules
 from benchmarks.lung_to_adrenal import NODULES, VOLUMES
-from benchmarks.real_trials import Arm, Bench
+from benchmarks.real_trials import Arm, Bench, with_size
+from benchmarks.trial_tables import score_trials, share_table
 from graft.common.files import InputError
 from graft.config.parameters import Parameters, load_parameters
 
@@ -39,7 +40,7 @@ def data(tmp_path) -> Path:
     }
     pd.DataFrame(nodules).to_csv(folder / NODULES, index=False)
     names = [rating.column for rating in TASKS.values() if rating.column != "malignancy_rating"]
-    ratings = {name: 1 + number % 5 for name in names} | {"calcification": 6 - 3 * (number % 2)}
+    ratings = dict.fromkeys(names, 1 + number % 5) | {"calcification": 6 - 3 * (number % 2)}
     pd.DataFrame({"nodule_index": number, **ratings}).to_csv(folder / RATINGS, index=False)
     return folder
 
@@ -105,6 +106,26 @@ def test_each_rating_has_a_row(data, parameters, tmp_path, monkeypatch):
     assert len(lines) == 4
     assert lines[3].startswith("| calcification: calcified | 24 | 0.50 |")
     assert lines[3].endswith("| 1.000 |")  # the brightest voxel
+
+
+def test_size_and_patch_are_further_targets(data, parameters, tmp_path):
+    bench = Bench("size_input", tmp_path / "work", parameters)
+    domain = nodule_domain(read_nodules(data), "nodules", "malignancy", 8)
+    trials = size_input.make_trials(domain, 0)
+    assert np.sort(np.concatenate([trial.test for trial in trials])).tolist() == list(range(COUNT))
+    targets = {
+        "image": bench.keep(domain, "image"),
+        "size": bench.keep(with_size(domain), "size"),
+        "large": bench.keep(
+            nodule_domain(read_nodules(data), "nodules", "malignancy", 12), "large"
+        ),
+    }
+    table = bench.run(targets, trials[:1], size_input.ARMS)
+    assert set(table["arm"]) == {arm.name for arm in size_input.ARMS}
+    lines = list(
+        share_table(score_trials(domain, trials[:1], table, np.zeros(COUNT, int))[0], "default")
+    )
+    assert len(lines) == 3 + len(size_input.ARMS)
 
 
 def test_an_unknown_target_is_an_error(data):
