@@ -94,7 +94,7 @@ def write_parameters(
     content["pretrain"]["source"] = SOURCE
     content["preprocess"]["patch"] = [32, 32, 32]
     if learning_curve:
-        content["learning_curve"] = learning_curve
+        content["learning_curve"] |= learning_curve
     else:
         content["learning_curve"]["draws"] = 0
     with whole_file(path) as partial:
