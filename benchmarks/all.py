@@ -75,6 +75,7 @@ BENCHMARKS = (
     Benchmark("draws"),
     Benchmark("simulations"),
     Benchmark("shifted_copies", variable=VARIABLE),
+    Benchmark("size_input", variable=VARIABLE),
     Benchmark("growth"),
     Benchmark("chain"),
 )

@@ -19,11 +19,12 @@ import pandas as pd
 import typer
 
 from benchmarks.clone import ROOT
+from benchmarks.comparison import Comparison, report
 from benchmarks.lidc import SIDE, TASKS, nodule_domain, read_nodules
 from benchmarks.lung_to_adrenal import VARIABLE
-from benchmarks.real_trials import Arm, Bench, Trial, predict_by_size, with_size
-from benchmarks.trial_scores import size_quarters
-from benchmarks.trial_tables import score_trials, share_table
+from benchmarks.real_trials import SIZE_ALONE, Arm, Bench, Trial, predict_by_size, with_size
+from benchmarks.trial_scores import Spread, gains, size_quarters
+from benchmarks.trial_tables import Scores, score_trials, share_table
 from graft.common.files import InputError
 from graft.common.seeds import generator
 from graft.config.parameters import load_parameters
@@ -37,9 +38,10 @@ FOLDS = 10
 SHARE = 0.1  # of the labels outside of a fold
 LARGE = 32  # voxels a side of the larger patch
 DEFAULT = Arm("default")
+SIZE_INPUT = Arm("size as an input", target="size")
 ARMS = (
     DEFAULT,
-    Arm("size as an input", target="size"),
+    SIZE_INPUT,
     Arm("scale: 0", augment={"scale": 0.0}),
     Arm("resnet-peaks", network={"name": "resnet-peaks"}),
     Arm("resnet-peaks, size as an input", network={"name": "resnet-peaks"}, target="size"),
@@ -73,6 +75,24 @@ def main(
     for scores in score_trials(domain, trials, predicted, size_quarters(nodules.sizes())):
         for line in share_table(scores, DEFAULT.name):
             say(line)
+        report_size(scores, target)
+
+
+def report_size(scores: Scores, target: str) -> None:
+    """Report the AUROC with the size as an input, beside that of the size alone."""
+    with_input, default = scores.overall[SIZE_INPUT.name], scores.overall[DEFAULT.name]
+    gain = gains(with_input, default)
+    report(
+        Comparison(
+            what=f"AUROC for {target} of nodules, size as an input, {scores.lesions:.0f} labels",
+            unit="",
+            graft=Spread.of(list(with_input.values())).mean,
+            peer=SIZE_ALONE,
+            of_peer=Spread.of(list(scores.overall[SIZE_ALONE].values())).mean,
+            more_is_better=True,
+            note=f"gain over images alone {gain.shown('+')} (standard error)",
+        )
+    )
 
 
 def make_trials(domain: Domain, seed: int) -> list[Trial]:
