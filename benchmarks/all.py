@@ -77,6 +77,7 @@ BENCHMARKS = (
     Benchmark("shifted_copies", variable=VARIABLE),
     Benchmark("size_input", variable=VARIABLE),
     Benchmark("growth"),
+    Benchmark("strategies"),
     Benchmark("chain"),
 )
 

@@ -1,18 +1,24 @@
 """Evaluate every model on the test part and the external site, and what transfer gained there."""
 
 import shutil
+from collections.abc import Mapping, Sequence
 
+import numpy as np
 import pandas as pd
+import torch
 from pydantic import Field
 
+from graft.common.documents import clean
 from graft.common.files import read_sealed, whole_file, whole_folder, write_json, write_sealed
 from graft.common.parameters import Section, read_parameters
 from graft.common.seeds import generator
+from graft.common.vocabulary import REFERENCE
 from graft.console import run, say
 from graft.data.predictions import write_table
 from graft.data.repeats import pool_for_cross_validation
 from graft.evaluation import audit
 from graft.evaluation.cards import TrainedModel, check_cards
+from graft.evaluation.ensembles import judge_ensembles
 from graft.evaluation.entries import COVARIATES, SIZE
 from graft.evaluation.evaluated_domain import EvaluatedDomain
 from graft.evaluation.metrics import assemble_metrics, choose_model, headline
@@ -22,13 +28,15 @@ from graft.evaluation.summary import summary_lines
 from graft.evaluation.tables import plot_tables, prediction_table
 from graft.evaluation.tuning import tune
 from graft.leakage.rows import read_checks
+from graft.networks.card import has_model
 from graft.networks.device import pick_device, use_deterministic_algorithms
 from graft.networks.saved import load_model
 from graft.networks.settings import Device
 from graft.repeated_evaluation.cross_validation import cross_validation_lines, judge_folds
-from graft.repeated_evaluation.curve_points import read_points
+from graft.repeated_evaluation.curve_points import Point, read_points
 from graft.repeated_evaluation.folds import Candidate, read_folds
 from graft.repeated_evaluation.learning_curve import curve_lines, curve_table, judge_points
+from graft.statistics.cases import Assessment
 from stages import paths
 
 MODELS = {
@@ -71,6 +79,8 @@ def main() -> None:
     for name, folder in MODELS.items():
         trained[name] = TrainedModel(folder, PARENTS[name], target.domain, target.rows)
     roles = (parameters.source, parameters.target, parameters.candidates)
+    if has_model(paths.DEEP):
+        trained["deep"] = TrainedModel(paths.DEEP, paths.PRETRAINED, target.domain, target.rows)
     checks = read_checks(paths.CHECKS, *roles) + check_cards(trained)
 
     pretrained_model = load_model(paths.PRETRAINED, device)
@@ -104,12 +114,20 @@ def main() -> None:
         strategy=trained["transfer"].strategy,
         weight=trained["transfer"].card.get("lambda", 0.0),
     )
+    points = read_points(
+        paths.REPEATED["learning_curve"],
+        target.domain.classes,
+        target.cases["test"].samples,
+        default.strategy,
+    )
+    averaged = judge_averages(target, models, trained, points, device, settings.confidence)
     evidence = {
         "checks": checks,
         "hashes": hashes(parameters, trained),
         "boosting_alphas": trained["boosting"].card["alphas"],
+        "ensembles": clean(averaged),
         "sources": sources,
-        **judge_repeated(target, default, settings, seed),
+        **judge_repeated(target, points, default, settings, seed),
     }
     metrics = assemble_metrics(
         source, target, pretrained, models, baselines, tuned, settings, evidence, withheld
@@ -132,21 +150,42 @@ def read_evaluated(name: str, settings: Evaluate, seed: int) -> EvaluatedDomain:
     )
 
 
+def judge_averages(
+    target: EvaluatedDomain,
+    models: Mapping[str, Assessment],
+    trained: Mapping[str, TrainedModel],
+    points: Sequence[Point],
+    device: torch.device,
+    confidence: float,
+) -> dict:
+    """Make the block of metrics.json about ensembles: those of the chain and the deep one."""
+    members = {name: len(trained[name].card["shares"]) for name in paths.ENSEMBLE}
+    deep = None
+    from_scratch: Sequence[np.ndarray] = ()
+    if "deep" in trained:
+        deep = load_model(paths.DEEP, device)
+        from_scratch = points[-1].probabilities[REFERENCE]
+    return judge_ensembles(target, models, members, deep, from_scratch, confidence)
+
+
 def judge_repeated(
-    target: EvaluatedDomain, default: Candidate, settings: Evaluate, seed: int
+    target: EvaluatedDomain,
+    points: Sequence[Point],
+    default: Candidate,
+    settings: Evaluate,
+    seed: int,
 ) -> dict:
     """Make the blocks of metrics.json about the repeated trainings from their predictions.
 
     Args:
         target: the domain that was trained on.
+        points: of the learning curve.
         default: how the model `transfer` was trained.
         settings: of the evaluation.
         seed: of the resamples.
     """
     domain = target.domain
     test = target.cases["test"]
-    table = paths.REPEATED["learning_curve"]
-    points = read_points(table, domain.classes, test.samples, default.strategy)
     random = generator(seed, "bootstrap", domain.name, "draws")
     curve = judge_points(points, test, settings.confidence, random, default.strategy)
     pool, _ = pool_for_cross_validation(target.rows, domain.index)

@@ -26,6 +26,7 @@ ENSEMBLE = {
     "bagging": Path("models/ensemble/bagging"),
     "boosting": Path("models/ensemble/boosting"),
 }
+DEEP = Path("models/ensemble/deep")  # of the trainings of the learning curve with all labels
 BEST = Path("models/best")
 
 METRICS = Path("metrics")

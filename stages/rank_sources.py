@@ -45,13 +45,12 @@ def main() -> None:
     architecture = architecture_for(parameters.network, task.domain)
     fresh = build_network(**architecture, seed=derive(parameters.seed, "network"))
     models[RANDOM] = Model({"architecture": architecture}, [fresh.to(device).eval()])
-    ranking = clean(rank_sources(task, models, trained_on, parameters.seed))
+    ranking = clean(rank_sources(task, models, trained_on))
     check_schema(ranking, SCHEMA)
     with whole_file(paths.SOURCES) as path:
         write_sealed(path, ranking)
     for row in ranking["ranking"]:
-        scores = f"LogME {row['logme']:.3f}, H-score {row['h_score']:.3f}"
-        say(f"sources: {row['source']} for {target}: {scores}")
+        say(f"sources: {row['source']} for {target}: LogME {row['logme']:.3f}")
 
 
 def read_domain_task(name: str, device: torch.device) -> Task:

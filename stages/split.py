@@ -20,6 +20,8 @@ from graft.duplicates.pairs import check_duplicates, find_duplicates
 from graft.duplicates.resolve import resolve_duplicates
 from stages import paths
 
+FEW = 50  # labelled patients, of which too few would validate
+
 
 class Parameters(Section):
     """What this stage reads of params.yaml."""
@@ -47,6 +49,7 @@ def main(name: Annotated[str, typer.Argument(help="a key of `domains`")]) -> Non
     folds = assign_folds(name, domain.index, parts, domain.classes, rules.folds, parameters.seed)
     write_split(file, parts, domain.index, folds)
     report_parts(domain, parts, drawn)
+    report_validation(domain, parts, rules)
     if pairs:
         report_duplicates(domain, parts, pairs)
         left_out = f"{(parts != drawn).sum()} duplicates left out ({rules.duplicates})"
@@ -72,6 +75,29 @@ def report_parts(domain: Domain, parts: pd.Series, drawn: pd.Series) -> None:
         for label in domain.classes:
             line += f"{domain.count(rows[rows['label'] == label]):>28}"
         say(f"{line}{domain.count(rows):>28}")
+
+
+def report_validation(domain: Domain, parts: pd.Series, rules: SplitRules) -> None:
+    """Print what takes the place of a validation part, or whether it should rather train.
+
+    Args:
+        domain: N lesions.
+        parts: (N,)
+        rules: of the split.
+    """
+    index = domain.index
+    labelled = index["patient"][parts.isin(("train", "validation"))].nunique()
+    if not (parts == "validation").any():
+        say(
+            f"{domain.name}: none of {domain.count(index[parts == 'train'])} validate. All train, "
+            f"for a fixed number of epochs; of the target, also outside of each of {rules.folds} "
+            "folds, whose predictions give thresholds and the choice of the model"
+        )
+    elif labelled < FEW and not (index["split"] == "validation").any():
+        say(
+            f"{domain.name}: only {labelled} patients have labels to train and to validate on; "
+            f"domains.{domain.name}.split.validation: 0 lets all of them train"
+        )
 
 
 def report_duplicates(domain: Domain, parts: pd.Series, pairs: list[DuplicatePair]) -> None:

@@ -16,29 +16,39 @@ HERE = Path()
 
 def read_parts(name: str, root: Path = HERE) -> pd.Series:
     """The part of each lesion of a domain, "" for those without one."""
+    return read_column(name, "part", "", root)
+
+
+def read_column(name: str, column: str, absent: object, root: Path) -> pd.Series:
+    """A column of the split of a domain, with a value for the lesions that have no part."""
     table = pd.read_csv(root / f"data/splits/{name}.csv", comment="#").set_index("sample")
     index = pd.read_csv(root / f"data/processed/{name}/index.csv")
-    return table["part"].reindex(range(len(index)), fill_value="")
+    return table[column].reindex(range(len(index)), fill_value=absent)
 
 
 def write_parts(
-    name: str, parts: Sequence[str] | np.ndarray | pd.Series, root: Path = HERE
+    name: str,
+    parts: Sequence[str] | np.ndarray | pd.Series,
+    root: Path = HERE,
+    folds: pd.Series | None = None,
 ) -> None:
     """Write the split of a domain: the part of each of its lesions.
 
-    Without a validation part, the training patients are divided into three folds.
+    Without a validation part and `folds`, the training patients are divided into three folds.
     """
     domain = Domain.read(root / f"data/processed/{name}")
     part = pd.Series(np.asarray(parts))
-    folds = assign_folds(name, domain.index, part, domain.classes, 3, seed=0)
+    if folds is None:
+        folds = assign_folds(name, domain.index, part, domain.classes, 3, seed=0)
     write_split(root / f"data/splits/{name}.csv", part, domain.index, folds)
 
 
 def edit_index(name: str, change: Callable[[pd.DataFrame], object], root: Path = HERE) -> None:
-    """Change the index of a domain, and write its split again with the same parts."""
+    """Change the index of a domain, and write its split again with the same parts and folds."""
     parts = read_parts(name, root)
+    folds = read_column(name, "fold", 0, root)
     edit_table(name, "index.csv", change, root)
-    write_parts(name, parts, root)
+    write_parts(name, parts, root, folds)
 
 
 def edit_table(

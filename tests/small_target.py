@@ -55,7 +55,7 @@ def write_target(given: str = "", validation: str = "validation") -> None:
             "split": given and parts,
             "origin": "",
             "size": 1.0,
-            "hash": "",
+            "hash": [f"{i:016x}" for i in range(48)],
         }
     )
     write_domain(Path("data/processed/liver"), Domain("liver", images, index, CLASSES, {}))

@@ -25,7 +25,7 @@ OUTPUTS: Mapping[str, tuple[str, ...]] = {
     "regularize": ("models/regularized", "metrics/curves/regularize"),
     "ensemble bagging": ("models/ensemble/bagging", "metrics/curves/ensemble-bagging"),
     "ensemble boosting": ("models/ensemble/boosting", "metrics/curves/ensemble-boosting"),
-    "learning_curve": ("metrics/repeated/learning_curve.csv",),
+    "learning_curve": ("metrics/repeated/learning_curve.csv", "models/ensemble/deep"),
     "cross_validate": ("metrics/repeated/cross_validation.csv",),
     "evaluate": (
         "metrics/metrics.json",

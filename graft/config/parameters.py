@@ -1,5 +1,6 @@
 """The complete parameter file: every section, and the checks that need more than one of them."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -143,7 +144,7 @@ class Parameters(Section):
     @model_validator(mode="after")
     def _check_strategies(self) -> "Parameters":
         """Strategies that predict before training need a head that is not random."""
-        named = {
+        named: dict[str, Sequence[str]] = {
             "finetune.strategy": [self.finetune.strategy],
             "learning_curve.arms": self.learning_curve.arms,
             "cross_validation.strategies": self.cross_validation.strategies,

@@ -52,7 +52,7 @@ class TrainedModel:
     @property
     def strategy(self) -> str:
         """How it was carried over from its source, which names its arm of the learning curve."""
-        return self.card.get("training", {}).get("strategy", "transfer")
+        return self.card.get("strategy", "l2-sp")
 
     @property
     def name(self) -> str:

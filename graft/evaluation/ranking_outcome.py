@@ -1,7 +1,6 @@
 """The comparison of the ranking of sources with what the transferred models scored afterwards."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -9,8 +8,6 @@ from graft.common.vocabulary import RANDOM, REFERENCE
 from graft.statistics.verdict import point_with_all_labels
 
 Outcomes = Mapping[str, float | None]  # AUROC by source
-
-RANKINGS = ("logme", "h_score")
 
 
 def compare_ranking(
@@ -33,8 +30,8 @@ def compare_ranking(
 
     Returns:
         `by` describes how the outcomes were measured. `outcomes` has the AUROC by source, best
-        first, with the network from scratch as `random`. `logme_tau` and `h_score_tau` are
-        Kendall's τ-b of the outcomes with each ranking. They are None unless two outcomes differ.
+        first, with the network from scratch as `random`. `logme_tau` is Kendall's τ-b of the
+        outcomes with the ranking. It is None unless two outcomes differ.
     """
     if cross_validation and _sources_tried(cross_validation) > 1:
         by = "AUROC, cross-validation"
@@ -50,13 +47,11 @@ def compare_ranking(
     rows = [row for row in sources["ranking"] if row["source"] in known]
     rows.sort(key=lambda row: -known[row["source"]])
     aurocs = [known[row["source"]] for row in rows]
-    compared: dict[str, Any] = {
+    return {
         "by": by,
         "outcomes": [{"source": row["source"], "auroc": known[row["source"]]} for row in rows],
+        "logme_tau": _kendall([row["logme"] for row in rows], aurocs),
     }
-    for name in RANKINGS:
-        compared[f"{name}_tau"] = _kendall([row[name] for row in rows], aurocs)
-    return compared
 
 
 def _sources_tried(cross_validation: Mapping) -> int:

@@ -121,8 +121,9 @@ def _tests_of_transfer(metrics: dict) -> Iterator[str]:
         counts = metrics["target"]["counts"]["test"]
         unit = metrics["bootstrap"]["unit"]
         present = counts["lesions"] if unit == "lesion" else counts["patients"]
+        needed = counted(gain["patients_needed"], f"test {unit}")
         yield (
-            f"about {gain['patients_needed']} test {unit}s would be needed to distinguish "
+            f"about {needed} would be needed to distinguish "
             f"the gain of this pair of networks from 0; there are {present}"
         )
 

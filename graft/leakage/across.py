@@ -32,6 +32,8 @@ def check_across(
 
     No patient of the source's training may evaluate a model of the target. The validation part of
     the target counts as evaluation: it decides when training stops and which model is chosen.
+    Without one the training part does, because the model is chosen by out-of-fold predictions, and
+    every network of a fold starts from the one of the source.
 
     No image of the source's training may be in any part of the target. In a test part it would be
     a leak. In the training part, a gain would come from more training on the same image, not from
@@ -52,6 +54,8 @@ def check_across(
     Raises:
         InputError: if they share such a patient or image.
     """
+    if trains and not len(target.rows("validation")):
+        everybody = True
     used = PARTS if trains or everybody else EVALUATING_PARTS
     return [_check_patients(source, target, everybody), _check_images(source, target, used, cache)]
 

@@ -7,15 +7,22 @@ import numpy as np
 import pandas as pd
 
 from graft.data.domain import Domain
-from graft.data.split import read_split
+from graft.data.split import read_folds, read_split
 
 
 @dataclass(frozen=True)
 class SplitDomain:
-    """A domain and the part of each of its N samples, "" for samples that no model sees."""
+    """A domain, the part of each of its N samples, and the fold of those that train in folds.
+
+    Attributes:
+        domain: the domain.
+        parts: (N,), "" for samples that no model sees.
+        folds: (N,), 0 for samples without a fold.
+    """
 
     domain: Domain
-    parts: pd.Series  # (N,)
+    parts: pd.Series
+    folds: pd.Series
 
     @classmethod
     def from_files(
@@ -28,9 +35,12 @@ class SplitDomain:
         """
         domain = Domain.read(folder, records)
         parts = pd.Series("", index=domain.index.index)
-        for part, rows in read_split(split_file, domain.index).items():
+        folds = pd.Series(0, index=domain.index.index)
+        rows_of_parts = read_split(split_file, domain.index)
+        for part, rows in rows_of_parts.items():
             parts.iloc[rows] = part
-        return cls(domain, parts)
+        folds.iloc[rows_of_parts["train"]] = read_folds(split_file, domain.index)
+        return cls(domain, parts, folds)
 
     @property
     def name(self) -> str:

@@ -13,6 +13,7 @@ import pandas as pd
 from graft.common.files import InputError
 from graft.common.shown import counted
 from graft.common.vocabulary import PARTS
+from graft.data.folds import assign_folds
 from graft.data.settings import SplitRules
 from graft.data.split import assign_parts, check_classes, check_patients
 from graft.duplicates.fingerprints import DuplicatePair
@@ -58,7 +59,7 @@ def check_within(
         _check_given_split(domain, rules, removed),
         _check_external_site(domain, rules, removed),
         _check_classes(domain),
-        _check_drawn_parts(domain, expected, removed),
+        _check_drawn_parts(domain, expected, removed, rules, seed),
         _check_normalisation(domain),
     ]
 
@@ -157,7 +158,9 @@ def _check_classes(domain: SplitDomain) -> CheckRow:
     return passed_check("classes", domain.name, looked_at, "every class in every part")
 
 
-def _check_drawn_parts(domain: SplitDomain, drawn: pd.Series, removed: pd.Series) -> CheckRow:
+def _check_drawn_parts(
+    domain: SplitDomain, drawn: pd.Series, removed: pd.Series, rules: SplitRules, seed: int
+) -> CheckRow:
     """No sample may have moved after the draw.
 
     Otherwise labels beyond the share `labelled` could be used, or hard test cases left out.
@@ -174,7 +177,23 @@ def _check_drawn_parts(domain: SplitDomain, drawn: pd.Series, removed: pd.Series
         )
     unused = counted(int((domain.parts[~removed] == "").sum()), "label")
     found = f"as the rules and the seed draw them; {unused} unused, in no part"
+    _check_drawn_folds(domain, rules, seed)
+    if domain.folds.any():
+        found += f"; train in {domain.folds.max()} folds"
     return passed_check("drawn parts", domain.name, counted(len(drawn), "lesion"), found)
+
+
+def _check_drawn_folds(domain: SplitDomain, rules: SplitRules, seed: int) -> None:
+    """No sample may have moved to another fold, or a patient be in two."""
+    data = domain.domain
+    drawn = assign_folds(domain.name, data.index, domain.parts, data.classes, rules.folds, seed)
+    moved = drawn != domain.folds
+    if moved.any():
+        raise InputError(
+            f"domains.{domain.name}: {counted(moved.sum(), 'lesion')} not in the fold that the "
+            f"rules and the seed draw: {first_few(domain.places()[moved])}; "
+            "expected the split as the stage split left it"
+        )
 
 
 def _check_normalisation(domain: SplitDomain) -> CheckRow:

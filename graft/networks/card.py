@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from math import fsum, isclose
 from pathlib import Path
 
-from graft.common.files import InputError, read_sealed
+from graft.common.files import InputError, read_sealed, whole_folder, write_sealed
 
 CARD = "card.json"
+NO_MODEL = "none.json"  # in the folder of a model that was not wanted
 KEYS = ("architecture", "classes", "shares", "weights_sha256")  # of every card
 
 
@@ -23,6 +24,17 @@ def read_card(folder: Path) -> dict:
         raise InputError(f"{path}: has no key {missing[0]!r}, expected the card of a model")
     check_shares(path, card["shares"])
     return card
+
+
+def write_no_model(folder: Path, reason: str) -> None:
+    """Write the folder of a model that was not wanted, with the reason."""
+    with whole_folder(folder) as partial:
+        write_sealed(partial / NO_MODEL, {"reason": reason})
+
+
+def has_model(folder: Path) -> bool:
+    """Whether a folder should have a model: it does not say that none was wanted."""
+    return not (folder / NO_MODEL).exists()
 
 
 def check_shares(path: Path, shares: Sequence[float]) -> None:

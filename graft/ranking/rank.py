@@ -3,31 +3,31 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
+
 from graft.common.vocabulary import RANDOM
 from graft.data.task import Samples, Task
 from graft.networks.build import adapt_architecture
 from graft.networks.features import extract_features
 from graft.networks.saved import Model
-from graft.ranking.distances import DomainFeatures, compare_domains
-from graft.ranking.transferability import h_score, log_me
+from graft.ranking.distance import compare_domains
+from graft.ranking.transferability import log_me
 
 SCHEMA = Path(__file__).with_name("sources.schema.json")
-UNKNOWN = dict.fromkeys(("lesions", "frechet", "mmd", "mmd_p", "proxy_a"))
+UNKNOWN = dict.fromkeys(("lesions", "frechet"))
 
 
 def rank_sources(
     target: Task,
     models: Mapping[str, Model],
     trained_on: Mapping[str, Samples],
-    seed: int,
 ) -> dict:
     """Return the distances and the ranking of the sources, as the schema describes them.
 
     Args:
         target: only its training part is read, and its labels only for the ranking.
         models: by source. RANDOM, which is untrained, is only in the ranking.
-        trained_on: the training part of each source that has one; other sources have no distances.
-        seed: of the permutations and the folds.
+        trained_on: the training part of each source that has one; other sources have no distance.
 
     Returns:
         `target`; `distances`, in the order of `models`; `ranking`, with the best first.
@@ -42,19 +42,11 @@ def rank_sources(
     for name, model in models.items():
         adapt_architecture(model.card["architecture"], target.domain)
         of_target = _compute_features(model, target.train)
-        ranking.append(
-            {
-                "source": name,
-                "logme": log_me(of_target.features, labels),
-                "h_score": h_score(of_target.features, labels),
-            }
-        )
+        ranking.append({"source": name, "logme": log_me(of_target, labels)})
         if name in trained_on:
             samples = trained_on[name]
-            of_source = _compute_features(model, samples)
-            purpose = ("distances", name, target_name)
-            found = compare_domains(of_source, of_target, seed, *purpose)
-            distances.append({"source": name, "lesions": len(samples), **found})
+            distance = compare_domains(_compute_features(model, samples), of_target)
+            distances.append({"source": name, "lesions": len(samples), "frechet": distance})
         elif name != RANDOM:
             distances.append({"source": name, **UNKNOWN})
     ranking.sort(key=lambda row: -row["logme"])
@@ -65,7 +57,7 @@ def rank_sources(
     }
 
 
-def _compute_features(model: Model, samples: Samples) -> DomainFeatures:
+def _compute_features(model: Model, samples: Samples) -> np.ndarray:
+    """Compute the features (N, F) of samples."""
     (network,) = model.networks
-    features = extract_features(network, samples.images)  # (N, F)
-    return DomainFeatures(features, samples.patients)
+    return extract_features(network, samples.images)

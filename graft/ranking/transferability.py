@@ -37,38 +37,6 @@ def log_me(features: np.ndarray, labels: np.ndarray) -> float:
     return float(np.mean(evidence_per_lesion))
 
 
-def h_score(features: np.ndarray, labels: np.ndarray) -> float:
-    """Compute the shrunk H-score tr(S⁻¹ · (1 − s)·B), from 0 to classes − 1. Higher is better.
-
-    B is the covariance of the class means, each as often as its class. S is the shrunk covariance
-    (1 − s)·cov + s·(tr cov / F)·I with the shrinkage s of Ledoit and Wolf (2004). All covariances
-    are divided by N. Ibrahim, Ponomareva and Mazumder (ECML 2022), for as many features as
-    lesions; with s = 0 it is that of Bao et al. (ICIP 2019).
-
-    Args:
-        features: (N, F).
-        labels: (N,).
-    """
-    from sklearn.covariance import ledoit_wolf
-
-    ranges = np.ptp(features, axis=0)  # (F,)
-    if not ranges.any():
-        return 0.0
-    centred = features - features.mean(0)
-    covariance, shrinkage = ledoit_wolf(centred)  # (F, F), S and s
-    classes, code = np.unique(labels, return_inverse=True)
-    means = []
-    for number in range(len(classes)):
-        of_class = centred[code == number]
-        means.append(of_class.mean(0))
-    class_means = np.stack(means)  # (C, F)
-    mean_of_class = class_means[code]  # (N, F)
-    between = mean_of_class.T @ mean_of_class / len(features)  # (F, F), B
-    inverse = np.linalg.pinv(covariance, hermitian=True)
-    trace = np.trace(inverse @ between)
-    return float((1 - shrinkage) * trace)
-
-
 def _evidence(projected: np.ndarray, squares: np.ndarray, y: np.ndarray) -> float:
     """Compute the maximum log evidence of y.
 

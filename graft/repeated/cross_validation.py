@@ -96,14 +96,14 @@ def train_folds(
     planned = []
     for place in places:
         inner = ", inner fold" if place.part == "validation" else ""
-        arm = place.candidate.strategy if place.candidate else "scratch"
+        candidate = place.candidate
         planned.append(
             trainings.plan_one(
-                f"repeat {place.repeat}, fold {place.fold}{inner}: {place.candidate or 'scratch'}",
-                arm,
+                f"repeat {place.repeat}, fold {place.fold}{inner}: {candidate or 'scratch'}",
+                candidate.strategy if candidate else "scratch",
                 place.rows,
                 derive(seed, trainings.stage, place.repeat - 1),
-                place.candidate and place.candidate.source,
+                candidate.source if candidate else None,
             )
         )
     results = trainings.collect(planned, cache)

@@ -9,6 +9,7 @@ import pandas as pd
 from graft.common.seeds import derive, generator
 from graft.data.predictions import probability_columns, probability_table
 from graft.data.task import NO_ROWS
+from graft.repeated.cache import Arrays
 from graft.repeated.divide import nested_shares
 from graft.repeated.trainings import PulledSource, RepeatedTrainings, Rows
 from graft.transfer.settings import Arm, Strategy
@@ -25,7 +26,7 @@ def train_learning_curve(
     arms: Sequence[Arm],
     seed: int,
     cache: Path,
-) -> pd.DataFrame:
+) -> tuple[pd.DataFrame, list[Arrays]]:
     """Train every arm with every share of the labels in every draw, and predict the test part.
 
     Within a draw, a smaller share is part of a larger one, and all trainings have the same seed.
@@ -43,10 +44,12 @@ def train_learning_curve(
 
     Returns:
         A row per share, draw, arm and test case: COLUMNS and the probabilities. `patients` and
-        `lesions` count those with labels.
+        `lesions` count those with labels. And the results, with weights, of the trainings by the
+        strategy of the settings with all labels.
     """
     shares = sorted(set(shares))
-    trained = arms_to_train(trainings.settings.finetune.strategy, arms)
+    strategy = trainings.settings.finetune.strategy
+    trained = arms_to_train(strategy, arms)
     drawn = [_draw_rows(trainings, parts, shares, seed, draw) for draw in range(draws)]
     places = []
     planned = []
@@ -57,12 +60,16 @@ def train_learning_curve(
                 rows = drawn[draw][at]
                 training_seed = derive(seed, trainings.stage, draw)
                 start = None if arm == "scratch" else source
-                training = trainings.plan_one(name, arm, rows, training_seed, start)
+                keep = share == 1 and arm == strategy
+                training = trainings.plan_one(name, arm, rows, training_seed, start, keep)
                 planned.append(training)
                 places.append((share, draw, arm, rows))
     results = trainings.collect(planned, cache)
     tables = []
+    kept = []
     for (share, draw, arm, rows), result in zip(places, results, strict=True):
+        if share == 1 and arm == strategy:
+            kept.append(result)
         table = probability_table(result["predicted"], trainings.domain.classes)
         labelled = np.concatenate([rows.train, rows.validation])
         patients = trainings.domain.index["patient"].iloc[labelled].nunique()
@@ -70,7 +77,7 @@ def train_learning_curve(
         for position, (column, value) in enumerate(zip(COLUMNS, values, strict=True)):
             table.insert(position, column, value)
         tables.append(table)
-    return pd.concat(tables, ignore_index=True)
+    return pd.concat(tables, ignore_index=True), kept
 
 
 def arms_to_train(strategy: Strategy, arms: Sequence[Arm]) -> list[Arm]:

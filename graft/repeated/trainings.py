@@ -20,6 +20,7 @@ from graft.networks.device import use_deterministic_algorithms
 from graft.networks.reference import ModelReference
 from graft.networks.saved import Model
 from graft.repeated.cache import Arrays, CachedTraining, collect_results
+from graft.repeated.kept_weights import as_arrays
 from graft.repeated.settings import RepeatedFinetuning
 from graft.strategies.train import fit_strategy
 from graft.training.checkpoint import clear_checkpoints, key_digest
@@ -85,6 +86,7 @@ class RepeatedTrainings:
         rows: Rows,
         seed: int,
         source: PulledSource | None = None,
+        keep_weights: bool = False,
     ) -> CachedTraining:
         """Plan one training, which runs when its result is collected.
 
@@ -95,6 +97,8 @@ class RepeatedTrainings:
             rows: no row is in two of the three.
             seed: of the fresh weights and of the order of the samples.
             source: what the training starts from.
+            keep_weights: whether its result has the weights too, as `kept_weights.rebuild` reads
+                them.
 
         Returns:
             The training. Its result has the probabilities (N, classes) of the rows to validate on
@@ -114,9 +118,10 @@ class RepeatedTrainings:
             str(self.device),
             settings.finetune.model_dump(exclude={"strategy"}),
             [section.model_dump() for section in sections],
+            keep_weights,
         ]
         checkpoints = self.checkpoints / self.stage / key_digest(key, ())
-        run = partial(self._run, strategy, rows, seed, source, checkpoints)
+        run = partial(self._run, strategy, rows, seed, source, keep_weights, checkpoints)
         return CachedTraining(name, key, run)
 
     def collect(self, planned: Sequence[CachedTraining], cache: Path) -> list[Arrays]:
@@ -135,6 +140,7 @@ class RepeatedTrainings:
         rows: Rows,
         seed: int,
         source: PulledSource | None,
+        keep_weights: bool,
         checkpoints: Path,
     ) -> Arrays:
         """Train, and predict the rows to validate on and those to predict.
@@ -166,6 +172,7 @@ class RepeatedTrainings:
         return {
             "validation": validation.round(DECIMALS),
             "predicted": predicted.round(DECIMALS),
+            **(as_arrays(start.network) if keep_weights else {}),
         }
 
     def _data_key(self) -> list:

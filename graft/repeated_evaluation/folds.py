@@ -10,6 +10,7 @@ import pandas as pd
 from graft.common.files import InputError
 from graft.data.predictions import probability_columns, read_predictions
 from graft.data.sealed_tables import open_sealed_table
+from graft.statistics.sentences import UNPULLED
 
 ARMS = ("scratch", "transfer")
 PARTS = ("validation", "test")  # that each network predicted
@@ -23,6 +24,11 @@ class Candidate:
     source: str
     strategy: str
     weight: float
+
+    def is_like(self, other: "Candidate") -> bool:
+        """Whether it is another one, as far as λ has a meaning for the strategy."""
+        same = (self.source, self.strategy) == (other.source, other.strategy)
+        return same and (self.strategy in UNPULLED or self.weight == other.weight)
 
     def named(self) -> dict:
         """The candidate as an entry of metrics.json."""

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
+from graft.common.shown import counted
 from graft.statistics.repeated_auroc import RepeatedAuroc
 
 
@@ -74,7 +75,7 @@ def saved_lines(saved: Mapping, unit: str) -> Iterator[str]:
     """Yield the printed line about saved labels, or none if nothing is defined."""
     if saved["reached"] == "not defined":
         return
-    goal = f"The AUROC of scratch with {saved['of']:.0f} labelled {unit}s"
+    goal = f"The AUROC of scratch with {counted(round(saved['of']), f'labelled {unit}')}"
     if saved["reached"] == "never":
         yield f"{goal} is not reached by transfer"
         return

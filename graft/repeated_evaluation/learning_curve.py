@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from graft.common.documents import check_schema, clean
+from graft.common.shown import counted
 from graft.common.vocabulary import REFERENCE
 from graft.repeated_evaluation.curve_points import Point
 from graft.repeated_evaluation.labels_saved import labels_saved, saved_lines
@@ -113,8 +114,9 @@ def curve_lines(block: Mapping, unit: str = "patient") -> Iterator[str]:
         gains = []
         for arm, gain in point["gain"].items():
             gains.append(f"gain of {arm} {format_estimate(gain, '+')}, {gain['verdict']}")
+        labelled = counted(round(number_of_labels(point)), unit)
         yield (
-            f"{point['share']:.0%} of the labels, {number_of_labels(point):.0f} {unit}s: AUROC "
+            f"{point['share']:.0%} of the labels, {labelled}: AUROC "
             f"{', '.join(arms)}; {'; '.join(gains)}"
         )
     if curve["labels_saved"]:

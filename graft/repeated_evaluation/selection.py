@@ -14,6 +14,7 @@ from graft.common.shown import counted
 from graft.repeated_evaluation.folds import Candidate
 from graft.statistics.formatting import signed_estimate
 from graft.statistics.repeated_auroc import RepeatedAuroc
+from graft.statistics.sentences import candidate_name
 
 
 def choose_candidate(losses: Sequence[float]) -> int:
@@ -77,9 +78,10 @@ def judge_selection(
     if len(candidates) < 2:
         return None
     named = over_default = None
-    if default and default in candidates:
-        named = default.named()
-        over_default = (choice - fixed[candidates.index(default)]).gain(confidence)
+    for candidate, areas in zip(candidates, fixed, strict=True):
+        if default and candidate.is_like(default):
+            named = candidate.named()
+            over_default = (choice - areas).gain(confidence)
     values = [areas.value for areas in fixed]
     best = int(np.nanargmax(values)) if not np.isnan(values).all() else 0
     return {
@@ -112,8 +114,3 @@ def selection_lines(block: Mapping) -> Iterator[str]:
             f"{selection['optimism']:+.3f} from that of the choice: what choosing by the test "
             "would claim too much"
         )
-
-
-def candidate_name(row: Mapping) -> str:
-    """Return a candidate of metrics.json in words, such as "l2-sp from lung with λ = 0.01"."""
-    return f"{row['strategy']} from {row['source']} with λ = {row['lambda']:g}"

@@ -42,6 +42,7 @@ REQUIRED_KEYS = (
     "learning_curve",
     "cross_validation",
     "boosting_alphas",
+    "ensembles",
 )  # of metrics.json; a block that was not requested is null
 PREDICTION_COLUMNS = {"sample", "part", "label", "model", "predicted"}
 CURVE_COLUMNS = {"part", "model"}

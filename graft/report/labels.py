@@ -64,21 +64,31 @@ def cross_validation(evidence: Evidence, block: Block) -> Table:
 
 
 def candidates(block: Block) -> Table:
-    """The scores of each λ and source, and how often the training folds chose it."""
+    """The scores of each source, strategy and λ, and how often the training folds chose it."""
     fits = len(block["choices"])
     rows = []
     for found in block["candidates"]:
         row = [
             found["source"],
+            found["strategy"],
             f"{found['lambda']:g}",
             number(found["validation_log_loss"]),
-            number(found["auroc"]),
+            estimate(found["auroc"]),
             f"{found['chosen']} of {fits}",
+            difference(found["choice_over_it"]),
         ]
         rows.append(row)
-    head = ["source", "λ", "log loss, inner validation", "AUROC, outer folds", "chosen"]
+    head = [
+        "source",
+        "strategy",
+        "λ",
+        "log loss, inner validation",
+        "AUROC, outer folds",
+        "chosen",
+        "choice minus this",
+    ]
     caption = "Candidates of the nested cross-validation; only the inner validation chooses"
-    return Table(caption, head, rows)
+    return Table(caption, head, rows, wide=True)
 
 
 def _listed(values: Sequence[float | None], write: Callable[[float | None], str]) -> str:

@@ -9,6 +9,7 @@ from graft.charts import numbers
 from graft.charts.svg import line_sample
 from graft.report import (
     card,
+    comparisons,
     curves,
     errors,
     explained,
@@ -25,6 +26,7 @@ from graft.statistics.sentences import below_size_alone, labels_used
 TEMPLATES = Path(__file__).with_name("templates")
 MODULES = {
     "card": card,
+    "comparisons": comparisons,
     "curves": curves,
     "errors": errors,
     "explained": explained,
@@ -84,5 +86,5 @@ def render_page(evidence: Evidence) -> str:
         sections=SECTIONS,
         evidence=evidence,
         metrics=evidence.metrics,
-        comparisons=list(words.other_comparisons(evidence)),
+        further=list(comparisons.other_comparisons(evidence)),
     )

@@ -58,6 +58,23 @@ def gains(evidence: Evidence, part: str) -> Table:
     return Table(f"Gain in AUROC over training from scratch, {part}", head, rows, wide=True)
 
 
+def ensembles(evidence: Evidence) -> Table:
+    """Each ensemble against the single networks that it is compared with."""
+    rows = []
+    for name, found in evidence.block("ensembles").items():
+        if not found:
+            continue
+        row = [f"{spoken(name)} of {found['members']}", found["over"]]
+        for part in evidence.parts:
+            scores = found[part] or {}
+            row += [estimate(scores.get("auroc")), difference(scores.get("gain"))]
+        rows.append(row)
+    head = ["ensemble", "compared with"]
+    for part in evidence.parts:
+        head += [f"AUROC, {part}", "gain"]
+    return Table("What averaging networks gained in AUROC", head, rows, wide=True)
+
+
 def ablation(evidence: Evidence) -> Table | None:
     """AUROC with the image, with the covariates and with both."""
     block = evidence.block("ablation")
@@ -93,41 +110,26 @@ def source_domain(evidence: Evidence) -> Table:
     return Table(f"{source['name']}, the source domain: AUROC on its own test parts", head, rows)
 
 
-def distances(block: Block) -> Table:
-    """The distance of each source from the target, in the features of its own network."""
-    rows = []
-    for found in block["distances"]:
-        row = [
-            found["source"],
-            number(found["lesions"]),
-            number(found["frechet"], 2),
-            number(found["mmd"]),
-            p_value(found["mmd_p"]),
-            number(found["proxy_a"], 2),
-        ]
-        rows.append(row)
-    head = ["source", "lesions", "Fréchet", "MMD²", "p of MMD", "proxy A (0 to 2)"]
-    caption = f"Distance of each source from {block['target']}: larger means less similar"
-    return Table(caption, head, rows)
-
-
 def ranking(block: Block) -> Table:
-    """The sources, highest LogME first, with the AUROC that training on them gave."""
+    """The sources, highest LogME first, with their distance and the AUROC that they led to."""
     outcomes = {}
-    if block.get("came_true"):
-        for found in block["came_true"]["outcomes"]:
-            outcomes[found["source"]] = number(found["auroc"])
+    for found in block["came_true"]["outcomes"]:
+        outcomes[found["source"]] = number(found["auroc"])
+    distances = {found["source"]: found for found in block["distances"]}
     rows = []
     for found in block["ranking"]:
+        distance = distances.get(found["source"], {})
         row = [
             found["source"],
+            number(distance["lesions"]) if distance else "–",
+            number(distance["frechet"], 2) if distance else "–",
             number(found["logme"]),
-            number(found["h_score"]),
             outcomes.get(found["source"], "not tried"),
         ]
         rows.append(row)
-    head = ["source", "LogME", "H-score", "resulting AUROC"]
-    return Table("Sources, ranked before any training on the target", head, rows)
+    head = ["source", "lesions", "Fréchet distance", "LogME", "resulting AUROC"]
+    caption = f"Sources for {block['target']}, ranked by LogME before any training on it"
+    return Table(caption, head, rows)
 
 
 def _aurocs(model: Block, parts: Sequence[str]) -> list[str]:

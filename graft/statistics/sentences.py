@@ -6,6 +6,7 @@ from typing import Any
 from graft.common.shown import counted
 from graft.statistics.formatting import signed_estimate
 
+UNPULLED = ("frozen", "source")  # strategies that train no weights, so that λ has no meaning
 VALIDATION = {"part": "the validation part", "folds": "the training part out of fold"}
 
 
@@ -46,6 +47,12 @@ def below_size_alone(
         f"The chosen model, {chosen}, scores below size alone on the test part: its AUROC is "
         f"{model:.3f}, and that of the size of the lesion {size:.3f} (difference {gap})."
     )
+
+
+def candidate_name(row: Mapping) -> str:
+    """Return a candidate of metrics.json in words, such as "l2-sp from lung with λ = 0.01"."""
+    weight = "" if row["strategy"] in UNPULLED else f" with λ = {row['lambda']:g}"
+    return f"{row['strategy']} from {row['source']}{weight}"
 
 
 def _size(count: Mapping[str, int | None]) -> str:

@@ -12,7 +12,7 @@ from graft.strategies.train import fit_strategy
 from graft.training.cross_fit import StageTraining, Trained
 from graft.training.fitting import parent_reference
 from graft.training.loop import Log
-from graft.transfer.settings import Finetune
+from graft.transfer.settings import WITHOUT_LAMBDA, Finetune
 from graft.transfer.start import Start, start_from_scratch, start_from_source
 
 
@@ -82,7 +82,9 @@ class FromSource(Finetuning):
         card = {
             "parent": parent_reference(self.source.folder),
             "strategy": self.recipe.strategy,
-            "lambda": self.weight,
+            "head": start.head,
             "carried": vars(start.carried),
         }
+        if self.recipe.strategy not in WITHOUT_LAMBDA:
+            card["lambda"] = self.weight
         return start, card

@@ -30,6 +30,7 @@ BENCHMARKS = {
     "simulations": ["--cohorts", "--patients", "--out"],
     "size_input": ["--data", "--workdir", "--target"],
     "sonograms": ["--data", "--weights", "--side"],
+    "strategies": ["--patients", "--draws", "--source-patients", "--recipe", "--clone"],
     "whole_domain": ["--lesions", "--side", "--axes", "--workers"],
 }
 

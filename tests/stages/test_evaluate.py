@@ -18,10 +18,12 @@ from graft.data.task import read_task, take_samples
 from graft.leakage import rows
 from graft.networks import saved
 from graft.networks.build import build_network
+from graft.networks.card import write_no_model
 from graft.training import fitting
 from stages import cross_validate, evaluate, learning_curve, paths
 from tests.processed import edit_images, read_parts, write_parts
 from tests.seals import flip_bit, reseal
+from tests.small_target import edit_parameters
 
 ROOT = Path(__file__).parents[2]
 PATCH = [8, 8]
@@ -40,14 +42,11 @@ RANKED = {
             "source": "lung",
             "lesions": 12,
             "frechet": 9.5,
-            "mmd": 0.1,
-            "mmd_p": 0.001,
-            "proxy_a": 1.5,
         }
     ],
     "ranking": [
-        {"source": "lung", "logme": -0.5, "h_score": 0.4},
-        {"source": "random", "logme": -0.7, "h_score": 0.5},
+        {"source": "lung", "logme": -0.5},
+        {"source": "random", "logme": -0.7},
     ],
 }
 
@@ -90,6 +89,8 @@ def write_model(folder: Path, seed: int, classes: list[str] = CLASSES) -> None:
     card = {"architecture": shape, "classes": classes, "stage": folder.name}
     if folder.name == "boosting":
         card["alphas"] = [0.0]
+    if folder.name == "transfer":
+        card["training"] = {"strategy": "l2-sp"}
     parent = evaluate.PARENTS.get(folder.name)
     name = "lung" if folder == paths.PRETRAINED else "liver"
     split_file = Path(f"data/splits/{name}.csv")
@@ -125,6 +126,7 @@ def project(tmp_path, monkeypatch):
     write_sealed(Path("metrics/sources.json"), RANKED)
     write_sealed_table(paths.REPEATED["learning_curve"], learning_curve.empty_table(CLASSES))
     write_sealed_table(paths.REPEATED["cross_validation"], cross_validate.empty_table(CLASSES))
+    write_no_model(paths.DEEP, "no draws")
     threads = torch.get_num_threads()
     # On a busy machine, one thread needs a tenth of the time for images this small.
     torch.set_num_threads(1)
@@ -163,6 +165,24 @@ def test_the_best_model_is_a_copy_of_the_chosen_one(project):
     chosen = evaluate.MODELS[name]
     for file in ("weights.safetensors", "card.json"):
         assert (paths.BEST / file).read_bytes() == (chosen / file).read_bytes()
+
+
+def test_a_deep_ensemble_is_evaluated_and_not_chosen_from(project):
+    evaluate.main()
+    assert read_metrics()["ensembles"]["deep"] is None
+    edit_parameters(finetune={"epochs": 1}, learning_curve={"draws": 2, "arms": []})
+    learning_curve.main()
+    evaluate.main()
+    metrics = read_metrics()
+    for name in ("deep", "deep_scratch"):
+        assert metrics["ensembles"][name]["members"] == 2
+    curve = metrics["learning_curve"]["points"][-1]["arms"]["scratch"]["auroc"]["value"]
+    found = metrics["ensembles"]["deep_scratch"]["test"]
+    assert found["auroc"]["value"] - found["gain"]["value"] == pytest.approx(curve, abs=1e-5)
+    assert set(metrics["models"]) == set(evaluate.MODELS)
+    assert (
+        metrics["hashes"]["models"]["deep"] == read_json(paths.DEEP / "card.json")["weights_sha256"]
+    )
 
 
 def test_the_test_part_decides_neither_the_choice_nor_a_threshold(project):

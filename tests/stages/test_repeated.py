@@ -55,7 +55,7 @@ def test_both_write_empty_tables_if_they_are_off(project, trained):
         "share,draw,patients,lesions,arm,sample,p_benign,p_malignant"
     ]
     assert FOLDS.read_text().splitlines()[:-1] == [
-        "repeat,fold,arm,source,lambda,part,sample,p_benign,p_malignant"
+        "repeat,fold,arm,source,strategy,lambda,part,sample,p_benign,p_malignant"
     ]
     assert trained == []
 
@@ -66,7 +66,7 @@ def test_one_draw_more_keeps_the_first_one(project, trained, capsys):
     table = pd.read_csv(CURVE, comment="#")
     labelled = table.drop_duplicates("share")[["share", "patients"]].to_numpy().tolist()
     assert labelled == [[0.3, 6], [1.0, 24]]
-    assert set(table["arm"]) == {"scratch", "transfer", "frozen"}
+    assert set(table["arm"]) == {"scratch", "l2-sp", "frozen"}
     assert len(trained) == 6
     printed = capsys.readouterr().out
     assert "learning_curve: training 6/6  frozen, 100% of the labels, draw 1" in printed
@@ -139,7 +139,7 @@ def test_each_patient_is_tested_once_in_each_repeat(project, trained, capsys):
     assert sorted(scratch["sample"]) == sorted(inside)
     assert sorted(set(table["lambda"])) == [0.0, 0.01, 1.0]  # 0 for scratch, which has none
     assert len(trained) == 9
-    last = "cross_validate: training 9/9  repeat 1, fold 3: transfer from lung, λ = 1"
+    last = "cross_validate: training 9/9  repeat 1, fold 3: l2-sp from lung, λ = 1"
     assert last in capsys.readouterr().out
     edit_parameters(cross_validation={"repeats": 2})
     cross_validate.main()

@@ -123,15 +123,57 @@ def test_a_value_beyond_its_limit_is_one_line_that_names_the_key(key, value):
 
 
 def test_numbers_that_are_possible_alone_are_refused_together():
-    content = changed(
-        ("learning_curve",), {"shares": [k / 100 for k in range(1, 99)], "draws": 1000}
-    )
+    shares = [k / 100 for k in range(1, 99)]
+    content = changed(("learning_curve",), {"shares": shares, "draws": 1000, "arms": ["frozen"]})
     assert "learning_curve: got 99 shares × 1000 draws × 3 arms" in message_of(content)
-    content = changed(("cross_validation",), {"folds": 1000, "repeats": 1000, "lambdas": []})
-    assert "cross_validation: got 1000 folds × 1000 repeats" in message_of(content)
+    content = changed(
+        ("cross_validation",), {"folds": 1000, "repeats": 1000, "strategies": [], "lambdas": []}
+    )
+    assert "cross_validation: got 1000 folds × 1000 repeats × 2 networks" in message_of(content)
     content = changed(("network", "width"), 512)
     content["preprocess"]["patch"] = [256, 256, 256]
     assert "preprocess.patch: got [256, 256, 256] with network.name 'resnet'" in message_of(content)
+
+
+@pytest.mark.parametrize(
+    ("validation", "strategies", "lambdas", "networks"),
+    [
+        (0.1, ["l2-sp"], [], 2),  # scratch and one candidate
+        (0.1, ["l2-sp", "frozen", "source"], [0.1, 1.0], 1 + 2 + 1 + 1),
+        (0.1, ["wise-ft"], [], 2),
+        (0.0, ["l2-sp"], [], 2),
+        (0.0, ["wise-ft"], [], 1 + 6),  # with five inner folds to choose the share by
+        (0.0, ["l2-sp", "frozen"], [0.1, 1.0], 1 + 3 * 6),  # and to choose the candidate by
+        (0.0, ["l2-sp", "wise-ft"], [], 1 + (1 + 6) * 6),
+    ],
+)
+def test_the_cost_of_a_cross_validation_counts_every_network(
+    validation, strategies, lambdas, networks
+):
+    content = changed(
+        ("cross_validation",),
+        {"folds": 1000, "repeats": 1000, "strategies": strategies, "lambdas": lambdas},
+    )
+    content["domains"]["liver"]["split"]["validation"] = validation
+    assert f"× 1000 repeats × {networks} networks" in message_of(content)
+
+
+@pytest.mark.parametrize("key", ["finetune.strategy", "learning_curve.arms"])
+@pytest.mark.parametrize("strategy", ["source", "wise-ft"])
+def test_a_strategy_that_predicts_before_training_needs_a_head(key, strategy):
+    content = changed(("finetune", "head"), "new")
+    section, name = key.split(".")
+    content[section][name] = strategy if name == "strategy" else [strategy]
+    message = message_of(content)
+    assert f"{key}: got {strategy!r} with finetune.head 'new'" in message
+    assert "\n" not in message
+
+
+def test_published_weights_cannot_predict_without_training():
+    content = changed(("cross_validation", "strategies"), ["frozen", "source"])
+    content["pretrain"]["source"] = "imagenet"
+    content["network"]["name"] = "torchvision-resnet18-planes"
+    assert "cross_validation.strategies: got 'source' with pretrain.source" in message_of(content)
 
 
 @pytest.mark.parametrize("name", ["a;touch x", "../x", "a.b", "LUNG", "", "é", 1, None])
@@ -145,8 +187,8 @@ def test_large_values_of_real_use_are_allowed(tmp_path):
     content = copy.deepcopy(CONTENT)
     content["preprocess"] = {"patch": [256, 256, 256], "spacing": [0.01, 0.01, 0.01]}
     content["network"] = {"name": "resnet", "width": 64}
-    content["learning_curve"] = {"shares": [0.01, 0.02, 0.05, 0.1, 0.2, 0.5], "draws": 200}
-    content["cross_validation"] = {"folds": 10, "repeats": 100, "lambdas": [0, 0.01, 0.1, 1, 1000]}
+    content["learning_curve"] |= {"shares": [0.01, 0.02, 0.05, 0.1, 0.2, 0.5], "draws": 200}
+    content["cross_validation"] |= {"folds": 10, "repeats": 100, "lambdas": [0, 0.01, 0.1, 1, 1000]}
     content["evaluate"]["resamples"] = 100_000
     content["ensemble"]["members"] = 100
     content["training"]["batch"] = 4096

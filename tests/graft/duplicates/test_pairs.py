@@ -293,7 +293,7 @@ def project(tmp_path, monkeypatch) -> Path:
     liver["path"] = "raw"
     liver["window"] = [0, 255]
     liver["patient_pattern"] = r"^(Doe\d+)_"
-    liver["split"]["external"] = None
+    liver["split"] |= {"external": None, "labelled": 0.5, "validation": 0.09}
     params["preprocess"] = {"patch": [32, 32], "spacing": [1.0, 1.0]}
     params["finetune"]["epochs"] = 1
     params["training"]["device"] = "cpu"

@@ -20,7 +20,7 @@ MIRRORED = slice(None, None, -1)
 
 
 def rules(duplicates: str, **changes: object) -> SplitRules:
-    settings = {"external": None, "labelled": 1.0, "validation": 0.2, "test": 0.3}
+    settings = {"external": None, "labelled": 1.0, "validation": 0.2, "folds": 5, "test": 0.3}
     return SplitRules.model_validate(settings | {"duplicates": duplicates} | changes)
 
 

@@ -5,16 +5,13 @@ import pytest
 from graft.evaluation.ranking_outcome import compare_ranking
 
 
-def ranking(**scores: tuple[float, float]) -> dict:
-    """A ranking from LogME and H-score by source; the pretrained source is the lung."""
-    rows = []
-    for name, (logme, h_score) in scores.items():
-        rows.append({"source": name, "logme": logme, "h_score": h_score})
+def ranking(**scores: float) -> dict:
+    """A ranking from LogME by source; the pretrained source is the lung."""
+    rows = [{"source": name, "logme": logme} for name, logme in scores.items()]
     return {"distances": [{"source": "lung"}], "ranking": rows}
 
 
-# LogME prefers the lung, the H-score random weights.
-TWO_SOURCES = ranking(lung=(-0.5, 0.2), random=(-0.7, 0.3))
+TWO_SOURCES = ranking(lung=-0.5, random=-0.7)
 
 
 def auroc(value: float | None) -> dict:
@@ -36,7 +33,6 @@ def test_the_ranking_of_two_sources_is_right_or_wrong():
         "by": "AUROC, test",
         "outcomes": outcomes(lung=0.8, random=0.6),
         "logme_tau": 1.0,
-        "h_score_tau": -1.0,
     }
     opposite = compare_ranking(TWO_SOURCES, models(transfer=0.6, scratch=0.8))
     assert opposite["logme_tau"] == -1
@@ -62,7 +58,7 @@ def test_equal_outcomes_have_no_tau():
 def test_missing_outcomes_have_no_tau():
     found = compare_ranking(TWO_SOURCES, models(transfer=None, scratch=0.7))
     assert found["outcomes"] == outcomes(random=0.7)
-    assert found["h_score_tau"] is None
+    assert found["logme_tau"] is None
 
 
 def candidate(source: str, validation_log_loss: float, auroc: float) -> dict:
@@ -81,10 +77,10 @@ SCRATCH_ONLY = {"scratch": auroc(0.60)}
 
 def test_each_source_of_a_cross_validation_counts_with_its_best_lambda():
     sources = ranking(
-        lung=(-0.5, 0.4),
-        kidney=(-0.6, 0.1),
-        random=(-0.7, 0.2),
-        spleen=(-0.9, 0.3),
+        lung=-0.5,
+        kidney=-0.6,
+        random=-0.7,
+        spleen=-0.9,
     )
     block = {"candidates": LUNG_CANDIDATES + OTHER_CANDIDATES, "models": SCRATCH_ONLY}
     found = compare_ranking(sources, models(0.1, 0.2), None, block)
@@ -93,16 +89,14 @@ def test_each_source_of_a_cross_validation_counts_with_its_best_lambda():
     assert found["outcomes"] == expected
     # LogME orders lung, kidney, random, spleen: one of six pairs is wrong, τ = (5 - 1) / 6.
     assert found["logme_tau"] == pytest.approx(2 / 3)
-    # The H-score orders lung, spleen, random, kidney: four pairs are wrong, τ = (2 - 4) / 6.
-    assert found["h_score_tau"] == pytest.approx(-2 / 6)
 
 
 def test_a_cross_validation_of_one_source_is_not_used():
     sources = ranking(
-        lung=(-0.5, 0.4),
-        kidney=(-0.6, 0.1),
-        random=(-0.7, 0.2),
-        spleen=(-0.9, 0.3),
+        lung=-0.5,
+        kidney=-0.6,
+        random=-0.7,
+        spleen=-0.9,
     )
     block = {"candidates": LUNG_CANDIDATES, "models": SCRATCH_ONLY}
     found = compare_ranking(sources, models(0.8, 0.6), None, block)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from graft.data import split
+from graft.data import folds, split
 from graft.data.domain import Domain
 from graft.data.settings import SplitRules
 from graft.duplicates import fingerprints
@@ -23,6 +23,7 @@ PREPROCESSING = {
 RULES = SplitRules(
     external="site-b", test=0.3, validation=0.2, folds=5, labelled=1.0, duplicates="refuse"
 )
+NO_VALIDATION = RULES.model_copy(update={"validation": 0})
 HALF_LABELLED = RULES.model_copy(update={"labelled": 0.5})
 NO_EXTERNAL_SITE = RULES.model_copy(update={"external": None})
 
@@ -70,7 +71,8 @@ def make(
     }
     index = pd.DataFrame(table)
     parts = split.assign_parts(name, index, CLASSES, rules, SEED)
-    return SplitDomain(Domain(name, images, index, CLASSES, PREPROCESSING), parts)
+    drawn = folds.assign_folds(name, index, parts, CLASSES, rules.folds, SEED)
+    return SplitDomain(Domain(name, images, index, CLASSES, PREPROCESSING), parts, drawn)
 
 
 def with_image(domain: SplitDomain, row: int, image: np.ndarray) -> SplitDomain:

@@ -8,7 +8,14 @@ import pytest
 from graft.common.files import InputError
 from graft.leakage.across import check_across
 from graft.leakage.rows import UNKNOWN_PATIENTS
-from tests.graft.leakage.examples import COPIES, HALF_LABELLED, make, with_column, with_image
+from tests.graft.leakage.examples import (
+    COPIES,
+    HALF_LABELLED,
+    NO_VALIDATION,
+    make,
+    with_column,
+    with_image,
+)
 
 SOURCE = make("lung")
 TARGET = make("liver")
@@ -39,6 +46,15 @@ def test_a_source_patient_that_cross_validation_would_test_is_refused():
     check_across(SOURCE, target)
     with pytest.raises(InputError, match="would be used to evaluate a model on liver"):
         check_across(SOURCE, target, everybody=True)
+
+
+def test_a_source_patient_that_would_be_predicted_out_of_fold_is_refused():
+    target = make("liver", NO_VALIDATION)
+    source_row, target_row = SOURCE.rows("train")[0], target.rows("train")[0]
+    target = with_column(target, target_row, patient=f"lung-{source_row}")
+    with pytest.raises(InputError, match="would be used to evaluate a model on liver"):
+        check_across(SOURCE, target)
+    check_across(SOURCE, target, trains=False)  # the network comes from elsewhere
 
 
 @pytest.mark.parametrize("part", ["train", "validation", "test", "external"])

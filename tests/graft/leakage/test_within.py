@@ -17,6 +17,7 @@ from tests.graft.leakage.examples import (
     COPIES,
     HALF_LABELLED,
     NO_EXTERNAL_SITE,
+    NO_VALIDATION,
     PREPROCESSING,
     RULES,
     SEED,
@@ -41,7 +42,7 @@ def error_of(domain: SplitDomain, rules: SplitRules = RULES) -> str:
 
 
 @pytest.mark.parametrize("given", [False, True])
-@pytest.mark.parametrize("rules", [RULES, HALF_LABELLED, NO_EXTERNAL_SITE])
+@pytest.mark.parametrize("rules", [RULES, HALF_LABELLED, NO_EXTERNAL_SITE, NO_VALIDATION])
 def test_a_domain_without_leaks_has_a_row_for_each_check(rules, given):
     target = make("liver", rules, given)
     rows = check_within(target, rules, SEED) + check_across(make("lung"), target)
@@ -145,6 +146,19 @@ def test_an_unused_label_in_train_is_refused():
     row = np.flatnonzero(domain.parts == "")[0]
     message = error_of(with_part(domain, row, "train"), HALF_LABELLED)
     assert f"{line(row)} (train), drawn unused; expected" in message
+
+
+def test_a_patient_who_moved_to_another_fold_is_refused():
+    target = make("liver", NO_VALIDATION)
+    rows = {row["name"]: row["found"] for row in check_within(target, NO_VALIDATION, SEED)}
+    assert rows["drawn parts"].endswith("0 labels unused, in no part; train in 5 folds")
+    row = target.rows("train")[0]
+    folds = target.folds.copy()
+    folds[row] = folds[row] % 5 + 1
+    message = error_of(replace(target, folds=folds), NO_VALIDATION)
+    assert f"1 lesion not in the fold that the rules and the seed draw: manifest.csv:{row + 2}" in (
+        message
+    )
 
 
 def test_a_case_that_is_left_out_of_the_drawn_test_part_is_refused():

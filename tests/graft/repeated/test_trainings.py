@@ -287,7 +287,7 @@ def test_the_table_of_a_curve_has_the_test_part_for_every_arm_and_share(
     trainings, sources, tmp_path
 ):
     parts = {"train": ROWS.train, "validation": ROWS.validation, "test": ROWS.predicted}
-    table = train_learning_curve(
+    table, kept = train_learning_curve(
         trainings,
         parts=parts,
         shares=[1.0, 0.5, 1.0],
@@ -310,7 +310,7 @@ def test_the_table_of_a_curve_has_the_test_part_for_every_arm_and_share(
 def test_a_curve_without_validation_part_trains_on_all_labelled_patients(
     trainings, sources, planned, tmp_path
 ):
-    table = train_learning_curve(
+    table, kept = train_learning_curve(
         trainings,
         parts={"train": np.arange(18), "test": ROWS.predicted},
         shares=[0.5, 1.0],

@@ -142,6 +142,13 @@ def test_the_choice_is_compared_with_each_candidate_with_the_default_and_with_th
     }
 
 
+def test_a_strategy_without_a_pull_is_the_default_whatever_lambda_is():
+    frozen = Candidate("lung", "frozen", 0.0)
+    assert frozen.is_like(Candidate("lung", "frozen", 0.01))
+    assert not frozen.is_like(Candidate("kidney", "frozen", 0.0))
+    assert not CANDIDATES[0].is_like(Candidate("lung", "l2-sp", 0.01))
+
+
 def test_a_default_that_is_no_candidate_is_not_compared():
     areas = RepeatedAuroc(np.array([0.5, 0.7]), np.full(20, 0.6))
     better = RepeatedAuroc(np.array([0.7, 0.7]), np.full(20, 0.7))

@@ -64,6 +64,36 @@ def test_a_complete_run_has_every_section(read_run):
     assert len(html) < 3e6
 
 
+def test_a_model_that_is_worse_than_lesion_size_is_named_before_the_verdict(read_run, undrawn):
+    def enlarge(metrics: dict) -> None:
+        metrics["baselines"]["size_alone"]["test"]["auroc"]["value"] = 0.91
+        gap = {"value": -0.105, "low": -0.2, "high": -0.01, "p": 0.03, "left_out": 0}
+        metrics["target"]["gain_over_size"]["test"] = gap
+
+    html = page.render_page(read_run(change=enlarge))
+    warning = "The chosen model, bagging, scores below size alone on the test part: its AUROC is"
+    assert html.index(warning) < html.index('id="verdict"')
+    assert "(difference −0.105 [−0.200,\N{NO-BREAK SPACE}−0.010])" in html
+
+
+def test_one_line_says_how_many_labels_were_used_for_what(read_run, undrawn):
+    html = page.render_page(read_run())
+    line = "Labels of liver: 42 patients (65 lesions) to train on; 20 patients (36 lesions) more"
+    assert html.count(line) == 1
+    assert "scores below size alone" not in html
+
+
+def test_a_run_without_a_validation_part_says_so(read_run, undrawn):
+    def fold(metrics: dict) -> None:
+        metrics["validated"] = {"by": "folds", "folds": 5, "patients": 42, "lesions": 65}
+        metrics["target"]["counts"]["validation"] = None
+
+    html = page.render_page(read_run(change=fold))
+    assert "to train on, and none more: training stops after a fixed number of epochs" in html
+    assert "the best on the training part out of fold" in html
+    assert "the validation part" not in html
+
+
 def test_the_same_run_gives_the_same_bytes(read_run):
     run = read_run()
     assert page.render_page(run) == page.render_page(run)
