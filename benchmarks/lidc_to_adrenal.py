@@ -25,12 +25,11 @@ from benchmarks.clone import ROOT
 from benchmarks.lidc import SIDE, TASKS, nodule_domain, read_nodules
 from benchmarks.lung_to_adrenal import VARIABLE
 from benchmarks.markdown import markdown_head, markdown_row
-from benchmarks.real_sources import SourcePlan, source_parts, train_sources
+from benchmarks.real_sources import SourcePlan, read_parameters, source_parts, train_sources
 from benchmarks.real_trials import SCRATCH, Arm, Bench, Trial, predict_by_size, with_size
 from benchmarks.trial_scores import auroc_within, size_quarters
 from graft.common.files import InputError
 from graft.common.seeds import derive, generator
-from graft.config.parameters import load_parameters
 from graft.console import run, say
 from graft.data.folds import deal_patients, random_orders
 from graft.networks.reference import ModelReference
@@ -69,7 +68,7 @@ def main(
     """Transfer from the ratings of lung nodules to adrenal glands."""
     sides = resolution or list(RESOLUTIONS)
     check_resolutions(sides)
-    bench = Bench(NAME, workdir.absolute(), load_parameters(ROOT / "params.yaml"))
+    bench = Bench(NAME, workdir.absolute(), read_parameters())
     source = train_source(bench, data)
     for side in sides:
         glands = read_glands(data, side)

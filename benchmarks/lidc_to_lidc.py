@@ -23,7 +23,7 @@ from benchmarks.clone import ROOT
 from benchmarks.comparison import Comparison, report
 from benchmarks.lidc import SIDE, TASKS, Nodules, nodule_domain, read_nodules
 from benchmarks.lung_to_adrenal import VARIABLE
-from benchmarks.real_sources import SourcePlan, source_parts, train_sources
+from benchmarks.real_sources import SourcePlan, read_parameters, source_parts, train_sources
 from benchmarks.real_trials import SCRATCH, Arm, Bench, Trial, halve, predict_by_size
 from benchmarks.trial_scores import Spread, gains, size_quarters
 from benchmarks.trial_tables import (
@@ -34,7 +34,6 @@ from benchmarks.trial_tables import (
 )
 from graft.common.files import InputError, whole_file
 from graft.common.seeds import derive, generator
-from graft.config.parameters import load_parameters
 from graft.console import run, say
 from graft.data.domain import Domain
 from graft.data.folds import deal_patients, random_orders
@@ -78,7 +77,7 @@ def main(
     if target not in ratings:
         raise InputError(f"--target: got {target!r}, expected one of {', '.join(ratings)}")
     nodules = read_nodules(data)
-    bench = Bench(NAME, workdir.absolute(), load_parameters(ROOT / "params.yaml"))
+    bench = Bench(NAME, workdir.absolute(), read_parameters())
     domain = nodule_domain(nodules, "target", target, SIDE)
     half_of = halve(domain, NAME, bench.parameters.seed)
     sources = train_all_sources(bench, nodules, target, half_of)

@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 import torch
 
+from benchmarks.clone import ROOT
 from graft.common.files import whole_folder
 from graft.common.parallel import run_parallel
-from graft.config.parameters import Parameters
+from graft.config.parameters import Parameters, load_parameters
 from graft.data.domain import Domain
 from graft.data.folds import random_orders
 from graft.data.reference import DomainReference
@@ -25,6 +26,7 @@ from graft.training.plan import Plan
 from graft.transfer.start import fit_start, start_from_scratch
 
 VALIDATION = 0.15  # share of a source's patients
+EPOCHS = 40  # at most; half of the nodules are a third of the phantom's lesions
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,13 @@ class SourcePlan:
         return key_digest(
             [self.domain.sha256, self.parts.tolist(), self.seed, settings], (*CODE, "transfer")
         )
+
+
+def read_parameters() -> Parameters:
+    """Read params.yaml, with EPOCHS of pretraining: about as many steps as on the phantom."""
+    parameters = load_parameters(ROOT / "params.yaml")
+    pretrain = parameters.pretrain.model_copy(update={"epochs": EPOCHS})
+    return parameters.model_copy(update={"pretrain": pretrain})
 
 
 def source_parts(domain: Domain, is_source: np.ndarray, random: np.random.Generator) -> np.ndarray:
