@@ -58,7 +58,7 @@ OTHER_ARMS = (
     Arm(f"l2-sp, λ = 0, {RATINGS}", RATINGS, weight=0.0),
     *(Arm(f"{name}, {RATINGS}", RATINGS, finetune={"strategy": name}) for name in OTHERS),
 )
-FEW = 0.2  # the largest share of the labels at which OTHER_ARMS are trained too
+FEW = 0.1  # the largest share of the labels at which OTHER_ARMS are trained too
 
 
 def main(

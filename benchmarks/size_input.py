@@ -44,7 +44,6 @@ ARMS = (
     SIZE_INPUT,
     Arm("scale: 0", augment={"scale": 0.0}),
     Arm("resnet-peaks", network={"name": "resnet-peaks"}),
-    Arm("resnet-peaks, size as an input", network={"name": "resnet-peaks"}, target="size"),
     Arm("no augmentation", finetune={"transforms": 0}),
     Arm(f"patch of {LARGE}³", target="large"),
 )
