@@ -20,9 +20,9 @@ import numpy as np
 import pandas as pd
 import typer
 
-from benchmarks.adrenal import RESOLUTIONS, Glands, read_glands
+from benchmarks.adrenal import RESOLUTIONS, SIDE, Glands, read_glands
 from benchmarks.clone import ROOT
-from benchmarks.lidc import SIDE, TASKS, nodule_domain, read_nodules
+from benchmarks.lidc import TASKS, nodule_domain, read_nodules
 from benchmarks.lung_to_adrenal import VARIABLE
 from benchmarks.markdown import markdown_head, markdown_row
 from benchmarks.real_sources import SourcePlan, read_parameters, source_parts, train_sources

@@ -41,7 +41,7 @@ from graft.repeated.divide import nested_shares
 NAME = "size_input"
 FOLDS = 10
 SHARE = 0.1  # of the labels outside of a fold
-LARGE = 32  # voxels a side of the larger patch
+LARGE = 24  # voxels a side of the larger patch
 DEFAULT = Arm("default")
 SIZE_INPUT = Arm("size as an input", target="size")
 ARMS = (
