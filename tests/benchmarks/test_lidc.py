@@ -8,7 +8,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from benchmarks import lidc_ratings, lidc_to_lidc, size_input
-from benchmarks.lidc import RATINGS, TASKS, nodule_domain, read_nodules
+from benchmarks.lidc import RATINGS, SIDE, TASKS, nodule_domain, read_nodules
 from benchmarks.lung_to_adrenal import NODULES, VOLUMES
 from benchmarks.real_trials import Arm, Bench, with_size
 from benchmarks.trial_tables import score_trials, share_table
@@ -81,7 +81,7 @@ def test_source_and_target_share_no_patient(data, parameters, tmp_path, monkeypa
     monkeypatch.setattr(lidc_to_lidc, "FOLDS", 2)
     bench = Bench("lidc_to_lidc", tmp_path / "work", parameters)
     nodules = read_nodules(data)
-    domain = nodule_domain(nodules, "target", "calcification", 24)
+    domain = nodule_domain(nodules, "target", "calcification", SIDE)
     half_of = lidc_to_lidc.halve(domain, "lidc_to_lidc", 0)
     sources = lidc_to_lidc.train_all_sources(bench, nodules, "calcification", half_of)
     trials = lidc_to_lidc.make_trials(domain, half_of, sources, [0.5], 0)
