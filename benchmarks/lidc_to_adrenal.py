@@ -50,9 +50,9 @@ ARMS = (
     Arm(SCRATCH),
     DEFAULT,
     Arm("frozen", RATINGS, finetune={"strategy": "frozen"}),
-    Arm("scratch with size", target="size"),
     Arm("l2-sp with size", RATINGS, target="size"),
 )
+FEW_LABELS = (Arm("scratch with size", target="size"),)
 PUBLISHED = {"ResNet-50 from scratch": 0.869, "SuPreM": 0.906, "Raptor-B": 0.930}  # AUROC
 
 
@@ -103,7 +103,7 @@ def transfer_to(bench: Bench, glands: Glands, side: int, source: ModelReference)
     }
     for share, epochs in EPOCHS.items():
         trials = make_trials(glands, share, epochs, source, bench.parameters.seed)
-        predicted = bench.run(targets, trials, ARMS)
+        predicted = bench.run(targets, trials, [*ARMS, *(FEW_LABELS if share < 1 else ())])
         predicted = pd.concat([predicted, predict_by_size(domain, trials)], ignore_index=True)
         lesions = len(trials[0].train)
         yield (
