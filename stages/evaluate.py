@@ -86,7 +86,7 @@ def main() -> None:
     if has_model(paths.DEEP):
         trained["deep"] = TrainedModel(paths.DEEP, paths.PRETRAINED, target.domain, target.rows)
     alone = {
-        f"{folder.name} alone": TrainedModel(folder, None, source.domain, source.rows)
+        f"{folder.name} alone": TrainedModel(folder, body, source.domain, source.rows)
         for folder in sorted((paths.PRETRAINED / ALONE).glob("*"))
     }
     before = read_checks(paths.CHECKS, *roles)
