@@ -26,11 +26,11 @@ from stages import (
     ensemble,
     evaluate,
     finetune,
-    learning_curve,
     paths,
     pretrain,
     rank_sources,
     regularize,
+    self_supervise,
 )
 from tests.processed import edit_images, edit_index, read_parts
 
@@ -73,6 +73,7 @@ EVERYTHING = [
     "split@lung",
     "split@liver",
     "check",
+    "self_supervise",
     "pretrain",
     "rank_sources",
     *TRAINING[1:],
@@ -314,6 +315,7 @@ def test_the_test_parts_are_read_by_evaluate_and_by_nothing_else(finished, proje
     (project / paths.SOURCE_LIST).parent.mkdir(parents=True)
     (project / paths.SOURCE_LIST).write_bytes(sources)
     monkeypatch.chdir(project)
+    self_supervise.main()
     pretrain.main()
     rank_sources.main()
     finetune.main("transfer")
@@ -321,7 +323,6 @@ def test_the_test_parts_are_read_by_evaluate_and_by_nothing_else(finished, proje
     regularize.main()
     ensemble.main("bagging")
     ensemble.main("boosting")
-    learning_curve.main()
     evaluate.main()
     assert trained(project) == trained(finished)
     ranked = "metrics/sources.json"
