@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
+from graft.audit.cards import TrainedModel, check_data, check_encoding, check_parent
 from graft.common.files import InputError, check_sha256
 from graft.common.shown import counted
 from graft.data.image_rows import ImageRows
 from graft.data.out_of_fold import FILE, read_out_of_fold
 from graft.data.predictions import probability_columns
-from graft.evaluation.cards import TrainedModel, check_data, check_encoding, check_parent
 from graft.evaluation.evaluated_domain import EvaluatedDomain
 from graft.leakage.rows import CheckRow, passed_check
 from graft.networks.card import CARD, read_card
