@@ -92,7 +92,7 @@ def check_fold_networks(
                 compared += int(inside.sum())
     domain, names = target.domain.name, ", ".join(models)
     trained = f"each of {counted(number, 'fold')} by networks of the others alone, by SHA-256"
-    started = "each fold from the network of the same fold, or from one without labels of the target"
+    started = "each fold from the network of the same fold, or from one without its labels"
     predicted = f"{counted(compared, 'prediction')} repeated by the networks that are kept"
     return [
         passed_check("out-of-fold data", domain, names, trained),
