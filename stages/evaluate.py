@@ -23,6 +23,7 @@ from graft.evaluation.entries import COVARIATES, SIZE
 from graft.evaluation.evaluated_domain import EvaluatedDomain
 from graft.evaluation.metrics import assemble_metrics, choose_model, headline
 from graft.evaluation.out_of_fold import check_fold_networks, read_predictions_of
+from graft.evaluation.seen_images import check_seen_images
 from graft.evaluation.settings import Evaluate
 from graft.evaluation.summary import summary_lines
 from graft.evaluation.tables import plot_tables, prediction_table
@@ -77,17 +78,22 @@ def main() -> None:
     device = pick_device(parameters.device)
     source = read_evaluated(parameters.source, settings, seed)
     target = read_evaluated(parameters.target, settings, seed)
-    trained = {"pretrained": TrainedModel(paths.PRETRAINED, None, source.domain, source.rows)}
+    body = paths.SELF_SUPERVISED if has_model(paths.SELF_SUPERVISED) else None
+    trained = {"pretrained": TrainedModel(paths.PRETRAINED, body, source.domain, source.rows)}
     for name, folder in MODELS.items():
         trained[name] = TrainedModel(folder, PARENTS[name], target.domain, target.rows)
     roles = (parameters.source, parameters.target, parameters.candidates)
     if has_model(paths.DEEP):
         trained["deep"] = TrainedModel(paths.DEEP, paths.PRETRAINED, target.domain, target.rows)
     alone = {
-        f"{folder.name} alone": TrainedModel(folder, None, source.domain, source.rows)
+        f"{folder.name} alone": TrainedModel(folder, body, source.domain, source.rows)
         for folder in sorted((paths.PRETRAINED / ALONE).glob("*"))
     }
-    checks = read_checks(paths.CHECKS, *roles) + check_cards(trained | alone)
+    before = read_checks(paths.CHECKS, *roles)
+    checks = before + check_cards(trained | alone)
+    if body:
+        domains = [(source.domain, source.rows), (target.domain, target.rows)]
+        checks.append(check_seen_images(body, paths.WITHOUT_LABELS, domains, before))
 
     pretrained_model = load_model(paths.PRETRAINED, device)
     is_from_elsewhere = "weights" in pretrained_model.card  # then its head is untrained

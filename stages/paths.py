@@ -15,7 +15,9 @@ Organ = Literal[
     "lung", "liver", "liver_mr", "unrelated"
 ]  # of a synthetic cohort, whose folder it names
 LEAKS_CHECKED = Path("data/leaks_checked.txt")  # a gate: training waits for it
+WITHOUT_LABELS = Path("data/images_without_labels.json")  # what self-supervision learns from
 
+SELF_SUPERVISED = Path("models/self_supervised")
 PRETRAINED = Path("models/pretrained")
 CANDIDATES = Path("models/candidates")  # a folder for each further source
 SOURCE_LIST = Path("models/candidates/sources.json")  # the folders of all sources

@@ -17,6 +17,7 @@ READERS = {
     "network": ("finetune scratch",),
     "training": ("finetune scratch",),
     "augment": ("finetune scratch",),
+    "self_supervise": ("self_supervise",),
     "pretrain": ("pretrain",),
     "finetune": ("finetune scratch",),
     "regularize": ("regularize",),

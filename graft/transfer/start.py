@@ -9,6 +9,7 @@ from graft.common.seeds import derive
 from graft.data.task import Task
 from graft.networks.build import adapt_architecture, architecture_for, build_network
 from graft.networks.classifier import Classifier
+from graft.networks.reference import ModelReference
 from graft.networks.saved import Model
 from graft.networks.settings import Network
 from graft.training.fitting import start_head, train_network
@@ -55,6 +56,29 @@ def start_from_scratch(network: Network, task: Task, seed: int, device: torch.de
     architecture = architecture_for(network, task.domain, task.encoding.width)
     fresh = build_network(**architecture, seed=derive(seed, "network"))
     return Start(fresh.to(device), architecture)
+
+
+def start_from_body(
+    network: Network, body: ModelReference | None, task: Task, seed: int, device: torch.device
+) -> Start:
+    """Build a network with fresh weights, or with those of a body that learned without labels.
+
+    Args:
+        network: the parameters.
+        body: a model of that network, whose head is not used.
+        task: whose images, classes and covariates the network takes.
+        seed: of the fresh weights.
+        device: where the network is placed.
+
+    Raises:
+        InputError: if the network does not take the images of the task, or if it is not the one
+            that learned without labels.
+    """
+    start = start_from_scratch(network, task, seed, device)
+    if body is None:
+        return start
+    tensors = body.load(device).networks[0].saved_tensors()
+    return replace(start, carried=carry(tensors, start.network, head="new"))
 
 
 def start_from_source(

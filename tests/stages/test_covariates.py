@@ -26,6 +26,7 @@ from stages import (
     pretrain,
     rank_sources,
     regularize,
+    self_supervise,
     split,
 )
 from tests.processed import edit_table, read_parts
@@ -108,6 +109,7 @@ def finished(tmp_path_factory) -> tuple[Path, str]:
             preprocess.main(name)
             split.main(name)
         look_for_leaks.main()
+        self_supervise.main()
         pretrain.main()
         rank_sources.main()
         for init in ("transfer", "scratch"):

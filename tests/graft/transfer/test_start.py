@@ -1,4 +1,4 @@
-"""Which head a network for the target starts with."""
+"""Which weights and which head a network starts with."""
 
 import numpy as np
 import pandas as pd
@@ -11,10 +11,12 @@ from graft.data.covariates import fit_encoding
 from graft.data.domain import Domain
 from graft.data.task import Task, make_task
 from graft.networks.build import build_network
-from graft.networks.saved import Model
+from graft.networks.reference import ModelReference
+from graft.networks.saved import Model, save_model
+from graft.networks.settings import Network
 from graft.transfer.carry import restandardise_head
 from graft.transfer.settings import Finetune
-from graft.transfer.start import Start, start_from_source
+from graft.transfer.start import Start, start_from_body, start_from_scratch, start_from_source
 from tests.small_target import ROOT, SHAPE
 
 CPU = torch.device("cpu")
@@ -103,3 +105,25 @@ def test_a_kept_head_is_restandardised(recipe):
     moved = found.network.head.bias - network.head.bias
     assert torch.allclose(moved, torch.full((2,), 10.0))  # both have the deviation 1
     assert torch.equal(found.pull.reference["head.bias"], found.network.head.bias)
+
+
+def test_a_body_that_learned_without_labels_is_taken_without_its_head(tmp_path):
+    body = build_network(**SHAPE, seed=7)
+    save_model(tmp_path, [body], {"architecture": SHAPE, "classes": []})
+    task, network = make_target(CLASSES), Network(name="resnet", width=8)
+    reference = ModelReference.to(tmp_path)
+    found = start_from_body(network, reference, task, 1, CPU)
+    fresh = start_from_scratch(network, task, 1, CPU)
+    assert torch.equal(found.network.body.stem.weight, body.body.stem.weight)
+    assert torch.equal(found.network.head.weight, fresh.network.head.weight)
+    assert found.carried.new == ["head.bias", "head.weight"]
+    assert found.pull is None
+    without = start_from_body(network, None, task, 1, CPU)
+    assert torch.equal(without.network.body.stem.weight, fresh.network.body.stem.weight)
+
+
+def test_a_body_of_another_network_is_refused(tmp_path):
+    save_model(tmp_path, [build_network(**SHAPE, seed=7)], {"architecture": SHAPE, "classes": []})
+    wider = Network(name="resnet", width=16)
+    with pytest.raises(InputError, match="tensors do not fit the target network"):
+        start_from_body(wider, ModelReference.to(tmp_path), make_target(CLASSES), 1, CPU)
