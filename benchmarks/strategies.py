@@ -2,11 +2,14 @@
 
     python -m benchmarks.strategies
     python -m benchmarks.strategies --recipe
+    python -m benchmarks.strategies --only scratch --only l2-sp --seeds 5
 
 Draws 20 labelled patients of the target 10 times, trains on them by each strategy, and predicts
 about 1,000 test patients and an external site, which influence nothing. Prints the mean AUROC and
 the mean paired gain over scratch, each with its standard error over the draws, and the training
-time. With --recipe it varies the head, λ and the recipe of l2-sp instead.
+time. With --recipe it varies the head, λ and the recipe of l2-sp instead. With --seeds, each
+strategy trains several times on a draw, and a second table has the gain of the mean of these
+networks, a deep ensemble.
 
 The cohort is made by graft's own stages in a clone of the committed HEAD. The clone and the
 finished trainings are kept in --workdir, so that the same command resumes after an interruption.
@@ -25,20 +28,20 @@ from benchmarks.clone import ROOT, kept_clone, run_dvc
 from benchmarks.comparison import Comparison, report
 from benchmarks.markdown import markdown_head, markdown_row
 from benchmarks.trials import Outcome, Variant, run_trials
-from graft.common.files import whole_file
+from graft.common.files import InputError, whole_file
 from graft.console import run, say
 
 SEED = 7  # of the cohort, the draws and the trainings; params.yaml has another one
 LAMBDA = 0.01
 STRATEGIES = ("source", "frozen", "l2-sp", "lp-ft", "wise-ft", "bss", "delta")
+DEFAULT = "l2-sp"  # whose time is the unit
 UNCHANGED = "source"  # the strategy that only predicts
 SCRATCH = Variant("scratch")
 COMPARED = [SCRATCH, *(Variant(name, {"strategy": name}, LAMBDA) for name in STRATEGIES)]
-BASE = Variant("l2-sp, λ = 0.01", {}, LAMBDA)
 RECIPES = [
     SCRATCH,
     Variant("source", {"strategy": "source"}, LAMBDA),
-    BASE,
+    Variant(DEFAULT, {}, LAMBDA),
     Variant("λ = 0", {}, 0.0),
     Variant("λ = 0.001", {}, 0.001),
     Variant("λ = 0.1", {}, 0.1),
@@ -55,6 +58,10 @@ def main(
     draws: Annotated[int, typer.Option(help="How often they are drawn.")] = 10,
     source_patients: Annotated[int, typer.Option(help="Patients of the source.")] = 1000,
     target_patients: Annotated[int, typer.Option(help="Patients of the target.")] = 1700,
+    seeds: Annotated[int, typer.Option(help="Trainings of a strategy on each draw.")] = 1,
+    only: Annotated[
+        list[str] | None, typer.Option(help="A row of the table; may be given repeatedly.")
+    ] = None,
     recipe: Annotated[bool, typer.Option("--recipe", help="Vary the recipe of l2-sp.")] = False,
     workdir: Annotated[
         Path, typer.Option(help="The folder of the clone and of the finished trainings.")
@@ -64,15 +71,20 @@ def main(
     ] = None,
 ) -> None:
     """Compare the strategies of transfer on draws of a few labelled patients."""
-    variants = RECIPES if recipe else COMPARED
+    variants = choose(RECIPES if recipe else COMPARED, only)
     if clone is None:
         with kept_clone(workdir) as folder:
             make_cohort(folder, source_patients, target_patients)
             clone = folder
-    outcomes = run_trials(clone.absolute(), workdir.absolute(), variants, patients, draws, SEED)
-    for line in result_table(variants, outcomes, BASE.title if recipe else SCRATCH.title):
+    outcomes = run_trials(
+        clone.absolute(), workdir.absolute(), variants, patients, draws, SEED, seeds
+    )
+    for line in result_table(variants, outcomes):
         say(line)
-    if not recipe:
+    if seeds > 1:
+        for line in deep_table(variants, outcomes):
+            say(line)
+    if not recipe and not only:
         report_gains(variants, outcomes, patients)
 
 
@@ -94,28 +106,50 @@ def make_cohort(folder: Path, source_patients: int, target_patients: int) -> Non
     run_dvc(folder, "repro", "pretrain", f"split@{target}")
 
 
-def result_table(
-    variants: Sequence[Variant], outcomes: Sequence[Outcome], reference: str
-) -> Iterator[str]:
-    """Yield the table: a row for each variant, with its differences from `reference`.
+def choose(variants: Sequence[Variant], only: Sequence[str] | None) -> list[Variant]:
+    """Return the variants with some titles; all of them without a title."""
+    titles = [variant.title for variant in variants]
+    for title in only or []:
+        if title not in titles:
+            raise InputError(f"--only: got {title!r}, expected one of {', '.join(titles)}")
+    return [variant for variant in variants if variant.title in (only or titles)]
 
-    The time is without that of predicting, which is the time of the unchanged source.
+
+def result_table(variants: Sequence[Variant], outcomes: Sequence[Outcome]) -> Iterator[str]:
+    """Yield the table: a row for each variant, with its differences from the first one.
+
+    The time is the median, without that of predicting, which is all that `source` does.
     """
     of = {variant.title: outcome for variant, outcome in zip(variants, outcomes, strict=True)}
-    base = of[reference]
-    predicting = np.median(of[UNCHANGED].seconds)
-    unit = np.median(of[BASE.title if BASE.title in of else "l2-sp"].seconds) - predicting
+    reference, base = next(iter(of.items()))
+    predicting = float(np.median(of[UNCHANGED].seconds)) if UNCHANGED in of else 0.0
     parts = list(base.aurocs)
-    head = [cell for part in parts for cell in (f"{part} AUROC", f"over {reference}")]
-    yield from markdown_head("", *head, "CPU s", "relative to l2-sp")
+    head = [cell for part in parts for cell in (f"AUROC, {part}", f"over {reference}")]
+    seconds = {title: np.median(each.seconds) - predicting for title, each in of.items()}
+    unit = seconds.get(DEFAULT, np.nan)
+    yield from markdown_head("", *head, "CPU s", f"over {DEFAULT}")
     for title, outcome in of.items():
         cells = []
         for part in parts:
             cells.append(format_mean(outcome.aurocs[part]))
             difference = outcome.aurocs[part] - base.aurocs[part]
             cells.append("" if title == reference else format_mean(difference, "+"))
-        seconds = max(0.0, float(np.median(outcome.seconds) - predicting))
-        yield markdown_row(title, *cells, f"{seconds:.1f}", f"{seconds / unit:.2f}")
+        took = seconds[title]
+        yield markdown_row(title, *cells, f"{took:.1f}", f"{took / unit:.2f}")
+
+
+def deep_table(variants: Sequence[Variant], outcomes: Sequence[Outcome]) -> Iterator[str]:
+    """Yield what the mean of the networks of a draw gained over these networks, on average."""
+    parts = list(outcomes[0].aurocs)
+    yield ""
+    head = [cell for part in parts for cell in (f"AUROC, {part}", "over its members")]
+    yield from markdown_head("deep ensemble", *head)
+    for variant, outcome in zip(variants, outcomes, strict=True):
+        cells = []
+        for part in parts:
+            gained = outcome.together[part] - outcome.aurocs[part]
+            cells += [format_mean(outcome.together[part]), format_mean(gained, "+")]
+        yield markdown_row(variant.title, *cells)
 
 
 def format_mean(values: np.ndarray, sign: str = "") -> str:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -46,19 +47,32 @@ class Variant:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What D trainings of a variant gave: AUROC (D,) by test part, and CPU seconds (D,)."""
+    """What a variant gave on D draws, from S seeds each.
+
+    Attributes:
+        aurocs: by test part, the mean AUROC of the S networks of each draw, (D,).
+        together: by test part, the AUROC of the mean of their probabilities, (D,).
+        seconds: CPU seconds of each training, (D·S,).
+    """
 
     aurocs: Mapping[str, np.ndarray]
+    together: Mapping[str, np.ndarray]
     seconds: np.ndarray
 
 
 def run_trials(
-    clone: Path, work: Path, variants: Sequence[Variant], patients: int, draws: int, seed: int
+    clone: Path,
+    work: Path,
+    variants: Sequence[Variant],
+    patients: int,
+    draws: int,
+    seed: int,
+    seeds: int = 1,
 ) -> list[Outcome]:
     """Train each variant on each draw of labelled patients, and score the test parts.
 
-    All variants have the same draws. Nobody validates: the number of epochs is fixed. Finished
-    trainings are kept in `work`.
+    All variants have the same draws and seeds. Nobody validates: the number of epochs is fixed.
+    Finished trainings are kept in `work`.
 
     Args:
         clone: has the processed target, its split and the source network of the stage `pretrain`.
@@ -67,6 +81,7 @@ def run_trials(
         patients: who train, in each draw.
         draws: D.
         seed: of the draws and of the trainings.
+        seeds: S, how often each variant trains on a draw.
 
     Returns:
         The outcome of each variant.
@@ -97,16 +112,18 @@ def run_trials(
         source = None
         if variant.weight is not None:
             source = PulledSource("pretrained", model, variant.weight)
-        arm = "transfer" if source else "scratch"
+        arm: Literal["transfer", "scratch"] = "transfer" if source else "scratch"
         for draw, drawn in enumerate(rows):
-            title = f"{variant.title}, draw {draw + 1}"
-            training_seed = derive(seed, STAGE, draw)
-            planned.append(timed(trainings.plan_one(title, arm, drawn, training_seed, source)))
+            for number in range(seeds):
+                title = f"{variant.title}, draw {draw + 1}, seed {number + 1}"
+                training_seed = derive(seed + number, STAGE, draw)
+                training = trainings.plan_one(title, arm, drawn, training_seed, source)
+                planned.append(timed(training))
     results = common.collect(planned, work / "trainings")
+    of_each = draws * seeds
     outcomes = []
-    for number in range(len(variants)):
-        of_variant = results[number * draws : (number + 1) * draws]
-        outcomes.append(score_results(domain, tests, of_variant))
+    for first in range(0, len(results), of_each):
+        outcomes.append(score_results(domain, tests, results[first : first + of_each], seeds))
     return outcomes
 
 
@@ -151,18 +168,25 @@ def _run_timed(run: Callable[[], Arrays]) -> Arrays:
 
 
 def score_results(
-    domain: Domain, tests: Mapping[str, np.ndarray], results: Sequence[Arrays]
+    domain: Domain, tests: Mapping[str, np.ndarray], results: Sequence[Arrays], seeds: int
 ) -> Outcome:
     """Compute the AUROC on each test part, in the order in which they were predicted."""
+    predicted = np.stack([result["predicted"] for result in results])  # (D·S, N, C)
+    by_draw = predicted.reshape(-1, seeds, *predicted.shape[1:])  # (D, S, N, C)
     aurocs = {}
+    together = {}
     first = 0
     for part, rows in tests.items():
-        codes = domain.index["label"].iloc[rows].map(domain.classes.index).to_numpy()
-        weights = np.ones((1, len(rows)))
-        of_part = []
-        for result in results:
-            predicted = result["predicted"][first : first + len(rows)]
-            of_part.append(auroc_from_pairs(*count_ranked_pairs(codes, predicted, weights))[0])
-        aurocs[part] = np.array(of_part)
+        labels = domain.index["label"].iloc[rows].map(domain.classes.index).to_numpy()
+        here = by_draw[:, :, first : first + len(rows)]
+        single = [np.mean([auroc_of(labels, each) for each in of_draw]) for of_draw in here]
+        aurocs[part] = np.array(single)
+        together[part] = np.array([auroc_of(labels, mean) for mean in here.mean(1)])
         first += len(rows)
-    return Outcome(aurocs, np.concatenate([result["seconds"] for result in results]))
+    return Outcome(aurocs, together, np.concatenate([result["seconds"] for result in results]))
+
+
+def auroc_of(labels: np.ndarray, probabilities: np.ndarray) -> float:
+    """Compute the AUROC of probabilities (N, C) for class codes (N,)."""
+    correct, pairs = count_ranked_pairs(labels, probabilities, np.ones((1, len(labels))))
+    return float(auroc_from_pairs(correct, pairs)[0])

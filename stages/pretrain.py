@@ -15,15 +15,23 @@ from graft.data.reference import DomainReference
 from graft.data.task import read_task
 from graft.multitask.train import TaskTraining
 from graft.networks.build import architecture_for
+from graft.networks.card import has_model
 from graft.networks.device import pick_device, use_deterministic_algorithms
+from graft.networks.reference import ModelReference
+from graft.networks.saved import load_model
 from graft.networks.settings import Network
-from graft.training.fitting import log_curves, save_trained, write_empty_curves
+from graft.training.fitting import (
+    log_curves,
+    parent_reference,
+    save_trained,
+    write_empty_curves,
+)
 from graft.training.plan import Plan
 from graft.training.settings import Augment, Training
 from graft.transfer.adopt import save_adopted
-from graft.transfer.settings import Pretrain
-from graft.transfer.start import fit_start, start_from_scratch
-from graft.transfer.weights import find_weights
+from graft.transfer.settings import SELF_SUPERVISED, Pretrain
+from graft.transfer.start import fit_start, start_from_body
+from graft.transfer.weights import find_weights, weights_of_model
 from stages import paths
 
 
@@ -54,9 +62,14 @@ def main(
 
 
 def train(parameters: Parameters, name: str, stage: str) -> None:
-    """Train a network from scratch on a domain."""
+    """Train a network on a domain, from scratch or from what it learned without labels."""
     use_deterministic_algorithms()
     device = pick_device(parameters.training.device)
+    body, parent = None, None
+    if has_model(paths.SELF_SUPERVISED):
+        body = ModelReference.to(paths.SELF_SUPERVISED)
+        parent = parent_reference(paths.SELF_SUPERVISED)
+        say(f"{stage}: starts from {paths.SELF_SUPERVISED}")
     plan = Plan(
         recipe=parameters.pretrain,
         training=parameters.training,
@@ -65,13 +78,14 @@ def train(parameters: Parameters, name: str, stage: str) -> None:
         purpose=stage,
         checkpoints=paths.CHECKPOINTS,
     )
-    begin = partial(start_from_scratch, parameters.network, seed=parameters.seed)
+    begin = partial(start_from_body, parameters.network, body, seed=parameters.seed)
     folder = paths.PRETRAINED if stage == "pretrain" else paths.CANDIDATES / name
     domain = DomainReference.to(paths.processed(name), paths.VERIFIED)
     if domain.read().tasks is not None:
         weighting = parameters.pretrain.tasks
-        training = TaskTraining(domain, paths.split(name), begin, plan, weighting, device)
-        train_tasks(training, folder, parameters.pretrain.alone and stage == "pretrain")
+        alone = parameters.pretrain.alone == "train" and stage == "pretrain"
+        training = TaskTraining(domain, paths.split(name), begin, plan, weighting, device, parent)
+        train_tasks(training, folder, alone)
         return
     task = read_task(
         paths.processed(name),
@@ -83,7 +97,7 @@ def train(parameters: Parameters, name: str, stage: str) -> None:
     start = begin(task=task, device=device)
     with log_curves(paths.CURVES / stage) as log:
         best = fit_start(start, task, plan, log)
-    card = {"parent": None, "scores": best}
+    card = {"parent": parent, "scores": best}
     save_trained(folder, [start.network], start.architecture, task, plan, card)
 
 
@@ -101,12 +115,20 @@ def train_tasks(training: TaskTraining, folder: Path, alone: bool) -> None:
 
 
 def adopt(parameters: Parameters) -> None:
-    """Write a pretrained model with published weights, or those of a file, and a new head."""
+    """Write a pretrained model with a new head, and a body that no label of the source trained.
+
+    The body learned without labels, or has published weights or those of a file.
+    """
     domain = Domain.read(paths.processed(parameters.source), paths.VERIFIED)
     architecture = architecture_for(parameters.network, domain)
-    weights = find_weights(parameters.pretrain.source, parameters.network.name)
     seed = derive(parameters.seed, "network")
-    save_adopted(paths.PRETRAINED, weights, architecture, domain, seed)
+    parent = None
+    if parameters.pretrain.source == SELF_SUPERVISED:
+        weights = weights_of_model(load_model(paths.SELF_SUPERVISED), paths.SELF_SUPERVISED)
+        parent = parent_reference(paths.SELF_SUPERVISED)
+    else:
+        weights = find_weights(parameters.pretrain.source, parameters.network.name)
+    save_adopted(paths.PRETRAINED, weights, architecture, domain, seed, parent)
     write_empty_curves(paths.CURVES / "pretrain")
 
 

@@ -22,7 +22,16 @@ from flows.graph import changed_stages
 from graft.common.vocabulary import TESTS
 from graft.training import checkpoint
 from graft.training.epoch import Epochs
-from stages import ensemble, evaluate, finetune, paths, pretrain, rank_sources, regularize
+from stages import (
+    ensemble,
+    evaluate,
+    finetune,
+    paths,
+    pretrain,
+    rank_sources,
+    regularize,
+    self_supervise,
+)
 from tests.processed import edit_images, edit_index, read_parts
 
 ROOT = Path(__file__).parents[1]
@@ -64,6 +73,7 @@ EVERYTHING = [
     "split@lung",
     "split@liver",
     "check",
+    "self_supervise",
     "pretrain",
     "rank_sources",
     *TRAINING[1:],
@@ -305,6 +315,7 @@ def test_the_test_parts_are_read_by_evaluate_and_by_nothing_else(finished, proje
     (project / paths.SOURCE_LIST).parent.mkdir(parents=True)
     (project / paths.SOURCE_LIST).write_bytes(sources)
     monkeypatch.chdir(project)
+    self_supervise.main()
     pretrain.main()
     rank_sources.main()
     finetune.main("transfer")

@@ -35,8 +35,8 @@ def read_raw_domain(
 ) -> Domain:
     """Read raw data as a domain: one image per lesion, with pseudonyms in place of patients.
 
-    Clinical covariates and tasks are sorted by name. The columns scanner, sex and age of a manifest are made
-    coarse and kept too, as groups in which models are evaluated.
+    Clinical covariates and tasks are sorted by name. The columns scanner, sex and age of a manifest
+    are made coarse and kept too, as groups in which models are evaluated.
 
     Args:
         name: The name of the domain.

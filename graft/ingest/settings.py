@@ -20,8 +20,8 @@ Pair = Annotated[list[Intensity], Field(min_length=2, max_length=2)]
 Side = Annotated[int, Field(ge=4, le=4096)]  # voxels; pictures have up to 4096
 Spacing = Annotated[float, Field(ge=1e-4, le=1e3)]  # mm, from 0.1 µm of a microscope to 1 m
 
-# Columns of a manifest that identify a lesion or give its answer away. A model must neither read nor
-# predict them.
+# Columns of a manifest that identify a lesion or give its answer away. A model must neither read
+# nor predict them.
 RESERVED = (
     "sample",
     "patient",

@@ -15,6 +15,7 @@ from safetensors.torch import save as as_bytes
 from graft.common.files import InputError, check_sha256, sha256
 from graft.common.shown import one_line
 from graft.data.batches import Images
+from graft.multitask.losses import width
 from graft.multitask.network import MultiTaskNetwork
 from graft.networks.saved import BATCH, Model, load_model
 
@@ -44,7 +45,8 @@ class TaskModel:
             InputError: if covariates are missing that the model was trained with.
         """
         model = Model(self.card, [self.network.main])
-        chunks: list[list[torch.Tensor]] = []
+        widths = [self.network.main.head.out_features, *map(width, self.network.columns)]
+        chunks = [[torch.zeros(0, count, dtype=torch.float64) for count in widths]]
         for batch, known in model.batches(images, covariates, BATCH):
             outputs = self.network(batch, known).double().cpu()
             chunks.append(self.network.divide(outputs))

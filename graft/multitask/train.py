@@ -13,7 +13,7 @@ from graft.data.domain import Domain
 from graft.data.memory import share_for_each
 from graft.data.reference import DomainReference
 from graft.data.split import read_split
-from graft.data.task import make_task
+from graft.data.task import NO_ROWS, make_task
 from graft.data.tasks import fit_tasks
 from graft.multitask.labels import take_labels
 from graft.multitask.network import MultiTaskNetwork
@@ -21,8 +21,9 @@ from graft.multitask.objective import TaskObjective, Weighting
 from graft.multitask.saved import MAIN, folders_of_tasks, save_heads
 from graft.networks.classifier import Classifier
 from graft.networks.device import use_deterministic_algorithms
+from graft.networks.saved import save_model
 from graft.training.checkpoint import clear_checkpoints
-from graft.training.fitting import fill_model_folder, start_head, train_network
+from graft.training.fitting import complete_card, start_head, train_network
 from graft.training.loop import Log
 from graft.training.plan import Plan
 from graft.transfer.start import Start
@@ -40,6 +41,7 @@ class TaskTraining:
         plan: how to train, without a pull.
         weighting: of the losses of several tasks.
         device: where the networks train.
+        parent: the entry of the cards about the model that training starts from.
     """
 
     domain: DomainReference
@@ -48,9 +50,14 @@ class TaskTraining:
     plan: Plan
     weighting: Weighting
     device: torch.device
+    parent: dict[str, str] | None = None
 
     def train(self, folder: Path, log: Log | None = None, only: str | None = None) -> None:
         """Train on all tasks, or on one of them alone, and write the files of a model.
+
+        All trainings start from the same weights and draw the same batches and transforms. The
+        checkpoints of a training on one task have a folder of their own, because others run at the
+        same time.
 
         Args:
             folder: exists and is empty.
@@ -67,9 +74,10 @@ class TaskTraining:
         rows = read_split(self.split, domain.index)
         plan, memory = self.plan, self.plan.training.memory
         if only is not None:
-            plan = self._plan_alone(only)
+            plan = replace(plan, checkpoints=plan.checkpoints / plan.stage / only)
             memory = share_for_each(memory, self.device)
-        task = make_task(domain, rows["train"], rows["validation"], self.device, memory=memory)
+        validation = rows.get("validation", NO_ROWS)
+        task = make_task(domain, rows["train"], validation, self.device, memory=memory)
         start = self.begin(task=task, device=self.device)
         if start.head == "new":
             start_head(start.network, task, plan)
@@ -78,10 +86,11 @@ class TaskTraining:
         plan = replace(plan, objective=objective)
         scores = train_network(network, task, plan, log, show=only is None)
         entry = save_heads(folder, network, objective.weighting)
-        card = {"parent": None, "scores": scores, "tasks": entry}
+        card = {"parent": self.parent, "scores": scores, "tasks": entry}
         if only not in (None, MAIN):
             card["classes"] = []
-        fill_model_folder(folder, [network.main], start.architecture, task, plan, card)
+        card = complete_card(start.architecture, task, plan, card)
+        save_model(folder, [network.main], card)
 
     def train_alone(self, folder: Path) -> None:
         """Train on each task alone, in parallel, and write folder/ALONE/<task>."""
@@ -96,7 +105,7 @@ class TaskTraining:
     def _objective(
         self, main: Classifier, domain: Domain, rows: dict[str, np.ndarray], only: str | None
     ) -> TaskObjective:
-        """Add the heads of the further tasks to a classifier, and make the loss of all its tasks."""
+        """Add the heads of the further tasks to a classifier, and make the loss of all tasks."""
         assert domain.tasks is not None, "a domain without tasks is trained on as any other"
         kinds = dict(domain.task_kinds)
         if only is not None:
@@ -109,11 +118,6 @@ class TaskTraining:
             head.start_at(values)
         weighting = self.weighting if only is None else "equal"
         return TaskObjective(network, labels, weighting, only not in (None, MAIN))
-
-    def _plan_alone(self, name: str) -> Plan:
-        """The plan of a training on one task, whose checkpoints have a folder of their own."""
-        folder = self.plan.checkpoints / self.plan.stage / name
-        return replace(self.plan, purpose=f"{self.plan.stage}/{name}", checkpoints=folder)
 
 
 def _train_alone(trainings: TaskTraining, item: tuple[str, Path]) -> None:

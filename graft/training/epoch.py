@@ -106,7 +106,7 @@ class Epochs:
         for group in optimizer.param_groups:
             group["lr"].copy_(self.inputs.lr[self.step_number].squeeze())
         inputs = self._with_transforms(images, places)
-        loss = self._loss(inputs, places)
+        loss = self.loss(inputs, places)
         total_penalty = penalty(self.state.network, self.plan)
         if self.plan.features:
             total_penalty = total_penalty + self.plan.features(inputs)
@@ -116,7 +116,7 @@ class Epochs:
         self.sums += torch.stack([loss.detach(), total_penalty.detach()]) * len(images)
         self.step_number += 1
 
-    def _loss(self, inputs: Tensor, places: Tensor) -> Tensor:
+    def loss(self, inputs: Tensor, places: Tensor) -> Tensor:
         """The loss () of a batch and its transforms, which have the places (B,) in the epoch."""
         copies = 1 + self.plan.recipe.transforms
         rows = self.inputs.rows[places]

@@ -162,21 +162,9 @@ def save_trained(
             members, the scores.
     """
     with whole_folder(folder) as partial:
-        fill_model_folder(partial, members, architecture, task, plan, card)
+        save_model(partial, members, complete_card(architecture, task, plan, card))
     clear_checkpoints(plan.checkpoints / plan.stage)
     say(f"{plan.stage}: wrote {folder}")
-
-
-def fill_model_folder(
-    folder: Path,
-    members: Sequence[Classifier],
-    architecture: dict,
-    task: Task,
-    plan: Plan,
-    card: dict,
-) -> None:
-    """Write the files of a model into an existing folder; the rest is as in `save_trained`."""
-    save_model(folder, members, complete_card(architecture, task, plan, card))
 
 
 def complete_card(architecture: dict, task: Task, plan: Plan, card: dict) -> dict[str, object]:

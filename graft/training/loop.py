@@ -115,10 +115,7 @@ def _validate(
     weights_of_classes: Tensor,
     objective: Objective | None,
 ) -> Row:
-    """The weighted mean loss, over all tasks, and the accuracy on the samples to validate on.
-
-    It is empty without any.
-    """
+    """The weighted mean loss, over all tasks, and accuracy of validation; empty without samples."""
     if not len(validation):
         return {}
     outputs = logits(network, validation)  # (N, outputs)

@@ -20,8 +20,8 @@ class Plan:
         purpose: such as `ensemble-bagging/3`. Trainings with other purposes draw other numbers.
         checkpoints: the folder of the checkpoints of all stages.
         pull: the penalty on the distance from pretrained weights, if there are any.
-        objective: the further tasks of the network, if it has more than one.
         features: a penalty on the features of each batch, if there is one.
+        objective: the further tasks of the network, if it has more than one.
         keep_start: whether the network before training, epoch 0, may be the best one. It has no
             meaning without validation.
     """
@@ -33,8 +33,8 @@ class Plan:
     purpose: str
     checkpoints: Path
     pull: Pull | None = None
-    objective: Objective | None = None
     features: FeaturePenalty | None = None
+    objective: Objective | None = None
     keep_start: bool = False
 
     @property

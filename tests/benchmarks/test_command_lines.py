@@ -30,7 +30,9 @@ BENCHMARKS = {
     "simulations": ["--cohorts", "--patients", "--out"],
     "size_input": ["--data", "--workdir", "--target"],
     "sonograms": ["--data", "--weights", "--side"],
-    "strategies": ["--patients", "--draws", "--source-patients", "--recipe", "--clone"],
+    "strategies": ["--patients", "--draws", "--source-patients", "--seeds", "--recipe", "--clone"],
+    "truth": ["--run", "--patients", "--trainings", "--workdir", "--out"],
+    "verdict": ["--run", "--seeds", "--workdir"],
     "whole_domain": ["--lesions", "--side", "--axes", "--workers"],
 }
 

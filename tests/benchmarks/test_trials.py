@@ -7,7 +7,15 @@ import numpy as np
 import pytest
 
 from benchmarks import strategies
-from benchmarks.strategies import COMPARED, format_mean, make_cohort, report_gains, result_table
+from benchmarks.strategies import (
+    COMPARED,
+    choose,
+    deep_table,
+    format_mean,
+    make_cohort,
+    report_gains,
+    result_table,
+)
 from benchmarks.trials import Outcome, Variant, run_trials
 from graft.common.files import InputError
 from graft.config.parameters import load_parameters
@@ -54,12 +62,21 @@ def test_more_patients_than_there_are(clone):
 def test_every_strategy_gets_a_row(clone):
     variants = [replace(each, finetune={**each.finetune, "epochs": 1}) for each in COMPARED]
     outcomes = run_trials(clone, clone / "work", variants, patients=6, draws=1, seed=7)
-    lines = list(result_table(variants, outcomes, "scratch"))
+    lines = list(result_table(variants, outcomes))
     assert len(lines) == 2 + len(strategies.STRATEGIES) + 1
 
 
+def test_several_seeds_are_an_ensemble(clone):
+    (outcome,) = run_trials(clone, clone / "work", VARIANTS[1:], 6, draws=2, seed=7, seeds=2)
+    assert len(outcome.seconds) == 4
+    assert outcome.aurocs["test"].shape == outcome.together["test"].shape == (2,)
+    assert outcome.together["test"].tolist() != outcome.aurocs["test"].tolist()
+
+
 def outcome(test: list[float], seconds: float) -> Outcome:
-    return Outcome({"test": np.array(test)}, np.full(len(test), seconds))
+    aurocs = {"test": np.array(test)}
+    together = {"test": np.array(test) + 0.01}
+    return Outcome(aurocs, together, np.full(len(test), seconds))
 
 
 def test_the_table_by_hand(capsys):
@@ -70,14 +87,24 @@ def test_the_table_by_hand(capsys):
         outcome([0.8, 0.8], 5.0),
         outcome([0.7, 0.9], 1.4),
     ]
-    *_, scratch, source, _, frozen = result_table(variants, outcomes, "scratch")
+    *_, scratch, source, _, frozen = result_table(variants, outcomes)
     assert scratch == "| scratch | 0.650 ± 0.050 |  | 4.0 | 1.00 |"
     assert source == "| source | 0.700 ± 0.000 | +0.050 ± 0.050 | 0.0 | 0.00 |"
     assert frozen == "| frozen | 0.800 ± 0.100 | +0.150 ± 0.050 | 0.4 | 0.10 |"
+    assert list(deep_table(variants, outcomes))[-1] == (
+        "| frozen | 0.810 ± 0.100 | +0.010 ± 0.000 |"
+    )
     report_gains(variants, outcomes, 20)
     assert "l2-sp: graft 0.8, from scratch 0.65; ratio 1.23; gain +0.150 ± 0.050" in (
         capsys.readouterr().out
     )
+
+
+def test_rows_are_chosen_by_their_titles():
+    assert [each.title for each in choose(COMPARED, ["l2-sp", "scratch"])] == ["scratch", "l2-sp"]
+    assert choose(COMPARED, None) == COMPARED
+    with pytest.raises(InputError, match="--only: got 'sratch', expected one of scratch, "):
+        choose(COMPARED, ["sratch"])
 
 
 def test_one_draw_has_no_standard_error():
