@@ -3,7 +3,8 @@
     python -m benchmarks.lidc_to_lidc --data <folder> --workdir lidc
 
 Divides the patients into two halves. A source network trains on one half without its
-calcification: on malignancy, or on malignancy and the other ratings. The other half is the target:
+calcification: on malignancy, or on malignancy and the other ratings, or on these after learning
+from the images alone. The other half is the target:
 in each of 5 folds, networks train on a share of the labels outside the fold, by every strategy, and
 predict the fold. Then the halves change places. So each patient is tested once, by networks that
 were trained on other patients. λ and the number of epochs are those of params.yaml. Prints AUROC
@@ -45,6 +46,7 @@ SHARES = (0.05, 0.1, 0.2, 0.5)  # of the labels outside of a fold
 FOLDS = 5
 MALIGNANCY = "malignancy"
 RATINGS = "ratings"  # the source that trains on malignancy and the other ratings
+CONTRAST = "contrast and ratings"  # the same, after its body learned from the images alone
 DEFAULT = Arm(f"l2-sp, {RATINGS}", RATINGS)  # graft's default strategy, fixed in advance
 ARMS = (
     Arm(SCRATCH),
@@ -55,6 +57,7 @@ ARMS = (
 )
 OTHERS = ("lp-ft", "bss", "delta", "wise-ft")  # wise-ft trains several times
 OTHER_ARMS = (
+    Arm(f"l2-sp, {CONTRAST}", CONTRAST),
     Arm(f"l2-sp, λ = 0, {RATINGS}", RATINGS, weight=0.0),
     *(Arm(f"{name}, {RATINGS}", RATINGS, finetune={"strategy": name}) for name in OTHERS),
 )
@@ -106,15 +109,17 @@ def train_all_sources(
     """Train the sources of each half, which know no calcification if that is the target."""
     others = [name for name in TASKS if name not in (MALIGNANCY, target)]
     plans = []
-    for name, tasks in ((MALIGNANCY, []), (RATINGS, others)):
+    for name, tasks in ((MALIGNANCY, []), (RATINGS, others), (CONTRAST, others)):
         domain = nodule_domain(nodules, "source", MALIGNANCY, SIDE, tasks)
-        reference = bench.keep(domain, f"source-{name}-for-{target}" if tasks else name)
+        reference = bench.keep(domain, f"ratings-for-{target}" if tasks else name)
         for half in (0, 1):
             random = generator(0, NAME, "source", half)
             parts = source_parts(domain, half_of == half, random)
-            plans.append(SourcePlan(reference, parts, derive(bench.parameters.seed, NAME, half)))
+            seed = derive(bench.parameters.seed, NAME, half)
+            plans.append(SourcePlan(reference, parts, seed, contrast=name == CONTRAST))
     models = train_sources(plans, bench.parameters, bench.folder / "sources")
-    return [{MALIGNANCY: models[half], RATINGS: models[2 + half]} for half in (0, 1)]
+    names = (MALIGNANCY, RATINGS, CONTRAST)
+    return [dict(zip(names, models[half::2], strict=True)) for half in (0, 1)]
 
 
 def make_trials(

@@ -358,7 +358,7 @@ def spoil_tests(project: Path, name: str) -> None:
         ("graft/report/words.py", {"report"}),
         ("graft/statistics/bootstrap.py", {"evaluate", "explain", "report"}),
         ("graft/leakage/within.py", {"check", "evaluate"}),
-        ("graft/ranking/distances.py", {"parameters", "rank_sources"}),
+        ("graft/ranking/distance.py", {"parameters", "rank_sources"}),
         ("graft/training/penalty.py", {"parameters", *TRAINING, *REPEATED}),
         ("graft/data/split.py", set(EVERYTHING) - {"phantom@lung", "phantom@liver", "report"}),
     ],

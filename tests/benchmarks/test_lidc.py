@@ -52,6 +52,7 @@ def parameters(tmp_path) -> Parameters:
     content = yaml.load(ROOT / "params.yaml")
     for stage in ("pretrain", "finetune"):
         content[stage] |= {"epochs": 1, "transforms": 0}
+    content["self_supervise"] |= {"epochs": 1, "batch": 8}
     path = tmp_path / "params.yaml"
     yaml.dump(content, path)
     return load_parameters(path)
@@ -92,7 +93,7 @@ def test_source_and_target_share_no_patient(data, parameters, tmp_path, monkeypa
         assert not set(trial.train) & set(trial.test)
         assert trial.sources is sources[1 - target_half]
     targets = {"image": bench.keep(domain, "target")}
-    arms = [Arm("scratch"), Arm("frozen", "ratings", finetune={"head": "new"})]
+    arms = [Arm("scratch"), Arm("contrast", lidc_to_lidc.CONTRAST)]
     table = bench.run(targets, trials[:1], arms)
     assert table["arm"].value_counts().tolist() == [len(trials[0].test)] * 2
     assert table["probability"].between(0, 1).all()
