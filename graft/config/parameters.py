@@ -191,12 +191,25 @@ class Parameters(Section):
                         f"{key}: got {strategy!r} with finetune.head 'new', expected the head "
                         "'auto' or 'pretrained', because this strategy predicts before training"
                     )
-            if "source" in strategies and published:
+            if "source" not in strategies:
+                continue
+            if published:
                 raise ValueError(
                     f"{key}: got 'source' with pretrain.source {self.pretrain.source!r}, whose "
                     "head has other classes; expected other strategies"
                 )
+            candidates = self.sources.candidates if key.startswith("cross") else []
+            for name in (self.source, *candidates):
+                if not self._predicts_the_same(name):
+                    raise ValueError(
+                        f"{key}: got 'source', but the classes or covariates of {name!r} are not "
+                        f"those of the target {self.target!r}; expected other strategies"
+                    )
         return self
+
+    def _predicts_the_same(self, name: str) -> bool:
+        source, target = self.domains[name], self.domains[self.target]
+        return (source.classes, source.covariates) == (target.classes, target.covariates)
 
     @model_validator(mode="after")
     def _check_cost(self) -> "Parameters":

@@ -223,6 +223,15 @@ def test_a_strategy_that_predicts_before_training_needs_a_head(key, strategy):
     assert "\n" not in message
 
 
+@pytest.mark.parametrize(
+    ("key", "value"), [("classes", ["no", "yes"]), ("covariates", {"age": "number"})]
+)
+def test_a_source_with_other_classes_or_covariates_cannot_predict(key, value):
+    content = changed(("domains", "lung", key), value)
+    content["learning_curve"]["arms"] = ["source"]
+    assert "learning_curve.arms: got 'source', but the classes or cov" in message_of(content)
+
+
 def test_published_weights_cannot_predict_without_training():
     content = changed(("cross_validation", "strategies"), ["frozen", "source"])
     content["pretrain"]["source"] = "imagenet"
