@@ -128,7 +128,7 @@ def test_a_value_beyond_its_limit_is_one_line_that_names_the_key(key, value):
 def test_numbers_that_are_possible_alone_are_refused_together():
     shares = [k / 100 for k in range(1, 99)]
     content = changed(("learning_curve",), {"shares": shares, "draws": 1000, "arms": ["frozen"]})
-    assert "learning_curve: got 99 shares × 1000 draws × 3 arms" in message_of(content)
+    assert "learning_curve: got 99 shares × 1000 draws × 3 networks" in message_of(content)
     content = changed(
         ("cross_validation",), {"folds": 1000, "repeats": 1000, "strategies": [], "lambdas": []}
     )
