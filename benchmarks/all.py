@@ -26,6 +26,7 @@ import typer
 
 from benchmarks.clone import ROOT, short_revision
 from benchmarks.comparison import COLLECTED_IN, read_collected
+from benchmarks.finished_run import METRICS
 from benchmarks.lung_to_adrenal import VARIABLE
 from benchmarks.machine import describe_libraries, describe_machine
 from benchmarks.table import Row, comparison_row, note_row, update_table
@@ -44,12 +45,14 @@ class Benchmark:
         name: of its module.
         one_thread: whether it measures single-threaded work.
         needs_gpu: whether it cannot run without a CUDA device.
+        needs_run: whether it evaluates the finished run of this folder.
         variable: an environment variable without which it cannot run.
     """
 
     name: str
     one_thread: bool = False
     needs_gpu: bool = False
+    needs_run: bool = False
     variable: str | None = None
 
     def missing(self) -> str | None:
@@ -58,6 +61,8 @@ class Benchmark:
 
         if self.needs_gpu and not torch.cuda.is_available():
             return "a GPU"
+        if self.needs_run and not (ROOT / METRICS).exists():
+            return f"a finished run: {METRICS}"
         if self.variable and not os.environ.get(self.variable):
             return self.variable
         return None
@@ -75,6 +80,8 @@ BENCHMARKS = (
     Benchmark("draws"),
     Benchmark("simulations"),
     Benchmark("shifted_copies", variable=VARIABLE),
+    Benchmark("truth", needs_run=True),
+    Benchmark("size_input", variable=VARIABLE),
     Benchmark("growth"),
     Benchmark("strategies"),
     Benchmark("chain"),

@@ -6,6 +6,7 @@ adrenal/adrenalmnist3d.npz.
 
 import shutil
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -82,12 +83,10 @@ def write_parameters(
     """
     yaml = YAML()
     content = yaml.load(path)
-    former = content["domains"][content["source"]]["split"]
-    split = {"external": None, "test": former["test"], "validation": former["validation"]}
-    split |= {"folds": former["folds"], "duplicates": former["duplicates"]}
+    former = content["domains"][content["source"]]
     content["domains"] = {
-        SOURCE: _domain_section(SOURCE, {**split, "labelled": 1.0}),
-        TARGET: _domain_section(TARGET, {**split, "labelled": labelled}),
+        SOURCE: _domain_section(former, SOURCE, 1.0),
+        TARGET: _domain_section(former, TARGET, labelled),
     }
     content["source"] = SOURCE
     content["target"] = TARGET
@@ -95,23 +94,22 @@ def write_parameters(
     content["pretrain"]["source"] = SOURCE
     content["preprocess"]["patch"] = [32, 32, 32]
     if learning_curve:
-        content["learning_curve"] = learning_curve
+        content["learning_curve"] |= learning_curve
     else:
         content["learning_curve"]["draws"] = 0
     with whole_file(path) as partial:
         yaml.dump(content, partial)
 
 
-def _domain_section(name: str, split: dict) -> dict:
-    return {
+def _domain_section(former: Mapping, name: str, labelled: float) -> dict:
+    """Return the section of a domain: that of the former source, except for what differs."""
+    own = {
         "path": f"data/raw/{name}",
         "classes": CLASSES[name],
         "window": [0, 255],
-        "intensity": "window",
-        "burned_in": "refuse",
-        "channels": "auto",
         "ignore": None,
         "patient_pattern": None,
         "covariates": {},
-        "split": split,
+        "split": {**former["split"], "external": None, "labelled": labelled},
     }
+    return {**former, **own}

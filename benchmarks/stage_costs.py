@@ -20,6 +20,7 @@ STAGES = {  # each stage with the arguments of its commands
     "preprocess": tuple(PATIENTS),
     "split": tuple(PATIENTS),
     "check": ("",),
+    "self_supervise": ("",),
     "pretrain": ("",),
     "rank_sources": ("",),
     "finetune": ("transfer", "scratch"),
@@ -78,8 +79,9 @@ def write_parameters(clone: Path, size: float) -> None:
     for organ, patients in PATIENTS.items():
         parameters["phantom"][organ]["patients"] = round(patients * size)
         parameters["domains"][organ]["split"].update(SPLIT)
-    for training in ("pretrain", "finetune", "regularize", "ensemble"):
+    for training in ("self_supervise", "pretrain", "finetune", "regularize", "ensemble"):
         parameters[training]["epochs"] = EPOCHS
+    parameters["self_supervise"]["domains"] = "source"  # as folds test the target
     parameters["learning_curve"]["draws"] = DRAWS
     parameters["cross_validation"].update(FOLDS)
     with path.open("w") as file:

@@ -1,6 +1,8 @@
 """Look for leaks between the parts of the sources and the target, before training on it."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 
@@ -9,10 +11,13 @@ from graft.common.parameters import Section, read_parameters
 from graft.console import run, say
 from graft.data.repeats import check_repeats
 from graft.data.settings import SplitRules
+from graft.data.without_labels import write_images_without_labels
 from graft.leakage.across import check_across
 from graft.leakage.channels import check_channels
+from graft.leakage.columns import check_columns
 from graft.leakage.pseudonyms import check_keys
-from graft.leakage.rows import checks_document
+from graft.leakage.rows import CheckRow, checks_document
+from graft.leakage.self_supervision import select_images
 from graft.leakage.split_domain import SplitDomain
 from graft.leakage.within import check_within
 from stages import paths
@@ -31,12 +36,18 @@ class Parameters(Section):
     folds: int = Field(alias="cross_validation.folds")
     shares: list[float] = Field(alias="learning_curve.shares")
     draws: int = Field(alias="learning_curve.draws")
+    epochs: int = Field(alias="self_supervise.epochs")
+    seen: Literal["both", "source"] = Field(alias="self_supervise.domains")
 
 
 def main() -> None:
-    """Write metrics/checks.json, the list of sources and the gate, or nothing if data leaks."""
+    """Write metrics/checks.json, two lists and the gate, or nothing if data leaks.
+
+    The lists are those of the sources and of the images that a network may see without labels.
+    """
     parameters = read_parameters(Parameters, paths.PARAMETERS)
-    paths.LEAKS_CHECKED.unlink(missing_ok=True)  # the data may have changed since it was written
+    for gate in (paths.LEAKS_CHECKED, paths.WITHOUT_LABELS):
+        gate.unlink(missing_ok=True)  # the data may have changed since it was written
     rules = {
         parameters.source: parameters.source_rules,
         parameters.target: parameters.target_rules,
@@ -58,12 +69,14 @@ def main() -> None:
         others.append(read_split_domain(name))
     checked = {domain.name: domain.domain for domain in (*domains, *others)}
     rows += check_keys(list(checked.values()))
+    rows += check_columns(list(checked.values()))
     for other in others:
         rows.append(check_channels(other.domain, target.domain))
         starts_elsewhere = other.name == parameters.source != parameters.start
         rows += check_across(
             other, target, parameters.folds > 0, not starts_elsewhere, paths.FEATURES
         )
+    rows += list_images_without_labels(parameters, domains, rules)
     with whole_file(paths.CHECKS) as path:
         write_sealed(path, checks_document(rows))
     with whole_file(paths.SOURCE_LIST) as path:
@@ -72,6 +85,27 @@ def main() -> None:
         path.write_text("No leak was found. See metrics/checks.json.\n", encoding="utf-8")
     for row in rows:
         say(f"{row['domain']}: {row['name']}: {row['looked_at']}: {row['found']}")
+
+
+def list_images_without_labels(
+    parameters: Parameters, domains: Sequence[SplitDomain], rules: Mapping[str, SplitRules]
+) -> list[CheckRow]:
+    """Write which images self-supervision learns from, and return the row of their check.
+
+    Args:
+        parameters: those of the stage.
+        domains: the source and the target, or one domain that is both.
+        rules: of their splits, by name.
+    """
+    if not parameters.epochs:
+        write_images_without_labels(paths.WITHOUT_LABELS, [])
+        return []
+    seen = domains if parameters.seen == "both" else domains[:1]
+    everybody = parameters.target if parameters.folds else None
+    selected, row = select_images(seen, domains, rules, everybody, paths.FEATURES)
+    images = [(domain.domain, used) for domain, used in selected]
+    write_images_without_labels(paths.WITHOUT_LABELS, images)
+    return [row]
 
 
 def read_split_domain(name: str) -> SplitDomain:

@@ -8,6 +8,10 @@ import pandas as pd
 import torch
 from pydantic import Field
 
+from graft.audit import choices
+from graft.audit.cards import TrainedModel, check_cards
+from graft.audit.out_of_fold import check_fold_networks, read_predictions_of
+from graft.audit.seen_images import check_seen_images
 from graft.common.documents import clean
 from graft.common.files import read_sealed, whole_file, whole_folder, write_json, write_sealed
 from graft.common.parameters import Section, read_parameters
@@ -16,18 +20,17 @@ from graft.common.vocabulary import REFERENCE
 from graft.console import run, say
 from graft.data.predictions import write_table
 from graft.data.repeats import pool_for_cross_validation
-from graft.evaluation import audit
-from graft.evaluation.cards import TrainedModel, check_cards
 from graft.evaluation.ensembles import judge_ensembles
 from graft.evaluation.entries import COVARIATES, SIZE
 from graft.evaluation.evaluated_domain import EvaluatedDomain
 from graft.evaluation.metrics import assemble_metrics, choose_model, headline
-from graft.evaluation.out_of_fold import check_fold_networks, read_predictions_of
 from graft.evaluation.settings import Evaluate
 from graft.evaluation.summary import summary_lines
 from graft.evaluation.tables import plot_tables, prediction_table
+from graft.evaluation.tasks import check_task_columns, score_tasks, task_lines
 from graft.evaluation.tuning import tune
-from graft.leakage.rows import read_checks
+from graft.leakage.rows import CheckRow, read_checks
+from graft.multitask.saved import ALONE
 from graft.networks.card import has_model
 from graft.networks.device import pick_device, use_deterministic_algorithms
 from graft.networks.saved import load_model
@@ -75,23 +78,28 @@ def main() -> None:
     device = pick_device(parameters.device)
     source = read_evaluated(parameters.source, settings, seed)
     target = read_evaluated(parameters.target, settings, seed)
-    trained = {"pretrained": TrainedModel(paths.PRETRAINED, None, source.domain, source.rows)}
+    body = paths.SELF_SUPERVISED if has_model(paths.SELF_SUPERVISED) else None
+    trained = {"pretrained": TrainedModel(paths.PRETRAINED, body, source.domain, source.rows)}
     for name, folder in MODELS.items():
         trained[name] = TrainedModel(folder, PARENTS[name], target.domain, target.rows)
     roles = (parameters.source, parameters.target, parameters.candidates)
     if has_model(paths.DEEP):
         trained["deep"] = TrainedModel(paths.DEEP, paths.PRETRAINED, target.domain, target.rows)
-    checks = read_checks(paths.CHECKS, *roles) + check_cards(trained)
+    alone = {
+        f"{folder.name} alone": TrainedModel(folder, body, source.domain, source.rows)
+        for folder in sorted((paths.PRETRAINED / ALONE).glob("*"))
+    }
+    before = read_checks(paths.CHECKS, *roles)
+    checks = before + check_cards(trained | alone)
+    if body:
+        domains = [(source.domain, source.rows), (target.domain, target.rows)]
+        checks.append(check_seen_images(body, paths.WITHOUT_LABELS, domains, before))
 
     pretrained_model = load_model(paths.PRETRAINED, device)
     is_from_elsewhere = "weights" in pretrained_model.card  # then its head is untrained
     pretrained = None if is_from_elsewhere else source.assess(pretrained_model)
-    out_of_fold = {}
-    if target.validated_by == "folds":
-        for name, folder in MODELS.items():
-            out_of_fold[name] = read_predictions_of(target, folder)
-        of_target = {name: trained[name] for name in MODELS}
-        checks += check_fold_networks(target, of_target, out_of_fold)
+    out_of_fold, rows = read_out_of_fold(target, trained)
+    checks += rows
     models = {}
     for name, folder in MODELS.items():
         models[name] = target.assess(load_model(folder, device), out_of_fold.get(name))
@@ -105,9 +113,13 @@ def main() -> None:
     tuned = {name: tune(model, target.cases, settings) for name, model in judged.items()}
 
     fitted_on = {name: fitted.fitted_on for name, fitted in tuned.items()}
-    checks.append(audit.check_thresholds(target, judged))
-    checks.append(audit.check_tuning(target, fitted_on))
-    checks.append(audit.check_choice(target, models, chosen))
+    checks.append(choices.check_thresholds(target, judged))
+    checks.append(choices.check_tuning(target, fitted_on))
+    checks.append(choices.check_choice(target, models, chosen))
+    checks += check_task_columns(source, paths.PRETRAINED)
+    tasks = score_tasks(
+        source, paths.PRETRAINED, settings.resamples, settings.confidence, seed, device
+    )
     sources = read_sealed(paths.SOURCES)
     default = Candidate(
         source=sources["distances"][0]["source"],
@@ -127,6 +139,7 @@ def main() -> None:
         "boosting_alphas": trained["boosting"].card["alphas"],
         "ensembles": clean(averaged),
         "sources": sources,
+        "tasks": clean(tasks),
         **judge_repeated(target, points, default, settings, seed),
     }
     metrics = assemble_metrics(
@@ -139,7 +152,7 @@ def main() -> None:
     write_results(metrics, predictions, tables)
     unit = metrics["bootstrap"]["unit"]
     repeated = (*curve_lines(metrics, unit), *cross_validation_lines(metrics))
-    for line in (*repeated, *summary_lines(metrics)):
+    for line in (*repeated, *task_lines(metrics), *summary_lines(metrics)):
         say(line)
 
 
@@ -166,6 +179,17 @@ def judge_averages(
         deep = load_model(paths.DEEP, device)
         from_scratch = points[-1].probabilities[REFERENCE]
     return judge_ensembles(target, models, members, deep, from_scratch, confidence)
+
+
+def read_out_of_fold(
+    target: EvaluatedDomain, trained: Mapping[str, TrainedModel]
+) -> tuple[dict[str, np.ndarray], list[CheckRow]]:
+    """Read and check what each model predicts out of fold; nothing if there are no folds."""
+    if target.validated_by != "folds":
+        return {}, []
+    found = {name: read_predictions_of(target, folder) for name, folder in MODELS.items()}
+    models = {name: trained[name] for name in MODELS}
+    return found, check_fold_networks(target, models, found)
 
 
 def judge_repeated(
@@ -201,7 +225,7 @@ def hashes(parameters: Parameters, trained: dict[str, TrainedModel]) -> dict:
     """Compute SHA-256 of the data and of the weights that the metrics are about."""
     found = {}
     for role, name in (("source", parameters.source), ("target", parameters.target)):
-        found[role] = audit.hash_inputs(paths.processed(name), paths.split(name))
+        found[role] = choices.hash_inputs(paths.processed(name), paths.split(name))
     found["models"] = {name: model.card["weights_sha256"] for name, model in trained.items()}
     return found
 

@@ -43,7 +43,7 @@ def main(name: Annotated[str, typer.Argument(help="a key of `domains`")]) -> Non
         fill_folder(partial, domain)
     write_file_names(paths.file_names(name), domain)
     report_counts(domain)
-    report_covariates(domain)
+    report_columns(domain)
     report_size(domain)
     report_key(domain)
 
@@ -64,15 +64,18 @@ def report_counts(domain: Domain) -> None:
         say(f"  {column}: {shown}")
 
 
-def report_covariates(domain: Domain) -> None:
-    """Print how many lesions have a value of each covariate."""
-    if domain.covariates is None:
-        return
+def report_columns(domain: Domain) -> None:
+    """Print how many lesions have a value of each covariate and of each task."""
     lesions = len(domain.index)
-    for column, kind in domain.kinds.items():
-        missing = int((domain.covariates[column] == "").sum())
-        known = f"{lesions - missing} of {lesions} lesions, {missing} missing"
-        say(f"  covariate {column} ({kind}): {known}")
+    tables = (
+        ("covariate", domain.kinds, domain.covariates),
+        ("task", domain.task_kinds, domain.tasks),
+    )
+    for noun, kinds, table in tables:
+        for column, kind in kinds.items():
+            missing = 0 if table is None else int((table[column] == "").sum())
+            known = f"{lesions - missing} of {lesions} lesions, {missing} missing"
+            say(f"  {noun} {column} ({kind}): {known}")
 
 
 def report_size(domain: Domain) -> None:

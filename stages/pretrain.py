@@ -1,24 +1,37 @@
 """Train on the source domain, or on a candidate for it; or take weights trained elsewhere."""
 
+from functools import partial
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from graft.common.files import whole_folder
 from graft.common.parameters import Section, read_parameters
 from graft.common.seeds import derive
-from graft.console import run
+from graft.console import run, say
 from graft.data.domain import Domain
+from graft.data.reference import DomainReference
 from graft.data.task import read_task
+from graft.multitask.train import TaskTraining
 from graft.networks.build import architecture_for
+from graft.networks.card import has_model
 from graft.networks.device import pick_device, use_deterministic_algorithms
+from graft.networks.reference import ModelReference
+from graft.networks.saved import load_model
 from graft.networks.settings import Network
-from graft.training.fitting import log_curves, save_trained, write_empty_curves
+from graft.training.fitting import (
+    log_curves,
+    parent_reference,
+    save_trained,
+    write_empty_curves,
+)
 from graft.training.plan import Plan
 from graft.training.settings import Augment, Training
 from graft.transfer.adopt import save_adopted
-from graft.transfer.settings import Pretrain
-from graft.transfer.start import fit_start, start_from_scratch
-from graft.transfer.weights import find_weights
+from graft.transfer.settings import SELF_SUPERVISED, Pretrain
+from graft.transfer.start import fit_start, start_from_body
+from graft.transfer.weights import find_weights, weights_of_model
 from stages import paths
 
 
@@ -48,18 +61,15 @@ def main(
         adopt(parameters)
 
 
-def train(parameters: Parameters, domain: str, stage: str) -> None:
-    """Train a network from scratch on a domain."""
+def train(parameters: Parameters, name: str, stage: str) -> None:
+    """Train a network on a domain, from scratch or from what it learned without labels."""
     use_deterministic_algorithms()
     device = pick_device(parameters.training.device)
-    task = read_task(
-        paths.processed(domain),
-        paths.split(domain),
-        device,
-        memory=parameters.training.memory,
-        records=paths.VERIFIED,
-    )
-    start = start_from_scratch(parameters.network, task, parameters.seed, device)
+    body, parent = None, None
+    if has_model(paths.SELF_SUPERVISED):
+        body = ModelReference.to(paths.SELF_SUPERVISED)
+        parent = parent_reference(paths.SELF_SUPERVISED)
+        say(f"{stage}: starts from {paths.SELF_SUPERVISED}")
     plan = Plan(
         recipe=parameters.pretrain,
         training=parameters.training,
@@ -68,20 +78,57 @@ def train(parameters: Parameters, domain: str, stage: str) -> None:
         purpose=stage,
         checkpoints=paths.CHECKPOINTS,
     )
+    begin = partial(start_from_body, parameters.network, body, seed=parameters.seed)
+    folder = paths.PRETRAINED if stage == "pretrain" else paths.CANDIDATES / name
+    domain = DomainReference.to(paths.processed(name), paths.VERIFIED)
+    if domain.read().tasks is not None:
+        weighting = parameters.pretrain.tasks
+        alone = parameters.pretrain.alone == "train" and stage == "pretrain"
+        training = TaskTraining(domain, paths.split(name), begin, plan, weighting, device, parent)
+        train_tasks(training, folder, alone)
+        return
+    task = read_task(
+        paths.processed(name),
+        paths.split(name),
+        device,
+        memory=parameters.training.memory,
+        records=paths.VERIFIED,
+    )
+    start = begin(task=task, device=device)
     with log_curves(paths.CURVES / stage) as log:
         best = fit_start(start, task, plan, log)
-    folder = paths.PRETRAINED if stage == "pretrain" else paths.CANDIDATES / domain
-    card = {"parent": None, "scores": best}
+    card = {"parent": parent, "scores": best}
     save_trained(folder, [start.network], start.architecture, task, plan, card)
 
 
+def train_tasks(training: TaskTraining, folder: Path, alone: bool) -> None:
+    """Train on all tasks of a domain, and on request on each of them alone."""
+    stage = training.plan.stage
+    with whole_folder(folder) as partial_folder:
+        with log_curves(paths.CURVES / stage) as log:
+            training.train(partial_folder, log)
+        if alone:
+            say(f"{stage}: trains on each task alone")
+            training.train_alone(partial_folder)
+    training.clear()
+    say(f"{stage}: wrote {folder}")
+
+
 def adopt(parameters: Parameters) -> None:
-    """Write a pretrained model with published weights, or those of a file, and a new head."""
+    """Write a pretrained model with a new head, and a body that no label of the source trained.
+
+    The body learned without labels, or has published weights or those of a file.
+    """
     domain = Domain.read(paths.processed(parameters.source), paths.VERIFIED)
     architecture = architecture_for(parameters.network, domain)
-    weights = find_weights(parameters.pretrain.source, parameters.network.name)
     seed = derive(parameters.seed, "network")
-    save_adopted(paths.PRETRAINED, weights, architecture, domain, seed)
+    parent = None
+    if parameters.pretrain.source == SELF_SUPERVISED:
+        weights = weights_of_model(load_model(paths.SELF_SUPERVISED), paths.SELF_SUPERVISED)
+        parent = parent_reference(paths.SELF_SUPERVISED)
+    else:
+        weights = find_weights(parameters.pretrain.source, parameters.network.name)
+    save_adopted(paths.PRETRAINED, weights, architecture, domain, seed, parent)
     write_empty_curves(paths.CURVES / "pretrain")
 
 

@@ -18,6 +18,7 @@ def read_domain(
     key: PseudonymKey = KEY,
     patient_pattern: str | None = None,
     covariates: dict[str, str] | None = None,
+    tasks: dict[str, str] | None = None,
     channels: str = "auto",
     ignore: str | None = None,
 ) -> Domain:
@@ -31,6 +32,7 @@ def read_domain(
             "ignore": ignore,
             "patient_pattern": patient_pattern,
             "covariates": covariates or {},
+            "tasks": tasks or {},
             "burned_in": "refuse",
         }
     )

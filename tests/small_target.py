@@ -62,8 +62,8 @@ def write_target(given: str = "", validation: str = "validation") -> None:
     write_parts("liver", parts)
 
 
-def write_model(folder: Path) -> None:
-    """Write a model with fresh weights."""
-    folder.mkdir(parents=True)
-    network = build_network(**SHAPE, seed=7)
-    save_model(folder, [network], {"architecture": SHAPE, "classes": CLASSES})
+def write_model(folder: Path, classes: list[str] = CLASSES, seed: int = 7) -> None:
+    """Write a model with fresh weights for two classes."""
+    folder.mkdir(parents=True, exist_ok=True)
+    network = build_network(**SHAPE, seed=seed)
+    save_model(folder, [network], {"architecture": SHAPE, "classes": classes})

@@ -22,7 +22,17 @@ from flows.graph import changed_stages
 from graft.common.vocabulary import TESTS
 from graft.training import checkpoint
 from graft.training.epoch import Epochs
-from stages import ensemble, evaluate, finetune, paths, pretrain, rank_sources, regularize
+from stages import (
+    ensemble,
+    evaluate,
+    finetune,
+    learning_curve,
+    paths,
+    pretrain,
+    rank_sources,
+    regularize,
+    self_supervise,
+)
 from tests.processed import edit_images, edit_index, read_parts
 
 ROOT = Path(__file__).parents[1]
@@ -64,6 +74,7 @@ EVERYTHING = [
     "split@lung",
     "split@liver",
     "check",
+    "self_supervise",
     "pretrain",
     "rank_sources",
     *TRAINING[1:],
@@ -305,6 +316,7 @@ def test_the_test_parts_are_read_by_evaluate_and_by_nothing_else(finished, proje
     (project / paths.SOURCE_LIST).parent.mkdir(parents=True)
     (project / paths.SOURCE_LIST).write_bytes(sources)
     monkeypatch.chdir(project)
+    self_supervise.main()
     pretrain.main()
     rank_sources.main()
     finetune.main("transfer")
@@ -312,6 +324,7 @@ def test_the_test_parts_are_read_by_evaluate_and_by_nothing_else(finished, proje
     regularize.main()
     ensemble.main("bagging")
     ensemble.main("boosting")
+    learning_curve.main()
     evaluate.main()
     assert trained(project) == trained(finished)
     ranked = "metrics/sources.json"
@@ -345,7 +358,7 @@ def spoil_tests(project: Path, name: str) -> None:
         ("graft/report/words.py", {"report"}),
         ("graft/statistics/bootstrap.py", {"evaluate", "explain", "report"}),
         ("graft/leakage/within.py", {"check", "evaluate"}),
-        ("graft/ranking/distances.py", {"parameters", "rank_sources"}),
+        ("graft/ranking/distance.py", {"parameters", "rank_sources"}),
         ("graft/training/penalty.py", {"parameters", *TRAINING, *REPEATED}),
         ("graft/data/split.py", set(EVERYTHING) - {"phantom@lung", "phantom@liver", "report"}),
     ],

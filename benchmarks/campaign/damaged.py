@@ -20,7 +20,11 @@ from graft.common.seeds import generator
 
 PRETRAINED = ("models/pretrained", "metrics/curves/pretrain")
 # What a stage deletes first, so that nothing runs if it refuses.
-GATES = ("data/parameters_checked.txt", "data/leaks_checked.txt")
+GATES = (
+    "data/parameters_checked.txt",
+    "data/leaks_checked.txt",
+    "data/images_without_labels.json",
+)
 
 
 def write_inputs(project: Path) -> None:

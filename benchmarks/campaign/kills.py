@@ -43,7 +43,7 @@ LONGER: dict[str, Any] = {
     f"{section}.{key}": 25
     for section in ("pretrain", "finetune", "regularize", "ensemble")
     for key in ("epochs", "patience")
-}
+} | {"self_supervise.epochs": 25}
 SAVES = "graft/training/checkpoint.py", "SAVE_EVERY_S = 10.0", "SAVE_EVERY_S = 0.0"
 
 

@@ -62,6 +62,7 @@ KINDS: Mapping[str, Kind] = {
     "list of candidates": Kind(
         "models/candidates/sources.json", ("rank_sources", "cross_validate")
     ),
+    "list of images": Kind("data/images_without_labels.json", ("self_supervise",)),
     "pretrained model": Kind("models/pretrained/*", ("finetune transfer", "evaluate")),
     "finetuned model": Kind("models/finetuned/transfer/*", ("regularize", "evaluate")),
     "regularized model": Kind("models/regularized/*", ("ensemble bagging", "evaluate")),

@@ -44,6 +44,8 @@ TINY: dict[str, Any] = {
     "preprocess.patch": [8, 8, 8],
     "preprocess.spacing": [4.0, 4.0, 4.0],
     "training.device": "cpu",
+    "self_supervise.epochs": 2,
+    "self_supervise.domains": "source",  # as folds test the target
     "pretrain.epochs": 3,
     "finetune.epochs": 3,
     "regularize.epochs": 2,

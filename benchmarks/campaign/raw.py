@@ -170,6 +170,7 @@ def read_form(folder: Path, form: str, written: Path) -> None:
             "intensity": "window",
             "patient_pattern": None,
             "covariates": {},
+            "tasks": {},
             "burned_in": "refuse",
             "channels": "auto",
             "ignore": None,

@@ -14,10 +14,12 @@ OUTPUTS: Mapping[str, tuple[str, ...]] = {
     "split lung": ("data/splits/lung.csv",),
     "split liver": ("data/splits/liver.csv",),
     "check": (
+        "data/images_without_labels.json",
         "data/leaks_checked.txt",
         "metrics/checks.json",
         "models/candidates/sources.json",
     ),
+    "self_supervise": ("models/self_supervised", "metrics/curves/self_supervise"),
     "pretrain": ("models/pretrained", "metrics/curves/pretrain"),
     "rank_sources": ("metrics/sources.json",),
     "finetune transfer": ("models/finetuned/transfer", "metrics/curves/finetune-transfer"),

@@ -24,7 +24,7 @@ def check_memory(network: str, width: int, patch: Sequence[int], transforms: int
     Raises:
         ValueError: if it is more than MOST_BYTES.
     """
-    own_planes = {"resnet": width, "cnn": CELL_WEIGHTS // 4 ** len(patch)}
+    own_planes = {"resnet": width, "resnet-peaks": width, "cnn": CELL_WEIGHTS // 4 ** len(patch)}
     planes = own_planes.get(network, FIRST_PLANES)
     estimated = math.prod(patch) * planes * (1 + transforms) * BYTES_PER_NUMBER
     if estimated > MOST_BYTES:

@@ -18,10 +18,12 @@ from graft.networks.settings import Network
 from graft.phantom.settings import SyntheticCohort
 from graft.ranking.settings import Sources
 from graft.repeated.settings import CrossValidation, LearningCurve
+from graft.selfsupervised.settings import VIEWS, SelfSupervise
 from graft.training.settings import Augment, Ensemble, Recipe, Training
 from graft.transfer.settings import (
     INNER_FOLDS,
     PUBLISHED,
+    SELF_SUPERVISED,
     WEIGHT_SUFFIXES,
     WITHOUT_LAMBDA,
     Finetune,
@@ -47,11 +49,12 @@ class Parameters(Section):
     target: Identifier
     domains: Annotated[dict[Identifier, DomainParameters], Field(min_length=1, max_length=100)]
     privacy: PseudonymKey
-    phantom: dict[Literal["lung", "liver", "liver_mr"], SyntheticCohort]
+    phantom: dict[Literal["lung", "liver", "liver_mr", "unrelated"], SyntheticCohort]
     preprocess: Preprocess
     network: Network
     training: Training
     augment: Augment
+    self_supervise: SelfSupervise
     pretrain: Pretrain
     finetune: Finetune
     regularize: Recipe
@@ -116,7 +119,7 @@ class Parameters(Section):
     @model_validator(mode="after")
     def _check_pretrained_weights(self) -> "Parameters":
         start, network = self.pretrain.source, self.network.name
-        if start == self.source:
+        if start in (self.source, SELF_SUPERVISED):
             return self
         if not is_label(Path(start).name):
             raise ValueError(
@@ -138,6 +141,37 @@ class Parameters(Section):
             raise ValueError(
                 f"finetune.head: got 'pretrained' with pretrain.source {start!r}, whose head "
                 "has other classes; expected 'auto' or 'new'"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _check_self_supervision(self) -> "Parameters":
+        settings, start = self.self_supervise, self.pretrain.source
+        without_labels = start == SELF_SUPERVISED != self.source
+        if without_labels and self.finetune.head == "pretrained":
+            raise ValueError(
+                f"finetune.head: got 'pretrained' with pretrain.source {start!r}, whose head is "
+                "untrained; expected 'auto' or 'new'"
+            )
+        if without_labels and not settings.epochs:
+            raise ValueError(
+                f"self_supervise.epochs: got 0 with pretrain.source {start!r}, expected at least 1"
+            )
+        if not settings.epochs:
+            return self
+        if not without_labels and start != self.source:
+            raise ValueError(
+                f"self_supervise.epochs: got {settings.epochs} with pretrain.source {start!r}, "
+                f"expected 0, or pretrain.source {self.source!r} or {SELF_SUPERVISED!r}, which "
+                "start from the weights of self-supervision"
+            )
+        sees_target = settings.domains == "both" or self.source == self.target
+        if self.cross_validation.folds and sees_target:
+            raise ValueError(
+                f"cross_validation.folds: got {self.cross_validation.folds} with "
+                f"self_supervise.epochs {settings.epochs} on images of the target, which folds "
+                "test; expected self_supervise.domains 'source' and another source than the "
+                "target, or folds: 0"
             )
         return self
 
@@ -168,6 +202,8 @@ class Parameters(Section):
     def _check_cost(self) -> "Parameters":
         recipes = (self.pretrain, self.finetune, self.regularize, self.ensemble)
         transforms = max(recipe.transforms for recipe in recipes)
+        if self.self_supervise.epochs:
+            transforms = max(transforms, VIEWS)
         network = self.network
         check_memory(network.name, network.width, self.preprocess.patch, transforms)
         validates = self.domains[self.target].split.validation > 0

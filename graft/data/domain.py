@@ -39,6 +39,9 @@ class Domain:
             none), the window, its unit, and what the column `size` measures.
         kinds: number, category or text for each clinical covariate.
         covariates: the clinical covariates as text, a row per lesion; None without any.
+        task_kinds: number, category or ordinal for each further label column.
+        tasks: the further labels as text, a row per lesion; None without any. A model may be
+            trained to predict them. No model reads them.
         groups: those of the columns `scanner`, `sex` and `age` that are known; None without any.
             Models are evaluated by group. No model trains on these columns.
         masks: (N, *spatial) uint8, 1 inside the lesion and 0 for a lesion without a mask; None if
@@ -58,6 +61,8 @@ class Domain:
     preprocessing: dict
     kinds: Mapping[str, str] = field(default_factory=dict)
     covariates: pd.DataFrame | None = None
+    task_kinds: Mapping[str, str] = field(default_factory=dict)
+    tasks: pd.DataFrame | None = None
     groups: pd.DataFrame | None = None
     masks: np.ndarray | None = None
     patients_known: bool = True
@@ -98,6 +103,7 @@ class Domain:
         for file in unknown:
             verified.add(folder / file, files[file])
         kinds = about.pop("covariates", {})
+        task_kinds = about.pop("tasks", {})
         groups = about.pop("groups", [])
         patients_known = about.pop("patients_known", True)
         patient_key = str(about.pop("patient_key", ""))
@@ -109,6 +115,8 @@ class Domain:
             preprocessing=about,
             kinds=kinds,
             covariates=_read_table(folder / "covariates.csv", list(kinds), len(index)),
+            task_kinds=task_kinds,
+            tasks=_read_table(folder / "tasks.csv", list(task_kinds), len(index)),
             groups=_read_table(folder / "groups.csv", groups, len(index)),
             masks=masks,
             patients_known=patients_known,
@@ -161,8 +169,8 @@ def read_index(path: Path) -> pd.DataFrame:
 def write_domain(folder: Path, domain: Domain) -> None:
     """Write a processed domain, completely or not at all.
 
-    The files are images.npy, index.csv and domain.json, and covariates.csv, groups.csv and
-    masks.npy if the domain has any.
+    The files are images.npy, index.csv and domain.json, and covariates.csv, tasks.csv, groups.csv
+    and masks.npy if the domain has any.
 
     Raises:
         InputError: if an image has a value that is NaN, infinite or outside [0, 1].
@@ -186,6 +194,8 @@ def fill_folder(folder: Path, domain: Domain) -> None:
         about["patients_known"] = False
     if domain.kinds:
         about["covariates"] = dict(domain.kinds)
+    if domain.task_kinds:
+        about["tasks"] = dict(domain.task_kinds)
     if domain.groups is not None:
         about["groups"] = list(domain.groups)
     if domain.patient_key:
@@ -194,6 +204,8 @@ def fill_folder(folder: Path, domain: Domain) -> None:
     write_csv(folder / "index.csv", domain.index[list(COLUMNS)])
     if domain.covariates is not None:
         _write_table(folder / "covariates.csv", domain.covariates[list(domain.kinds)])
+    if domain.tasks is not None:
+        _write_table(folder / "tasks.csv", domain.tasks[list(domain.task_kinds)])
     if domain.groups is not None:
         _write_table(folder / "groups.csv", domain.groups)
     if domain.masks is not None:

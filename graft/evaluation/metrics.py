@@ -53,7 +53,7 @@ def assemble_metrics(
         settings: the parameters of the evaluation.
         evidence: blocks that are copied: `checks` for leaks; `hashes` of data and models;
             `boosting_alphas` of the members; `sources`, `learning_curve` and `cross_validation` as
-            their stages wrote them.
+            their stages wrote them; `tasks` of the source.
         withheld: the chosen model, scored without the covariates that it was trained with.
 
     Raises:

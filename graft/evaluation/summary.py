@@ -81,7 +81,7 @@ def _source_table(source: dict) -> Iterator[str]:
         yield _row("", *_headings(source), "gain over size, test", "p")
         yield _row("pretrained", *_aurocs(pretrained), *_test_gain(source["gain_over_size"]))
     else:
-        yield f"{source['name']}, not used for training: the pretrained weights are from elsewhere"
+        yield f"no label of {source['name']} was used: the pretrained weights come without a head"
         yield _row("", *_headings(source))
     yield _row("size alone", *_aurocs(source["size_alone"]))
 

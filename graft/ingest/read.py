@@ -13,12 +13,14 @@ from graft.ingest.arrays import DATA_FILE, LABELS_FILE, read_arrays
 from graft.ingest.channels import convert_channels
 from graft.ingest.covariates import read_covariates
 from graft.ingest.keys import find_key
+from graft.ingest.log_size import LOG_SIZE, add_log_size
 from graft.ingest.manifest import Storage, VolumeOptions, read_manifest
 from graft.ingest.medmnist import list_npz_files, read_medmnist
 from graft.ingest.pseudonyms import PUBLISHED_KEY, fingerprint, pseudonym
 from graft.ingest.rows import MANIFEST
 from graft.ingest.settings import Preprocess, PseudonymKey, RawDomain
 from graft.ingest.subgroups import read_subgroup_columns
+from graft.ingest.tasks import FORMS, TASKS_FILE, check_rows, read_tasks
 from graft.pictures.folder import has_image_folders, read_image_folder
 
 
@@ -33,13 +35,14 @@ def read_raw_domain(
 ) -> Domain:
     """Read raw data as a domain: one image per lesion, with pseudonyms in place of patients.
 
-    Clinical covariates are sorted by name. The columns scanner, sex and age of a manifest are made
-    coarse and kept too, as groups in which models are evaluated.
+    Clinical covariates and tasks are sorted by name. The columns scanner, sex and age of a manifest
+    are made coarse and kept too, as groups in which models are evaluated.
 
     Args:
         name: The name of the domain.
         settings: What the raw data is. Only folders of pictures may have a `patient_pattern` and
-            an `ignore`, only a manifest may have `covariates`.
+            an `ignore`, only a manifest may have `covariates` besides `log_size`, and only a
+            manifest or arrays may have `tasks`.
         preprocess: The patch and its spacing.
         key: Where the key of the pseudonyms is found.
         path: The raw data, by default the `path` of the settings.
@@ -56,13 +59,21 @@ def read_raw_domain(
     form = _find_form(path)
     _check_form(name, path, form, settings)
     kinds = dict(sorted(settings.covariates.items()))
+    columns = {column: kind for column, kind in kinds.items() if column != LOG_SIZE}
     # Before the volumes, which take minutes.
-    covariates = read_covariates(path, kinds) if kinds else None
+    covariates = read_covariates(path, columns) if columns else None
+    task_kinds = dict(sorted(settings.tasks.items()))
+    tasks = read_tasks(path, form, task_kinds) if task_kinds else None
     groups = read_subgroup_columns(path) if form == "manifest" else None
     options = VolumeOptions(settings.burned_in == "allow", settings.channels, secret, storage)
     domain = _read_form(form, path, name, settings, _make_grid(settings, preprocess), options)
     images = convert_channels(name, domain.images, settings.channels)
+    if LOG_SIZE in kinds:
+        covariates = add_log_size(covariates, domain.index["size"])
     domain = replace(domain, images=images, kinds=kinds, covariates=covariates, groups=groups)
+    if tasks is not None:
+        check_rows(path, tasks, len(domain.index))
+        domain = replace(domain, task_kinds=task_kinds, tasks=tasks)
     _check_classes(path, domain)
     _check_given_splits(path, domain)
     patients = domain.index["patient"]
@@ -111,11 +122,23 @@ def _check_form(name: str, path: Path, form: str, settings: RawDomain) -> None:
                 f"domains.{name}.{key}: got {value!r}, expected null, "
                 f"as {path} has no folders of pictures by class"
             )
-    if settings.covariates and form != "manifest":
-        given = ", ".join(sorted(settings.covariates))
+    kind = settings.covariates.get(LOG_SIZE, "number")
+    if kind != "number":
         raise InputError(
-            f"domains.{name}.covariates: got {given}, expected {{}}, as {path} is no folder with a "
-            f"{MANIFEST} and only that has columns"
+            f"domains.{name}.covariates.{LOG_SIZE}: got {kind!r}, expected number, as graft "
+            "measures it"
+        )
+    columns = sorted(set(settings.covariates) - {LOG_SIZE})
+    if columns and form != "manifest":
+        raise InputError(
+            f"domains.{name}.covariates: got {', '.join(columns)}, expected {{}} or {LOG_SIZE}, as "
+            f"{path} is no folder with a {MANIFEST} and only that has columns"
+        )
+    if settings.tasks and form not in FORMS:
+        given = ", ".join(sorted(settings.tasks))
+        raise InputError(
+            f"domains.{name}.tasks: got {given}, expected {{}}, as {path} has neither a {MANIFEST} "
+            f"nor a {TASKS_FILE} beside {DATA_FILE}"
         )
 
 

@@ -1,21 +1,19 @@
 """The rows of a `manifest.csv`: each one is checked by itself and against the others."""
 
-import csv
 import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from graft.common.files import InputError
-from graft.common.links import check_file_inside
 from graft.common.names import check_label
 from graft.common.vocabulary import PARTS
+from graft.ingest.tables import iterate_rows
 from graft.pictures.picture_files import is_picture
 from graft.scans.lesion import MANIFEST, LesionRow
 
 REQUIRED = ("patient", "image", "label")
 POSITION = ("x", "y", "z")
 FRAMES = ("ras", "lps", "voxel")
-MAX_BYTES = 1 << 28  # of a manifest: millions of lesions
 MAX_NUMBER = 1e6  # mm or voxels, far beyond any scanner
 
 
@@ -43,42 +41,21 @@ def iterate_cells(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
 
     Raises InputError if the file is no table, a column is missing, or a row has too few cells.
     """
-    check_file_inside(path, path.parent)
-    size = path.stat().st_size
-    if size > MAX_BYTES:
-        raise InputError(f"{path}: has {size} bytes, expected at most {MAX_BYTES}")
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            table = csv.reader(file)
-            columns = [name.strip() for name in next(table, [])]
-            _check_columns(path, columns)
-            for row in table:
-                cells = [cell.strip() for cell in row]
-                if len(cells) not in (0, len(columns)):
-                    raise InputError(
-                        f"{path}:{table.line_num}: has {len(cells)} cells, expected {len(columns)}"
-                    )
-                if any(cells):
-                    yield table.line_num, dict(zip(columns, cells, strict=True))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(
-            f"{path}: cannot be read as a table with commas, in UTF-8 ({error})"
-        ) from error
+    for line, cells in iterate_rows(path, _check_columns):
+        if any(cells.values()):
+            yield line, cells
 
 
-def _check_columns(path: Path, columns: list[str]) -> None:
+def _check_columns(path: Path, columns: Sequence[str]) -> None:
     expected = list(REQUIRED)
     if "mask" not in columns and any(name in columns for name in POSITION):
         expected += POSITION
     missing = [name for name in expected if name not in columns]
-    found = ", ".join(columns)
     if missing:
         raise InputError(
             f"{path}: has no column {', '.join(missing)}, expected {', '.join(REQUIRED)} and, "
-            f"for volumes, x, y, z or mask (found {found or 'none'})"
+            f"for volumes, x, y, z or mask (found {', '.join(columns) or 'none'})"
         )
-    if len(set(columns)) < len(columns):
-        raise InputError(f"{path}: has a column twice, expected names that differ (found {found})")
 
 
 def _read_lesion(folder: Path, line: int, cells: dict[str, str], classes: list[str]) -> LesionRow:

@@ -6,20 +6,23 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from graft.common.names import Label, Text
+from graft.common.names import Identifier, Label, Text
 from graft.common.parameters import EachOnce, Section
 from graft.common.shown import shown
 
 Kind = Literal["number", "category", "text"]
+TaskKind = Literal["number", "category", "ordinal"]
 Classes = Annotated[list[Label], Field(min_length=2, max_length=1000), EachOnce]
 Covariates = Annotated[dict[Label, Kind], Field(max_length=1000)]
+Tasks = Annotated[dict[Identifier, TaskKind], Field(max_length=100)]  # they name folders
 Intensity = Annotated[float, Field(ge=-1e12, le=1e12)]  # differences stay finite in float32
 Pair = Annotated[list[Intensity], Field(min_length=2, max_length=2)]
 Side = Annotated[int, Field(ge=4, le=4096)]  # voxels; pictures have up to 4096
 Spacing = Annotated[float, Field(ge=1e-4, le=1e3)]  # mm, from 0.1 µm of a microscope to 1 m
 
-# Columns of a manifest that identify a lesion or give its answer away. A model must not read them.
-NO_COVARIATES = (
+# Columns of a manifest that identify a lesion or give its answer away. A model must neither read
+# nor predict them.
+RESERVED = (
     "sample",
     "patient",
     "image",
@@ -33,7 +36,7 @@ NO_COVARIATES = (
 
 
 class RawDomain(Section):
-    """Where the raw data of one domain is, and how its images and covariates are read."""
+    """Where the raw data of one domain is, and how its images, covariates and tasks are read."""
 
     path: Text
     classes: Classes
@@ -43,6 +46,7 @@ class RawDomain(Section):
     ignore: Text | None
     patient_pattern: Text | None
     covariates: Covariates
+    tasks: Tasks
     burned_in: Literal["refuse", "allow"]
 
     @model_validator(mode="after")
@@ -60,13 +64,14 @@ class RawDomain(Section):
         return self
 
     @model_validator(mode="after")
-    def _check_covariates(self) -> "RawDomain":
-        for name in self.covariates:
-            if name in NO_COVARIATES:
-                raise ValueError(
-                    f"covariates: got {name!r}, expected a column of manifest.csv that describes "
-                    f"the patient or the lesion, none of {', '.join(NO_COVARIATES)}"
-                )
+    def _check_columns(self) -> "RawDomain":
+        for key in ("covariates", "tasks"):
+            for name in getattr(self, key):
+                if name in RESERVED:
+                    raise ValueError(
+                        f"{key}: got {name!r}, expected a column that describes the patient or "
+                        f"the lesion, none of {', '.join(RESERVED)}"
+                    )
         return self
 
     @model_validator(mode="after")

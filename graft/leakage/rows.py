@@ -22,7 +22,7 @@ WITHIN = (
     "drawn parts",
     "normalisation",
 )
-EACH = ("pseudonyms",)
+EACH = ("pseudonyms", "label columns")
 ACROSS = ("channels", "patients across", "images across")
 
 CheckRow = dict[str, str | bool]

@@ -14,7 +14,7 @@ from graft.networks.libraries import (
     build_torchvision,
 )
 from graft.networks.shape import NetworkShape
-from graft.networks.small import ResNet, SimpleCNN
+from graft.networks.small import PeakResNet, ResNet, SimpleCNN
 
 View = Literal["whole", "planes", "frames"]
 
@@ -110,6 +110,7 @@ _KINDS = [
         smallest_side=4,
     ),
     NetworkKind("resnet", ResNet, head="head", saliency_layer="blocks"),
+    NetworkKind("resnet-peaks", PeakResNet, head="head", saliency_layer="blocks"),
     NetworkKind("resnet10", partial(build_monai_resnet, "resnet10")),
     NetworkKind("resnet18", partial(build_monai_resnet, "resnet18")),
     NetworkKind("resnet50", partial(build_monai_resnet, "resnet50")),

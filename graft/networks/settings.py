@@ -14,6 +14,7 @@ class Network(Section):
 
     name: Literal[
         "resnet",
+        "resnet-peaks",
         "cnn",
         "resnet10",
         "resnet18",

@@ -55,8 +55,23 @@ class ResNet(nn.Module):
         """Maps images (B, C, *patch) to logits (B, classes)."""
         x = self.norm(self.stem(x)).relu()  # (B, W, *patch / 2)
         x = self.blocks(x)  # (B, 4W, *patch / 8)
-        x = x.flatten(2).mean(2)  # (B, 4W)
+        x = self.pool(x.flatten(2))  # (B, 4W)
         return self.head(x)  # (B, classes)
+
+    def pool(self, x: Tensor) -> Tensor:
+        """Maps planes (B, C, V) of V voxels each to (B, C)."""
+        return x.mean(2)
+
+
+class PeakResNet(ResNet):
+    """`ResNet` whose head reads half the sum of the mean and the maximum of each plane.
+
+    A mean over the patch hardly shows what few voxels contain, such as a calcification.
+    """
+
+    def pool(self, x: Tensor) -> Tensor:
+        """Maps planes (B, C, V) of V voxels each to (B, C)."""
+        return (x.mean(2) + x.amax(2)) / 2
 
 
 class ResidualBlock(nn.Module):

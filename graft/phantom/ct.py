@@ -24,7 +24,8 @@ BONE_HU = 400.0
 # in it needs a larger amplitude.
 TEXTURE_HU = {"lung": 20.5, "liver": 3.7}  # of the tissue
 HETEROGENEITY_HU = {"lung": 185.0, "liver": 28.0}  # of a fully heterogeneous lesion
-NOISE_HU = {"lung": 24.0, "liver": 9.0}  # standard deviation at a site whose noise is 1
+# Standard deviation at a site whose noise is 1.
+NOISE_HU = {"lung": 24.0, "liver": 9.0, "unrelated": 9.0}
 
 GROUND_GLASS_HU = -580.0  # between air and soft tissue
 MIN_PART_SOLID = 0.1  # below, a lesion is solid throughout

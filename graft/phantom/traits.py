@@ -27,7 +27,7 @@ class Trait:
 
 
 # Distance between the mean aggressiveness of the two classes, in standard deviations.
-SEPARATION = {"lung": 3.3, "liver": 3.3, "liver_mr": 3.3}
+SEPARATION = {"lung": 3.3, "liver": 3.3, "liver_mr": 3.3, "unrelated": 3.3}
 
 # Loads: the traits that source and target share are stronger than those that only one has.
 # Otherwise a network would learn only what does not transfer. Diameter is weak, so that size
@@ -71,6 +71,10 @@ TRAITS: dict[str, dict[str, Trait]] = {
         "rim": RIM,
         "fluid": FLUID,
         "t2": Trait(65.0, 95.0, 0.0),  # ms, of the solid part
+    },
+    "unrelated": {
+        "diameter": Trait(16.0, 24.0, 0.0),  # mm
+        "contrast": Trait(-60.0, 60.0, 0.84),  # HU above the tissue
     },
 }
 MIMICS = 0.03  # share of the lesions that look like the other class: no reader is perfect

@@ -9,13 +9,13 @@ from graft.statistics.sentences import candidate_name
 from graft.statistics.verdict import verdict
 
 ARMS = {
-    "frozen": "frozen features, a linear classifier on the unchanged network of the source",
+    "frozen": "a linear classifier on the unchanged features of the source",
     "source": "the network of the source, unchanged and without any label of the target",
     "l2-sp": "fine-tuning that is pulled towards the source",
     "lp-ft": "a linear probe first, and fine-tuning from there",
     "wise-ft": "a mean of the weights before and after fine-tuning",
     "bss": "fine-tuning with a penalty on the smallest singular values of the features",
-    "delta": "fine-tuning that keeps the features of the source, weighted by their use",
+    "delta": "fine-tuning whose feature maps are pulled towards those of the source",
 }
 VERDICTS = {
     "helps": "transfer helps",

@@ -1,6 +1,6 @@
 """Charts of the gains, the learning curve and the corrupted images."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
@@ -65,63 +65,47 @@ def gains(evidence: Evidence, part: str) -> Chart | None:
 
 def learning_curve(evidence: Evidence, block: Block) -> Chart | None:
     """AUROC on the test part by number of labels, one line per arm."""
-    points = block["points"]
-    series = {}
-    for arm in points[0]["arms"]:
-        known = [point for point in points if has_interval(auroc_of_arm(point, arm))]
-        if known:
-            series[arm] = known
-    if not series:
-        return None
 
-    def paint(axes: Axes) -> None:
-        for place, (arm, known) in enumerate(series.items()):
-            shift = 1 + ARM_SHIFT * (place - (len(series) - 1) / 2)
-            x = [number_of_labels(point) * shift for point in known]
-            aurocs = [point["arms"][arm]["auroc"] for point in known]
-            plot_estimates(axes, x, aurocs, STYLES[arm], bar_width=0.9)
-        axes.axhline(0.5, color=COLOURS["grey"], linewidth=0.8)
-        axes.set_ylabel("AUROC, test")
-        _label_axis(axes, points, evidence.unit)
+    def find(point: Block, arm: str) -> Block | None:
+        return auroc_of_arm(point, arm)
 
     described = []
-    for point in points:
-        arms = ", ".join(f"{arm} {estimate(auroc_of_arm(point, arm))}" for arm in series)
+    for point in block["points"]:
+        arms = ", ".join(f"{arm} {estimate(find(point, arm))}" for arm in point["arms"])
         described.append(f"{labelled(point)}: {arms}")
-    return draw_chart(
+    return _by_labels(
+        evidence,
+        block["points"],
+        find,
         "learning-curve",
         f"AUROC by number of labelled {evidence.unit}s",
+        "AUROC, test",
         f"AUROC on the test part with {evidence.level} intervals. {'; '.join(described)}.",
-        paint,
-        tuple(series),
+        level=0.5,
     )
 
 
 def learning_gain(evidence: Evidence, block: Block) -> Chart | None:
-    """The gain of the strategy of `transfer` by number of labels."""
-    strategy = block["strategy"]
-    points = [point for point in block["points"] if has_interval(point["gain"][strategy])]
-    if not points:
-        return None
-    found = [point["gain"][strategy] for point in points]
+    """The gain over scratch by number of labels, one line per arm."""
 
-    def paint(axes: Axes) -> None:
-        axes.axhline(0, color=COLOURS["ink"], linewidth=0.9)
-        x = [number_of_labels(point) for point in points]
-        plot_estimates(axes, x, found, STYLES[strategy])
-        axes.set_ylabel("gain of transfer over scratch")
-        _label_axis(axes, points, evidence.unit)
+    def find(point: Block, arm: str) -> Block | None:
+        return point["gain"].get(arm)
 
     described = []
-    for point, gain in zip(points, found, strict=True):
-        text = f"{labelled(point)}: {difference(gain)}, {gain['verdict']}"
-        described.append(text)
-    return draw_chart(
+    for point in block["points"]:
+        gains = []
+        for arm, gain in point["gain"].items():
+            gains.append(f"{arm} {difference(gain)}, {gain['verdict']}")
+        described.append(f"{labelled(point)}: {', '.join(gains)}")
+    return _by_labels(
+        evidence,
+        block["points"],
+        find,
         "learning-gain",
-        f"Gain of transfer by number of labelled {evidence.unit}s",
-        f"AUROC of transfer minus AUROC of scratch, with {evidence.level} intervals. "
-        f"{'; '.join(described)}.",
-        paint,
+        f"Gain over scratch by number of labelled {evidence.unit}s",
+        "AUROC minus AUROC of scratch",
+        f"AUROC minus AUROC of scratch, with {evidence.level} intervals. {'; '.join(described)}.",
+        level=0,
     )
 
 
@@ -162,6 +146,38 @@ def _sweep(block: Block, name: str, rows: Sequence[Block]) -> Chart:
         paint,
         size=(SIZE[0], SWEEP_HEIGHT),
     )
+
+
+def _by_labels(
+    evidence: Evidence,
+    points: Sequence[Block],
+    find: Callable[[Block, str], Block | None],
+    name: str,
+    title: str,
+    label: str,
+    alt: str,
+    level: float,
+) -> Chart | None:
+    """Draw a line per arm that `find` gives an interval of, over the number of labels."""
+    series = {}
+    for arm in points[0]["arms"]:
+        known = [point for point in points if has_interval(find(point, arm))]
+        if known:
+            series[arm] = known
+    if not series:
+        return None
+
+    def paint(axes: Axes) -> None:
+        for place, (arm, known) in enumerate(series.items()):
+            shift = 1 + ARM_SHIFT * (place - (len(series) - 1) / 2)
+            x = [number_of_labels(point) * shift for point in known]
+            found = [each for point in known if (each := find(point, arm))]
+            plot_estimates(axes, x, found, STYLES[arm], bar_width=0.9)
+        axes.axhline(level, color=COLOURS["grey"], linewidth=0.8)
+        axes.set_ylabel(label)
+        _label_axis(axes, points, evidence.unit)
+
+    return draw_chart(name, title, alt, paint, tuple(series))
 
 
 def _paint_gain(axes: Axes, row: int, name: str, gain: Block) -> None:

@@ -59,7 +59,8 @@ def cross_validation(evidence: Evidence, block: Block) -> Table:
     repeats = _listed(gain["by_repeat"], signed)
     rows.append(["gain of transfer", difference(gain), number(gain["seed_sd"]), repeats])
     head = ["model", f"AUROC [{evidence.level}]", "SD over seeds", "by repeat"]
-    caption = f"{block['folds']} folds by patient, repeated {block['repeats']} times: {size(block)}"
+    repeats = plural(block["repeats"], "time")
+    caption = f"{block['folds']} folds by patient, repeated {repeats}: {size(block)}"
     return Table(caption, head, rows)
 
 

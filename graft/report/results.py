@@ -12,6 +12,7 @@ ABLATION_GAINS = {
     "gain_of_image": "gain from the image",
     "gain_of_covariates": "gain from the covariates",
 }
+SCORES = {"auroc": "AUROC", "concordance": "concordance", "r_squared": "R²"}
 NON_INFERIOR = {True: "yes", False: "not shown", None: ABSENT}
 
 
@@ -108,6 +109,29 @@ def source_domain(evidence: Evidence) -> Table:
         rows.append(row)
     head = ["part", "pretrained", "size alone", "gain over size"]
     return Table(f"{source['name']}, the source domain: AUROC on its own test parts", head, rows)
+
+
+def tasks(evidence: Evidence) -> Table | None:
+    """Each task of the source's network, trained on all tasks and on this one alone."""
+    block = evidence.block("tasks")
+    if not block:
+        return None
+    rows = []
+    for found in block["rows"]:
+        for part in TESTS:
+            entry = found[part]
+            if entry:
+                row = [
+                    found["name"],
+                    f"{part} ({size(entry)})",
+                    SCORES[found["score"]],
+                    estimate(entry["together"]),
+                    estimate(entry["alone"]) if entry["alone"] else "not trained",
+                    difference(entry["gain"]) if entry["gain"] else "–",
+                ]
+                rows.append(row)
+    head = ["task", "part", "score", "all tasks", "alone", "gain from the others"]
+    return Table("Tasks of the source domain, on its own test parts", head, rows, wide=True)
 
 
 def ranking(block: Block) -> Table:

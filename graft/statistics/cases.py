@@ -183,8 +183,13 @@ def estimates(scores: ResampledScores, confidence: float) -> dict[str, dict[str,
     return found
 
 
-def gain(model: ResampledScores, reference: ResampledScores, confidence: float) -> dict[str, float]:
-    """Compare AUROC with that of a reference on the same cases and draws.
+def gain(
+    model: ResampledScores,
+    reference: ResampledScores,
+    confidence: float,
+    score: str = "auroc",
+) -> dict[str, float]:
+    """Compare a score with that of a reference on the same cases and draws.
 
     The interval is BCa, widened as Student's t is. Differences over a few dozen patients need
     this, single scores do not.
@@ -192,9 +197,9 @@ def gain(model: ResampledScores, reference: ResampledScores, confidence: float) 
     Returns:
         {value, low, high, p, left_out} of the difference, model minus reference.
     """
-    value = float(_auroc_difference(model.point, reference.point))
-    differences = _auroc_difference(model.resampled, reference.resampled)  # (R,)
-    jackknifed = _auroc_difference(model.jackknifed, reference.jackknifed)  # (P,)
+    value = float(_difference(model.point, reference.point, score))
+    differences = _difference(model.resampled, reference.resampled, score)  # (R,)
+    jackknifed = _difference(model.jackknifed, reference.jackknifed, score)  # (P,)
     correction = bca_correction(value, differences, jackknifed, widen=True)
     low, high, left_out = interval(differences, confidence, correction)
     p = p_value(differences, correction)
@@ -218,6 +223,6 @@ def scores_by_class(matrix: np.ndarray, classes: list[str]) -> dict[str, dict[st
     return found
 
 
-def _auroc_difference(model: Mapping, reference: Mapping) -> np.ndarray:
-    difference = model["auroc"] - reference["auroc"]
+def _difference(model: Mapping, reference: Mapping, score: str) -> np.ndarray:
+    difference = model[score] - reference[score]
     return np.round(difference, DECIMALS)

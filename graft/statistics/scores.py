@@ -230,12 +230,20 @@ def auroc(positives: np.ndarray, negatives: np.ndarray) -> np.ndarray:
     counted half: Mann-Whitney's U over the number of pairs. Hanley and McNeil (1982), Radiology
     143. NaN without positives or without negatives.
     """
+    return ratio(*ordered_pairs(positives, negatives))
+
+
+def ordered_pairs(positives: np.ndarray, negatives: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Sum the weights of (positive, negative) pairs from `ranks`.
+
+    Returns:
+        Those in which the positive has the larger value, ties counted half, and all: (R,) each.
+    """
     up_to = np.cumsum(negatives, axis=1)  # (R, G) negatives at this value and below
     below = up_to - negatives
     ties = negatives / 2
     correct = (positives * (below + ties)).sum(1)
-    pairs = positives.sum(1) * negatives.sum(1)
-    return ratio(correct, pairs)
+    return correct, positives.sum(1) * negatives.sum(1)
 
 
 def auprc(positives: np.ndarray, negatives: np.ndarray) -> np.ndarray:

@@ -4,7 +4,7 @@ The penalty is η·σ², where σ is the smallest singular value of the features
 suppresses the features that transfer least, which otherwise overfit.
 
 Source: Chen et al., "Catastrophic Forgetting Meets Negative Transfer: Batch Spectral Shrinkage for
-Safe Transfer Learning", NeurIPS 2019, with their η and one singular value, as they recommend.
+Safe Transfer Learning", NeurIPS 2019, with one singular value and the η of their implementation.
 """
 
 from dataclasses import dataclass, replace

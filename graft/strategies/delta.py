@@ -6,8 +6,8 @@ The weights themselves are free.
 
 Source: Li et al., "DELTA: Deep Learning Transfer using Feature Map with Attention for
 Convolutional Networks", ICLR 2019. They weight each channel by a softmax over how much the loss
-grows without it. For a loss below 1, as that of few classes is, these weights are almost equal, and
-here they are.
+grows without it. The loss of few classes grows little, so these weights are almost equal, and here
+they are equal.
 """
 
 import copy

@@ -79,10 +79,9 @@ class FromSource(Finetuning):
         )
         if tell:
             say(f"{self.plan.stage}: from {self.source.folder}: {start.carried}")
-        card = {
+        card: dict[str, object] = {
             "parent": parent_reference(self.source.folder),
             "strategy": self.recipe.strategy,
-            "head": start.head,
             "carried": vars(start.carried),
         }
         if self.recipe.strategy not in WITHOUT_LAMBDA:

@@ -106,7 +106,7 @@ class Epochs:
         for group in optimizer.param_groups:
             group["lr"].copy_(self.inputs.lr[self.step_number].squeeze())
         inputs = self._with_transforms(images, places)
-        loss = self._loss(inputs, places)
+        loss = self.loss(inputs, places)
         total_penalty = penalty(self.state.network, self.plan)
         if self.plan.features:
             total_penalty = total_penalty + self.plan.features(inputs)
@@ -116,15 +116,20 @@ class Epochs:
         self.sums += torch.stack([loss.detach(), total_penalty.detach()]) * len(images)
         self.step_number += 1
 
-    def _loss(self, inputs: Tensor, places: Tensor) -> Tensor:
+    def loss(self, inputs: Tensor, places: Tensor) -> Tensor:
         """The loss () of a batch and its transforms, which have the places (B,) in the epoch."""
         copies = 1 + self.plan.recipe.transforms
         rows = self.inputs.rows[places]
         covariates = self.train.covariates_of(rows.repeat(copies))
-        outputs = self.state.network(inputs, covariates)  # (copies·B, classes)
+        outputs = self.state.network(inputs, covariates)  # (copies·B, outputs)
         labels = self.train.labels[rows].repeat(copies)
-        losses = F.cross_entropy(outputs, labels, reduction="none")
-        return augmented_loss(losses * self.weights[rows].repeat(copies), len(places))
+        objective = self.plan.objective
+        logits = outputs[:, : objective.classes] if objective else outputs  # (copies·B, classes)
+        losses = F.cross_entropy(logits, labels, reduction="none")
+        losses = losses * self.weights[rows].repeat(copies)
+        if objective:
+            losses = objective.train_losses(losses, outputs, rows.repeat(copies))
+        return augmented_loss(losses, len(places))
 
     def _with_transforms(self, images: Tensor, places: Tensor) -> Tensor:
         """A batch (B, C, *spatial) followed by its M transforms: ((1 + M)·B, C, *spatial)."""

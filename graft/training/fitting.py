@@ -220,7 +220,7 @@ def _training_key(
     pull = None
     if plan.pull:
         pull = [plan.pull.weight, plan.pull.kind, sorted(plan.pull.reference)]
-    return {
+    key = {
         "data": task.sha256(),
         "start": start.hexdigest(),
         "weights": None if weights is None else weights.tolist(),
@@ -234,3 +234,6 @@ def _training_key(
         "pull": pull,
         "features": plan.features and plan.features.key,
     }
+    if plan.objective:
+        key["objective"] = plan.objective.key()
+    return key

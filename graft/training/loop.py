@@ -13,6 +13,7 @@ from graft.data.task import Samples, Task
 from graft.training.checkpoint import Checkpoint
 from graft.training.epoch import Epochs
 from graft.training.loss import class_weights
+from graft.training.objective import Objective
 from graft.training.plan import Plan
 from graft.training.state import Row, State, make_optimizer, restore_state, save_state
 
@@ -58,7 +59,7 @@ def fit_network(
     optimizer = make_optimizer(network, plan.recipe, plan.training)
     state = restore_state(network, optimizer, checkpoint)
     if state is None:
-        state = _start(network, optimizer, task, weights_of_classes)
+        state = _start(network, optimizer, task, weights_of_classes, plan.objective)
     elif not _is_finished(state.history, plan):
         say(f"{plan.purpose}: resumes after epoch {state.history[-1]['epoch']}")
     for row in state.history:
@@ -67,7 +68,7 @@ def fit_network(
     while not _is_finished(state.history, plan):
         epoch = len(state.history)
         losses = epochs.run(epoch)
-        validated = _validate(network, task.validation, weights_of_classes)
+        validated = _validate(network, task.validation, weights_of_classes, plan.objective)
         row = {"epoch": epoch, **losses, **validated}
         state.history.append(row)
         if _best_row(state.history, plan) is row:
@@ -81,7 +82,10 @@ def fit_network(
 
 @torch.no_grad()
 def logits(network: nn.Module, samples: Samples) -> Tensor:
-    """The logits (N, classes) of samples without transforms. The network stays in eval mode."""
+    """The logits (N, classes) of samples without transforms, and any further outputs beside them.
+
+    The network stays in eval mode.
+    """
     network.eval()
     chunks = []
     batches = consecutive(len(samples), PREDICTED_AT_ONCE)
@@ -102,24 +106,29 @@ def validate_unchanged(network: nn.Module, task: Task, plan: Plan, log: Log | No
 def validate(network: nn.Module, task: Task, plan: Plan) -> Row:
     """The validation loss and accuracy as `fit_network` computes them; empty without samples."""
     weights = class_weights(task, plan.training.class_weights)
-    return _validate(network, task.validation, weights)
+    return _validate(network, task.validation, weights, plan.objective)
 
 
 def _validate(
     network: nn.Module,
     validation: Samples,
     weights_of_classes: Tensor,
+    objective: Objective | None,
 ) -> Row:
-    """The weighted mean loss and accuracy on the samples to validate on; empty without any."""
+    """The weighted mean loss, over all tasks, and accuracy of validation; empty without samples."""
     if not len(validation):
         return {}
-    outputs = logits(network, validation)  # (N, classes)
-    losses = F.cross_entropy(outputs, validation.labels, reduction="none")
-    right = (outputs.argmax(1) == validation.labels).float()
+    outputs = logits(network, validation)  # (N, outputs)
+    of_classes = outputs[:, : objective.classes] if objective else outputs  # (N, classes)
+    losses = F.cross_entropy(of_classes, validation.labels, reduction="none")
+    right = (of_classes.argmax(1) == validation.labels).float()
     weights = weights_of_classes[validation.labels]  # (N,)
     total = weights.sum()
+    loss = (weights * losses).sum() / total
+    if objective:
+        loss = objective.validation_loss(loss, outputs)
     return {
-        "validation_loss": float((weights * losses).sum() / total),
+        "validation_loss": float(loss),
         "validation_accuracy": float((weights * right).sum() / total),
     }
 
@@ -150,9 +159,10 @@ def _start(
     optimizer: torch.optim.Optimizer,
     task: Task,
     weights_of_classes: Tensor,
+    objective: Objective | None,
 ) -> State:
     """The state before training: epoch 0 is the best one so far."""
-    validated = _validate(network, task.validation, weights_of_classes)
+    validated = _validate(network, task.validation, weights_of_classes, objective)
     first = {"epoch": 0, **validated}
     best = copy.deepcopy(network.state_dict())
     return State(network, optimizer, best, [first])

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from graft.training.objective import Objective
 from graft.training.penalty import FeaturePenalty, Pull
 from graft.training.settings import Augment, Recipe, Training
 
@@ -20,6 +21,7 @@ class Plan:
         checkpoints: the folder of the checkpoints of all stages.
         pull: the penalty on the distance from pretrained weights, if there are any.
         features: a penalty on the features of each batch, if there is one.
+        objective: the further tasks of the network, if it has more than one.
         keep_start: whether the network before training, epoch 0, may be the best one. It has no
             meaning without validation.
     """
@@ -32,6 +34,7 @@ class Plan:
     checkpoints: Path
     pull: Pull | None = None
     features: FeaturePenalty | None = None
+    objective: Objective | None = None
     keep_start: bool = False
 
     @property

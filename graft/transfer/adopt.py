@@ -16,7 +16,12 @@ from graft.transfer.weights import Weights
 
 
 def save_adopted(
-    folder: Path, weights: Weights, architecture: dict, domain: Domain, seed: int
+    folder: Path,
+    weights: Weights,
+    architecture: dict,
+    domain: Domain,
+    seed: int,
+    parent: dict[str, str] | None = None,
 ) -> None:
     """Write a model folder, as `graft.training.fitting.save_trained` does, with these weights.
 
@@ -29,6 +34,7 @@ def save_adopted(
         architecture: the arguments of `build_network`.
         domain: the source, whose preprocessing the card names.
         seed: of the new head.
+        parent: the entry of the card about the model whose weights these are, if graft made it.
 
     Raises:
         InputError: if a tensor below the head is missing, left over or of another shape.
@@ -50,6 +56,7 @@ def save_adopted(
                 "architecture": architecture,
                 "classes": [],
                 "preprocessing": domain.preprocessing,
+                "parent": parent,
                 "weights": {**weights.about, "stem": stem, "carried": vars(carried)},
             },
         )

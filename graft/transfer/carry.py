@@ -86,6 +86,30 @@ def same_covariates(source: Encoding, target: Encoding) -> None:
         )
 
 
+@torch.no_grad()
+def restandardise_head(network: Classifier, source: Encoding, target: Encoding) -> None:
+    """Let a head that read covariates as `source` encodes them read those of `target`.
+
+    Both have the same layout, but the mean and the deviation of a number may differ. A number x is
+    (x − m)/s to the source and t = (x − m')/s' to the target. So w·(x − m)/s is
+    w·(s'/s)·t + w·(m' − m)/s, and the second term is 0 if x is unknown. The predictions stay.
+
+    Args:
+        network: with a head that was carried. It changes in place.
+        source: the encoding that the head trained with.
+        target: the encoding of the covariates that it will read.
+    """
+    weight, bias = network.head.weight, network.head.bias
+    place = network.head.in_features - network.covariates  # of the column of a number
+    for old, new in zip(source.columns, target.columns, strict=True):
+        if old["kind"] == "number":
+            shift = weight[:, place] * (new["mean"] - old["mean"]) / old["std"]  # (classes,)
+            weight[:, place] *= new["std"] / old["std"]
+            weight[:, place + 1] -= shift  # the column of unknown values
+            bias.add_(shift)
+        place += Encoding([new]).width
+
+
 def _in_brackets(names: list[str]) -> str:
     return f" ({', '.join(names)})" if names else ""
 

@@ -2,11 +2,14 @@
 
 from typing import Literal
 
+from pydantic import Field
+
 from graft.common.names import Text
 from graft.training.settings import Recipe
 
 # The prefix of the network names, by the name of the published weights.
 PUBLISHED = {"imagenet": "torchvision-", "kinetics": "video-", "medicalnet": "medicalnet-"}
+SELF_SUPERVISED = "self-supervised"  # pretrain.source: nothing but learning without labels
 WEIGHT_SUFFIXES = (".pt", ".pth", ".safetensors")
 Strategy = Literal["l2-sp", "frozen", "lp-ft", "wise-ft", "bss", "delta", "source"]
 Arm = Literal["scratch"] | Strategy  # of repeated trainings
@@ -25,9 +28,17 @@ def count_networks(arm: Arm, validates: bool) -> int:
 
 
 class Pretrain(Recipe):
-    """The recipe of pretraining, and its `source`: a domain, published weights or a file."""
+    """The recipe of pretraining.
+
+    Attributes:
+        source: a domain, published weights, a file, or `self-supervised`.
+        tasks: how the losses of several tasks are weighted. The card of a model with tasks has it.
+        alone: whether a network is also trained on each of several tasks alone: train or skip.
+    """
 
     source: Text
+    tasks: Literal["equal", "uncertainty"] = Field(exclude=True)
+    alone: Literal["train", "skip"] = Field(exclude=True)
 
 
 class Finetune(Recipe):

@@ -9,6 +9,7 @@ from graft.common.seeds import derive
 from graft.data.task import Task
 from graft.networks.build import adapt_architecture, architecture_for, build_network
 from graft.networks.classifier import Classifier
+from graft.networks.reference import ModelReference
 from graft.networks.saved import Model
 from graft.networks.settings import Network
 from graft.training.fitting import start_head, train_network
@@ -16,7 +17,7 @@ from graft.training.loop import Log
 from graft.training.penalty import Pull, pull_towards
 from graft.training.plan import Plan
 from graft.training.state import Row
-from graft.transfer.carry import Carried, carry, same_covariates
+from graft.transfer.carry import Carried, carry, restandardise_head, same_covariates
 from graft.transfer.settings import Finetune
 
 
@@ -57,6 +58,29 @@ def start_from_scratch(network: Network, task: Task, seed: int, device: torch.de
     return Start(fresh.to(device), architecture)
 
 
+def start_from_body(
+    network: Network, body: ModelReference | None, task: Task, seed: int, device: torch.device
+) -> Start:
+    """Build a network with fresh weights, or with those of a body that learned without labels.
+
+    Args:
+        network: the parameters.
+        body: a model of that network, whose head is not used.
+        task: whose images, classes and covariates the network takes.
+        seed: of the fresh weights.
+        device: where the network is placed.
+
+    Raises:
+        InputError: if the network does not take the images of the task, or if it is not the one
+            that learned without labels.
+    """
+    start = start_from_scratch(network, task, seed, device)
+    if body is None:
+        return start
+    tensors = body.load(device).networks[0].saved_tensors()
+    return replace(start, carried=carry(tensors, start.network, head="new"))
+
+
 def start_from_source(
     source: Model, task: Task, recipe: Finetune, weight: float, seed: int, device: torch.device
 ) -> Start:
@@ -81,6 +105,8 @@ def start_from_source(
     if recipe.head == "auto" and predicts_the_same(source, task):
         head = "pretrained"
     carried = carry(source.networks[0].saved_tensors(), network, head=head)
+    if head == "pretrained":
+        restandardise_head(network, source.encoding, task.encoding)
     shared = network.parameters_saved_as(carried.loaded)
     pull = pull_towards(network.to(device), shared, weight, recipe.penalty)
     return Start(network, architecture, pull, carried, head)

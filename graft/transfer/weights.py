@@ -11,6 +11,8 @@ from torch import Tensor
 from graft.common.files import InputError, sha256
 from graft.common.shown import first_line
 from graft.networks.published import published_weights
+from graft.networks.saved import Model
+from graft.transfer.settings import SELF_SUPERVISED
 from graft.transfer.state_dict import read_weights
 
 # torch.hub: a file's name ends in the first digits of its SHA-256.
@@ -31,6 +33,19 @@ class Weights:
     def title(self) -> str:
         """The name of the weights in messages."""
         return self.about.get("weights") or self.about["file"]
+
+
+def weights_of_model(model: Model, folder: Path) -> Weights:
+    """The weights of a model that graft trained without labels, as those of a file.
+
+    Args:
+        model: of one network.
+        folder: where it lies.
+    """
+    about = {"source": SELF_SUPERVISED, "file": folder.name}
+    return Weights(
+        model.networks[0].saved_tensors(), {**about, "sha256": model.card["weights_sha256"]}
+    )
 
 
 def find_weights(source: str, network: str) -> Weights:

@@ -54,6 +54,13 @@ def test_a_benchmark_without_its_variable_is_skipped(monkeypatch):
     assert rows[0].cells[-1] == "not run: needs GRAFT_NO_SUCH_VARIABLE"
 
 
+def test_a_benchmark_without_a_finished_run_is_skipped(monkeypatch, tmp_path):
+    monkeypatch.setattr(every, "ROOT", tmp_path)
+    rows, failure = measure_one(Benchmark("silent", needs_run=True), "Monday")
+    assert failure == ""
+    assert rows[0].cells[-1] == "not run: needs a finished run: metrics/metrics.json"
+
+
 def test_a_benchmark_without_a_gpu_is_skipped(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     rows, failure = measure_one(Benchmark("silent", needs_gpu=True), "Monday")

@@ -17,6 +17,9 @@ BENCHMARKS = {
     "flow": [],
     "growth": ["--workdir"],
     "larger_than_memory": ["--gigabytes", "--lesions"],
+    "lidc_ratings": ["--data", "--workdir"],
+    "lidc_to_adrenal": ["--data", "--workdir", "--resolution"],
+    "lidc_to_lidc": ["--data", "--workdir", "--target", "--share", "--out"],
     "members": [],
     "parallel_trainings": ["--workers"],
     "preprocessing": [],
@@ -25,8 +28,11 @@ BENCHMARKS = {
     "same_bytes": ["--against", "--folders"],
     "shifted_copies": ["--data"],
     "simulations": ["--cohorts", "--patients", "--out"],
+    "size_input": ["--data", "--workdir", "--target"],
     "sonograms": ["--data", "--weights", "--side"],
     "strategies": ["--patients", "--draws", "--source-patients", "--seeds", "--recipe", "--clone"],
+    "truth": ["--run", "--patients", "--trainings", "--workdir", "--out"],
+    "verdict": ["--run", "--seeds", "--workdir"],
     "whole_domain": ["--lesions", "--side", "--axes", "--workers"],
 }
 

@@ -225,7 +225,7 @@ def test_a_clean_cohort_passes_with_the_same_bytes_twice(project, capsys):
     assert rows.checks_document(found) == {"checks": found}
     names = [(row["name"], row["domain"]) for row in found]
     within = [(name, domain) for domain in ("lung", "liver") for name in rows.WITHIN]
-    keys = [(name, domain) for domain in ("lung", "liver") for name in rows.EACH]
+    keys = [(name, domain) for name in rows.EACH for domain in ("lung", "liver")]
     assert names == within + keys + [(name, "lung and liver") for name in rows.ACROSS]
     assert "lung and liver: patients across: " in capsys.readouterr().out
 

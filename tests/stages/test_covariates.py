@@ -1,4 +1,4 @@
-"""The stages on a small manifest with covariates, one of which reveals the label."""
+"""The stages on a small manifest with tasks and covariates, one of which is nearly the label."""
 
 import csv
 import json
@@ -26,27 +26,35 @@ from stages import (
     pretrain,
     rank_sources,
     regularize,
+    self_supervise,
     split,
 )
 from tests.processed import edit_table, read_parts
+from tests.seals import reseal
 
 ROOT = Path(__file__).parents[2]
 PATIENTS = 30  # of each class
 KINDS = {"age": "number", "biopsy": "category", "note": "text"}
+TASKS = {"rating": "ordinal", "shape": "category", "volume": "number"}  # of the source
+WRONG = (8, 9)  # numbers of the patients whose biopsy is wrong
 RECIPE = {"epochs": 1, "transforms": 1}
 
 
 def write_processed(name: str, rng: np.random.Generator) -> None:
-    """Raw volumes of noise, with a manifest in which `biopsy` is the label."""
+    """Raw volumes of noise, with a manifest in which `biopsy` is nearly the label."""
     folder = Path("raw") / name
     folder.mkdir(parents=True)
     with (folder / "manifest.csv").open("w", newline="") as file:
         table = csv.writer(file)
-        table.writerow(("patient", "image", "label", "x", "y", "z", "site", "diameter_mm", *KINDS))
+        table.writerow(
+            ("patient", "image", "label", "x", "y", "z", "site", "diameter_mm", *KINDS, *TASKS)
+        )
         for number in range(2 * PATIENTS):
             scan = nibabel.Nifti1Image(rng.random((10, 10, 10), np.float32), np.eye(4))
             nibabel.save(scan, folder / f"{number}.nii.gz")
             label, found = (("benign", "cyst"), ("malignant", "tumour"))[number % 2]
+            if number in WRONG:
+                found = {"cyst": "tumour", "tumour": "cyst"}[found]
             site = "site-b" if number % 6 < 2 else "site-a"
             known = (
                 "" if number % 5 == 0 else int(rng.integers(40, 80)),
@@ -64,6 +72,9 @@ def write_processed(name: str, rng: np.random.Generator) -> None:
                     site,
                     5 + number % 3,
                     *known,
+                    "" if number % 7 == 0 else number % 3,
+                    "round" if number % 4 < 2 else "oval",
+                    number % 11 / 2,
                 )
             )
 
@@ -79,6 +90,7 @@ def finished(tmp_path_factory) -> tuple[Path, str]:
         params["domains"][name]["split"] |= {"test": 0.15, "validation": 0.15, "labelled": 1.0}
     params["domains"]["liver"]["covariates"] = KINDS
     params["domains"]["lung"]["covariates"] = {"age": "number"}
+    params["domains"]["lung"]["tasks"] = TASKS
     params["preprocess"] = {"patch": [8, 8, 8], "spacing": [1.0, 1.0, 1.0]}
     for section in ("pretrain", "finetune", "regularize", "ensemble"):
         params[section] |= RECIPE
@@ -88,6 +100,7 @@ def finished(tmp_path_factory) -> tuple[Path, str]:
     threads = torch.get_num_threads()
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
+        patch.setenv("GRAFT_WORKERS", "1")  # to start others takes longer than these trainings
         yaml.dump(params, folder / "params.yaml")
         torch.set_num_threads(1)
         rng = np.random.default_rng(0)
@@ -96,6 +109,7 @@ def finished(tmp_path_factory) -> tuple[Path, str]:
             preprocess.main(name)
             split.main(name)
         look_for_leaks.main()
+        self_supervise.main()
         pretrain.main()
         rank_sources.main()
         for init in ("transfer", "scratch"):
@@ -209,7 +223,7 @@ def test_covariates_of_the_training_part_change_the_model(project):
 
 def test_a_head_for_other_covariates_raises_an_error(project):
     text = Path("params.yaml").read_text()
-    Path("params.yaml").write_text(text.replace("head: new", "head: pretrained"))
+    Path("params.yaml").write_text(text.replace("head: auto", "head: pretrained"))
     with pytest.raises(
         InputError, match="finetune.head: got 'pretrained'.* age, but the target has age, biopsy"
     ):
@@ -231,8 +245,97 @@ def test_without_covariates_the_same_keys_hold_nothing(project):
     regularize.main()
     for method in ("bagging", "boosting"):
         ensemble.main(method)
+    learning_curve.main()
     evaluate.main()
     found = metrics(project)
     assert found["ablation"] is None
     assert found["baselines"]["covariates_only"] is None
     assert "covariates" not in Path("models/finetuned/scratch/card.json").read_text()
+
+
+def test_each_task_of_the_source_is_judged_with_its_gain(finished):
+    folder, output = finished
+    block = metrics(folder)["tasks"]
+    assert block["weighting"] == "equal"
+    scores = {row["name"]: row["score"] for row in block["rows"]}
+    assert scores == {
+        "label": "auroc",
+        "rating": "concordance",
+        "shape": "auroc",
+        "volume": "r_squared",
+    }
+    for row in block["rows"]:
+        found = row["test"]
+        both, alone = found["together"]["value"], found["alone"]["value"]
+        assert found["gain"]["value"] == pytest.approx(both - alone, abs=1e-5)
+        assert found["gain"]["low"] <= found["gain"]["value"] <= found["gain"]["high"]
+        assert (found["mean_absolute_error"] is None) == (row["name"] != "volume")
+    label = block["rows"][0]
+    assert label["test"]["together"]["value"] == pytest.approx(
+        metrics(folder)["source"]["pretrained"]["test"]["auroc"]["value"]
+    )
+    assert "lung: the tasks of the pretrained network, their losses weighted by equal" in output
+    assert "  rating, test (" in output
+    names = {row["name"] for row in metrics(folder)["checks"]}
+    assert {"label columns", "task encoding"} <= names
+
+
+def test_the_network_trained_on_the_label_alone_is_that_of_a_source_without_tasks(project):
+    alone = Path("models/pretrained/alone/label/weights.safetensors").read_bytes()
+    yaml = YAML()
+    params = yaml.load(Path("params.yaml"))
+    params["domains"]["lung"]["tasks"] = {}
+    yaml.dump(params, Path("params.yaml"))
+    preprocess.main("lung")
+    split.main("lung")
+    pretrain.main()
+    assert Path("models/pretrained/weights.safetensors").read_bytes() == alone
+    assert not Path("models/pretrained/alone").exists()
+    card = json.loads(Path("models/pretrained/card.json").read_text())
+    assert "tasks" not in card
+    rank_sources.main()
+    finetune.main("transfer")
+    regularize.main()
+    for method in ("bagging", "boosting"):
+        ensemble.main(method)
+    learning_curve.main()
+    cross_validate.main()
+    evaluate.main()
+    assert metrics(project)["tasks"] is None
+
+
+def test_weights_by_uncertainty_are_on_the_card(project):
+    text = Path("params.yaml").read_text()
+    Path("params.yaml").write_text(
+        text.replace("tasks: equal", "tasks: uncertainty").replace("alone: train", "alone: skip")
+    )
+    before = Path("models/pretrained/weights.safetensors").read_bytes()
+    pretrain.main()
+    assert Path("models/pretrained/weights.safetensors").read_bytes() != before
+    assert not Path("models/pretrained/alone").exists()
+    entry = json.loads(Path("models/pretrained/card.json").read_text())["tasks"]
+    assert list(entry["variances"]) == ["label", *sorted(TASKS)]
+    assert all(variance != 1 for variance in entry["variances"].values())
+    assert not list(Path(".graft/checkpoints").glob("pretrain*"))
+
+
+def test_levels_of_other_patients_on_a_card_are_an_error(project):
+    def move(card: dict) -> None:
+        card["tasks"]["columns"][2]["mean"] += 0.01
+
+    reseal(Path("models/pretrained/card.json"), move)
+    with pytest.raises(InputError, match="card.json: has tasks that do not follow from the part"):
+        evaluate.main()
+
+
+def test_a_covariate_that_is_the_label_stops_the_run(project):
+    edit_table("liver", "covariates.csv", swap)
+    with pytest.raises(InputError, match="liver.covariates.biopsy: 100.0% of the lesions have"):
+        look_for_leaks.main()
+    assert not Path("data/leaks_checked.txt").exists()
+
+
+def swap(table: pd.DataFrame) -> None:
+    """Correct the wrong biopsies."""
+    other = {"cyst": "tumour", "tumour": "cyst"}
+    table.loc[list(WRONG), "biopsy"] = table.loc[list(WRONG), "biopsy"].map(other)

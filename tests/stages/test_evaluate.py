@@ -127,6 +127,7 @@ def project(tmp_path, monkeypatch):
     write_sealed_table(paths.REPEATED["learning_curve"], learning_curve.empty_table(CLASSES))
     write_sealed_table(paths.REPEATED["cross_validation"], cross_validate.empty_table(CLASSES))
     write_no_model(paths.DEEP, "no draws")
+    write_no_model(paths.SELF_SUPERVISED, "no epochs")
     threads = torch.get_num_threads()
     # On a busy machine, one thread needs a tenth of the time for images this small.
     torch.set_num_threads(1)
@@ -246,7 +247,7 @@ def test_weights_trained_elsewhere_are_not_evaluated_on_the_source(project, caps
     assert source["pretrained"] is None
     assert source["gain_over_size"] is None
     assert source["size_alone"]["test"]
-    message = "lung, not used for training: the pretrained weights are from elsewhere"
+    message = "no label of lung was used: the pretrained weights come without a head"
     assert message in capsys.readouterr().out
 
 
@@ -352,7 +353,7 @@ def test_a_flipped_bit_in_any_input_is_noticed(project):
         *Path("models").rglob("*.*"),
         *Path("metrics").rglob("*.*"),
     ]
-    assert len(inputs) == 24
+    assert len(inputs) == 25
     random = np.random.default_rng(0)
     for path in sorted(inputs):
         content = path.read_bytes()

@@ -96,3 +96,18 @@ def test_a_network_that_saw_its_own_fold_stops_the_evaluation(folded):
     with pytest.raises(InputError, match=message):
         evaluate.main()
     assert not paths.METRICS_DOCUMENT.exists()
+
+
+@pytest.mark.parametrize("file", ["out_of_fold.csv", "folds/3/card.json", "folds/1/model"])
+def test_a_file_of_a_fold_that_is_missing_or_damaged_is_named(folded, file):
+    folder = evaluate.MODELS["regularized"]
+    path = folder / file
+    if path.exists():
+        path.unlink()
+    else:
+        path = path.parent / WEIGHTS
+        path.write_bytes(path.read_bytes()[:-1] + b"x")
+    with pytest.raises(InputError, match=f"^{path}: ") as caught:
+        evaluate.main()
+    assert "\n" not in str(caught.value)
+    assert not paths.METRICS_DOCUMENT.exists()

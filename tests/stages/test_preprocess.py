@@ -103,7 +103,7 @@ def test_bad_input_raises_an_error_and_keeps_the_earlier_output(project):
     "words, message",
     (
         (("stages.preprocess",), "Missing argument 'name'"),
-        (("stages.phantom", "brain"), "'brain' is not one of 'lung', 'liver', 'liver_mr'"),
+        (("stages.phantom", "brain"), "'brain' is not one of 'lung', 'liver', 'liver_mr', "),
         (("stages.finetune", "sideways"), "'sideways' is not one of 'transfer', 'scratch'"),
         (("stages.ensemble", "stacking"), "'stacking' is not one of 'bagging', 'boosting'"),
     ),

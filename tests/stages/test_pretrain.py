@@ -13,7 +13,8 @@ from torchvision.models import get_model
 from graft.common.files import InputError
 from graft.data.domain import Domain, write_domain
 from graft.networks import saved
-from stages import finetune, pretrain
+from graft.networks.card import write_no_model
+from stages import finetune, paths, pretrain
 from tests.processed import write_parts
 
 ROOT = Path(__file__).parents[2]
@@ -57,6 +58,7 @@ def project(tmp_path, monkeypatch):
     yaml.dump(params, tmp_path / "params.yaml")
     for name in ("lung", "liver"):
         write_processed(name)
+    write_no_model(paths.SELF_SUPERVISED, "no epochs")
     torch.manual_seed(0)
     torch.save(get_model("resnet18").state_dict(), tmp_path / "theirs.pth")
     threads = torch.get_num_threads()

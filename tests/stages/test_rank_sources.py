@@ -14,6 +14,7 @@ from graft.leakage.across import check_across
 from graft.leakage.split_domain import SplitDomain
 from graft.networks import saved
 from graft.networks.build import build_network
+from graft.networks.card import write_no_model
 from graft.networks.features import extract_features
 from graft.ranking import transferability
 from stages import paths, pretrain, rank_sources
@@ -72,6 +73,7 @@ def project(tmp_path, monkeypatch):
         write_processed(name, grey=grey)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
+    write_no_model(paths.SELF_SUPERVISED, "no epochs")
     pretrain.main()
     list_sources(lung="models/pretrained")
     yield tmp_path

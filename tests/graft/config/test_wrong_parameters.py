@@ -99,6 +99,9 @@ def test_a_value_that_no_key_may_have_is_one_line_that_names_the_key(place):
         ("augment.shift", 33),  # more than the patch
         ("augment.noise", 1e30),
         ("augment.brightness", 2),
+        ("self_supervise.batch", 1),
+        ("self_supervise.batch", 5000),
+        ("self_supervise.temperature", 0.0),
         ("pretrain.lr", 11),
         ("pretrain.epochs", 10**9),
         ("pretrain.patience", 10**9),
@@ -133,6 +136,57 @@ def test_numbers_that_are_possible_alone_are_refused_together():
     content = changed(("network", "width"), 512)
     content["preprocess"]["patch"] = [256, 256, 256]
     assert "preprocess.patch: got [256, 256, 256] with network.name 'resnet'" in message_of(content)
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        (
+            {"pretrain.source": "theirs.pth"},
+            "self_supervise.epochs: got 3 with pretrain.source 'theirs.pth', expected 0",
+        ),
+        (
+            {"pretrain.source": "self-supervised", "self_supervise.epochs": 0},
+            "self_supervise.epochs: got 0 with pretrain.source 'self-supervised', expected at",
+        ),
+        (
+            {"pretrain.source": "self-supervised", "finetune.head": "pretrained"},
+            "finetune.head: got 'pretrained' with pretrain.source 'self-supervised'",
+        ),
+        (
+            {"cross_validation.folds": 5},
+            "cross_validation.folds: got 5 with self_supervise.epochs 3 on images of the target",
+        ),
+        (
+            {
+                "cross_validation.folds": 5,
+                "self_supervise.domains": "source",
+                "source": "liver",
+                "pretrain.source": "self-supervised",
+            },
+            "cross_validation.folds: got 5 with self_supervise.epochs 3 on images of the target",
+        ),
+    ],
+)
+def test_self_supervision_is_refused_with_what_it_does_not_go_with(changes, expected):
+    content = changed(("self_supervise", "epochs"), 3)
+    check_parameters(Parameters, content, FILE)
+    for key, value in changes.items():
+        *outer, last = key.split(".")
+        section = content
+        for name in outer:
+            section = section[name]
+        section[last] = value
+    message = message_of(content)
+    assert expected in message
+    assert "\n" not in message
+
+
+def test_self_supervision_on_the_source_alone_goes_with_cross_validation():
+    content = changed(("self_supervise",), CONTENT["self_supervise"] | {"epochs": 3})
+    content["self_supervise"]["domains"] = "source"
+    content["cross_validation"]["folds"] = 5
+    check_parameters(Parameters, content, FILE)
 
 
 @pytest.mark.parametrize(

@@ -55,6 +55,7 @@ EVIDENCE = {
         "models": dict.fromkeys(("pretrained", *NAMES), "0" * 64),
     },
     "ensembles": ensembles(),
+    "tasks": None,
     "sources": RANKED,
     "learning_curve": None,
     "cross_validation": None,

@@ -149,3 +149,12 @@ def test_pretrained_and_target_images_must_have_one_shape():
     one_channel = {**source, "channels": 1}
     with pytest.raises(InputError, match="3 channels"):
         adapt_architecture(one_channel, domain)
+
+
+def test_one_bright_voxel_reaches_the_head_of_the_network_with_peaks():
+    plain = make("resnet", (8, 8))
+    peaks = make("resnet-peaks", (8, 8))
+    assert peaks.saved_tensors().keys() == plain.saved_tensors().keys()
+    planes = torch.tensor([[[0.0, 0.0, 0.0, 8.0], [2.0, 2.0, 2.0, 2.0]]])  # (1, 2 planes, 4 voxels)
+    assert plain.body.pool(planes).tolist() == [[2.0, 2.0]]
+    assert peaks.body.pool(planes).tolist() == [[5.0, 2.0]]

@@ -9,8 +9,10 @@ import torch
 from graft.common.files import InputError
 from graft.data.task import Task
 from graft.networks.build import build_network
+from graft.networks.device import use_deterministic_algorithms
 from graft.strategies import wise_ft
 from graft.strategies.train import STRATEGIES, fit_strategy
+from graft.training import epoch
 from graft.training.loop import logits
 from graft.training.penalty import pull_towards
 from graft.training.plan import Plan
@@ -65,6 +67,34 @@ def test_a_training_learns_and_gives_the_same_bytes_twice(strategy, tmp_path):
     unchanged = train("source", tmp_path)[1]
     assert row["validation_loss"] < unchanged["validation_loss"]
     assert distance(network, "body") > 0
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("strategy", ["bss", "delta"])
+def test_the_captured_step_gives_the_same_bytes_as_the_eager_one(strategy, tmp_path, monkeypatch):
+    use_deterministic_algorithms()
+    cuda = torch.device("cuda")
+    whole = task(58)
+    parts = {}
+    for name in ("train", "validation"):
+        part = getattr(whole, name)
+        parts[name] = replace(part, images=part.images.to(cuda), labels=part.labels.to(cuda))
+
+    def train_on_gpu(folder) -> torch.nn.Module:
+        start = make_start()
+        reference = {name: tensor.to(cuda) for name, tensor in start.pull.reference.items()}
+        start = replace(
+            start,
+            network=start.network.to(cuda),
+            pull=replace(start.pull, reference=reference),
+        )
+        return train(strategy, folder, start, replace(whole, **parts))[0]
+
+    captured = train_on_gpu(tmp_path / "captured")
+    monkeypatch.setattr(epoch, "CapturedStep", lambda batch: lambda step, images: step(images))
+    eager = train_on_gpu(tmp_path / "eager")
+    for mine, theirs in zip(captured.parameters(), eager.parameters(), strict=True):
+        assert torch.equal(mine, theirs)
 
 
 @pytest.mark.parametrize("strategy", sorted(STRATEGIES))

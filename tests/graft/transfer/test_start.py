@@ -1,4 +1,4 @@
-"""Which head a network for the target starts with."""
+"""Which weights and which head a network starts with."""
 
 import numpy as np
 import pandas as pd
@@ -7,12 +7,16 @@ import torch
 
 from graft.common.files import InputError
 from graft.config.parameters import load_parameters
+from graft.data.covariates import fit_encoding
 from graft.data.domain import Domain
 from graft.data.task import Task, make_task
 from graft.networks.build import build_network
-from graft.networks.saved import Model
+from graft.networks.reference import ModelReference
+from graft.networks.saved import Model, save_model
+from graft.networks.settings import Network
+from graft.transfer.carry import restandardise_head
 from graft.transfer.settings import Finetune
-from graft.transfer.start import Start, start_from_source
+from graft.transfer.start import Start, start_from_body, start_from_scratch, start_from_source
 from tests.small_target import ROOT, SHAPE
 
 CPU = torch.device("cpu")
@@ -71,3 +75,55 @@ def test_new_and_pretrained_are_taken_literally(recipe):
     assert start(make_target(CLASSES), recipe, "pretrained", ["no", "yes"]).head == "pretrained"
     with pytest.raises(InputError, match="head: auto"):
         start(make_target([*CLASSES, "other"]), recipe, "pretrained")
+
+
+def test_a_kept_head_predicts_the_same_from_covariates_with_another_mean(recipe):
+    """The source standardised the age by its own training part."""
+    table = pd.DataFrame({"age": ["30", "40", "71", ""], "sex": ["m", "f", "", "m"]})
+    kinds = {"age": "number", "sex": "category"}
+    of_source = fit_encoding(table, kinds, "lung")
+    of_target = fit_encoding(table.assign(age=["50", "52", "", "60"]), kinds, "liver")
+    assert of_source.columns != of_target.columns
+    network = build_network(**SHAPE, seed=7, covariates=of_source.width)
+    torch.nn.init.normal_(network.head.weight, generator=torch.Generator().manual_seed(1))
+    images = torch.zeros(4, 1, 8, 8)
+    with torch.no_grad():
+        expected = network(images, torch.from_numpy(of_source.encode(table)))
+        restandardise_head(network, of_source, of_target)
+        found = network(images, torch.from_numpy(of_target.encode(table)))
+    assert torch.allclose(found, expected, atol=1e-5)
+
+
+def test_a_kept_head_is_restandardised(recipe):
+    source, target = make_target(CLASSES, age="40"), make_target(CLASSES, age="50")
+    architecture = {**SHAPE, "covariates": source.encoding.width}
+    network = build_network(**architecture, seed=7)
+    torch.nn.init.ones_(network.head.weight)
+    columns = list(source.encoding.columns)
+    card = {"architecture": architecture, "classes": CLASSES, "covariates": columns}
+    found = start_from_source(Model(card, [network]), target, recipe, 0.1, 1, CPU)
+    moved = found.network.head.bias - network.head.bias
+    assert torch.allclose(moved, torch.full((2,), 10.0))  # both have the deviation 1
+    assert torch.equal(found.pull.reference["head.bias"], found.network.head.bias)
+
+
+def test_a_body_that_learned_without_labels_is_taken_without_its_head(tmp_path):
+    body = build_network(**SHAPE, seed=7)
+    save_model(tmp_path, [body], {"architecture": SHAPE, "classes": []})
+    task, network = make_target(CLASSES), Network(name="resnet", width=8)
+    reference = ModelReference.to(tmp_path)
+    found = start_from_body(network, reference, task, 1, CPU)
+    fresh = start_from_scratch(network, task, 1, CPU)
+    assert torch.equal(found.network.body.stem.weight, body.body.stem.weight)
+    assert torch.equal(found.network.head.weight, fresh.network.head.weight)
+    assert found.carried.new == ["head.bias", "head.weight"]
+    assert found.pull is None
+    without = start_from_body(network, None, task, 1, CPU)
+    assert torch.equal(without.network.body.stem.weight, fresh.network.body.stem.weight)
+
+
+def test_a_body_of_another_network_is_refused(tmp_path):
+    save_model(tmp_path, [build_network(**SHAPE, seed=7)], {"architecture": SHAPE, "classes": []})
+    wider = Network(name="resnet", width=16)
+    with pytest.raises(InputError, match="tensors do not fit the target network"):
+        start_from_body(wider, ModelReference.to(tmp_path), make_target(CLASSES), 1, CPU)

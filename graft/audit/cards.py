@@ -99,10 +99,8 @@ def _is_from_elsewhere(model: TrainedModel) -> bool:
 
 
 def _describe_parent(model: TrainedModel) -> str:
-    if _is_from_elsewhere(model):
-        return "weights from elsewhere"
     if model.parent is None:
-        return NO_PARENT
+        return "weights from elsewhere" if _is_from_elsewhere(model) else NO_PARENT
     return f"weights of {model.parent.as_posix()}, by SHA-256"
 
 

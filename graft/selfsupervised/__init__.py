@@ -1,0 +1,1 @@
+"""How a network learns from images without their labels, before it is pretrained."""
