@@ -8,15 +8,18 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from graft.data.domain import Domain, write_domain
 from graft.data.reference import DomainReference
+from graft.data.task import read_task
 from graft.multitask import train
 from graft.multitask.saved import load_tasks
 from graft.multitask.train import TaskTraining
+from graft.networks.saved import load_model
 from graft.networks.settings import Network
 from graft.training.loop import Log
-from graft.transfer.start import start_from_scratch
+from graft.transfer.start import fit_start, start_from_scratch
 from tests.graft.multitask.examples import CPU
 from tests.processed import write_parts
 from tests.small_target import write_target
@@ -81,6 +84,17 @@ def test_a_killed_training_ends_in_the_same_bytes(training):
     assert fit(training, "resumed") == whole
 
 
+def test_the_network_trained_on_the_label_alone_is_that_of_a_source_without_tasks(training):
+    training.train_alone(Path())
+    alone = load_model(Path("alone/label")).networks[0]
+    task = read_task(Path("data/rated"), training.split, CPU)
+    start = training.begin(task=task, device=CPU)
+    fit_start(start, task, replace(training.plan, checkpoints=Path("single")), show=False)
+    assert torch.equal(alone.head.weight, start.network.head.weight)
+    for name, tensor in start.network.saved_tensors().items():
+        assert torch.equal(alone.saved_tensors()[name], tensor), name
+
+
 def test_each_task_is_trained_alone_from_the_same_start(training, monkeypatch):
     starts = []
 
@@ -116,5 +130,6 @@ def test_trainings_on_one_task_resume_and_clear_their_checkpoints(training):
 
 def test_a_training_can_be_sent_to_another_process(training):
     sent = pickle.loads(pickle.dumps(partial(train._train_alone, training)))
-    assert sent.args[0] == training
+    assert sent.args[0].domain == training.domain
+    assert sent.args[0].begin.func is start_from_scratch
     assert len(pickle.dumps(training)) < 10_000
