@@ -110,7 +110,6 @@ def _domain_section(former: Mapping, name: str, labelled: float) -> dict:
         "ignore": None,
         "patient_pattern": None,
         "covariates": {},
-        "tasks": {},
         "split": {**former["split"], "external": None, "labelled": labelled},
     }
     return {**former, **own}

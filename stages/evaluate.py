@@ -8,6 +8,10 @@ import pandas as pd
 import torch
 from pydantic import Field
 
+from graft.audit import choices
+from graft.audit.cards import TrainedModel, check_cards
+from graft.audit.out_of_fold import check_fold_networks, read_predictions_of
+from graft.audit.seen_images import check_seen_images
 from graft.common.documents import clean
 from graft.common.files import read_sealed, whole_file, whole_folder, write_json, write_sealed
 from graft.common.parameters import Section, read_parameters
@@ -16,14 +20,10 @@ from graft.common.vocabulary import REFERENCE
 from graft.console import run, say
 from graft.data.predictions import write_table
 from graft.data.repeats import pool_for_cross_validation
-from graft.evaluation import audit
-from graft.evaluation.cards import TrainedModel, check_cards
 from graft.evaluation.ensembles import judge_ensembles
 from graft.evaluation.entries import COVARIATES, SIZE
 from graft.evaluation.evaluated_domain import EvaluatedDomain
 from graft.evaluation.metrics import assemble_metrics, choose_model, headline
-from graft.evaluation.out_of_fold import check_fold_networks, read_predictions_of
-from graft.evaluation.seen_images import check_seen_images
 from graft.evaluation.settings import Evaluate
 from graft.evaluation.summary import summary_lines
 from graft.evaluation.tables import plot_tables, prediction_table
@@ -86,7 +86,7 @@ def main() -> None:
     if has_model(paths.DEEP):
         trained["deep"] = TrainedModel(paths.DEEP, paths.PRETRAINED, target.domain, target.rows)
     alone = {
-        f"{folder.name} alone": TrainedModel(folder, None, source.domain, source.rows)
+        f"{folder.name} alone": TrainedModel(folder, body, source.domain, source.rows)
         for folder in sorted((paths.PRETRAINED / ALONE).glob("*"))
     }
     before = read_checks(paths.CHECKS, *roles)
@@ -113,9 +113,9 @@ def main() -> None:
     tuned = {name: tune(model, target.cases, settings) for name, model in judged.items()}
 
     fitted_on = {name: fitted.fitted_on for name, fitted in tuned.items()}
-    checks.append(audit.check_thresholds(target, judged))
-    checks.append(audit.check_tuning(target, fitted_on))
-    checks.append(audit.check_choice(target, models, chosen))
+    checks.append(choices.check_thresholds(target, judged))
+    checks.append(choices.check_tuning(target, fitted_on))
+    checks.append(choices.check_choice(target, models, chosen))
     checks += check_task_columns(source, paths.PRETRAINED)
     tasks = score_tasks(
         source, paths.PRETRAINED, settings.resamples, settings.confidence, seed, device
@@ -225,7 +225,7 @@ def hashes(parameters: Parameters, trained: dict[str, TrainedModel]) -> dict:
     """Compute SHA-256 of the data and of the weights that the metrics are about."""
     found = {}
     for role, name in (("source", parameters.source), ("target", parameters.target)):
-        found[role] = audit.hash_inputs(paths.processed(name), paths.split(name))
+        found[role] = choices.hash_inputs(paths.processed(name), paths.split(name))
     found["models"] = {name: model.card["weights_sha256"] for name, model in trained.items()}
     return found
 

@@ -11,9 +11,8 @@ PARAMETERS = Path("params.yaml")
 PARAMETERS_CHECKED = Path("data/parameters_checked.txt")  # a gate: preprocessing waits for it
 
 PHANTOM = Path("data/phantom")
-Organ = Literal[
-    "lung", "liver", "liver_mr", "unrelated"
-]  # of a synthetic cohort, whose folder it names
+# The organ of a synthetic cohort, which names its folder.
+Organ = Literal["lung", "liver", "liver_mr", "unrelated"]
 LEAKS_CHECKED = Path("data/leaks_checked.txt")  # a gate: training waits for it
 WITHOUT_LABELS = Path("data/images_without_labels.json")  # what self-supervision learns from
 

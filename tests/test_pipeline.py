@@ -26,6 +26,7 @@ from stages import (
     ensemble,
     evaluate,
     finetune,
+    learning_curve,
     paths,
     pretrain,
     rank_sources,
@@ -323,6 +324,7 @@ def test_the_test_parts_are_read_by_evaluate_and_by_nothing_else(finished, proje
     regularize.main()
     ensemble.main("bagging")
     ensemble.main("boosting")
+    learning_curve.main()
     evaluate.main()
     assert trained(project) == trained(finished)
     ranked = "metrics/sources.json"
@@ -356,7 +358,7 @@ def spoil_tests(project: Path, name: str) -> None:
         ("graft/report/words.py", {"report"}),
         ("graft/statistics/bootstrap.py", {"evaluate", "explain", "report"}),
         ("graft/leakage/within.py", {"check", "evaluate"}),
-        ("graft/ranking/distances.py", {"parameters", "rank_sources"}),
+        ("graft/ranking/distance.py", {"parameters", "rank_sources"}),
         ("graft/training/penalty.py", {"parameters", *TRAINING, *REPEATED}),
         ("graft/data/split.py", set(EVERYTHING) - {"phantom@lung", "phantom@liver", "report"}),
     ],

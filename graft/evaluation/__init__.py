@@ -1,1 +1,1 @@
-"""The evaluation of trained models: their scores, their audit, metrics.json and its tables."""
+"""The evaluation of trained models: their scores, metrics.json and its tables."""

@@ -13,14 +13,14 @@ from graft.common.files import whole_folder
 from graft.common.parallel import run_parallel
 from graft.common.seeds import generator
 from graft.common.tables import write_csv
-from graft.phantom import ct, fibres, mr
+from graft.phantom import ct, mr, spheres
 from graft.phantom.anatomy import BodyWall, draw_wall, render_organ, render_vessels, render_wall
 from graft.phantom.lesion import Lesion, render_lesion
 from graft.phantom.scan import Scan
 from graft.phantom.traits import draw_labels, draw_traits
 
 COLUMNS = ("patient", "image", "label", "x", "y", "z", "site", "diameter_mm")
-SCANNERS = {"lung": ct, "liver": ct, "liver_mr": mr, "unrelated": fibres}
+SCANNERS = {"lung": ct, "liver": ct, "liver_mr": mr, "unrelated": spheres}
 EDGE_MM = 16.0  # from a lesion's centre to the end of the scan, at least: half a patch of 32 mm
 GAP_MM = 2.0  # between two lesions, at least, so that they stay separate
 CANDIDATES = 40  # places tried for one lesion: enough that nearly every lesion finds one
@@ -43,7 +43,7 @@ def draw_patient(seed: int, organ: str, number: int) -> Patient:
     """Draw patient `number` of an organ's cohort, independently of all other patients."""
     rng = generator(seed, "phantom", organ, number)
     scan = SCANNERS[organ].draw_scan(rng, organ)
-    wall = fibres.NO_WALL if SCANNERS[organ] is fibres else draw_wall(rng)
+    wall = spheres.NO_WALL if SCANNERS[organ] is spheres else draw_wall(rng)
     lesions: list[Lesion] = []
     for label in draw_labels(rng):
         traits = draw_traits(rng, organ, label)
@@ -57,8 +57,8 @@ def render_patient(patient: Patient, rng: np.random.Generator) -> np.ndarray:
     """The patient's int16 volume (X, Y, Z): HU for CT, arbitrary units for MR."""
     scanner = SCANNERS[patient.organ]
     scan = patient.scan
-    if scanner is fibres:
-        return fibres.acquire(scan, fibres.render_fibres(rng, scan, patient.lesions), rng)
+    if scanner is spheres:
+        return spheres.acquire(scan, spheres.render_spheres(rng, scan, patient.lesions), rng)
     axes = scan.fine_axes()
     to_grid = scan.directions.T
     wall = BodyWall(to_grid @ patient.wall.normal, patient.wall.distance)

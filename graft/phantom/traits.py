@@ -73,8 +73,8 @@ TRAITS: dict[str, dict[str, Trait]] = {
         "t2": Trait(65.0, 95.0, 0.0),  # ms, of the solid part
     },
     "unrelated": {
-        "diameter": Trait(16.0, 24.0, 0.0),  # mm; a smaller lesion would have too few fibres
-        "direction": Trait(-1.0, 1.0, 0.84),  # of the fibres: -1 along y, 1 along x
+        "diameter": Trait(16.0, 24.0, 0.0),  # mm
+        "contrast": Trait(-60.0, 60.0, 0.84),  # HU above the tissue
     },
 }
 MIMICS = 0.03  # share of the lesions that look like the other class: no reader is perfect

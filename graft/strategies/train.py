@@ -31,7 +31,7 @@ def fit_strategy(
     log: Log | None = None,
     show: bool = True,
 ) -> Row:
-    """Train a start in place, by a strategy if it has weights of a source.
+    """Train a start in place, by a strategy if it starts from a source.
 
     Args:
         strategy: one of STRATEGIES. Training from scratch ignores it.
@@ -47,6 +47,6 @@ def fit_strategy(
     Raises:
         InputError: if the strategy cannot use this source, or if the loss is not finite.
     """
-    if start.carried is None:
+    if start.pull is None:
         return fit_start(start, task, plan, log, show)
     return STRATEGIES[strategy](start, task, plan, log, show)

@@ -5,11 +5,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from graft.audit.cards import TrainedModel, check_cards
 from graft.common.files import InputError
 from graft.data.domain import Domain
 from graft.data.image_rows import ImageRows
 from graft.data.split import read_split
-from graft.evaluation.cards import TrainedModel, check_cards
 from graft.networks.saved import Model, load_model
 from stages import learning_curve, paths
 from tests.small_target import edit_parameters, write_model, write_project

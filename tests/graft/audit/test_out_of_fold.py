@@ -7,15 +7,15 @@ import pandas as pd
 import pytest
 import torch
 
+from graft.audit import choices
+from graft.audit.cards import TrainedModel, check_cards
+from graft.audit.out_of_fold import check_fold_networks, read_predictions_of
 from graft.common.files import InputError, sha256
 from graft.data.covariates import fit_encoding
 from graft.data.domain import Domain
 from graft.data.out_of_fold import write_out_of_fold
 from graft.data.task import take_samples
-from graft.evaluation import audit
-from graft.evaluation.cards import TrainedModel, check_cards
 from graft.evaluation.evaluated_domain import EvaluatedDomain
-from graft.evaluation.out_of_fold import check_fold_networks, read_predictions_of
 from graft.networks.build import build_network
 from graft.networks.saved import load_model, save_model
 from graft.statistics.cases import Cases
@@ -243,14 +243,14 @@ def test_thresholds_and_the_choice_come_from_the_training_rows(target, models):
     assessment = target.assess(load_model(TRANSFER), predicted)
     assert assessment.fitted_on == tuple(TRAIN)
     assert (assessment.probabilities["validation"] == predicted.round(8)).all()
-    row = audit.check_thresholds(target, {"transfer": assessment})
+    row = choices.check_thresholds(target, {"transfer": assessment})
     assert row["found"] == "each equal to the one that the training part out of fold alone gives"
     without = target.assess(load_model(TRANSFER))
     assert without.threshold is None
     assert set(without.parts) == {"test"}
     message = r"12 samples \(12 of test\), expected the 12 of the training part out of fold"
     with pytest.raises(InputError, match=message):
-        audit.check_tuning(target, {"transfer": {"temperature": TEST}})
+        choices.check_tuning(target, {"transfer": {"temperature": TEST}})
 
 
 def test_a_baseline_predicts_each_fold_from_the_others(target):

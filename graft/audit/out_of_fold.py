@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
+from graft.audit.cards import TrainedModel, check_data, check_encoding, check_parent
 from graft.common.files import InputError, check_sha256
 from graft.common.shown import counted
 from graft.data.image_rows import ImageRows
 from graft.data.out_of_fold import FILE, read_out_of_fold
 from graft.data.predictions import probability_columns
-from graft.evaluation.cards import TrainedModel, check_data, check_encoding, check_parent
 from graft.evaluation.evaluated_domain import EvaluatedDomain
 from graft.leakage.rows import CheckRow, passed_check
 from graft.networks.card import CARD, read_card
@@ -92,7 +92,7 @@ def check_fold_networks(
                 compared += int(inside.sum())
     domain, names = target.domain.name, ", ".join(models)
     trained = f"each of {counted(number, 'fold')} by networks of the others alone, by SHA-256"
-    started = "each fold from the network of the same fold, or from none of the target"
+    started = "each fold from the network of the same fold, or from one without its labels"
     predicted = f"{counted(compared, 'prediction')} repeated by the networks that are kept"
     return [
         passed_check("out-of-fold data", domain, names, trained),

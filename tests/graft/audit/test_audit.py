@@ -8,13 +8,13 @@ import pandas as pd
 import pytest
 import torch
 
+from graft.audit import choices
+from graft.audit.cards import TrainedModel, check_cards
 from graft.common.files import InputError, sha256, write_sealed
 from graft.data import covariates
 from graft.data.covariates import Encoding
 from graft.data.domain import Domain
 from graft.data.task import take_samples
-from graft.evaluation import audit
-from graft.evaluation.cards import TrainedModel, check_cards
 from graft.evaluation.evaluated_domain import EvaluatedDomain
 from graft.statistics.cases import Assessment
 from tests.seals import reseal
@@ -185,7 +185,7 @@ def target(domain: Domain) -> EvaluatedDomain:
 
 
 def test_what_was_fitted_on_the_validation_part_and_what_was_not(domain):
-    found = audit.check_tuning(
+    found = choices.check_tuning(
         target(domain), {"bagging": {"temperature": ROWS["validation"][::-1]}}
     )
     assert found["looked_at"] == "temperature of bagging"
@@ -202,7 +202,7 @@ def test_what_was_fitted_on_the_validation_part_and_what_was_not(domain):
             f"^domains.liver: temperature of bagging was fitted on {description}, expected the 6"
         )
         with pytest.raises(InputError, match=message + " of"):
-            audit.check_tuning(target(domain), {"bagging": {"temperature": samples}})
+            choices.check_tuning(target(domain), {"bagging": {"temperature": samples}})
 
 
 def assessment(threshold: float | None, *disease: float) -> Assessment:
@@ -220,20 +220,20 @@ def test_a_threshold_that_the_validation_part_does_not_give(domain):
         0.3, 0.1, 0.4, 0.2, 0.6, 0.1, 0.7
     )  # halfway between 0.2 and 0.4, the only one without an error
     assert (
-        audit.check_thresholds(target(domain), {"scratch": good})["found"]
+        choices.check_thresholds(target(domain), {"scratch": good})["found"]
         == "each equal to the one that the validation part alone gives"
     )
     with pytest.raises(
         InputError,
         match="the threshold of transfer is 0.5, expected 0.3, which the validation part alone",
     ):
-        audit.check_thresholds(
+        choices.check_thresholds(
             target(domain), {"scratch": good, "transfer": replace(good, threshold=0.5)}
         )
     with pytest.raises(
         InputError, match=r"the threshold of scratch was fitted on 6 samples \(6 of test\)"
     ):
-        audit.check_thresholds(
+        choices.check_thresholds(
             target(domain), {"scratch": replace(good, fitted_on=tuple(ROWS["test"]))}
         )
 
@@ -243,11 +243,11 @@ def test_another_model_is_chosen(domain):
         "scratch": assessment(0.5, *[0.5] * 6),
         "transfer": assessment(0.5, *[0.25, 0.75] * 3),
     }
-    row = audit.check_choice(target(domain), models, "transfer")
+    row = choices.check_choice(target(domain), models, "transfer")
     assert row["found"] == "transfer, 0.2877, the lowest"  # -ln 0.75
     with pytest.raises(
         InputError,
         match="the chosen model is scratch with a log loss of 0.693147 .*"
         "expected transfer with 0.287682",
     ):
-        audit.check_choice(target(domain), models, "scratch")
+        choices.check_choice(target(domain), models, "scratch")

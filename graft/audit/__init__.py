@@ -1,0 +1,1 @@
+"""The audit of trained models: their data, and what decided thresholds and choices."""
