@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.markdown import markdown_head, markdown_row
-from benchmarks.real_trials import SCRATCH, Trial
+from benchmarks.real_trials import SCRATCH, SIZE_ALONE, Trial
 from benchmarks.trial_scores import Spread, auroc, auroc_within, gains, verdict
 from graft.data.domain import Domain
 
@@ -119,7 +119,7 @@ def share_table(scores: Scores, reference: str = SCRATCH) -> Iterator[str]:
             overall.shown(),
             gain.shown("+"),
             f"[{low:+.3f}, {high:+.3f}]",
-            verdict(gain),
+            "" if arm == SIZE_ALONE else verdict(gain),
             within.shown(),
             gain_within.shown("+"),
         )
