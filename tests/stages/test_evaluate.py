@@ -307,7 +307,7 @@ def test_the_checks_and_the_hashes_are_in_the_metrics(project):
 def test_a_missing_check_is_noticed(project, lost):
     reseal(paths.CHECKS, lambda content: content["checks"].pop(lost))
     name, domain = CHECKS[lost]["name"], CHECKS[lost]["domain"]
-    message = f"^metrics/checks.json: lacks 1 check of 19, the first is '{name}' of {domain}, "
+    message = f"^metrics/checks.json: lacks 1 check of 21, the first is '{name}' of {domain}, "
     with pytest.raises(InputError, match=message):
         evaluate.main()
 
@@ -331,7 +331,7 @@ def test_checks_of_another_source_or_of_a_candidate_are_missing_too(project):
             rows.read_checks(
                 paths.CHECKS, **{"source": "lung", "target": "liver", role: "kidney"}, candidates=[]
             )
-    with pytest.raises(InputError, match="checks.json: lacks 4 checks of 23"):
+    with pytest.raises(InputError, match="checks.json: lacks 5 checks of 26"):
         rows.read_checks(paths.CHECKS, "lung", "liver", ["kidney"])
 
 
@@ -353,7 +353,7 @@ def test_a_flipped_bit_in_any_input_is_noticed(project):
         *Path("models").rglob("*.*"),
         *Path("metrics").rglob("*.*"),
     ]
-    assert len(inputs) == 25
+    assert len(inputs) == 26
     random = np.random.default_rng(0)
     for path in sorted(inputs):
         content = path.read_bytes()
