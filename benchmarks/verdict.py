@@ -83,12 +83,14 @@ def main(
 def train_source(of: Path, parameters: Parameters, sources: Path, seed: int) -> Path:
     """Run the stage `pretrain` of a run with another seed, unless its model is there already.
 
+    A network that the run trained without labels stays the same.
+
     Returns:
         The folder of the model.
     """
     name = parameters.source
-    inputs = [paths.processed(name), paths.split(name)]
-    data = [sha256(of / inputs[0] / DOCUMENT), sha256(of / inputs[1])]
+    inputs = [paths.processed(name), paths.split(name), paths.SELF_SUPERVISED]
+    data = [sha256(of / paths.processed(name) / DOCUMENT), sha256(of / paths.split(name))]
     recipe = [parameters.network, parameters.training, parameters.augment, parameters.pretrain]
     folder = sources / f"{derive(seed, repr((data, recipe, running_code()))):x}"
     if not (folder / paths.PRETRAINED / CARD).exists():

@@ -99,7 +99,8 @@ def test_examples_are_listed():
 def test_an_unknown_example_is_reported_in_one_line():
     done = run_module("examples", "nope")
     assert done.returncode == 1
-    assert done.stderr == "error: examples: got 'nope', expected one of ct-to-mr, numpy, resnet18\n"
+    names = "ct-to-mr, no-help, numpy, resnet18"
+    assert done.stderr == f"error: examples: got 'nope', expected one of {names}\n"
 
 
 def test_help_explains_the_argument():

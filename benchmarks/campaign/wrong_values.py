@@ -77,6 +77,8 @@ TOGETHER: tuple[Mapping[str, object], ...] = (
     {"domains.liver.covariates": {"label": "number"}},
     {"domains.liver.covariates": {"scanner": "number"}},
     {"domains.liver.covariates": {"missing": "category"}},
+    {"domains.lung.tasks": {"label": "ordinal"}},
+    {"domains.lung.tasks": {"missing": "ordinal"}},
     {"domains.liver.split.test": 0.9, "domains.liver.split.validation": 0.9},
     {"domains.liver.split.test": 1e-9},
     {"domains.liver.split.labelled": 1e-9},

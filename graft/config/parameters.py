@@ -1,6 +1,5 @@
 """The complete parameter file: every section, and the checks that need more than one of them."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -10,6 +9,7 @@ from graft.common.links import follow_links
 from graft.common.names import LABEL_RULE, Identifier, is_label
 from graft.common.parameters import Section, Seed, Weight, check_parameters, read_parameter_file
 from graft.config.cost import check_memory, check_trainings
+from graft.config.strategies import check_strategies, networks_of_draw, networks_of_fold
 from graft.data.settings import SplitRules
 from graft.evaluation.settings import Evaluate
 from graft.explain.settings import Explain
@@ -21,14 +21,11 @@ from graft.repeated.settings import CrossValidation, LearningCurve
 from graft.selfsupervised.settings import VIEWS, SelfSupervise
 from graft.training.settings import Augment, Ensemble, Recipe, Training
 from graft.transfer.settings import (
-    INNER_FOLDS,
     PUBLISHED,
     SELF_SUPERVISED,
     WEIGHT_SUFFIXES,
-    WITHOUT_LAMBDA,
     Finetune,
     Pretrain,
-    count_networks,
 )
 
 RESERVED = "random"  # the untrained network's name in the ranking of sources
@@ -177,25 +174,7 @@ class Parameters(Section):
 
     @model_validator(mode="after")
     def _check_strategies(self) -> "Parameters":
-        """Strategies that predict before training need a head that is not random."""
-        named: dict[str, Sequence[str]] = {
-            "finetune.strategy": [self.finetune.strategy],
-            "learning_curve.arms": self.learning_curve.arms,
-            "cross_validation.strategies": self.cross_validation.strategies,
-        }
-        published = self.pretrain.source != self.source
-        for key, strategies in named.items():
-            for strategy in ("source", "wise-ft"):
-                if strategy in strategies and self.finetune.head == "new":
-                    raise ValueError(
-                        f"{key}: got {strategy!r} with finetune.head 'new', expected the head "
-                        "'auto' or 'pretrained', because this strategy predicts before training"
-                    )
-            if "source" in strategies and published:
-                raise ValueError(
-                    f"{key}: got 'source' with pretrain.source {self.pretrain.source!r}, whose "
-                    "head has other classes; expected other strategies"
-                )
+        check_strategies(self)
         return self
 
     @model_validator(mode="after")
@@ -206,35 +185,20 @@ class Parameters(Section):
             transforms = max(transforms, VIEWS)
         network = self.network
         check_memory(network.name, network.width, self.preprocess.patch, transforms)
-        validates = self.domains[self.target].split.validation > 0
         curve, folds = self.learning_curve, self.cross_validation
-        arms = {"scratch", self.finetune.strategy, *curve.arms}
         check_trainings(
             "learning_curve",
             shares=len({*curve.shares, 1.0}),
             draws=curve.draws,
-            arms=sum(count_networks(arm, validates) for arm in arms),
+            networks=networks_of_draw(self),
         )
         check_trainings(
             "cross_validation",
             folds=folds.folds,
             repeats=folds.repeats,
-            networks=1 + self._networks_of_candidates(validates),
+            networks=networks_of_fold(self),
         )
         return self
-
-    def _networks_of_candidates(self, validates: bool) -> int:
-        """How many networks all candidates train in one fold of the cross-validation."""
-        folds = self.cross_validation
-        sources = 1 + len(self.sources.candidates)
-        weights = max(1, len(folds.lambdas))
-        networks = candidates = 0
-        for strategy in folds.strategies or [self.finetune.strategy]:
-            count = sources * (1 if strategy in WITHOUT_LAMBDA else weights)
-            candidates += count
-            networks += count * count_networks(strategy, validates)
-        chooses_by_folds = candidates > 1 and not validates
-        return networks * (1 + INNER_FOLDS) if chooses_by_folds else networks
 
     @model_validator(mode="after")
     def _check_shift(self) -> "Parameters":

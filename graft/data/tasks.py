@@ -37,9 +37,10 @@ def fit_tasks(table: pd.DataFrame, kinds: Mapping[str, str], domain: str) -> lis
         known = cells.to_numpy(str) if kind == "category" else _numbers(cells)
         values = np.unique(known).tolist()
         if len(values) < 2:
+            found = f"only the value {values[0]!r}" if values else "no value"
             raise InputError(
-                f"domains.{domain}: the task {name!r} has {len(values)} different values in "
-                f"the {len(table)} lesions of the training part, expected at least two"
+                f"domains.{domain}: the task {name!r} has {found} in the {len(table)} lesions of "
+                "the training part, expected at least two different ones"
             )
         column: dict[str, object] = {"name": name, "kind": kind}
         if kind == "category":

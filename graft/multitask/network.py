@@ -1,6 +1,7 @@
 """A network with a head for each of several tasks, over the features of one body."""
 
 from collections.abc import Mapping, Sequence
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -71,6 +72,11 @@ class MultiTaskNetwork(nn.Module):
         self.heads = nn.ModuleList(heads).to(weight.device)
         # log σ² of the loss of each task, the classes first
         self.log_variances = nn.Parameter(torch.zeros(1 + len(heads), device=weight.device))
+
+    @property
+    def task_heads(self) -> list[TaskHead]:
+        """The heads of `columns`."""
+        return cast(list[TaskHead], list(self.heads))
 
     def forward(self, images: Tensor, covariates: Tensor | None = None) -> Tensor:
         """Maps images (B, C, *patch) and covariates (B, K) to the outputs of all heads.

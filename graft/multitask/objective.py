@@ -73,7 +73,7 @@ class TaskObjective:
         """The losses (B, T) of the further tasks, 0 if a label is unknown."""
         _, *divided = self.network.divide(outputs)
         losses = [outputs.new_zeros(len(outputs), 0)]  # for a network without further tasks
-        for position, head in enumerate(self.network.heads):
+        for position, head in enumerate(self.network.task_heads):
             of_task = head.losses(divided[position], labels[:, position])
             losses.append(of_task[:, None])
         return torch.cat(losses, 1)

@@ -76,7 +76,7 @@ def save_heads(folder: Path, network: MultiTaskNetwork, weighting: str) -> dict[
             raise InputError(f"{path}: the weights {name} have NaN or infinity, expected numbers")
         tensors[name] = tensor.detach().cpu().contiguous()
     path.write_bytes(as_bytes(tensors))
-    entry = {
+    entry: dict[str, Any] = {
         "columns": [dict(column) for column in network.columns],
         "weighting": weighting,
         "heads_sha256": sha256(path),

@@ -86,10 +86,10 @@ class TaskTraining:
         plan = replace(plan, objective=objective)
         scores = train_network(network, task, plan, log, show=only is None)
         entry = save_heads(folder, network, objective.weighting)
-        card = {"parent": self.parent, "scores": scores, "tasks": entry}
+        about = {"parent": self.parent, "scores": scores, "tasks": entry}
+        card = complete_card(start.architecture, task, plan, about)
         if only not in (None, MAIN):
             card["classes"] = []
-        card = complete_card(start.architecture, task, plan, card)
         save_model(folder, [network.main], card)
 
     def train_alone(self, folder: Path) -> None:
@@ -114,7 +114,7 @@ class TaskTraining:
         balanced = self.plan.training.class_weights == "balanced"
         labels = take_labels(domain, columns, rows, balanced, self.device)
         network = MultiTaskNetwork(main, columns)
-        for head, values in zip(network.heads, labels["train"].values.T, strict=True):
+        for head, values in zip(network.task_heads, labels["train"].values.T, strict=True):
             head.start_at(values)
         weighting = self.weighting if only is None else "equal"
         return TaskObjective(network, labels, weighting, only not in (None, MAIN))

@@ -21,8 +21,12 @@ def start(evidence: Evidence) -> str:
 
 def first_step(evidence: Evidence) -> str:
     """What transfer does before it trains on the target, in words."""
+    without_labels = evidence.parameters.get("self_supervise", {}).get("epochs", 0) > 0
     if evidence.metrics["source"]["pretrained"]:
-        return f"training on {start(evidence)} first"
+        before = "learning from images without labels and " if without_labels else ""
+        return f"{before}training on {start(evidence)} first"
+    if without_labels:
+        return "learning from images without labels first"
     return f"starting from the weights {start(evidence)}"
 
 

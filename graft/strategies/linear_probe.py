@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
+from graft.common.files import InputError
 from graft.common.parallel import one_thread
 from graft.data.task import Samples, Task
 from graft.networks.classifier import Classifier
@@ -65,6 +66,9 @@ def fit_probe(network: Classifier, task: Task, class_weights: str) -> None:
         network: changes in place.
         task: what the regression is fitted to, and what C is chosen by.
         class_weights: "balanced" or "none".
+
+    Raises:
+        InputError: if a feature is NaN or infinite.
     """
     with one_thread():  # so that the last bits do not depend on the number of threads
         head = _best_head(network, task, class_weights)
@@ -100,6 +104,11 @@ def _inputs(network: Classifier, samples: Samples, weights: np.ndarray) -> Input
     if samples.covariates is not None:
         covariates = samples.covariates.double().cpu().numpy()
         numbers = np.concatenate([numbers, covariates], axis=1)
+    if not np.isfinite(numbers).all():
+        raise InputError(
+            "finetune: the network of the source gives a feature that is NaN or infinite, expected "
+            "numbers, which a linear probe can be fitted to; are its weights too large?"
+        )
     labels = samples.labels.cpu().numpy()
     return Inputs(numbers, labels, weights[labels], samples.patients)
 

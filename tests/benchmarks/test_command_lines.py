@@ -26,6 +26,7 @@ BENCHMARKS = {
     "real_data": ["--data", "--workdir", "--out"],
     "resamples": [],
     "same_bytes": ["--against", "--folders"],
+    "self_supervision": ["--epochs", "--draws", "--workdir"],
     "shifted_copies": ["--data"],
     "simulations": ["--cohorts", "--patients", "--out"],
     "size_input": ["--data", "--workdir", "--target"],

@@ -280,30 +280,6 @@ def test_each_task_of_the_source_is_judged_with_its_gain(finished):
     assert {"label columns", "task encoding"} <= names
 
 
-def test_the_network_trained_on_the_label_alone_is_that_of_a_source_without_tasks(project):
-    alone = Path("models/pretrained/alone/label/weights.safetensors").read_bytes()
-    yaml = YAML()
-    params = yaml.load(Path("params.yaml"))
-    params["domains"]["lung"]["tasks"] = {}
-    yaml.dump(params, Path("params.yaml"))
-    preprocess.main("lung")
-    split.main("lung")
-    pretrain.main()
-    assert Path("models/pretrained/weights.safetensors").read_bytes() == alone
-    assert not Path("models/pretrained/alone").exists()
-    card = json.loads(Path("models/pretrained/card.json").read_text())
-    assert "tasks" not in card
-    rank_sources.main()
-    finetune.main("transfer")
-    regularize.main()
-    for method in ("bagging", "boosting"):
-        ensemble.main(method)
-    learning_curve.main()
-    cross_validate.main()
-    evaluate.main()
-    assert metrics(project)["tasks"] is None
-
-
 def test_weights_by_uncertainty_are_on_the_card(project):
     text = Path("params.yaml").read_text()
     Path("params.yaml").write_text(

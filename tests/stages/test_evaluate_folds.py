@@ -98,15 +98,19 @@ def test_a_network_that_saw_its_own_fold_stops_the_evaluation(folded):
     assert not paths.METRICS_DOCUMENT.exists()
 
 
-@pytest.mark.parametrize("file", ["out_of_fold.csv", "folds/3/card.json", "folds/1/model"])
-def test_a_file_of_a_fold_that_is_missing_or_damaged_is_named(folded, file):
+def test_a_file_of_a_fold_that_is_missing_or_damaged_is_named(folded):
     folder = evaluate.MODELS["regularized"]
-    path = folder / file
-    if path.exists():
+    for path in (folder / "out_of_fold.csv", folder / "folds/3/card.json"):
+        content = path.read_bytes()
         path.unlink()
-    else:
-        path = path.parent / WEIGHTS
-        path.write_bytes(path.read_bytes()[:-1] + b"x")
+        assert_refused(path)
+        path.write_bytes(content)
+    weights = folder / "folds/1" / WEIGHTS
+    weights.write_bytes(weights.read_bytes()[:-1] + b"x")
+    assert_refused(weights)
+
+
+def assert_refused(path: Path) -> None:
     with pytest.raises(InputError, match=f"^{path}: ") as caught:
         evaluate.main()
     assert "\n" not in str(caught.value)

@@ -14,6 +14,7 @@ from graft.data.split import read_folds, read_split
 from graft.data.task import Encoding, take_samples
 from graft.networks.card import read_card
 from graft.networks.saved import WEIGHTS, load_model
+from graft.training import cross_fit
 from graft.training.cross_fit import fold_folder
 from stages import ensemble, finetune, paths, regularize
 from tests.processed import edit_images
@@ -116,6 +117,16 @@ def test_patients_have_no_influence_on_what_is_predicted_for_their_fold(project)
     assert weights(2) == before[2]
     for fold in (0, 1, 3):
         assert not set(weights(fold)) & set(before[fold])
+
+
+def test_trainings_one_after_the_other_as_on_a_gpu_give_the_same_bytes(project, monkeypatch):
+    folder = paths.FINETUNED["transfer"]
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    assert len(before) == 3 + 3 * 2  # weights, a card and predictions; a model for each fold
+    shutil.rmtree(folder)
+    monkeypatch.setattr(cross_fit, "_train_in_parallel", lambda stage: False)
+    finetune.main("transfer")
+    assert {path: path.read_bytes() for path in before} == before
 
 
 def test_a_parent_without_the_network_of_a_fold_is_refused(project):

@@ -14,9 +14,11 @@ import pytest
 
 from graft.common.files import InputError, write_sealed
 from graft.repeated import trainings
+from graft.repeated_evaluation.folds import read_folds
+from graft.strategies import linear_probe
 from stages import cross_validate, learning_curve, paths
 from tests.processed import read_parts
-from tests.small_target import edit_parameters, write_model, write_project, write_target
+from tests.small_target import CLASSES, edit_parameters, write_model, write_project, write_target
 
 ROOT = Path(__file__).parents[2]
 CURVE = paths.REPEATED["learning_curve"]
@@ -147,6 +149,24 @@ def test_each_patient_is_tested_once_in_each_repeat(project, trained, capsys):
     twice = pd.read_csv(FOLDS, comment="#", keep_default_na=False)
     first = twice[twice["repeat"] == 1].reset_index(drop=True)
     pd.testing.assert_frame_equal(first, table)
+
+
+def test_without_validation_part_the_evaluation_can_choose_by_inner_folds(
+    project, trained, monkeypatch
+):
+    monkeypatch.setattr(linear_probe, "STRENGTHS", (1.0,))  # one regression instead of 31
+    write_target(validation="train")
+    edit_parameters(cross_validation={"folds": 2, "repeats": 1, "strategies": ["frozen", "source"]})
+    cross_validate.main()
+    assert len(trained) == 2 * (1 + 2 * (1 + 5))
+    inside = np.flatnonzero(read_parts("liver") != "external")
+    folds, candidates = read_folds(FOLDS, CLASSES, inside)
+    named = [(each.source, each.strategy, each.weight) for each in candidates]
+    assert named == [("lung", "frozen", 0.0), ("lung", "source", 0.0)]
+    for fold in folds:
+        outside = set(inside) - set(fold.scratch.samples["test"])
+        for predicted in fold.candidates:
+            assert set(predicted.samples["validation"]) == outside
 
 
 def test_an_official_test_part_is_not_divided(project):

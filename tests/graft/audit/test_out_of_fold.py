@@ -1,5 +1,7 @@
 """Out-of-fold predictions of networks that saw the fold are found, whichever way they saw it."""
 
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +19,7 @@ from graft.data.out_of_fold import write_out_of_fold
 from graft.data.task import take_samples
 from graft.evaluation.evaluated_domain import EvaluatedDomain
 from graft.networks.build import build_network
-from graft.networks.saved import load_model, save_model
+from graft.networks.saved import WEIGHTS, load_model, save_model
 from graft.statistics.cases import Cases
 from tests.seals import reseal
 
@@ -37,8 +39,7 @@ TRANSFER, REGULARIZED, PRETRAINED = Path("transfer"), Path("regularized"), Path(
 PARENTS = {TRANSFER: PRETRAINED, REGULARIZED: TRANSFER, Path("scratch"): None}
 
 
-@pytest.fixture
-def target() -> EvaluatedDomain:
+def make_target() -> EvaluatedDomain:
     """24 patients with one lesion each, half of them to train on in three folds."""
     random = np.random.default_rng(0)
     index = pd.DataFrame(
@@ -77,30 +78,46 @@ def write_network(domain: Domain, folder: Path, rows: np.ndarray, parent: Path |
     save_model(folder, [build_network(**SHAPE, seed=len(folder.as_posix()))], card)
 
 
-@pytest.fixture
-def models(target, tmp_path, monkeypatch) -> dict[str, TrainedModel]:
+@pytest.fixture(scope="module")
+def made(tmp_path_factory) -> Path:
     """Three models with a network for each fold; those of `scratch` have no weights any more."""
-    monkeypatch.chdir(tmp_path)
-    domain = target.domain
-    lung = Domain("lung", domain.images, domain.index, CLASSES, {}, domain.kinds, domain.covariates)
-    write_network(lung, PRETRAINED, TRAIN, None)
+    root = tmp_path_factory.mktemp("models")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(root)
+        domain = make_target().domain
+        write_network(replace(domain, name="lung"), PRETRAINED, TRAIN, None)
+        for folder, parent in PARENTS.items():
+            write_network(domain, folder, TRAIN, parent)
+            write_networks_of_folds(domain, folder, parent)
+    return root
+
+
+def write_networks_of_folds(domain: Domain, folder: Path, parent: Path | None) -> None:
+    predicted = np.zeros((len(TRAIN), 2))
+    for fold in (1, 2, 3):
+        place = folder / "folds" / str(fold)
+        inside = fold == FOLDS
+        started = TRANSFER / "folds" / str(fold) if parent == TRANSFER else parent
+        write_network(domain, place, TRAIN[~inside], started)
+        rows = TRAIN[inside]
+        predicted[inside] = load_model(place).predict(domain.images[rows], domain.clinical(rows))
+        if folder.name == "scratch":
+            (place / WEIGHTS).unlink()
+    write_out_of_fold(folder, TRAIN, FOLDS, predicted, CLASSES)
+
+
+@pytest.fixture
+def target() -> EvaluatedDomain:
+    return make_target()
+
+
+@pytest.fixture
+def models(target, made, tmp_path, monkeypatch) -> dict[str, TrainedModel]:
+    """A copy of the models, in the working directory."""
+    monkeypatch.chdir(shutil.copytree(made, tmp_path / "copy"))
     found = {}
     for folder, parent in PARENTS.items():
-        write_network(domain, folder, TRAIN, parent)
-        predicted = np.zeros((len(TRAIN), 2))
-        for fold in (1, 2, 3):
-            place = folder / "folds" / str(fold)
-            inside = fold == FOLDS
-            started = parent / "folds" / str(fold) if parent == TRANSFER else parent
-            write_network(domain, place, TRAIN[~inside], started)
-            rows = TRAIN[inside]
-            predicted[inside] = load_model(place).predict(
-                domain.images[rows], domain.clinical(rows)
-            )
-            if folder.name == "scratch":
-                (place / "weights.safetensors").unlink()
-        write_out_of_fold(folder, TRAIN, FOLDS, predicted, CLASSES)
-        found[folder.name] = TrainedModel(folder, parent, domain, target.rows)
+        found[folder.name] = TrainedModel(folder, parent, target.domain, target.rows)
     return found
 
 

@@ -67,6 +67,16 @@ def test_the_values_of_the_file_are_read(tmp_path):
             "with one group",
         ),
         (
+            "tasks: {}",
+            "tasks:\n      finding: text",
+            "tasks.finding",
+            "'text'",
+            "'category' or 'ordinal'",
+        ),
+        ("tasks: {}", "tasks:\n      label: category", "lung.tasks", "'label'", "none of sample"),
+        ("tasks: {}", "tasks:\n      a/b: ordinal", "lung.tasks", "'a/b'", "ASCII letters"),
+        ("tasks: equal", "tasks: none", "pretrain.tasks", "'none'", "'uncertainty'"),
+        (
             "covariates: {}",
             "covariates:\n      age: real",
             "covariates.age",

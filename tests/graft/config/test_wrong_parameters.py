@@ -128,7 +128,7 @@ def test_a_value_beyond_its_limit_is_one_line_that_names_the_key(key, value):
 def test_numbers_that_are_possible_alone_are_refused_together():
     shares = [k / 100 for k in range(1, 99)]
     content = changed(("learning_curve",), {"shares": shares, "draws": 1000, "arms": ["frozen"]})
-    assert "learning_curve: got 99 shares × 1000 draws × 3 arms" in message_of(content)
+    assert "learning_curve: got 99 shares × 1000 draws × 3 networks" in message_of(content)
     content = changed(
         ("cross_validation",), {"folds": 1000, "repeats": 1000, "strategies": [], "lambdas": []}
     )
@@ -221,6 +221,15 @@ def test_a_strategy_that_predicts_before_training_needs_a_head(key, strategy):
     message = message_of(content)
     assert f"{key}: got {strategy!r} with finetune.head 'new'" in message
     assert "\n" not in message
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("classes", ["no", "yes"]), ("covariates", {"age": "number"})]
+)
+def test_a_source_with_other_classes_or_covariates_cannot_predict(key, value):
+    content = changed(("domains", "lung", key), value)
+    content["learning_curve"]["arms"] = ["source"]
+    assert "learning_curve.arms: got 'source', but the classes or cov" in message_of(content)
 
 
 def test_published_weights_cannot_predict_without_training():

@@ -34,9 +34,12 @@ def test_labels_become_numbers_and_unknown_ones_nan():
     assert np.array_equal(encoded, [[4, 1, np.nan], [np.nan, np.nan, 0]], equal_nan=True)
 
 
-@pytest.mark.parametrize("cells", [["", ""], ["2", "2.0"], ["", "2"]])
-def test_a_task_without_two_values_is_named(cells):
-    with pytest.raises(InputError, match="lung: the task 'rating' has . different values in the 2"):
+@pytest.mark.parametrize(
+    ("cells", "found"),
+    [(["", ""], "no value"), (["2", "2.0"], "only the value 2.0"), (["", "2"], "only the value 2")],
+)
+def test_a_task_without_two_values_is_named(cells, found):
+    with pytest.raises(InputError, match=f"lung: the task 'rating' has {found}.* in the 2 lesions"):
         fit_tasks(pd.DataFrame({"rating": cells}), {"rating": "ordinal"}, "lung")
 
 

@@ -9,9 +9,12 @@ from torch.nn import functional as F
 
 from graft.common.files import InputError
 from graft.multitask.labels import take_labels
+from graft.multitask.network import MultiTaskNetwork
+from graft.multitask.objective import TaskObjective
+from graft.networks.device import use_deterministic_algorithms
 from graft.training.fitting import train_network
 from tests.graft.multitask.examples import CPU, KINDS, ROWS, columns, domain, multitask
-from tests.squares import PLAN, task
+from tests.squares import PLAN, TRAINING, network, task
 
 
 def test_the_weights_of_a_task_are_1_on_average():
@@ -128,6 +131,28 @@ def test_a_killed_training_resumes_to_the_same_weights(tmp_path):
     assert [row["epoch"] for row in rows][:4] == [0, 1, 2, 3]
     for name, tensor in whole.network.state_dict().items():
         assert torch.equal(tensor, again.network.state_dict()[name]), name
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("weighting", ["equal", "uncertainty"])
+def test_a_step_on_several_tasks_is_captured_and_gives_the_same_bytes_twice(weighting, tmp_path):
+    cuda = torch.device("cuda")
+    use_deterministic_algorithms()
+    found = []
+    for name in ("first", "second"):
+        labels = take_labels(domain(), columns(), ROWS, True, cuda)
+        module = MultiTaskNetwork(network().to(cuda), columns())
+        objective = TaskObjective(module, labels, weighting)
+        training = TRAINING.model_copy(update={"batch": 5})  # an epoch has more than the warm-up
+        plan = replace(PLAN, training=training, objective=objective, checkpoints=tmp_path / name)
+        parts = {}
+        for part, samples in (("train", task().train), ("validation", task().validation)):
+            images, codes = samples.images.to(cuda), samples.labels.to(cuda)
+            parts[part] = replace(samples, images=images, labels=codes)
+        train_network(module, replace(task(), **parts), plan, show=False)
+        found.append(module.state_dict())
+    for name, tensor in found[0].items():
+        assert torch.equal(tensor, found[1][name]), name
 
 
 def test_the_key_of_a_training_has_its_labels():

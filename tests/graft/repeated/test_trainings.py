@@ -23,6 +23,7 @@ from graft.repeated.learning_curve import empty_table as empty_curve
 from graft.repeated.learning_curve import train_learning_curve
 from graft.repeated.settings import RepeatedFinetuning
 from graft.repeated.trainings import PulledSource, RepeatedTrainings, Rows
+from graft.strategies import linear_probe
 from graft.transfer.settings import Strategy
 
 ROOT = Path(__file__).parents[3]
@@ -200,7 +201,13 @@ def test_the_table_of_folds_has_every_case_of_every_training(trainings, sources,
 
 
 @pytest.fixture
-def planned(monkeypatch) -> list[tuple[str, Rows]]:
+def quick_probe(monkeypatch) -> None:
+    """One regression instead of 31 for each probe without validation."""
+    monkeypatch.setattr(linear_probe, "STRENGTHS", (1.0,))
+
+
+@pytest.fixture
+def planned(monkeypatch, quick_probe) -> list[tuple[str, Rows]]:
     """The arm and the rows of each training that is planned."""
     found = []
     plan = RepeatedTrainings.plan_one

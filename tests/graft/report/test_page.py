@@ -127,18 +127,21 @@ def test_the_verdict_comes_first(read_run, undrawn, verdict, headline):
 
 
 @pytest.mark.parametrize(
-    ("bare", "question"),
+    ("bare", "epochs", "start", "first"),
     [
-        (False, "Does training on lung first help to diagnose liver?"),
-        (True, "Does starting from the weights imagenet help to diagnose liver?"),
+        (False, 0, "lung", "training on lung first"),
+        (True, 0, "imagenet", "starting from the weights imagenet"),
+        (False, 3, "lung", "learning from images without labels and training on lung first"),
+        (True, 3, "self-supervised", "learning from images without labels first"),
     ],
 )
 def test_the_question_names_what_the_transferred_weights_come_from(
-    read_run, undrawn, bare, question
+    read_run, undrawn, bare, epochs, start, first
 ):
     run = read_run(bare=bare)
-    start = "imagenet" if bare else "lung"
-    parameters = {**run.parameters, "pretrain": {"source": start}}
+    question = f"Does {first} help to diagnose liver?"
+    changed = {"pretrain": {"source": start}, "self_supervise": {"epochs": epochs}}
+    parameters = {**run.parameters, **changed}
     html = page.render_page(replace(run, parameters=parameters))
     assert f"<h1>{question}</h1>" in html
     assert f"<title>{start} to liver: " in html

@@ -10,6 +10,7 @@ from sklearn.metrics import log_loss
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from graft.common.files import InputError
 from graft.data.domain import Domain
 from graft.data.task import Task, make_task
 from graft.networks.build import build_network
@@ -151,3 +152,14 @@ def test_one_patient_is_enough_for_a_probe_with_the_strongest_penalty():
     with warnings.catch_warnings(), torch.no_grad():
         found = logits(network, task.train).softmax(1).numpy()
     assert np.allclose(found, expected.predict_proba(numbers(network, task.train)), atol=1e-4)
+
+
+def test_features_that_are_no_numbers_are_one_line():
+    task = make_probe_task()
+    network = make_network(task)
+    with torch.no_grad():
+        network.body.blocks[1].conv2.weight.fill_(1e38)
+        network.body.blocks[1].norm2.weight.fill_(1e38)
+    with pytest.raises(InputError, match="NaN or infinite") as caught:
+        linear_probe.fit_probe(network, task, "balanced")
+    assert "\n" not in str(caught.value)
