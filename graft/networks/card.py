@@ -33,8 +33,16 @@ def write_no_model(folder: Path, reason: str) -> None:
 
 
 def has_model(folder: Path) -> bool:
-    """Whether a folder should have a model: it does not say that none was wanted."""
-    return not (folder / NO_MODEL).exists()
+    """Whether a folder should have a model: it does not say that none was wanted.
+
+    Raises:
+        InputError: if the file that says so was changed.
+    """
+    path = folder / NO_MODEL
+    if not path.exists():
+        return True
+    read_sealed(path)
+    return False
 
 
 def check_shares(path: Path, shares: Sequence[float]) -> None:
