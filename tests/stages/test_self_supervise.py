@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from ruamel.yaml import YAML
 
 from graft.audit.cards import TrainedModel, check_cards
 from graft.audit.seen_images import check_seen_images
@@ -50,7 +51,11 @@ def write_processed(name: str) -> None:
 @pytest.fixture
 def project(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    Path("params.yaml").write_bytes((ROOT / "params.yaml").read_bytes())
+    yaml = YAML()
+    parameters = yaml.load(ROOT / "params.yaml")
+    split_of_target = {"test": 0.4, "validation": 0.2, "labelled": 0.5}
+    parameters["domains"]["liver"]["split"] |= split_of_target
+    yaml.dump(parameters, Path("params.yaml"))
     edit_parameters(
         training={"device": "cpu"},
         self_supervise={"epochs": 2, "batch": 16},
@@ -110,7 +115,7 @@ def test_it_learns_from_training_and_unlabelled_images_and_pretraining_starts_fr
     curve = (paths.CURVES / "self_supervise/plots/metrics/train_loss.tsv").read_text()
     assert len(curve.splitlines()) == 3
     pretrain.main()
-    assert "pretrain: from models/self_supervised: " in capsys.readouterr().out
+    assert "pretrain: starts from models/self_supervised" in capsys.readouterr().out
     with_it = weights(paths.PRETRAINED)
     domain, parts_of_lung = parts_of("lung")
     trained = TrainedModel(paths.PRETRAINED, paths.SELF_SUPERVISED, domain, parts_of_lung)
