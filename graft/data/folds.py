@@ -7,6 +7,7 @@ import pandas as pd
 
 from graft.common.files import InputError
 from graft.common.seeds import generator
+from graft.common.shown import counted
 
 ATTEMPTS = 100  # at folds that leave every class outside of each of them
 
@@ -54,8 +55,8 @@ def assign_folds(
     label = fewest.index[fewest < 2][0]
     having = training["patient"][training["label"] == label].nunique()
     raise InputError(
-        f"{key}: the class {label!r} has {having} patients to train on, expected at least 2, so "
-        "that some are outside of each fold; or validation above 0"
+        f"{key}: the class {label!r} has {counted(having, 'patient')} to train on, expected at "
+        "least 2, so that some are outside of each fold; or validation above 0"
     )
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 from graft.common.files import InputError
 from graft.common.seeds import generator
 from graft.common.vocabulary import PARTS, TESTS
+from graft.data.draw_parts import draw_parts, draw_validation
 from graft.data.given_split import given_parts
 from graft.data.sealed_tables import open_sealed_table, write_sealed_table
 from graft.data.settings import SplitRules
@@ -42,12 +43,12 @@ def assign_parts(
     patients = pd.DataFrame({"part": given_part, "label": last_class})
     random = generator(seed, "split", name)
     for label, group in patients[patients["part"] == ""].groupby("label"):
-        drawn = _draw_parts(name, classes[label], len(group), rules, random)
+        drawn = draw_parts(name, classes[label], len(group), rules, random)
         patients.loc[group.index, "part"] = drawn
     if rules.validation and not (patients["part"] == "validation").any():
         random = generator(seed, "validation", name)
         for label, group in patients[patients["part"] == "train"].groupby("label"):
-            drawn = _draw_validation(name, classes[label], len(group), rules, random)
+            drawn = draw_validation(name, classes[label], len(group), rules, random)
             patients.loc[group.index, "part"] = drawn
     random = generator(seed, "labelled", name)
     for (part, _), group in patients.groupby(["part", "label"]):
@@ -211,49 +212,3 @@ def check_classes(
 def describe_lesions(index: pd.DataFrame) -> str:
     """The lesions that a split is about, by their patients, labels and images."""
     return index[["patient", "label", "hash"]].to_csv(index=False, lineterminator="\n")
-
-
-def _draw_parts(
-    name: str, label: str, patients: int, shares: SplitRules, random: np.random.Generator
-) -> np.ndarray:
-    """Draw the part of each patient of one class: (patients,).
-
-    Each of train, validation and test gets at least one patient; validation none if its share
-    is 0.
-
-    Raises:
-        InputError: if the class has too few patients.
-    """
-    validates = 1 if shares.validation else 0
-    if patients < 2 + validates:
-        uses = "train, validate and test" if validates else "train and test"
-        raise InputError(
-            f"domains.{name}: the class {label!r} has {patients} patients to split, expected at "
-            f"least {2 + validates}: one each to {uses} on"
-        )
-    test = max(1, round(shares.test * patients))
-    test = min(test, patients - 1 - validates)
-    validation = max(validates, round(shares.validation * patients))
-    validation = min(validation, patients - 1 - test)
-    train = patients - test - validation
-    parts = np.repeat(["train", "validation", "test"], [train, validation, test])
-    return random.permutation(parts)
-
-
-def _draw_validation(
-    name: str, label: str, patients: int, shares: SplitRules, random: np.random.Generator
-) -> np.ndarray:
-    """Draw the validation part from the training patients of one class: (patients,).
-
-    Raises:
-        InputError: if the class has fewer than two patients.
-    """
-    if patients < 2:
-        raise InputError(
-            f"domains.{name}: the class {label!r} has 1 patient in the given part train, and no "
-            "part validation is given; expected at least 2: one each to train and validate on"
-        )
-    validation = max(1, round(shares.validation * patients))
-    validation = min(validation, patients - 1)
-    parts = np.repeat(["train", "validation"], [patients - validation, validation])
-    return random.permutation(parts)

@@ -36,7 +36,7 @@ def has_model(folder: Path) -> bool:
     """Whether a folder should have a model: it does not say that none was wanted.
 
     Raises:
-        InputError: if what says so was changed.
+        InputError: if the file that says so was changed.
     """
     path = folder / NO_MODEL
     if not path.exists():

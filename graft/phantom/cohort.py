@@ -58,7 +58,7 @@ def render_patient(patient: Patient, rng: np.random.Generator) -> np.ndarray:
     scanner = SCANNERS[patient.organ]
     scan = patient.scan
     if scanner is spheres:
-        return spheres.acquire(scan, spheres.render_spheres(rng, scan, patient.lesions), rng)
+        return scanner.acquire(scan, spheres.render_spheres(rng, scan, patient.lesions), rng)
     axes = scan.fine_axes()
     to_grid = scan.directions.T
     wall = BodyWall(to_grid @ patient.wall.normal, patient.wall.distance)

@@ -11,8 +11,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from graft.phantom.anatomy import TEXTURE_MM, BodyWall, blend, grid_box, smooth_noise, soft_step
-from graft.phantom.ct import MUSCLE_HU, TEXTURE_HU, CtScan, acquire, draw_scan
+from graft.phantom.ct import MUSCLE_HU, TEXTURE_HU, acquire, draw_scan
 from graft.phantom.lesion import Lesion
+from graft.phantom.scan import Scan
 
 __all__ = ["NO_WALL", "acquire", "draw_scan", "render_spheres"]
 
@@ -20,7 +21,7 @@ NO_WALL = BodyWall(np.array([1.0, 0.0, 0.0]), np.inf)
 EDGE_MM = 2.0  # width of the margin of every sphere
 
 
-def render_spheres(rng: np.random.Generator, scan: CtScan, lesions: Sequence[Lesion]) -> np.ndarray:
+def render_spheres(rng: np.random.Generator, scan: Scan, lesions: Sequence[Lesion]) -> np.ndarray:
     """Draw the tissue and the spheres: (X, Y, Z * fine_per_slice) HU on the scan's fine grid."""
     axes = scan.fine_axes()
     volume = MUSCLE_HU + TEXTURE_HU["liver"] * smooth_noise(rng, axes, *TEXTURE_MM)

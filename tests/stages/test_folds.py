@@ -12,11 +12,11 @@ from graft.data.domain import Domain
 from graft.data.out_of_fold import read_out_of_fold
 from graft.data.split import read_folds, read_split
 from graft.data.task import Encoding, take_samples
-from graft.networks.card import read_card
+from graft.networks.card import read_card, write_no_model
 from graft.networks.saved import WEIGHTS, load_model
 from graft.training import cross_fit
 from graft.training.cross_fit import fold_folder
-from stages import ensemble, finetune, paths, regularize
+from stages import ensemble, finetune, paths, pretrain, regularize
 from tests.processed import edit_images
 from tests.small_target import CLASSES, edit_parameters, write_model, write_project, write_target
 
@@ -127,6 +127,18 @@ def test_trainings_one_after_the_other_as_on_a_gpu_give_the_same_bytes(project, 
     monkeypatch.setattr(cross_fit, "_train_in_parallel", lambda stage: False)
     finetune.main("transfer")
     assert {path: path.read_bytes() for path in before} == before
+
+
+def test_a_source_may_have_no_validation_part(project):
+    text = Path("params.yaml").read_text(encoding="utf-8")
+    Path("params.yaml").write_text(text.replace("source: lung", "source: liver"), encoding="utf-8")
+    edit_parameters(pretrain={"epochs": 2, "patience": 1})
+    write_no_model(paths.SELF_SUPERVISED, "off")
+    pretrain.main()
+    card = read_card(paths.PRETRAINED)
+    assert card["data"]["validation_sha256"] is None
+    assert card["scores"]["epoch"] == 2
+    assert not (paths.PRETRAINED / "folds").exists()
 
 
 def test_a_parent_without_the_network_of_a_fold_is_refused(project):

@@ -62,7 +62,7 @@ def test_a_given_validation_part_needs_no_advice(divide):
         ({"validation": -0.1}, "domains.liver.split.validation: got -0.1"),
         ({"validation": 0, "folds": 1}, "domains.liver.split.folds: got 1"),
         ({"validation": 0, "folds": 25}, "split.folds: got 25, but 24 patients have labels"),
-        ({"validation": 0, "labelled": 0.01, "folds": 2}, "has 1 patients to train on"),
+        ({"validation": 0, "labelled": 0.01, "folds": 2}, "has 1 patient to train on"),
     ],
 )
 def test_impossible_folds_end_in_one_line(divide, rules, message):

@@ -72,7 +72,7 @@ def test_both_of_two_patients_with_a_class_are_never_in_one_fold(seed):
 def test_a_class_that_one_patient_has_is_refused():
     index = make_index(benign=8, malignant=1)
     message = (
-        "liver.split.folds: the class 'malignant' has 1 patients to train on, expected at least"
+        "liver.split.folds: the class 'malignant' has 1 patient to train on, expected at least"
     )
     with pytest.raises(InputError, match=message):
         fold_of_patients(index, pd.Series("train", index.index), 5)

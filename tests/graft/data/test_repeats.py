@@ -19,6 +19,10 @@ def test_cross_validation_excludes_the_external_site_and_a_given_test_part(given
     rows, validation = pool_for_cross_validation(parts, index)
     assert rows.tolist() == list(range(pool))
     assert validation == pytest.approx(2 / 6)
+    del parts["validation"]
+    rows, validation = pool_for_cross_validation(parts, index)
+    assert rows.tolist() == [row for row in range(pool) if row not in (4, 5)]
+    assert validation == 0
 
 
 @pytest.mark.parametrize(

@@ -77,7 +77,7 @@ def test_without_a_share_nobody_validates():
         ("train", "malignant"): 1,
         ("test", "malignant"): 1,
     }
-    with pytest.raises(InputError, match="has 1 patients to split, expected at least 2"):
+    with pytest.raises(InputError, match="has 1 patient to split, expected at least 2"):
         assign_parts("lung", make_index(malignant=1), CLASSES, rules, 42)
 
 
