@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -62,8 +63,11 @@ class Model:
         for batch, known in self.batches(images, covariates, BATCH):
             terms = []
             for share, network in zip(self.card["shares"], self.networks, strict=True):
-                probabilities = network(batch, known).double().softmax(1)  # (B, classes)
-                terms.append(share * probabilities.cpu())
+                views = [
+                    network(view, known).double().softmax(1)  # (B, classes)
+                    for view in self._views(batch)
+                ]
+                terms.append(share * torch.stack(views).mean(0).cpu())
             chunks.append(reduce(torch.add, terms))
         predicted = torch.cat(chunks).numpy()
         if not np.isfinite(predicted).all():
@@ -91,6 +95,16 @@ class Model:
         for rows, batch in zip(batches, images_of_batches, strict=True):
             known = None if encoded is None else encoded[rows].to(self.device)
             yield batch, known
+
+    def _views(self, batch: Tensor) -> Iterator[Tensor]:
+        """The images (B, C, *patch), and all mirror images of them if the card asks for that."""
+        yield batch
+        if not self.card.get("training", {}).get("mirror"):
+            return
+        axes = range(2, batch.ndim)
+        for count in range(1, len(axes) + 1):
+            for mirrored in combinations(axes, count):
+                yield batch.flip(mirrored)
 
     def _check_images(self, images: Images) -> None:
         found = list(images.shape[1:])

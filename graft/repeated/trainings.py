@@ -167,29 +167,30 @@ class RepeatedTrainings:
         )
         fit_strategy(strategy, start, task, plan, show=False)
         clear_checkpoints(checkpoints)
-        validation = _predict(start, task, self.domain, rows.validation)
-        predicted = _predict(start, task, self.domain, rows.predicted)
+        validation = self._predict(start, task, rows.validation)
+        predicted = self._predict(start, task, rows.predicted)
         return {
             "validation": validation.round(DECIMALS),
             "predicted": predicted.round(DECIMALS),
             **(as_arrays(start.network) if keep_weights else {}),
         }
 
+    def _predict(self, start: Start, task: Task, rows: np.ndarray) -> np.ndarray:
+        """Predict N rows of the domain by a trained network: probabilities (N, classes)."""
+        domain = self.domain
+        card = {
+            "architecture": start.architecture,
+            "classes": domain.classes,
+            "covariates": list(task.encoding.columns),
+            "shares": [1.0],
+            "training": {"mirror": self.settings.training.mirror},
+        }
+        model = Model(card, [start.network.eval()])
+        covariates = domain.clinical(rows) if domain.kinds else None
+        return model.predict(ImageRows(domain.images, rows), covariates)
+
     def _data_key(self) -> list:
         """Everything in the domain that a training or a prediction depends on."""
         files = read_sealed(self.target.folder / DOCUMENT)[FILES]
         digests = [files.get(name) for name in ("images.npy", "index.csv", "covariates.csv")]
         return [digests, list(self.domain.classes), dict(self.domain.kinds)]
-
-
-def _predict(start: Start, task: Task, domain: Domain, rows: np.ndarray) -> np.ndarray:
-    """Predict N rows of a domain by a trained network: probabilities (N, classes)."""
-    card = {
-        "architecture": start.architecture,
-        "classes": domain.classes,
-        "covariates": list(task.encoding.columns),
-        "shares": [1.0],
-    }
-    model = Model(card, [start.network.eval()])
-    covariates = domain.clinical(rows) if domain.kinds else None
-    return model.predict(ImageRows(domain.images, rows), covariates)

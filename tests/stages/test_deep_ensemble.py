@@ -23,13 +23,18 @@ def project(tmp_path, monkeypatch) -> Path:
     return tmp_path
 
 
-def test_its_members_are_the_trainings_with_all_labels(project):
-    edit_parameters(learning_curve={"shares": [0.5], "draws": 2, "arms": []})
+@pytest.mark.parametrize("mirror", [False, True])
+def test_its_members_are_the_trainings_with_all_labels(project, mirror):
+    edit_parameters(
+        training={"mirror": mirror},
+        learning_curve={"shares": [0.5], "draws": 2},
+    )
     learning_curve.main()
     domain = Domain.read(paths.processed("liver"))
     rows = read_split(paths.split("liver"), domain.index)
     deep = load_model(paths.DEEP)
     assert deep.card["shares"] == [0.5, 0.5]
+    assert deep.card["training"]["mirror"] == mirror
     table = pd.read_csv(paths.REPEATED["learning_curve"], comment="#")
     table = table[(table["share"] == 1) & (table["arm"] == "l2-sp")]
     test = ImageRows(domain.images, rows["test"])
@@ -47,7 +52,7 @@ def test_its_members_are_the_trainings_with_all_labels(project):
 
 @pytest.mark.parametrize("draws", [0, 1])
 def test_fewer_than_two_trainings_are_no_ensemble(project, draws):
-    edit_parameters(learning_curve={"shares": [], "draws": 2, "arms": []})
+    edit_parameters(learning_curve={"shares": [], "draws": 2})
     learning_curve.main()
     assert (paths.DEEP / "card.json").exists()
     edit_parameters(learning_curve={"draws": draws})

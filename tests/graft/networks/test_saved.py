@@ -1,3 +1,5 @@
+from itertools import product
+
 import numpy as np
 import pytest
 import torch
@@ -34,6 +36,25 @@ def test_an_ensemble_is_the_weighted_mean_of_its_members(tmp_path):
     expected = 0.5 * first + 0.3 * second + 0.2 * third
     found = saved.load_model(tmp_path).predict(images)
     assert np.allclose(found, expected.detach().numpy(), atol=1e-6)
+
+
+@pytest.mark.parametrize("axes", [2, 3])
+def test_a_card_may_ask_for_the_mean_over_all_mirror_images(axes):
+    shape = {**ARCHITECTURE, "patch": [8] * axes}
+    network = build_network(**shape, seed=0).eval()
+    card = {**CARD, "architecture": shape, "shares": [1.0]}
+    images = np.random.default_rng(0).random((3, 1, *[8] * axes)).astype(np.float32)
+    alone = saved.Model(card, [network])
+    mirroring = saved.Model({**card, "training": {"mirror": True}}, [network])
+    expected = []
+    for mirrored in product([False, True], repeat=axes):
+        turned = [2 + axis for axis in range(axes) if mirrored[axis]]
+        expected.append(alone.predict(np.flip(images, turned).copy()))
+    assert len(expected) == 2**axes
+    found = mirroring.predict(images)
+    assert found == pytest.approx(np.mean(expected, axis=0), abs=1e-12)
+    assert mirroring.predict(np.flip(images, [2]).copy()) == pytest.approx(found, abs=1e-6)
+    assert not np.allclose(found, alone.predict(images), atol=1e-6)
 
 
 def test_no_images_give_no_predictions(tmp_path):

@@ -19,6 +19,7 @@ TRAINING = Training(
     weight_decay=0.01,
     schedule="constant",
     class_weights="none",
+    mirror=False,
     memory=0.5,
 )
 
