@@ -32,6 +32,7 @@ from graft.common.files import sha256
 from graft.common.parallel import run_parallel
 from graft.common.seeds import derive, generator
 from graft.common.vocabulary import REFERENCE
+from graft.common.unchanged import unchanged_parameters
 from graft.config.parameters import Parameters
 from graft.console import run, say
 from graft.data.domain import DOCUMENT, Domain
@@ -100,7 +101,7 @@ def train_source(of: Path, parameters: Parameters, sources: Path, seed: int) -> 
             link.unlink(missing_ok=True)
             link.symlink_to(of / path)
         write_parameters(folder / paths.PARAMETERS, of / paths.PARAMETERS, {"seed": seed})
-        with chdir(folder):
+        with chdir(folder), unchanged_parameters():
             pretrain.main(None)
     return folder / paths.PRETRAINED
 
