@@ -31,8 +31,8 @@ from graft.common.code import running_code
 from graft.common.files import sha256
 from graft.common.parallel import run_parallel
 from graft.common.seeds import derive, generator
-from graft.common.vocabulary import REFERENCE
 from graft.common.unchanged import unchanged_parameters
+from graft.common.vocabulary import REFERENCE
 from graft.config.parameters import Parameters
 from graft.console import run, say
 from graft.data.domain import DOCUMENT, Domain
@@ -110,7 +110,8 @@ def judge_seed(curves: Curves, parameters: Parameters, seed: int) -> Judged:
     """Train with all labels from a seed, and decide the verdict as the stage `evaluate` does."""
     settings = parameters.evaluate
     strategy = parameters.finetune.strategy
-    points = curves.train(curves.split, {"learning_curve.shares": [], "seed": seed})
+    needed = {"learning_curve.shares": [], "learning_curve.arms": [], "seed": seed}
+    points = curves.train(curves.split, needed)
     tested, places = curves.cases(are_unseen=False, resamples=settings.resamples)
     random = generator(seed, "bootstrap", parameters.target, "draws")
     block = judge_points(only_cases(points, places), tested, settings.confidence, random, strategy)
