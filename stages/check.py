@@ -56,7 +56,8 @@ def main() -> None:
     rows = []
     for name, rule in rules.items():
         domain = read_split_domain(name)
-        rows += check_within(domain, rule, parameters.seed, paths.FEATURES)
+        divided = name == parameters.target and parameters.folds > 0
+        rows += check_within(domain, rule, parameters.seed, paths.FEATURES, divided)
         domains.append(domain)
     target = domains[-1]
     shares = parameters.shares if parameters.draws else []

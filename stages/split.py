@@ -14,6 +14,7 @@ from graft.data.domain import Domain
 from graft.data.folds import assign_folds
 from graft.data.settings import SplitRules
 from graft.data.split import assign_parts, write_split
+from graft.duplicates.components import join_patients
 from graft.duplicates.fingerprints import DuplicatePair
 from graft.duplicates.listing import read_file_names, write_pairs
 from graft.duplicates.pairs import check_duplicates, find_duplicates
@@ -46,7 +47,8 @@ def main(name: Annotated[str, typer.Argument(help="a key of `domains`")]) -> Non
     write_pairs(listing, domain, drawn, pairs, files)
     # An error here comes before any training on the domain.
     parts = resolve_duplicates(domain, drawn, pairs, rules, listing)
-    folds = assign_folds(name, domain.index, parts, domain.classes, rules.folds, parameters.seed)
+    joined = join_patients(domain.index, parts == "train", pairs)
+    folds = assign_folds(name, joined, parts, domain.classes, rules.folds, parameters.seed)
     write_split(file, parts, domain.index, folds)
     report_parts(domain, parts, drawn)
     report_validation(domain, parts, rules)
