@@ -11,7 +11,6 @@ from graft.common.parameters import Section, read_parameters
 from graft.console import run, say
 from graft.data.repeats import check_repeats
 from graft.data.settings import SplitRules
-from graft.data.without_labels import write_images_without_labels
 from graft.leakage.across import check_across
 from graft.leakage.channels import check_channels
 from graft.leakage.columns import check_columns
@@ -20,6 +19,7 @@ from graft.leakage.rows import CheckRow, checks_document
 from graft.leakage.self_supervision import select_images
 from graft.leakage.split_domain import SplitDomain
 from graft.leakage.within import check_within
+from graft.selfsupervised.without_labels import write_images_without_labels
 from stages import paths
 
 

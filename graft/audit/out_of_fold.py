@@ -10,11 +10,11 @@ from graft.audit.cards import TrainedModel, check_data, check_encoding, check_pa
 from graft.common.files import InputError, check_sha256
 from graft.common.shown import counted
 from graft.data.image_rows import ImageRows
-from graft.data.out_of_fold import FILE, read_out_of_fold
 from graft.data.predictions import probability_columns
 from graft.evaluation.evaluated_domain import EvaluatedDomain
 from graft.leakage.rows import CheckRow, passed_check
 from graft.networks.card import CARD, read_card
+from graft.networks.out_of_fold import FILE, read_out_of_fold
 from graft.networks.saved import WEIGHTS, load_model
 
 FOLDS = "folds"  # of a model folder: a folder for the network of each fold

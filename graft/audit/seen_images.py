@@ -7,13 +7,13 @@ import numpy as np
 
 from graft.common.files import InputError
 from graft.data.domain import Domain
-from graft.data.without_labels import (
+from graft.leakage.rows import CheckRow, counted, passed_check
+from graft.networks.card import read_card
+from graft.selfsupervised.without_labels import (
     describe_seen,
     read_images_without_labels,
     rows_without_labels,
 )
-from graft.leakage.rows import CheckRow, counted, passed_check
-from graft.networks.card import read_card
 
 CHECKED_BEFORE = "self-supervision"  # the check before training, which also compares images
 

@@ -20,12 +20,12 @@ from graft.console import counting, say
 from graft.data.covariates import Encoding
 from graft.data.image_rows import ImageRows
 from graft.data.memory import share_for_each
-from graft.data.out_of_fold import write_out_of_fold
 from graft.data.reference import DomainReference
 from graft.data.split import read_folds, read_split
 from graft.data.task import NO_ROWS, Task, make_task
 from graft.networks.classifier import Classifier
 from graft.networks.device import use_deterministic_algorithms
+from graft.networks.out_of_fold import write_out_of_fold
 from graft.networks.saved import WEIGHTS, load_model, save_model
 from graft.training.checkpoint import clear_checkpoints
 from graft.training.fitting import complete_card, log_curves

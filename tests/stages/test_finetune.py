@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from graft.common.files import InputError
-from graft.data.out_of_fold import read_out_of_fold
+from graft.networks.out_of_fold import read_out_of_fold
 from graft.networks.saved import load_model
 from graft.training import checkpoint, loop
 from stages import finetune, paths

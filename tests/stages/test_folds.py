@@ -9,10 +9,10 @@ import torch
 
 from graft.common.files import InputError, sha256
 from graft.data.domain import Domain
-from graft.data.out_of_fold import read_out_of_fold
 from graft.data.split import read_folds, read_split
 from graft.data.task import Encoding, take_samples
 from graft.networks.card import read_card, write_no_model
+from graft.networks.out_of_fold import read_out_of_fold
 from graft.networks.saved import WEIGHTS, load_model
 from graft.training import cross_fit
 from graft.training.cross_fit import fold_folder

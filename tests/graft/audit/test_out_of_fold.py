@@ -15,10 +15,10 @@ from graft.audit.out_of_fold import check_fold_networks, read_predictions_of
 from graft.common.files import InputError, sha256
 from graft.data.covariates import fit_encoding
 from graft.data.domain import Domain
-from graft.data.out_of_fold import write_out_of_fold
 from graft.data.task import take_samples
 from graft.evaluation.evaluated_domain import EvaluatedDomain
 from graft.networks.build import build_network
+from graft.networks.out_of_fold import write_out_of_fold
 from graft.networks.saved import WEIGHTS, load_model, save_model
 from graft.statistics.cases import Cases
 from tests.seals import reseal
