@@ -1,12 +1,13 @@
 """Out-of-fold predictions, and the audit of the networks that they come from."""
 
+from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from graft.audit.cards import TrainedModel, check_data, check_encoding, check_parent
+from graft.audit.cards import USES, TrainedModel, check_data, check_encoding, check_parent
 from graft.common.files import InputError, check_sha256
 from graft.common.shown import counted
 from graft.data.image_rows import ImageRows
@@ -75,6 +76,7 @@ def check_fold_networks(
             far as its weights are kept, predicts something else.
     """
     number = int(target.folds.max())
+    digests: dict[tuple[int, str], dict[str, str | None]] = defaultdict(dict)
     of_target = [model.folder for model in models.values()]
     compared = 0
     for name, model in models.items():
@@ -82,8 +84,8 @@ def check_fold_networks(
             _check_source(target, model.parent)
         for fold in range(1, number + 1):
             network = network_of_fold(target, model, fold, of_target)
-            check_data(network, "train", {})
-            check_data(network, "validation", {})
+            for part in USES:
+                check_data(network, part, digests[fold, part])
             check_encoding(network)
             check_parent(network)
             if (network.folder / WEIGHTS).exists():  # a later stage started from them
