@@ -37,7 +37,7 @@ from graft.networks.saved import load_model
 from graft.networks.settings import Device
 from graft.repeated_evaluation.cross_validation import cross_validation_lines, judge_folds
 from graft.repeated_evaluation.curve_points import Point, read_points
-from graft.repeated_evaluation.folds import Candidate, read_folds
+from graft.repeated_evaluation.folds import NamedCandidate, read_folds
 from graft.repeated_evaluation.learning_curve import curve_lines, curve_table, judge_points
 from graft.statistics.cases import Assessment
 from stages import paths
@@ -121,7 +121,7 @@ def main() -> None:
         source, paths.PRETRAINED, settings.resamples, settings.confidence, seed, device
     )
     sources = read_sealed(paths.SOURCES)
-    default = Candidate(
+    default = NamedCandidate(
         source=sources["distances"][0]["source"],
         strategy=trained["transfer"].strategy,
         weight=trained["transfer"].card.get("lambda", 0.0),
@@ -195,7 +195,7 @@ def read_out_of_fold(
 def judge_repeated(
     target: EvaluatedDomain,
     points: Sequence[Point],
-    default: Candidate,
+    default: NamedCandidate,
     settings: Evaluate,
     seed: int,
 ) -> dict:

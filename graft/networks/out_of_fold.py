@@ -1,4 +1,4 @@
-"""Out-of-fold predictions: of each training patient by a network that has not seen the patient."""
+"""Out-of-fold predictions: each training patient by a network without the patient's label."""
 
 from collections.abc import Sequence
 from pathlib import Path
