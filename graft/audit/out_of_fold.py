@@ -22,6 +22,27 @@ FOLDS = "folds"  # of a model folder: a folder for the network of each fold
 TOLERANCE = 1e-3  # of a probability, which another device computes with other rounding
 
 
+def read_all_predictions(
+    target: EvaluatedDomain, models: Mapping[str, TrainedModel]
+) -> tuple[dict[str, np.ndarray], list[CheckRow]]:
+    """Read what each model predicts out of fold, and check it; nothing if there are no folds.
+
+    Args:
+        target: the domain.
+        models: by name.
+
+    Returns:
+        (T, C) of the training rows by each model, and a row for each check.
+
+    Raises:
+        InputError: as in `read_predictions_of` and `check_fold_networks`.
+    """
+    if target.validated_by != "folds":
+        return {}, []
+    found = {name: read_predictions_of(target, model.folder) for name, model in models.items()}
+    return found, check_fold_networks(target, models, found)
+
+
 def read_predictions_of(target: EvaluatedDomain, folder: Path) -> np.ndarray:
     """Read the training rows as predicted out of fold, in their order: (T, C).
 
