@@ -29,6 +29,8 @@ from graft.common.seeds import derive, generator
 from graft.common.vocabulary import REFERENCE
 from graft.console import run, say
 from graft.data.domain import Domain
+from graft.data.split import read_split
+from graft.evaluation.baselines import size_alone
 from graft.evaluation.entries import SIZE
 from graft.networks.saved import load_model
 from graft.repeated_evaluation.curve_points import Point
@@ -117,8 +119,7 @@ def model_rows(
     folders = [place for place, _ in models.values()]
     predicted = dict(zip(models, run_parallel(partial(predict, folder), folders), strict=True))
     estimates = {name: block for name, (_, block) in models.items()}
-    sizes = domain.index["size"].to_numpy()
-    predicted[SIZE] = np.stack([-sizes, sizes], axis=1)  # AUROC depends on the order alone
+    predicted[SIZE] = predict_by_size(of, domain)
     estimates[SIZE] = metrics["baselines"][SIZE]
     rows = []
     for part, is_external in IS_EXTERNAL.items():
@@ -151,6 +152,16 @@ def find_models(of: Path, metrics: dict) -> dict[str, tuple[Path, dict]]:
 def predict(folder: Path, model: Path) -> np.ndarray:
     """Predict all images of a processed domain by a saved model: (N, classes)."""
     return load_model(model).predict(Domain.read(folder).images)
+
+
+def predict_by_size(of: Path, domain: Domain) -> np.ndarray:
+    """Predict all lesions of a domain by their size, fitted to a run's labels: (N, classes)."""
+    known = Domain.read(of / paths.processed(domain.name))
+    train = read_split(of / paths.split(domain.name), known.index)["train"]
+    labels = known.index["label"].map(known.classes.index).to_numpy()
+    sizes = known.index["size"].to_numpy(float)
+    unseen = domain.index["size"].to_numpy(float)
+    return size_alone(sizes[train], labels[train], unseen, len(known.classes))
 
 
 def curve_rows(estimated: list[dict], truth: list[dict]) -> list[Row]:

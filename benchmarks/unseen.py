@@ -21,6 +21,7 @@ from ruamel.yaml import YAML
 from graft.common.code import running_code
 from graft.common.files import InputError, whole_folder
 from graft.common.seeds import derive, generator
+from graft.common.unchanged import unchanged_parameters
 from graft.config.parameters import Parameters, load_parameters
 from graft.data.domain import DOCUMENT, Domain, fill_folder, write_domain
 from graft.data.sealed_tables import open_sealed_table, write_sealed_table
@@ -157,7 +158,7 @@ class Curves:
         name = self.domain.name
         file = self.folder / paths.split(name)
         write_sealed_table(file, split.sort_values("sample"), describe_lesions(self.domain.index))
-        with chdir(self.folder):
+        with chdir(self.folder), unchanged_parameters():  # the next call has others
             learning_curve.main()
             return read_points(
                 paths.REPEATED["learning_curve"],

@@ -31,6 +31,7 @@ from graft.common.code import running_code
 from graft.common.files import sha256
 from graft.common.parallel import run_parallel
 from graft.common.seeds import derive, generator
+from graft.common.unchanged import unchanged_parameters
 from graft.common.vocabulary import REFERENCE
 from graft.config.parameters import Parameters
 from graft.console import run, say
@@ -100,7 +101,7 @@ def train_source(of: Path, parameters: Parameters, sources: Path, seed: int) -> 
             link.unlink(missing_ok=True)
             link.symlink_to(of / path)
         write_parameters(folder / paths.PARAMETERS, of / paths.PARAMETERS, {"seed": seed})
-        with chdir(folder):
+        with chdir(folder), unchanged_parameters():
             pretrain.main(None)
     return folder / paths.PRETRAINED
 
@@ -109,7 +110,8 @@ def judge_seed(curves: Curves, parameters: Parameters, seed: int) -> Judged:
     """Train with all labels from a seed, and decide the verdict as the stage `evaluate` does."""
     settings = parameters.evaluate
     strategy = parameters.finetune.strategy
-    points = curves.train(curves.split, {"learning_curve.shares": [], "seed": seed})
+    needed = {"learning_curve.shares": [], "learning_curve.arms": [], "seed": seed}
+    points = curves.train(curves.split, needed)
     tested, places = curves.cases(are_unseen=False, resamples=settings.resamples)
     random = generator(seed, "bootstrap", parameters.target, "draws")
     block = judge_points(only_cases(points, places), tested, settings.confidence, random, strategy)
