@@ -53,3 +53,7 @@ class Finetune(Recipe):
     strategy: Strategy
     penalty: Literal["l2", "l1"]
     head: Literal["auto", "new", "pretrained"]
+
+    def from_scratch(self) -> Recipe:
+        """The same recipe without what only a network of a source has."""
+        return Recipe(**self.model_dump(include=set(Recipe.model_fields)))

@@ -8,8 +8,8 @@ from joblib.externals.loky import get_reusable_executor
 
 from graft.networks.saved import load_model
 from graft.training import loop
-from graft.training.cross_fit import fold_folder
 from graft.training.members import Ensembling
+from graft.training.stage import fold_folder
 from stages import ensemble, paths
 from tests.small_target import edit_parameters, write_model, write_project, write_target
 
