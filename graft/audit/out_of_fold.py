@@ -15,10 +15,9 @@ from graft.data.predictions import probability_columns
 from graft.evaluation.evaluated_domain import EvaluatedDomain
 from graft.leakage.rows import CheckRow, passed_check
 from graft.networks.card import CARD, read_card
-from graft.networks.out_of_fold import FILE, read_out_of_fold
+from graft.networks.out_of_fold import FILE, fold_folder, read_out_of_fold
 from graft.networks.saved import WEIGHTS, load_model
 
-FOLDS = "folds"  # of a model folder: a folder for the network of each fold
 TOLERANCE = 1e-3  # of a probability, which another device computes with other rounding
 
 
@@ -143,8 +142,8 @@ def network_of_fold(
         rows.setdefault(part, samples)
     parent = model.parent
     if parent and parent in of_target:
-        parent = parent / FOLDS / str(fold)
-    folder = model.folder / FOLDS / str(fold)
+        parent = fold_folder(parent, fold)
+    folder = fold_folder(model.folder, fold)
     return replace(model, folder=folder, parent=parent, rows=rows, fold=fold)
 
 

@@ -11,6 +11,12 @@ from graft.data.sealed_tables import open_sealed_table, write_sealed_table
 
 FILE = "out_of_fold.csv"  # of a model folder
 COLUMNS = ("sample", "fold")
+ALL = 0  # instead of a fold: the training on all labelled patients
+
+
+def fold_folder(model: Path, fold: int) -> Path:
+    """The folder of the model of a fold, in that of the model of all patients; that one for ALL."""
+    return model if fold == ALL else model / "folds" / str(fold)
 
 
 def write_out_of_fold(
