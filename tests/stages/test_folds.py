@@ -123,7 +123,7 @@ def test_trainings_one_after_the_other_as_on_a_gpu_give_the_same_bytes(project, 
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     assert len(before) == 3 + 3 * 2  # weights, a card and predictions; a model for each fold
     shutil.rmtree(folder)
-    monkeypatch.setattr(cross_fit, "_train_in_parallel", lambda stage: False)
+    monkeypatch.setattr(cross_fit, "train_in_parallel", lambda stage: False)
     finetune.main("transfer")
     assert {path: path.read_bytes() for path in before} == before
 
