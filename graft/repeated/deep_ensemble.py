@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from graft.common.vocabulary import WITHOUT_LAMBDA
 from graft.data.task import NO_ROWS, make_task
 from graft.networks.build import adapt_architecture
 from graft.networks.card import write_no_model
@@ -13,7 +14,6 @@ from graft.repeated.kept_weights import rebuild
 from graft.repeated.trainings import PulledSource, RepeatedTrainings
 from graft.training.fitting import parent_reference, save_trained
 from graft.training.plan import Plan
-from graft.transfer.settings import WITHOUT_LAMBDA
 
 FEWEST = 2  # networks of an ensemble
 

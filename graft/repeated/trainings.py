@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from graft.common.files import FILES, read_sealed
+from graft.common.vocabulary import WITHOUT_LAMBDA
 from graft.data.domain import DOCUMENT, Domain
 from graft.data.image_rows import ImageRows
 from graft.data.memory import share_for_each
@@ -26,7 +27,7 @@ from graft.strategies.train import fit_strategy
 from graft.training.checkpoint import clear_checkpoints, key_digest
 from graft.training.plan import Plan
 from graft.training.settings import Recipe
-from graft.transfer.settings import WITHOUT_LAMBDA, Arm, Strategy
+from graft.transfer.settings import Arm, Strategy
 from graft.transfer.start import Start, start_from_scratch, start_from_source
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from graft.common.parameters import Weight
+from graft.common.vocabulary import WITHOUT_LAMBDA
 from graft.console import say
 from graft.data.task import Task
 from graft.networks.reference import ModelReference
@@ -13,7 +14,7 @@ from graft.strategies.train import fit_strategy
 from graft.training.fitting import parent_reference
 from graft.training.loop import Log
 from graft.training.stage import StageTraining, Trained
-from graft.transfer.settings import WITHOUT_LAMBDA, Finetune, Strategy
+from graft.transfer.settings import Finetune, Strategy
 from graft.transfer.start import Start, start_from_scratch, start_from_source
 
 

@@ -12,12 +12,12 @@ import numpy as np
 from graft.common.files import whole_folder
 from graft.console import say
 from graft.data.image_rows import ImageRows
-from graft.networks.out_of_fold import write_out_of_fold
+from graft.networks.out_of_fold import ALL, fold_folder, write_out_of_fold
 from graft.networks.saved import WEIGHTS, load_model, save_model
 from graft.training.checkpoint import clear_checkpoints
 from graft.training.fitting import complete_card, log_curves
 from graft.training.parallel import train_in_parallel
-from graft.training.stage import ALL, StageTraining, Trained, fold_folder
+from graft.training.stage import StageTraining, Trained
 
 
 def train_stage(stage: StageTraining, folder: Path, curves: Path, keep: bool = False) -> None:

@@ -7,8 +7,9 @@ from graft.common.parallel import run_parallel
 from graft.console import counting, say
 from graft.data.memory import share_for_each
 from graft.networks.device import use_deterministic_algorithms
+from graft.networks.out_of_fold import ALL
 from graft.training.fitting import how_it_validates
-from graft.training.stage import ALL, StageTraining
+from graft.training.stage import StageTraining
 
 
 def train_in_parallel(stage: StageTraining) -> bool:

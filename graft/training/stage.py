@@ -14,11 +14,10 @@ from graft.data.reference import DomainReference
 from graft.data.split import read_folds, read_split
 from graft.data.task import NO_ROWS, Task, make_task
 from graft.networks.classifier import Classifier
+from graft.networks.out_of_fold import ALL
 from graft.networks.settings import Predict
 from graft.training.loop import Log
 from graft.training.plan import Plan
-
-ALL = 0  # instead of a fold: the training on all labelled patients
 
 
 @dataclass(frozen=True)
@@ -122,8 +121,3 @@ class StageTraining(ABC):
     def task(self, fold: int, encoding: Encoding | None = None) -> Task:
         """What the stage trains on outside of a fold."""
         return self.labelled.task(fold, self.device, encoding, self.plan.training.memory)
-
-
-def fold_folder(model: Path, fold: int) -> Path:
-    """The folder of the model of a fold, in that of the model of all patients; that one for ALL."""
-    return model if fold == ALL else model / "folds" / str(fold)

@@ -14,7 +14,6 @@ WEIGHT_SUFFIXES = (".pt", ".pth", ".safetensors")
 Strategy = Literal["l2-sp", "frozen", "lp-ft", "wise-ft", "bss", "delta", "source"]
 Arm = Literal["scratch"] | Strategy  # of repeated trainings
 INNER_FOLDS = 5  # of patients, to choose by if none validate; fewer if there are fewer patients
-WITHOUT_LAMBDA: frozenset[Strategy] = frozenset({"frozen", "source"})  # they train no weights
 
 
 def count_networks(arm: Arm, validates: bool) -> int:

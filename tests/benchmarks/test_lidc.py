@@ -117,6 +117,7 @@ def test_size_and_patch_are_further_targets(data, parameters, tmp_path):
     targets = {
         "image": bench.keep(domain, "image"),
         "size": bench.keep(with_size(domain), "size"),
+        "large with size": bench.keep(with_size(domain), "large-size"),
         "large": bench.keep(
             nodule_domain(read_nodules(data), "nodules", "malignancy", 12), "large"
         ),

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from joblib.externals.loky import get_reusable_executor
 
+from graft.networks.out_of_fold import fold_folder
 from graft.networks.saved import load_model
 from graft.training import loop
 from graft.training.members import Ensembling
-from graft.training.stage import fold_folder
 from stages import ensemble, paths
 from tests.small_target import edit_parameters, write_model, write_project, write_target
 

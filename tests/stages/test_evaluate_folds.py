@@ -14,10 +14,9 @@ from graft.data.split import read_folds, read_split
 from graft.data.task import NO_ROWS, make_task
 from graft.networks.build import build_network
 from graft.networks.card import read_card
-from graft.networks.out_of_fold import read_out_of_fold, write_out_of_fold
+from graft.networks.out_of_fold import fold_folder, read_out_of_fold, write_out_of_fold
 from graft.networks.saved import WEIGHTS, load_model, save_model
 from graft.training.fitting import parent_reference
-from graft.training.stage import fold_folder
 from stages import evaluate, paths
 from tests.processed import read_parts, write_parts
 from tests.seals import reseal

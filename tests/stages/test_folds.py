@@ -12,10 +12,9 @@ from graft.data.domain import Domain
 from graft.data.split import read_folds, read_split
 from graft.data.task import Encoding, take_samples
 from graft.networks.card import read_card, write_no_model
-from graft.networks.out_of_fold import read_out_of_fold
+from graft.networks.out_of_fold import fold_folder, read_out_of_fold
 from graft.networks.saved import WEIGHTS, load_model
 from graft.training import cross_fit
-from graft.training.stage import fold_folder
 from stages import ensemble, finetune, paths, pretrain, regularize
 from tests.processed import edit_images
 from tests.small_target import CLASSES, edit_parameters, write_model, write_project, write_target
