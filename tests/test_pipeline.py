@@ -359,7 +359,7 @@ def spoil_tests(project: Path, name: str) -> None:
         ("graft/statistics/bootstrap.py", {"evaluate", "explain", "report"}),
         ("graft/leakage/within.py", {"check", "evaluate"}),
         ("graft/ranking/distance.py", {"parameters", "rank_sources"}),
-        ("graft/training/penalty.py", {"parameters", *TRAINING, *REPEATED}),
+        ("graft/training/penalty.py", {"parameters", "self_supervise", *TRAINING, *REPEATED}),
         ("graft/data/split.py", set(EVERYTHING) - {"phantom@lung", "phantom@liver", "report"}),
     ],
 )
@@ -372,7 +372,12 @@ def test_changed_code_reruns_the_stages_that_import_it(project, file, stages):
 @pytest.mark.parametrize(
     ("section", "key", "value", "stages"),
     [
-        ("network", "width", 16, {"pretrain", "rank_sources", "finetune@scratch", *REPEATED}),
+        (
+            "network",
+            "width",
+            16,
+            {"self_supervise", "pretrain", "rank_sources", "finetune@scratch", *REPEATED},
+        ),
         ("evaluate", "resamples", 101, {"evaluate", "explain"}),
         ("ensemble", "members", 3, {"ensemble@bagging", "ensemble@boosting"}),
     ],

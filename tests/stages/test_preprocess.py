@@ -14,6 +14,7 @@ import psutil
 import pytest
 from ruamel.yaml import YAML
 
+from graft.common.vocabulary import PARTS
 from graft.data.domain import Domain
 from graft.ingest.pseudonyms import PUBLISHED_KEY, pseudonym
 from stages import preprocess, split
@@ -63,7 +64,8 @@ def test_raw_volumes_become_a_domain_and_its_split(project, capsys):
     split.main("lung")
     table = capsys.readouterr().out.splitlines()
     # 8 of each class are not at site-b: round(1.2) = 1 to test, 1 to validate, 6 to train
-    counts = {line.split()[0]: int(line.split()[1]) for line in table[1:]}
+    rows = [line.split() for line in table if line.startswith(PARTS)]
+    counts = {part: int(number) for part, number, *_ in rows}
     assert counts == {"train": 6, "validation": 1, "test": 1, "external": 4}
     index = Domain.read(project / "data/processed/lung").index
     is_external = read_parts("lung", project) == "external"

@@ -31,6 +31,7 @@ NEVER_ALLOWED = [
     ["a", "a"],
     [0.5] * 10**4,
 ]
+SWITCHES = [("predict", "mirror")]  # which may be true
 LONGEST_MESSAGE = 1000
 
 
@@ -68,6 +69,8 @@ def message_of(content: dict) -> str:
 )
 def test_a_value_that_no_key_may_have_is_one_line_that_names_the_key(place):
     for value in NEVER_ALLOWED:
+        if value is True and place in SWITCHES:
+            continue
         message = message_of(changed(place, value))
         assert ".".join(map(str, place)) in message
         assert message.startswith("params.yaml: ")

@@ -257,7 +257,7 @@ def test_copies_in_no_part_are_ignored(domain_with_two_copies):
 
 def test_copies_of_an_image_in_no_part_are_compared_with_each_other():
     domain = make_domain(*planes_of(1) * 3)
-    with pytest.raises(InputError, match=r"1 pairs .* row 1 \(train\) and row 2 \(test\)"):
+    with pytest.raises(InputError, match=r"1 pair .* row 1 \(train\) and row 2 \(test\)"):
         check(domain, ["", "train", "test"])
 
 
