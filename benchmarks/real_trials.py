@@ -110,7 +110,7 @@ class Bench:
                 if arm.source is not None:
                     source = PulledSource(arm.source, trial.sources[arm.source], arm.weight)
                 title = f"{arm.name}, {trial.share:.0%}, training {trial.number + 1}"
-                kind = "transfer" if source else SCRATCH
+                kind = trainings.settings.finetune.strategy if source else SCRATCH
                 rows = Rows(trial.train, NO_ROWS, trial.test)
                 seed = derive(self.parameters.seed, self.name, trial.number)
                 planned.append(trainings.plan_one(title, kind, rows, seed, source))

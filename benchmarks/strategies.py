@@ -116,24 +116,27 @@ def choose(variants: Sequence[Variant], only: Sequence[str] | None) -> list[Vari
 
 
 def result_table(variants: Sequence[Variant], outcomes: Sequence[Outcome]) -> Iterator[str]:
-    """Yield the table: a row for each variant, with its differences from the first one.
+    """Yield the table: a row for each variant, with its differences from the first and DEFAULT.
 
     The time is the median, without that of predicting, which is all that `source` does.
     """
     of = {variant.title: outcome for variant, outcome in zip(variants, outcomes, strict=True)}
-    reference, base = next(iter(of.items()))
+    first = next(iter(of))
+    references = dict.fromkeys([first, DEFAULT] if DEFAULT in of else [first])
     predicting = float(np.median(of[UNCHANGED].seconds)) if UNCHANGED in of else 0.0
-    parts = list(base.aurocs)
-    head = [cell for part in parts for cell in (f"AUROC, {part}", f"over {reference}")]
+    head = []
+    for part in of[first].aurocs:
+        head += [f"AUROC, {part}", *(f"over {reference}" for reference in references)]
     seconds = {title: np.median(each.seconds) - predicting for title, each in of.items()}
     unit = seconds.get(DEFAULT, np.nan)
-    yield from markdown_head("", *head, "CPU s", f"over {DEFAULT}")
+    yield from markdown_head("", *head, "CPU s", f"of {DEFAULT}")
     for title, outcome in of.items():
         cells = []
-        for part in parts:
-            cells.append(format_mean(outcome.aurocs[part]))
-            difference = outcome.aurocs[part] - base.aurocs[part]
-            cells.append("" if title == reference else format_mean(difference, "+"))
+        for part, aurocs in outcome.aurocs.items():
+            cells.append(format_mean(aurocs))
+            for reference in references:
+                difference = format_mean(aurocs - of[reference].aurocs[part], "+")
+                cells.append("" if title == reference else difference)
         took = seconds[title]
         yield markdown_row(title, *cells, f"{took:.1f}", f"{took / unit:.2f}")
 

@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import torch
@@ -112,7 +111,7 @@ def run_trials(
         source = None
         if variant.weight is not None:
             source = PulledSource("pretrained", model, variant.weight)
-        arm: Literal["transfer", "scratch"] = "transfer" if source else "scratch"
+        arm = finetune.strategy if source else "scratch"
         for draw, drawn in enumerate(rows):
             for number in range(seeds):
                 title = f"{variant.title}, draw {draw + 1}, seed {number + 1}"

@@ -217,8 +217,8 @@ def only_cases(points: Sequence[Point], places: np.ndarray) -> list[Point]:
 
 
 def write_parameters(file: Path, original: Path, changes: Mapping[str, Any]) -> None:
-    """Write a params.yaml with other values of some keys."""
-    yaml = YAML()
+    """Write a params.yaml with other values of some keys, and without its comments."""
+    yaml = YAML(typ="safe")  # comments would stay where a replaced list was
     content = yaml.load(original)
     for key, value in changes.items():
         *sections, name = key.split(".")

@@ -11,7 +11,6 @@ from graft.common.parameters import Section, read_parameters
 from graft.console import run, say
 from graft.data.repeats import check_repeats
 from graft.data.settings import SplitRules
-from graft.data.without_labels import write_images_without_labels
 from graft.leakage.across import check_across
 from graft.leakage.channels import check_channels
 from graft.leakage.columns import check_columns
@@ -20,6 +19,7 @@ from graft.leakage.rows import CheckRow, checks_document
 from graft.leakage.self_supervision import select_images
 from graft.leakage.split_domain import SplitDomain
 from graft.leakage.within import check_within
+from graft.selfsupervised.without_labels import write_images_without_labels
 from stages import paths
 
 
@@ -52,30 +52,16 @@ def main() -> None:
         parameters.source: parameters.source_rules,
         parameters.target: parameters.target_rules,
     }
-    domains = []
+    domains = [read_split_domain(name) for name in rules]  # one, if the source is the target
     rows = []
-    for name, rule in rules.items():
-        domain = read_split_domain(name)
-        rows += check_within(domain, rule, parameters.seed, paths.FEATURES)
-        domains.append(domain)
+    for domain in domains:
+        divided = domain.name == parameters.target and parameters.folds > 0
+        rows += check_within(domain, rules[domain.name], parameters.seed, paths.FEATURES, divided)
     target = domains[-1]
     shares = parameters.shares if parameters.draws else []
     labelled = target.rows("train", "validation")
     check_repeats(target.domain.index, labelled, shares, parameters.folds)
-    others = domains[:-1]  # empty if the source is the target
-    if parameters.source == parameters.target == parameters.start:
-        others.append(target)  # a network is trained on it, and then compared with itself
-    for name in parameters.candidates:
-        others.append(read_split_domain(name))
-    checked = {domain.name: domain.domain for domain in (*domains, *others)}
-    rows += check_keys(list(checked.values()))
-    rows += check_columns(list(checked.values()))
-    for other in others:
-        rows.append(check_channels(other.domain, target.domain))
-        starts_elsewhere = other.name == parameters.source != parameters.start
-        rows += check_across(
-            other, target, parameters.folds > 0, not starts_elsewhere, paths.FEATURES
-        )
+    rows += check_between(parameters, domains)
     rows += list_images_without_labels(parameters, domains, rules)
     with whole_file(paths.CHECKS) as path:
         write_sealed(path, checks_document(rows))
@@ -85,6 +71,29 @@ def main() -> None:
         path.write_text("No leak was found. See metrics/checks.json.\n", encoding="utf-8")
     for row in rows:
         say(f"{row['domain']}: {row['name']}: {row['looked_at']}: {row['found']}")
+
+
+def check_between(parameters: Parameters, domains: Sequence[SplitDomain]) -> list[CheckRow]:
+    """Return the rows of the checks between the target and all domains that networks start from.
+
+    Args:
+        parameters: those of the stage.
+        domains: the source and the target, or one domain that is both.
+    """
+    target = domains[-1]
+    others = list(domains[:-1])
+    if parameters.source == parameters.target == parameters.start:
+        others.append(target)  # a network is trained on it, and then compared with itself
+    others += [read_split_domain(name) for name in parameters.candidates]
+    checked = {domain.name: domain.domain for domain in (*domains, *others)}
+    rows = check_keys(list(checked.values())) + check_columns(list(checked.values()))
+    for other in others:
+        rows.append(check_channels(other.domain, target.domain))
+        starts_elsewhere = other.name == parameters.source != parameters.start
+        rows += check_across(
+            other, target, parameters.folds > 0, not starts_elsewhere, paths.FEATURES
+        )
+    return rows
 
 
 def list_images_without_labels(

@@ -10,10 +10,12 @@ import typer
 from graft.common.parameters import Section, read_parameters
 from graft.console import run
 from graft.networks.device import pick_device, use_deterministic_algorithms
-from graft.training.cross_fit import Labelled, train_stage
+from graft.networks.settings import Predict
+from graft.training.cross_fit import train_stage
 from graft.training.members import Ensembling
 from graft.training.plan import Plan
 from graft.training.settings import Augment, Ensemble, Training
+from graft.training.stage import Labelled
 from stages import paths
 
 
@@ -24,6 +26,7 @@ class Parameters(Section):
     training: Training
     augment: Augment
     ensemble: Ensemble
+    predict: Predict
     seed: int
 
 
@@ -48,7 +51,7 @@ def main(method: Method) -> None:
     )
     device = pick_device(parameters.training.device)
     count = parameters.ensemble.members
-    stage = Ensembling(labelled, device, plan, paths.REGULARIZED, method, count)
+    stage = Ensembling(labelled, device, plan, parameters.predict, paths.REGULARIZED, method, count)
     train_stage(stage, paths.ENSEMBLE[method], paths.CURVES / plan.stage)
 
 

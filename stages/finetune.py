@@ -9,11 +9,12 @@ from graft.common.parameters import Section, Weight, read_parameters
 from graft.console import run
 from graft.networks.device import pick_device, use_deterministic_algorithms
 from graft.networks.reference import ModelReference
-from graft.networks.settings import Network
+from graft.networks.settings import Network, Predict
 from graft.strategies.finetuning import FromScratch, FromSource
-from graft.training.cross_fit import Labelled, StageTraining, train_stage
+from graft.training.cross_fit import train_stage
 from graft.training.plan import Plan
-from graft.training.settings import Augment, Training
+from graft.training.settings import Augment, Recipe, Training
+from graft.training.stage import Labelled, StageTraining
 from graft.transfer.settings import Finetune
 from stages import paths
 
@@ -24,13 +25,15 @@ class Parameters(Section):
     target: str
     training: Training
     augment: Augment
-    finetune: Finetune
+    finetune: Recipe
+    predict: Predict
     seed: int
 
 
 class Transfer(Parameters):
-    """What transfer reads of params.yaml: λ too."""
+    """What transfer reads of params.yaml: λ, and how it uses the source."""
 
+    finetune: Finetune
     lambda_: Weight = Field(alias="lambda")
 
 
@@ -53,22 +56,22 @@ def main(init: Init) -> None:
     target = parameters.target
     labelled = Labelled.read(paths.processed(target), paths.split(target), paths.VERIFIED)
     device = pick_device(parameters.training.device)
-    recipe = parameters.finetune
     plan = Plan(
-        recipe=recipe,
+        recipe=parameters.finetune,
         training=parameters.training,
         augment=parameters.augment,
         seed=parameters.seed,
         purpose=f"finetune-{init}",
         checkpoints=paths.CHECKPOINTS,
     )
+    common = (labelled, device, plan, parameters.predict)
     stage: StageTraining
     if isinstance(parameters, Transfer):
         source = ModelReference.to(paths.PRETRAINED)
-        stage = FromSource(labelled, device, plan, recipe, source, parameters.lambda_)
+        stage = FromSource(*common, parameters.finetune, source, parameters.lambda_)
     else:
         assert isinstance(parameters, Scratch), "Transfer and Scratch are the two ways to start"
-        stage = FromScratch(labelled, device, plan, recipe, parameters.network)
+        stage = FromScratch(*common, parameters.network)
     keep = init == "transfer"  # `regularize` continues from it
     train_stage(stage, paths.FINETUNED[init], paths.CURVES / plan.stage, keep)
 

@@ -1,8 +1,5 @@
 """Train with some shares of the labels, several times each, for the learning curve."""
 
-from collections.abc import Sequence
-
-import torch
 from pydantic import Field
 
 from graft.common.parameters import Weight, read_parameters
@@ -10,19 +7,13 @@ from graft.console import run, say
 from graft.data.reference import DomainReference
 from graft.data.sealed_tables import write_sealed_table
 from graft.data.split import read_split
-from graft.data.task import read_task
-from graft.networks.build import adapt_architecture
 from graft.networks.card import write_no_model
 from graft.networks.device import pick_device
 from graft.networks.reference import ModelReference
-from graft.networks.saved import load_model
-from graft.repeated.cache import Arrays
-from graft.repeated.kept_weights import rebuild
-from graft.repeated.learning_curve import empty_table, train_learning_curve
+from graft.repeated.deep_ensemble import save_deep_ensemble
+from graft.repeated.learning_curve import empty_table, seeds_of_draws, train_learning_curve
 from graft.repeated.settings import LearningCurve, RepeatedFinetuning
 from graft.repeated.trainings import PulledSource, RepeatedTrainings
-from graft.training.fitting import parent_reference, save_trained
-from graft.training.plan import Plan
 from stages import paths
 
 OUTPUT = paths.REPEATED["learning_curve"]
@@ -48,7 +39,7 @@ def main() -> None:
     domain = target.read()
     if not wanted.draws:
         write_sealed_table(OUTPUT, empty_table(domain.classes))
-        write_deep_ensemble(parameters, [])
+        write_no_model(paths.DEEP, "learning_curve.draws is 0")
         say("learning curve: off, because learning_curve.draws is 0")
         return
     trainings = RepeatedTrainings(
@@ -58,52 +49,23 @@ def main() -> None:
         device=pick_device(parameters.training.device),
         checkpoints=paths.CHECKPOINTS,
     )
+    parts = read_split(paths.split(parameters.target), domain.index)
     model = ModelReference.to(paths.PRETRAINED)
+    source = PulledSource(paths.PRETRAINED.name, model, parameters.lambda_)
     table, kept = train_learning_curve(
         trainings,
-        parts=read_split(paths.split(parameters.target), domain.index),
+        parts=parts,
         shares=[*wanted.shares, 1.0],
         draws=wanted.draws,
-        source=PulledSource(paths.PRETRAINED.name, model, parameters.lambda_),
+        source=source,
         arms=wanted.arms,
         seed=parameters.seed,
         cache=paths.TRAININGS / "learning_curve",
     )
     write_sealed_table(OUTPUT, table)
-    write_deep_ensemble(parameters, kept)
+    seeds = seeds_of_draws(trainings, wanted.draws, parameters.seed)
+    save_deep_ensemble(paths.DEEP, trainings, parts, source, seeds, kept)
     say(f"learning curve: wrote {len(table)} predictions to {OUTPUT}")
-
-
-def write_deep_ensemble(parameters: Parameters, kept: Sequence[Arrays]) -> None:
-    """Write the networks that trained with all labels as one model, their mean.
-
-    Without two of them the folder has a note instead of a model.
-    """
-    if len(kept) < 2:
-        write_no_model(paths.DEEP, "learning_curve.draws is below 2")
-        return
-    target = parameters.target
-    device = torch.device("cpu")
-    task = read_task(paths.processed(target), paths.split(target), device, records=paths.VERIFIED)
-    source = load_model(paths.PRETRAINED)
-    encoding = task.encoding.width
-    architecture = adapt_architecture(source.card["architecture"], task.domain, encoding)
-    plan = Plan(
-        recipe=parameters.finetune,
-        training=parameters.training,
-        augment=parameters.augment,
-        seed=parameters.seed,
-        purpose="learning_curve",
-        checkpoints=paths.CHECKPOINTS,
-    )
-    card = {
-        "parent": parent_reference(paths.PRETRAINED),
-        "strategy": parameters.finetune.strategy,
-        "lambda": parameters.lambda_,
-        "shares": [1 / len(kept)] * len(kept),
-    }
-    networks = [rebuild(result, architecture) for result in kept]
-    save_trained(paths.DEEP, networks, architecture, task, plan, card)
 
 
 if __name__ == "__main__":

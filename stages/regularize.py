@@ -3,10 +3,12 @@
 from graft.common.parameters import Section, read_parameters
 from graft.console import run
 from graft.networks.device import pick_device, use_deterministic_algorithms
+from graft.networks.settings import Predict
 from graft.training.continuation import Continuation
-from graft.training.cross_fit import Labelled, train_stage
+from graft.training.cross_fit import train_stage
 from graft.training.plan import Plan
 from graft.training.settings import Augment, Recipe, Training
+from graft.training.stage import Labelled
 from stages import paths
 
 PARENT = paths.FINETUNED["transfer"]
@@ -19,6 +21,7 @@ class Parameters(Section):
     training: Training
     augment: Augment
     regularize: Recipe
+    predict: Predict
     seed: int
 
 
@@ -38,7 +41,7 @@ def main() -> None:
         keep_start=True,
     )
     device = pick_device(parameters.training.device)
-    stage = Continuation(labelled, device, plan, PARENT)
+    stage = Continuation(labelled, device, plan, parameters.predict, PARENT)
     train_stage(stage, paths.REGULARIZED, paths.CURVES / "regularize", keep=True)
 
 

@@ -4,7 +4,6 @@ from graft.common.parameters import Section, read_parameters
 from graft.common.seeds import derive
 from graft.console import run, say
 from graft.data.domain import Domain
-from graft.data.without_labels import read_images_without_labels, rows_without_labels
 from graft.networks.build import architecture_for, build_network
 from graft.networks.card import write_no_model
 from graft.networks.device import pick_device, use_deterministic_algorithms
@@ -13,6 +12,7 @@ from graft.selfsupervised.images import take_images
 from graft.selfsupervised.saved import save_body
 from graft.selfsupervised.settings import SelfSupervise
 from graft.selfsupervised.train import plan_contrast, train_without_labels
+from graft.selfsupervised.without_labels import read_images_without_labels, rows_without_labels
 from graft.training.fitting import log_curves, write_empty_curves
 from graft.training.settings import Augment, Training
 from stages import paths

@@ -315,7 +315,7 @@ def cross_validation() -> dict:
             "default": CANDIDATE,
             "over_default": gain(-0.01, 0.05, 0.4),
             "best": CANDIDATE,
-            "optimism": 0.01,
+            "regret": 0.01,
         },
         "choices": [choice(repeat, fold) for repeat in (1, 2) for fold in range(1, 6)],
     }

@@ -22,7 +22,6 @@ TRAINING = Training(
     weight_decay=0.0,
     schedule="cosine",
     class_weights="balanced",
-    mirror=False,
     memory=0.5,
 )
 AUGMENT = Augment(

@@ -131,8 +131,11 @@ def read_models(name: str) -> dict[str, tuple[type[Section], dict]]:
     module = importlib.import_module(module_of(STAGES[name]))
     if name == "finetune":
         return {
-            "transfer": (module.Transfer, {"${item.reads}": "lambda"}),
-            "scratch": (module.Scratch, {"${item.reads}": "network"}),
+            "transfer": (module.Transfer, {"${item.reads}": "lambda", "${item.how}": "finetune"}),
+            "scratch": (
+                module.Scratch,
+                {"${item.reads}": "network", "${item.how}": "finetune.epochs"},
+            ),
         }
     key = {"phantom": "lung", "ensemble": "bagging"}.get(name, "liver")
     return {key: (module.Parameters, {})}

@@ -14,12 +14,27 @@ from sklearn.metrics import log_loss
 from graft.common.files import InputError, sha256
 from graft.common.shown import counted
 from graft.evaluation.evaluated_domain import EvaluatedDomain
+from graft.evaluation.scored import ScoredModels
 from graft.leakage.rows import CheckRow, passed_check
 from graft.statistics.cases import Assessment, class_codes
 from graft.statistics.scores import choose_threshold
 from graft.statistics.sentences import VALIDATION
 
 LOSS_TOLERANCE = 1e-6  # metrics.json has six decimals, and models are compared by these
+
+
+def check_decisions(target: EvaluatedDomain, scored: ScoredModels) -> list[CheckRow]:
+    """Check everything that was decided for the models of a target: a row for each check.
+
+    Raises:
+        InputError: if anything but the validation cases decided it.
+    """
+    fitted_on = {name: tuned.fitted_on for name, tuned in scored.tuned.items()}
+    return [
+        check_thresholds(target, scored.all),
+        check_tuning(target, fitted_on),
+        check_choice(target, scored.models, scored.chosen),
+    ]
 
 
 def check_thresholds(target: EvaluatedDomain, assessments: Mapping[str, Assessment]) -> CheckRow:

@@ -1,24 +1,45 @@
 """Out-of-fold predictions, and the audit of the networks that they come from."""
 
+from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from graft.audit.cards import TrainedModel, check_data, check_encoding, check_parent
+from graft.audit.cards import USES, TrainedModel, check_data, check_encoding, check_parent
 from graft.common.files import InputError, check_sha256
 from graft.common.shown import counted
 from graft.data.image_rows import ImageRows
-from graft.data.out_of_fold import FILE, read_out_of_fold
 from graft.data.predictions import probability_columns
 from graft.evaluation.evaluated_domain import EvaluatedDomain
 from graft.leakage.rows import CheckRow, passed_check
 from graft.networks.card import CARD, read_card
+from graft.networks.out_of_fold import FILE, fold_folder, read_out_of_fold
 from graft.networks.saved import WEIGHTS, load_model
 
-FOLDS = "folds"  # of a model folder: a folder for the network of each fold
 TOLERANCE = 1e-3  # of a probability, which another device computes with other rounding
+
+
+def read_all_predictions(
+    target: EvaluatedDomain, models: Mapping[str, TrainedModel]
+) -> tuple[dict[str, np.ndarray], list[CheckRow]]:
+    """Read what each model predicts out of fold, and check it; nothing if there are no folds.
+
+    Args:
+        target: the domain.
+        models: by name.
+
+    Returns:
+        (T, C) of the training rows by each model, and a row for each check.
+
+    Raises:
+        InputError: as in `read_predictions_of` and `check_fold_networks`.
+    """
+    if target.validated_by != "folds":
+        return {}, []
+    found = {name: read_predictions_of(target, model.folder) for name, model in models.items()}
+    return found, check_fold_networks(target, models, found)
 
 
 def read_predictions_of(target: EvaluatedDomain, folder: Path) -> np.ndarray:
@@ -75,6 +96,7 @@ def check_fold_networks(
             far as its weights are kept, predicts something else.
     """
     number = int(target.folds.max())
+    digests: dict[tuple[int, str], dict[str, str | None]] = defaultdict(dict)
     of_target = [model.folder for model in models.values()]
     compared = 0
     for name, model in models.items():
@@ -82,8 +104,8 @@ def check_fold_networks(
             _check_source(target, model.parent)
         for fold in range(1, number + 1):
             network = network_of_fold(target, model, fold, of_target)
-            check_data(network, "train", {})
-            check_data(network, "validation", {})
+            for part in USES:
+                check_data(network, part, digests[fold, part])
             check_encoding(network)
             check_parent(network)
             if (network.folder / WEIGHTS).exists():  # a later stage started from them
@@ -120,8 +142,8 @@ def network_of_fold(
         rows.setdefault(part, samples)
     parent = model.parent
     if parent and parent in of_target:
-        parent = parent / FOLDS / str(fold)
-    folder = model.folder / FOLDS / str(fold)
+        parent = fold_folder(parent, fold)
+    folder = fold_folder(model.folder, fold)
     return replace(model, folder=folder, parent=parent, rows=rows, fold=fold)
 
 

@@ -6,16 +6,15 @@ from pathlib import Path
 import numpy as np
 
 from graft.common.files import InputError
+from graft.common.vocabulary import SELF_SUPERVISION
 from graft.data.domain import Domain
-from graft.data.without_labels import (
+from graft.leakage.rows import CheckRow, counted, passed_check
+from graft.networks.card import read_card
+from graft.selfsupervised.without_labels import (
     describe_seen,
     read_images_without_labels,
     rows_without_labels,
 )
-from graft.leakage.rows import CheckRow, counted, passed_check
-from graft.networks.card import read_card
-
-CHECKED_BEFORE = "self-supervision"  # the check before training, which also compares images
 
 SplitRows = tuple[Domain, Mapping[str, np.ndarray]]  # a domain and its rows by part
 
@@ -38,9 +37,9 @@ def check_seen_images(
         InputError: if the card names other images than the list, if one of them is of a patient in
             another part than training, or if the check before training is missing.
     """
-    if not any(row["name"] == CHECKED_BEFORE for row in before):
+    if not any(row["name"] == SELF_SUPERVISION for row in before):
         raise InputError(
-            f"{folder}: no check {CHECKED_BEFORE!r} came before its training, expected one; run "
+            f"{folder}: no check {SELF_SUPERVISION!r} came before its training, expected one; run "
             "`dvc repro` again"
         )
     known = {domain.name: (domain, parts) for domain, parts in domains}

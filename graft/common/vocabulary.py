@@ -3,6 +3,8 @@
 PARTS = ("train", "validation", "test", "external")  # of a split
 TESTS = ("test", "external")  # the parts that models are evaluated on
 REFERENCE = "scratch"  # the model that the gain of transfer is measured against
+WITHOUT_LAMBDA = frozenset({"frozen", "source"})  # strategies that train no weights
+SELF_SUPERVISION = "self-supervision"  # the check of the images that it learns from
 RANDOM = "random"  # the untrained network in the ranking of sources
 
 # Which key made the pseudonyms of a domain, if it is not a private one.

@@ -14,7 +14,7 @@ from graft.data.settings import SplitRules
 from graft.evaluation.settings import Evaluate
 from graft.explain.settings import Explain
 from graft.ingest.settings import Preprocess, PseudonymKey, RawDomain
-from graft.networks.settings import Network
+from graft.networks.settings import Network, Predict
 from graft.phantom.settings import SyntheticCohort
 from graft.ranking.settings import Sources
 from graft.repeated.settings import CrossValidation, LearningCurve
@@ -56,6 +56,7 @@ class Parameters(Section):
     finetune: Finetune
     regularize: Recipe
     ensemble: Ensemble
+    predict: Predict
     sources: Sources
     learning_curve: LearningCurve
     cross_validation: CrossValidation

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from graft.transfer.settings import INNER_FOLDS, WITHOUT_LAMBDA, count_networks
+from graft.common.vocabulary import WITHOUT_LAMBDA
+from graft.transfer.settings import INNER_FOLDS, count_networks
 
 if TYPE_CHECKING:
     from graft.config.parameters import Parameters

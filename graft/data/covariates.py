@@ -120,10 +120,18 @@ def regress(
     class_weight = "balanced" if balanced else None
     model = LogisticRegression(class_weight=class_weight, max_iter=ITERATIONS)
     model.fit(encoded, labels)
-    if classes == 2:  # one logit z for both classes: −z/2 and z/2 have the same softmax
-        halves = np.array([[-0.5], [0.5]])
-        return halves * model.coef_, halves[:, 0] * model.intercept_
-    return model.coef_, model.intercept_
+    return logits_of_classes(model.coef_, model.intercept_)
+
+
+def logits_of_classes(weights: np.ndarray, bias: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Weights (C, K) and bias (C,) of a logit for each class, from those of scikit-learn.
+
+    With two classes it has one logit z, (1, K) and (1,): −z/2 and z/2 have the same softmax.
+    """
+    if len(weights) > 1:
+        return weights, bias
+    halves = np.array([[-0.5], [0.5]])
+    return halves * weights, halves[:, 0] * bias
 
 
 def withheld(table: pd.DataFrame) -> pd.DataFrame:

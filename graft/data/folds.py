@@ -23,7 +23,7 @@ def assign_folds(
 
     Args:
         name: of the domain.
-        index: a row per sample of the domain.
+        index: a row per sample of the domain. Patients who share a picture have one name.
         parts: (N,), the part of each sample, "" for a sample without one.
         classes: in order.
         folds: their number.

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from graft.data.domain import Domain
 from graft.data.given_split import given_parts
 from graft.data.settings import SplitRules
 from graft.data.split import check_classes
+from graft.duplicates.components import group_images
 from graft.duplicates.fingerprints import IDENTICAL, DuplicatePair
 from graft.duplicates.pairs import check_duplicates, check_labels
 
@@ -53,7 +53,7 @@ def resolve_duplicates(
         return parts
     given = given_parts(domain.name, domain.index, rules.external)
     rank = given.map({part: number for number, part in enumerate(KEPT_IN)})  # NaN, if none, is last
-    table = pd.DataFrame({"group": _groups(pairs, len(parts)), "rank": rank})
+    table = pd.DataFrame({"group": group_images(pairs, len(parts)), "rank": rank})
     kept = ~table["group"].duplicated(keep=False)
     if rules.duplicates == "keep-first":
         in_order = table.sort_values("rank", kind="stable")
@@ -74,15 +74,3 @@ def _of_one_lesion(index: pd.DataFrame, pairs: Sequence[DuplicatePair]) -> list[
         if pair.evidence == IDENTICAL or not (of_one_patient and of_two_labels):
             kept.append(pair)
     return kept
-
-
-def _groups(pairs: Sequence[DuplicatePair], count: int) -> np.ndarray:
-    """The number of the group (N,) of each of `count` images."""
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    first = [pair.first for pair in pairs]
-    second = [pair.second for pair in pairs]
-    links = coo_array((np.ones(len(pairs), bool), (first, second)), shape=(count, count))
-    _, groups = connected_components(links, directed=False)
-    return groups

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from graft.common.documents import DECIMALS, check_schema, clean
+from graft.common.documents import check_schema, clean
 from graft.common.vocabulary import REFERENCE, TESTS
 from graft.evaluation.entries import (
     COVARIATES,
@@ -16,6 +16,7 @@ from graft.evaluation.entries import (
 )
 from graft.evaluation.evaluated_domain import EvaluatedDomain
 from graft.evaluation.ranking_outcome import compare_ranking
+from graft.evaluation.scored import ScoredModels
 from graft.evaluation.settings import Evaluate
 from graft.evaluation.subgroups import score_subgroups
 from graft.evaluation.tuning import Tuned, calibration_entry, operating_points_entry
@@ -33,12 +34,9 @@ def assemble_metrics(
     source: EvaluatedDomain,
     target: EvaluatedDomain,
     pretrained: Assessment | None,
-    models: dict[str, Assessment],
-    baselines: dict[str, Assessment],
-    tuned: Mapping[str, Tuned],
+    scored: ScoredModels,
     settings: Evaluate,
     evidence: Mapping[str, Any],
-    withheld: Assessment | None = None,
 ) -> dict:
     """Assemble metrics.json as plain JSON values, with the same keys for all parameters.
 
@@ -47,25 +45,23 @@ def assemble_metrics(
         target: the target domain.
         pretrained: assessed on the source; None if its weights come from elsewhere, because its
             head is then untrained.
-        models: assessed on the target, by name.
-        baselines: assessed on the target, by name.
-        tuned: what was fitted on validation cases for each of the models and baselines.
+        scored: the models and baselines of the target.
         settings: the parameters of the evaluation.
         evidence: blocks that are copied: `checks` for leaks; `hashes` of data and models;
             `boosting_alphas` of the members; `sources`, `learning_curve` and `cross_validation` as
             their stages wrote them; `tasks` of the source.
-        withheld: the chosen model, scored without the covariates that it was trained with.
 
     Raises:
         jsonschema.ValidationError: if the result breaks the schema, which is a fault in graft.
     """
     confidence = settings.confidence
-    chosen = choose_model(models)
+    models, baselines, chosen = scored.models, scored.baselines, scored.chosen
     ablation = None
-    if withheld:
-        ablation = ablation_entry(models[chosen], withheld, baselines[COVARIATES], confidence)
+    if scored.withheld:
+        known = baselines[COVARIATES]
+        ablation = ablation_entry(models[chosen], scored.withheld, known, confidence)
     baseline_blocks: dict[str, dict | None] = {}
-    baseline_blocks |= _model_blocks(baselines, tuned, target, confidence)
+    baseline_blocks |= _model_blocks(baselines, scored.tuned, target, confidence)
     baseline_blocks.setdefault(COVARIATES, None)  # a target without covariates has this key too
     gains = compare(target.cases, models, REFERENCE, TESTS, confidence, settings.margin)
     scores = {
@@ -84,7 +80,7 @@ def assemble_metrics(
             "gain_over_size": gain_entry(models[chosen], baselines[SIZE], confidence),
         },
         "validated": _validated(target),
-        "models": _model_blocks(models, tuned, target, confidence),
+        "models": _model_blocks(models, scored.tuned, target, confidence),
         "baselines": baseline_blocks,
         "transfer_gain": gains,
         "chosen": {"model": chosen, "by": CHOSEN_BY[target.validated_by]},
@@ -95,15 +91,6 @@ def assemble_metrics(
     metrics = _add_evidence(clean(scores), blocks, settings)
     check_metrics(metrics)
     return metrics
-
-
-def choose_model(models: Mapping[str, Assessment]) -> str:
-    """Choose the model with the lowest log loss of validation cases; of equal ones the first."""
-
-    def log_loss(name: str) -> float:
-        return round(models[name].parts["validation"].point["log_loss"], DECIMALS)
-
-    return min(models, key=log_loss)
 
 
 def check_metrics(metrics: dict) -> None:

@@ -10,14 +10,13 @@ from pathlib import Path
 import numpy as np
 
 from graft.common.files import InputError
-from graft.common.vocabulary import PARTS, TESTS
+from graft.common.vocabulary import PARTS, SELF_SUPERVISION, TESTS
 from graft.data.settings import SplitRules
 from graft.duplicates.fingerprints import DIGITS
 from graft.duplicates.pairs import pairs_between
 from graft.leakage.rows import CheckRow, counted, first_few, passed_check
 from graft.leakage.split_domain import SplitDomain
 
-NAME = "self-supervision"
 JUDGING_PARTS = ("validation", *TESTS)  # they choose or evaluate a model
 
 Selected = list[tuple[SplitDomain, np.ndarray]]  # rows of domains
@@ -118,4 +117,4 @@ def _row(selected: Selected, judging: Sequence[SplitDomain], left_out: int) -> C
     found = "no patient and no image in both, nor a near copy"
     if left_out:
         found += f"; {left_out} unused left out, whose patient or picture evaluates"
-    return passed_check(NAME, names, looked_at, found)
+    return passed_check(SELF_SUPERVISION, names, looked_at, found)

@@ -14,8 +14,10 @@ from graft.common.files import InputError
 from graft.common.shown import counted
 from graft.common.vocabulary import PARTS
 from graft.data.folds import assign_folds
+from graft.data.repeats import pool_for_cross_validation
 from graft.data.settings import SplitRules
 from graft.data.split import assign_parts, check_classes, check_patients
+from graft.duplicates.components import join_patients
 from graft.duplicates.fingerprints import DuplicatePair
 from graft.duplicates.pairs import check_duplicates, find_duplicates
 from graft.duplicates.resolve import resolve_duplicates
@@ -31,7 +33,11 @@ PREPROCESSING_KEYS = {"patch", "spacing", "window", "intensity", "size"}  # of d
 
 
 def check_within(
-    domain: SplitDomain, rules: SplitRules, seed: int, cache: Path | None = None
+    domain: SplitDomain,
+    rules: SplitRules,
+    seed: int,
+    cache: Path | None = None,
+    cross_validated: bool = False,
 ) -> list[CheckRow]:
     """Check everything that can leak within one domain.
 
@@ -40,6 +46,7 @@ def check_within(
         rules: of the split.
         seed: of the split.
         cache: a folder, see `graft.duplicates.pairs.find_pairs`.
+        cross_validated: whether a cross-validation divides the patients again.
 
     Returns:
         A row for each check.
@@ -53,15 +60,19 @@ def check_within(
     drawn = assign_parts(domain.name, data.index, data.classes, rules, seed)
     expected = resolve_duplicates(data, drawn, pairs, rules)
     removed = expected != drawn
-    return [
+    rows = [
         patients,
         _check_images(domain, pairs, rules, removed),
         _check_given_split(domain, rules, removed),
         _check_external_site(domain, rules, removed),
         _check_classes(domain),
-        _check_drawn_parts(domain, expected, removed, rules, seed),
+        _check_drawn_parts(domain, expected, removed),
         _check_normalisation(domain),
     ]
+    _check_drawn_folds(domain, pairs, rules, seed)
+    if cross_validated:
+        _check_divided_again(domain, pairs)
+    return rows
 
 
 def _check_patients(domain: SplitDomain) -> CheckRow:
@@ -158,9 +169,7 @@ def _check_classes(domain: SplitDomain) -> CheckRow:
     return passed_check("classes", domain.name, looked_at, "every class in every part")
 
 
-def _check_drawn_parts(
-    domain: SplitDomain, drawn: pd.Series, removed: pd.Series, rules: SplitRules, seed: int
-) -> CheckRow:
+def _check_drawn_parts(domain: SplitDomain, drawn: pd.Series, removed: pd.Series) -> CheckRow:
     """No sample may have moved after the draw.
 
     Otherwise labels beyond the share `labelled` could be used, or hard test cases left out.
@@ -177,22 +186,49 @@ def _check_drawn_parts(
         )
     unused = counted(int((domain.parts[~removed] == "").sum()), "label")
     found = f"as the rules and the seed draw them; {unused} unused, in no part"
-    _check_drawn_folds(domain, rules, seed)
     if domain.folds.any():
         found += f"; train in {domain.folds.max()} folds"
     return passed_check("drawn parts", domain.name, counted(len(drawn), "lesion"), found)
 
 
-def _check_drawn_folds(domain: SplitDomain, rules: SplitRules, seed: int) -> None:
-    """No sample may have moved to another fold, or a patient be in two."""
+def _check_drawn_folds(
+    domain: SplitDomain, pairs: list[DuplicatePair], rules: SplitRules, seed: int
+) -> None:
+    """No sample may have moved to another fold, or a patient or a picture be in two."""
     data = domain.domain
-    drawn = assign_folds(domain.name, data.index, domain.parts, data.classes, rules.folds, seed)
+    joined = join_patients(data.index, domain.parts == "train", pairs)
+    drawn = assign_folds(domain.name, joined, domain.parts, data.classes, rules.folds, seed)
     moved = drawn != domain.folds
     if moved.any():
         raise InputError(
             f"domains.{domain.name}: {counted(moved.sum(), 'lesion')} not in the fold that the "
             f"rules and the seed draw: {first_few(domain.places()[moved])}; "
             "expected the split as the stage split left it"
+        )
+
+
+def _check_divided_again(domain: SplitDomain, pairs: list[DuplicatePair]) -> None:
+    """No two patients whom a cross-validation divides may share a picture.
+
+    Its folds are drawn by patient. A network would be tested on a picture that it was trained on.
+    """
+    index = domain.domain.index
+    parts = {part: domain.rows(part) for part in PARTS}
+    pool, _ = pool_for_cross_validation(parts, index)
+    divided = np.isin(np.arange(len(index)), pool)
+    joined = join_patients(index, divided, pairs)
+    renamed = divided & (joined["patient"] != index["patient"])
+    if renamed.any():
+        examples = []
+        for patient, other in zip(
+            index["patient"][renamed], joined["patient"][renamed], strict=True
+        ):
+            examples.append(f"{patient} with {other}")
+        raise InputError(
+            f"domains.{domain.name}: patients share a picture, which two folds of the "
+            f"cross-validation may both have: {first_few(dict.fromkeys(examples))}; expected none: "
+            f"set domains.{domain.name}.split.duplicates to keep-first or drop, or give both "
+            "images one patient"
         )
 
 

@@ -99,7 +99,7 @@ class Model:
     def _views(self, batch: Tensor) -> Iterator[Tensor]:
         """The images (B, C, *patch), and all mirror images of them if the card asks for that."""
         yield batch
-        if not self.card.get("training", {}).get("mirror"):
+        if not self.card.get("predict", {}).get("mirror"):
             return
         axes = range(2, batch.ndim)
         for count in range(1, len(axes) + 1):

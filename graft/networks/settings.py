@@ -38,3 +38,13 @@ class Network(Section):
         "medicalnet-resnet50",
     ]
     width: Annotated[int, Field(ge=8, le=512, multiple_of=8)]  # common ResNets have 64
+
+
+class Predict(Section):
+    """How a model predicts that was trained on the target. No training depends on it.
+
+    Attributes:
+        mirror: whether it predicts the mean over all mirror images of an image.
+    """
+
+    mirror: bool

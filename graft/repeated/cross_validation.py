@@ -8,12 +8,13 @@ import numpy as np
 import pandas as pd
 
 from graft.common.seeds import derive
+from graft.common.vocabulary import WITHOUT_LAMBDA
 from graft.data.predictions import probability_columns, probability_table
 from graft.data.task import NO_ROWS
 from graft.networks.reference import ModelReference
 from graft.repeated.divide import divide_into_folds, divide_into_inner_folds
 from graft.repeated.trainings import PulledSource, RepeatedTrainings, Rows
-from graft.transfer.settings import WITHOUT_LAMBDA, Strategy
+from graft.transfer.settings import Strategy
 
 COLUMNS = ("repeat", "fold", "arm", "source", "strategy", "lambda", "part", "sample")
 

@@ -8,7 +8,7 @@ import pandas as pd
 from graft.common.files import InputError
 from graft.common.seeds import generator
 from graft.data.folds import deal_patients, random_orders
-from graft.transfer.settings import INNER_FOLDS
+from graft.strategies.inner_folds import deal_into_inner_folds
 
 FEWEST = 4  # patients of a class: 2 of them are outside each of 2 folds, to train and to validate
 
@@ -119,9 +119,8 @@ def divide_into_inner_folds(
     """
     random = generator(seed, "inner folds", count, repeat, fold)
     orders = random_orders(outside, classes, random)
-    inner = min(INNER_FOLDS, sum(map(len, orders)))
-    numbers = outside["patient"].map(deal_patients(orders, inner)).to_numpy()
-    return [(np.flatnonzero(numbers != k), np.flatnonzero(numbers == k)) for k in range(inner)]
+    folds = deal_into_inner_folds(orders, outside["patient"].to_numpy())
+    return [(np.flatnonzero(folds != k), np.flatnonzero(folds == k)) for k in np.unique(folds)]
 
 
 def _check_enough_patients(orders: Sequence[list[str]], classes: Sequence[str], count: int) -> None:

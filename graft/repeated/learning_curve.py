@@ -50,6 +50,7 @@ def train_learning_curve(
     shares = sorted(set(shares))
     strategy = trainings.settings.finetune.strategy
     trained = arms_to_train(strategy, arms)
+    seeds = seeds_of_draws(trainings, draws, seed)
     drawn = [_draw_rows(trainings, parts, shares, seed, draw) for draw in range(draws)]
     places = []
     planned = []
@@ -58,10 +59,9 @@ def train_learning_curve(
             for draw in range(draws):
                 name = f"{arm}, {share:.0%} of the labels, draw {draw + 1}"
                 rows = drawn[draw][at]
-                training_seed = derive(seed, trainings.stage, draw)
                 start = None if arm == "scratch" else source
                 keep = share == 1 and arm == strategy
-                training = trainings.plan_one(name, arm, rows, training_seed, start, keep)
+                training = trainings.plan_one(name, arm, rows, seeds[draw], start, keep)
                 planned.append(training)
                 places.append((share, draw, arm, rows))
     results = trainings.collect(planned, cache)
@@ -78,6 +78,11 @@ def train_learning_curve(
             table.insert(position, column, value)
         tables.append(table)
     return pd.concat(tables, ignore_index=True), kept
+
+
+def seeds_of_draws(trainings: RepeatedTrainings, draws: int, seed: int) -> list[int]:
+    """The seed of the trainings of each draw, the same for all shares and arms."""
+    return [derive(seed, trainings.stage, draw) for draw in range(draws)]
 
 
 def arms_to_train(strategy: Strategy, arms: Sequence[Arm]) -> list[Arm]:

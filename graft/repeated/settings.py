@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from graft.common.parameters import EachOnce, Section, Weight
-from graft.networks.settings import Network
+from graft.networks.settings import Network, Predict
 from graft.training.settings import Augment, Training
 from graft.transfer.settings import Arm, Finetune, Strategy
 
@@ -20,6 +20,7 @@ class RepeatedFinetuning(Section):
     training: Training
     augment: Augment
     finetune: Finetune
+    predict: Predict
 
     def alone(self) -> "RepeatedFinetuning":
         """The same without the further fields of a stage, whose class no other process knows."""

@@ -4,18 +4,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import torch
 
 from graft.common.files import FILES, read_sealed
+from graft.common.vocabulary import WITHOUT_LAMBDA
 from graft.data.domain import DOCUMENT, Domain
 from graft.data.image_rows import ImageRows
 from graft.data.memory import share_for_each
 from graft.data.predictions import DECIMALS
 from graft.data.reference import DomainReference
 from graft.data.task import Task, make_task
+from graft.networks.card import read_card
 from graft.networks.device import use_deterministic_algorithms
 from graft.networks.reference import ModelReference
 from graft.networks.saved import Model
@@ -25,7 +26,8 @@ from graft.repeated.settings import RepeatedFinetuning
 from graft.strategies.train import fit_strategy
 from graft.training.checkpoint import clear_checkpoints, key_digest
 from graft.training.plan import Plan
-from graft.transfer.settings import WITHOUT_LAMBDA, Arm, Strategy
+from graft.training.settings import Recipe
+from graft.transfer.settings import Arm, Strategy
 from graft.transfer.start import Start, start_from_scratch, start_from_source
 
 
@@ -53,7 +55,9 @@ class PulledSource:
     def key(self, strategy: Strategy) -> list:
         """The part of a training's key that depends on the source, as plain JSON values."""
         weight = None if strategy in WITHOUT_LAMBDA else self.weight
-        return [self.model.weights_sha256, strategy, weight]
+        card = read_card(self.model.folder)
+        read = [card.get(entry) for entry in ("architecture", "classes", "covariates")]
+        return [self.model.weights_sha256, read, strategy, weight]
 
 
 @dataclass(frozen=True)
@@ -82,7 +86,7 @@ class RepeatedTrainings:
     def plan_one(
         self,
         name: str,
-        arm: Arm | Literal["transfer"],
+        arm: Arm,
         rows: Rows,
         seed: int,
         source: PulledSource | None = None,
@@ -92,8 +96,7 @@ class RepeatedTrainings:
 
         Args:
             name: shown when it is finished.
-            arm: "scratch" without a source. With one, "transfer" or the name of a strategy.
-                "transfer" trains by the strategy of the settings.
+            arm: "scratch" without a source, and a strategy with one.
             rows: no row is in two of the three.
             seed: of the fresh weights and of the order of the samples.
             source: what the training starts from.
@@ -105,18 +108,16 @@ class RepeatedTrainings:
             (`validation`) and to predict (`predicted`).
         """
         settings = self.settings
-        strategy = settings.finetune.strategy
-        if arm != "scratch" and arm != "transfer":
-            strategy = arm
-        sections = (settings.network, settings.training, settings.augment)
+        strategy = None if arm == "scratch" else arm
+        sections = (settings.network, settings.training, settings.augment, settings.predict)
         key = [
             self.stage,
             rows.key(),
             seed,
-            source and source.key(strategy),
+            source.key(strategy) if source and strategy else None,
             self._data_key(),
             str(self.device),
-            settings.finetune.model_dump(exclude={"strategy"}),
+            self._recipe(strategy).model_dump(exclude={"strategy"}),
             [section.model_dump() for section in sections],
             keep_weights,
         ]
@@ -136,7 +137,7 @@ class RepeatedTrainings:
 
     def _run(
         self,
-        strategy: Strategy,
+        strategy: Strategy | None,
         rows: Rows,
         seed: int,
         source: PulledSource | None,
@@ -158,7 +159,7 @@ class RepeatedTrainings:
             recipe, weight = settings.finetune, source.weight
             start = start_from_source(model, task, recipe, weight, seed, self.device)
         plan = Plan(
-            recipe=settings.finetune,
+            recipe=self._recipe(strategy),
             training=settings.training,
             augment=settings.augment,
             seed=seed,
@@ -175,6 +176,11 @@ class RepeatedTrainings:
             **(as_arrays(start.network) if keep_weights else {}),
         }
 
+    def _recipe(self, strategy: Strategy | None) -> Recipe:
+        """How long a training by a strategy takes; None is training from scratch."""
+        finetune = self.settings.finetune
+        return finetune if strategy else finetune.from_scratch()
+
     def _predict(self, start: Start, task: Task, rows: np.ndarray) -> np.ndarray:
         """Predict N rows of the domain by a trained network: probabilities (N, classes)."""
         domain = self.domain
@@ -183,7 +189,7 @@ class RepeatedTrainings:
             "classes": domain.classes,
             "covariates": list(task.encoding.columns),
             "shares": [1.0],
-            "training": {"mirror": self.settings.training.mirror},
+            "predict": self.settings.predict.model_dump(),
         }
         model = Model(card, [start.network.eval()])
         covariates = domain.clinical(rows) if domain.kinds else None

@@ -10,7 +10,7 @@ from graft.common.documents import check_schema, clean
 from graft.common.shown import counted
 from graft.common.vocabulary import REFERENCE
 from graft.data.domain import Domain
-from graft.repeated_evaluation.folds import Candidate, Fold, Predicted
+from graft.repeated_evaluation.folds import Fold, NamedCandidate, Predicted
 from graft.repeated_evaluation.selection import (
     candidate_rows,
     choose_candidate,
@@ -43,11 +43,11 @@ class PredictedFold:
 def judge_folds(
     domain: Domain,
     folds: Sequence[Fold],
-    candidates: Sequence[Candidate],
+    candidates: Sequence[NamedCandidate],
     resamples: int,
     confidence: float,
     random: np.random.Generator,
-    default: Candidate | None = None,
+    default: NamedCandidate | None = None,
 ) -> dict:
     """Judge transfer by cross-validation.
 
@@ -220,7 +220,7 @@ def _validation_losses(domain: Domain, fold: Fold) -> list[float]:
 
 
 def _choice_rows(
-    folds: Sequence[Fold], candidates: Sequence[Candidate], chosen: Sequence[int]
+    folds: Sequence[Fold], candidates: Sequence[NamedCandidate], chosen: Sequence[int]
 ) -> list[dict]:
     rows = []
     for fold, k in zip(folds, chosen, strict=True):

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from graft.common.files import InputError
+from graft.common.vocabulary import WITHOUT_LAMBDA
 from graft.data.predictions import probability_columns, read_predictions
 from graft.data.sealed_tables import open_sealed_table
-from graft.statistics.sentences import UNPULLED
 
 ARMS = ("scratch", "transfer")
 PARTS = ("validation", "test")  # that each network predicted
@@ -18,17 +18,17 @@ READ = ("repeat", "fold", "arm", "source", "strategy", "lambda", "part", "sample
 
 
 @dataclass(frozen=True)
-class Candidate:
-    """A source, the strategy of training from it, and the weight λ of the pull towards it."""
+class NamedCandidate:
+    """A source, the strategy of training from it, and λ, as tables and metrics.json name them."""
 
     source: str
     strategy: str
     weight: float
 
-    def is_like(self, other: "Candidate") -> bool:
-        """Whether it is another one, as far as λ has a meaning for the strategy."""
+    def is_like(self, other: "NamedCandidate") -> bool:
+        """Whether it is the same one, whatever λ is if it has no meaning for the strategy."""
         same = (self.source, self.strategy) == (other.source, other.strategy)
-        return same and (self.strategy in UNPULLED or self.weight == other.weight)
+        return same and (self.strategy in WITHOUT_LAMBDA or self.weight == other.weight)
 
     def named(self) -> dict:
         """The candidate as an entry of metrics.json."""
@@ -69,7 +69,7 @@ class Fold:
 
 def read_folds(
     path: Path, classes: Sequence[str], samples: np.ndarray
-) -> tuple[list[Fold], list[Candidate]]:
+) -> tuple[list[Fold], list[NamedCandidate]]:
     """Read what the networks of all folds predicted; nothing if no cross-validation ran.
 
     Args:
@@ -109,12 +109,12 @@ def read_folds(
     return folds, candidates
 
 
-def _candidates(table: pd.DataFrame) -> list[Candidate]:
+def _candidates(table: pd.DataFrame) -> list[NamedCandidate]:
     transfer = table[table["arm"] == "transfer"]
     distinct = transfer[["source", "strategy", "lambda"]].drop_duplicates()
     candidates = []
     for source, strategy, weight in distinct.itertuples(index=False):
-        candidates.append(Candidate(str(source), str(strategy), float(weight)))
+        candidates.append(NamedCandidate(str(source), str(strategy), float(weight)))
     return candidates
 
 

@@ -1,8 +1,8 @@
 """What choosing a source, a strategy and λ within each fold of a cross-validation costs.
 
 The AUROC of the choice is compared with that of each candidate, trained in every fold. The best of
-these is known only in hindsight, by the tested folds. That it is better than the choice is the
-optimism of choosing by a test.
+these is known only in hindsight, by the tested folds. How much better it is than the choice is the
+regret: what the choice missed, and what chance added to the best of several in the same test.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,7 +11,7 @@ import numpy as np
 
 from graft.common.documents import DECIMALS
 from graft.common.shown import counted
-from graft.repeated_evaluation.folds import Candidate
+from graft.repeated_evaluation.folds import NamedCandidate
 from graft.statistics.formatting import signed_estimate
 from graft.statistics.repeated_auroc import RepeatedAuroc
 from graft.statistics.sentences import candidate_name
@@ -26,7 +26,7 @@ def choose_candidate(losses: Sequence[float]) -> int:
 
 
 def candidate_rows(
-    candidates: Sequence[Candidate],
+    candidates: Sequence[NamedCandidate],
     losses: np.ndarray,
     chosen: Sequence[int],
     fixed: Sequence[RepeatedAuroc],
@@ -55,13 +55,13 @@ def candidate_rows(
 
 
 def judge_selection(
-    candidates: Sequence[Candidate],
+    candidates: Sequence[NamedCandidate],
     fixed: Sequence[RepeatedAuroc],
     choice: RepeatedAuroc,
-    default: Candidate | None,
+    default: NamedCandidate | None,
     confidence: float,
 ) -> dict | None:
-    """Return what the choice gained over the default, and what choosing by the test would claim.
+    """Return what the choice gained over the default, and its regret in hindsight.
 
     Args:
         candidates: K of them.
@@ -72,7 +72,7 @@ def judge_selection(
 
     Returns:
         The block `selection` of metrics.json; None with one candidate. `over_default` is None if
-        the default is not among the candidates. `optimism` has no interval: the best candidate was
+        the default is not among the candidates. `regret` has no interval: the best candidate was
         picked by the same cases, so that resamples of these would be biased too.
     """
     if len(candidates) < 2:
@@ -88,7 +88,7 @@ def judge_selection(
         "default": named,
         "over_default": over_default,
         "best": candidates[best].named(),
-        "optimism": values[best] - choice.value,
+        "regret": values[best] - choice.value,
     }
 
 
@@ -108,9 +108,9 @@ def selection_lines(block: Mapping) -> Iterator[str]:
     if selection["default"]:
         gain = signed_estimate(selection["over_default"])
         yield f"The choice over the default, {candidate_name(selection['default'])}: {gain}"
-    if selection["optimism"] is not None:
+    if selection["regret"] is not None:
         yield (
             f"The best candidate in hindsight, {candidate_name(selection['best'])}, has an AUROC "
-            f"{selection['optimism']:+.3f} from that of the choice: what choosing by the test "
-            "would claim too much"
+            f"{selection['regret']:+.3f} from that of the choice: what the choice missed, and what "
+            "chance added to the best of these tests"
         )

@@ -108,12 +108,12 @@ def selection(block: Block) -> str:
             f" The choice over always taking the default, {candidate_name(found['default'])}: "
             f"{difference(found['over_default'])}."
         )
-    if found["optimism"] is not None:
+    if found["regret"] is not None:
         sentence += (
             f" In hindsight {candidate_name(found['best'])} has the highest AUROC in the tested "
-            f"folds, {signed(found['optimism'])} from that of the choice. This is what choosing by "
-            "the test would have claimed too much; it has no interval, because the same tests "
-            "picked the candidate."
+            f"folds, {signed(found['regret'])} from that of the choice. This is what the choice "
+            "missed, and what chance added to the best of several; it has no interval, because the "
+            "same tests picked the candidate."
         )
     return sentence
 

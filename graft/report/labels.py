@@ -25,7 +25,7 @@ def learning_curve(block: Block) -> Table:
 
 def arm_name(block: Block, arm: str) -> str:
     """An arm of the learning curve, with a note if it is the one that the verdict is about."""
-    return f"{arm} (as transfer)" if arm == block["strategy"] != "transfer" else arm
+    return f"{arm} (as transfer)" if arm == block["strategy"] else arm
 
 
 def _gain_cells(gain: Block | None) -> list[str | Cell]:

@@ -8,9 +8,9 @@ import numpy as np
 from graft.common.files import whole_folder
 from graft.console import say
 from graft.data.domain import Domain
-from graft.data.without_labels import describe_seen
 from graft.networks.classifier import Classifier
 from graft.networks.saved import save_model
+from graft.selfsupervised.without_labels import describe_seen
 from graft.training.checkpoint import clear_checkpoints
 from graft.training.plan import Plan
 

@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from graft.common.shown import counted
+from graft.common.vocabulary import SELF_SUPERVISION, WITHOUT_LAMBDA
 from graft.statistics.formatting import signed_estimate
 
-UNPULLED = ("frozen", "source")  # strategies that train no weights, so that λ has no meaning
 VALIDATION = {"part": "the validation part", "folds": "the training part out of fold"}
 
 
@@ -20,10 +20,12 @@ def labels_used(metrics: Mapping[str, Any]) -> str:
             f"Labels of {target['name']}: {trained} to train on; {_size(validated)} more to decide "
             "when training stops, to set thresholds and to choose the model."
         )
+    saw_images = any(row["name"] == SELF_SUPERVISION for row in metrics["checks"])
+    without = "their labels" if saw_images else "them"
     return (
         f"Labels of {target['name']}: {trained} to train on, and none more: training stops after a "
         "fixed number of epochs. Thresholds and the choice of the model come from predictions of "
-        f"the same {_noun(validated)} by networks that were trained without them, in "
+        f"the same {_noun(validated)} by networks that were trained without {without}, in "
         f"{validated['folds']} folds."
     )
 
@@ -51,7 +53,7 @@ def below_size_alone(
 
 def candidate_name(row: Mapping) -> str:
     """Return a candidate of metrics.json in words, such as "l2-sp from lung with λ = 0.01"."""
-    weight = "" if row["strategy"] in UNPULLED else f" with λ = {row['lambda']:g}"
+    weight = "" if row["strategy"] in WITHOUT_LAMBDA else f" with λ = {row['lambda']:g}"
     return f"{row['strategy']} from {row['source']}{weight}"
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from graft.common.code import code_digest
 from graft.data.task import Task
 from graft.strategies import l2_sp
 from graft.strategies.watched import Watched, watch_input
@@ -38,8 +39,8 @@ class SpectralShrinkage:
 
     @property
     def key(self) -> list:
-        """Everything that decides the penalty beside the network's start, as plain values."""
-        return ["bss", SHRINKAGE]
+        """Everything that decides the penalty, as in `FeaturePenalty`."""
+        return ["bss", SHRINKAGE, code_digest(["strategies"])]
 
     def __call__(self, images: Tensor) -> Tensor:
         """The penalty of the last forward pass, a scalar ()."""

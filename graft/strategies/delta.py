@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from graft.common.code import code_digest
 from graft.data.task import Task
 from graft.networks.classifier import Classifier
 from graft.networks.registry import NETWORKS
@@ -45,8 +46,8 @@ class MapDistance:
 
     @property
     def key(self) -> list:
-        """Everything that decides the penalty beside the network's start, as plain values."""
-        return ["delta", self.weight]
+        """Everything that decides the penalty, as in `FeaturePenalty`."""
+        return ["delta", self.weight, code_digest(["strategies"])]
 
     def __call__(self, images: Tensor) -> Tensor:
         """The penalty of the last forward pass of these images, a scalar ()."""

@@ -1,6 +1,6 @@
 """Folds of the patients that a network trains on, to choose by if no patients validate."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -22,7 +22,17 @@ def inner_folds(labels: np.ndarray, patients: np.ndarray) -> np.ndarray:
     """
     last_class = pd.Series(labels).groupby(patients).max()  # sorted by patient
     in_order = last_class.sort_values(kind="stable").index
-    fold_of = deal_patients([list(in_order)], min(INNER_FOLDS, len(in_order)))
+    return deal_into_inner_folds([list(in_order)], patients)
+
+
+def deal_into_inner_folds(orders: Sequence[list[str]], patients: np.ndarray) -> np.ndarray:
+    """The inner fold of each of N samples, from 0; fewer folds if there are fewer patients.
+
+    Args:
+        orders: the patients of each class in the order in which they are dealt.
+        patients: (N,) names.
+    """
+    fold_of = deal_patients(orders, min(INNER_FOLDS, sum(map(len, orders))))
     return np.array([fold_of[patient] for patient in patients])
 
 

@@ -13,10 +13,12 @@ from torch.nn import functional as F
 
 from graft.common.files import InputError
 from graft.common.parallel import one_thread
+from graft.data.covariates import logits_of_classes
 from graft.data.task import Samples, Task
 from graft.networks.classifier import Classifier
 from graft.networks.features import extract_features
 from graft.strategies.inner_folds import inner_folds
+from graft.training.loss import class_weights
 
 STRENGTHS = (0.0001, 0.001, 0.01, 0.1, 1.0, 10.0)  # C: a smaller one is a stronger L2 penalty
 ITERATIONS = 1000  # of a regression, at most
@@ -54,7 +56,7 @@ class Head:
         return inputs.weights * losses.numpy()
 
 
-def fit_probe(network: Classifier, task: Task, class_weights: str) -> None:
+def fit_probe(network: Classifier, task: Task, balance: str) -> None:
     """Set the head of a network to a logistic regression on its features and the covariates.
 
     These are standardised by the training part, and the standardisation is then part of the
@@ -65,25 +67,22 @@ def fit_probe(network: Classifier, task: Task, class_weights: str) -> None:
     Args:
         network: changes in place.
         task: what the regression is fitted to, and what C is chosen by.
-        class_weights: "balanced" or "none".
+        balance: "balanced" or "none", see `class_weights`.
 
     Raises:
         InputError: if a feature is NaN or infinite.
     """
     with one_thread():  # so that the last bits do not depend on the number of threads
-        head = _best_head(network, task, class_weights)
+        head = _best_head(network, task, balance)
     with torch.no_grad():
         network.head.weight.copy_(torch.from_numpy(head.weights))
         network.head.bias.copy_(torch.from_numpy(head.bias))
 
 
-def _best_head(network: Classifier, task: Task, class_weights: str) -> Head:
+def _best_head(network: Classifier, task: Task, balance: str) -> Head:
     """The regression with the best of STRENGTHS."""
     classes = len(task.domain.classes)
-    counts = np.bincount(task.train.labels.cpu().numpy(), minlength=classes).clip(1)
-    weights = np.ones(classes)
-    if class_weights == "balanced":
-        weights = len(task.train) / (classes * counts)
+    weights = class_weights(task, balance).double().cpu().numpy()
     train = _inputs(network, task.train, weights)
     if len(task.validation):
         validation = _inputs(network, task.validation, weights)
@@ -140,10 +139,7 @@ def _regress(train: Inputs, strength: float, classes: int) -> Head:
     standardised = scaler.fit_transform(train.numbers)
     regression = LogisticRegression(C=strength, max_iter=ITERATIONS)
     regression.fit(standardised, train.labels, sample_weight=train.weights)
-    found, intercept = regression.coef_, regression.intercept_
-    if len(present) == 2:  # one logit z for both classes: −z/2 and z/2 have the same softmax
-        halves = np.array([[-0.5], [0.5]])
-        found, intercept = halves * found, halves[:, 0] * intercept
+    found, intercept = logits_of_classes(regression.coef_, regression.intercept_)
     weights[present] = found / scaler.scale_
     bias[:] = ABSENT
     bias[present] = intercept - weights[present] @ scaler.mean_

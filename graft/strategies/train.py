@@ -24,7 +24,7 @@ STRATEGIES: dict[Strategy, Train] = {
 
 
 def fit_strategy(
-    strategy: Strategy,
+    strategy: Strategy | None,
     start: Start,
     task: Task,
     plan: Plan,
@@ -34,7 +34,7 @@ def fit_strategy(
     """Train a start in place, by a strategy if it starts from a source.
 
     Args:
-        strategy: one of STRATEGIES. Training from scratch ignores it.
+        strategy: one of STRATEGIES, or None from scratch.
         start: the network.
         task: what it trains on and is validated on.
         plan: how to train. The strategy sets its penalties.
@@ -47,6 +47,6 @@ def fit_strategy(
     Raises:
         InputError: if the strategy cannot use this source, or if the loss is not finite.
     """
-    if start.pull is None:
+    if strategy is None:
         return fit_start(start, task, plan, log, show)
     return STRATEGIES[strategy](start, task, plan, log, show)

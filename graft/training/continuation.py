@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from graft.networks.out_of_fold import fold_folder
 from graft.networks.saved import Model, load_model
-from graft.training.cross_fit import StageTraining, Trained, fold_folder
 from graft.training.fitting import parent_reference, train_network
 from graft.training.loop import Log
+from graft.training.stage import StageTraining, Trained
 
 
 @dataclass(frozen=True)

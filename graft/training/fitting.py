@@ -57,9 +57,7 @@ def train_network(
 
     if not show:
         return fit_network(network, task, plan, checkpoint, log_epoch, weights)
-    validation = f"validates on {len(task.validation)}"
-    if not len(task.validation):
-        validation = f"all {plan.recipe.epochs} epochs without validation"
+    validation = how_it_validates(len(task.validation), plan.recipe.epochs)
     say(
         f"{plan.purpose}: trains on {len(task.train)} lesions of {task.domain.name}, "
         f"{validation}{_where_images_are(task)}"
@@ -71,6 +69,11 @@ def train_network(
             log_epoch(row)
 
         return fit_network(network, task, plan, checkpoint, show_and_log, weights)
+
+
+def how_it_validates(count: int, epochs: int) -> str:
+    """How a training with `count` lesions to validate on decides its end, for a message."""
+    return f"validates on {count}" if count else f"all {epochs} epochs without validation"
 
 
 def start_head(network: Classifier, task: Task, plan: Plan) -> None:

@@ -33,9 +33,10 @@ def class_weights(task: Task, kind: str) -> Tensor:
     If `kind` is "balanced", a class with N_c of the N training samples gets N / (C·N_c), which is
     1 on average over the samples. If it is "none", each class gets 1.
     """
-    counts = task.train.labels.bincount(minlength=len(task.domain.classes))
+    classes = len(task.domain.classes)
+    counts = task.train.labels.bincount(minlength=classes).clamp(min=1)  # of an absent class too
     if kind == "balanced":
-        return len(task.train) / (len(counts) * counts)
+        return len(task.train) / (classes * counts)
     return torch.ones_like(counts).float()
 
 

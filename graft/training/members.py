@@ -8,11 +8,11 @@ from torch import Tensor
 
 from graft.networks.classifier import Classifier
 from graft.training.continuation import Continuation
-from graft.training.cross_fit import Trained
 from graft.training.ensemble import bag, bagging_weights, boost, shares
 from graft.training.fitting import train_network
 from graft.training.loop import Log
 from graft.training.plan import Plan
+from graft.training.stage import Trained
 from graft.training.state import Row
 
 

@@ -14,7 +14,10 @@ class FeaturePenalty(Protocol):
 
     @property
     def key(self) -> list:
-        """Everything that decides the penalty beside the network's start, as plain values."""
+        """Everything that decides the penalty beside the network's start, its code too.
+
+        These are plain JSON values.
+        """
 
     def __call__(self, images: Tensor) -> Tensor:
         """The penalty of the batch, a scalar () that can be differentiated.

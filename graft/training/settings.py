@@ -14,7 +14,6 @@ class Training(Section):
     """What every training has in common.
 
     Attributes:
-        mirror: whether a trained model predicts the mean over all mirror images of an image.
         memory: the share of the device's free memory that images may take. If they need more, they
             are read batch by batch. It has no influence on results, so it is in no key and card.
     """
@@ -25,7 +24,6 @@ class Training(Section):
     weight_decay: Weight
     schedule: Literal["cosine", "constant"]
     class_weights: Literal["balanced", "none"]
-    mirror: bool
     memory: Annotated[float, Field(ge=0, le=0.9, exclude=True)]
 
 

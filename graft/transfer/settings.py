@@ -14,7 +14,6 @@ WEIGHT_SUFFIXES = (".pt", ".pth", ".safetensors")
 Strategy = Literal["l2-sp", "frozen", "lp-ft", "wise-ft", "bss", "delta", "source"]
 Arm = Literal["scratch"] | Strategy  # of repeated trainings
 INNER_FOLDS = 5  # of patients, to choose by if none validate; fewer if there are fewer patients
-WITHOUT_LAMBDA: frozenset[Strategy] = frozenset({"frozen", "source"})  # they train no weights
 
 
 def count_networks(arm: Arm, validates: bool) -> int:
@@ -53,3 +52,7 @@ class Finetune(Recipe):
     strategy: Strategy
     penalty: Literal["l2", "l1"]
     head: Literal["auto", "new", "pretrained"]
+
+    def from_scratch(self) -> Recipe:
+        """The same recipe without what only a network of a source has."""
+        return Recipe(**self.model_dump(include=set(Recipe.model_fields)))

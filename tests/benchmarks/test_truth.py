@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from benchmarks.clone import ROOT
 from benchmarks.truth import Row, curve_rows, lines
-from benchmarks.unseen import UNSEEN, Curves, only_cases
+from benchmarks.unseen import UNSEEN, Curves, only_cases, write_parameters
 from benchmarks.verdict import Judged, agrees, true_gain
 from graft.config.parameters import load_parameters
 from graft.data.domain import Domain
@@ -85,6 +86,15 @@ def curves(tmp_path, monkeypatch) -> Curves:
     unseen = Domain.read(paths.processed("liver"))
     unseen.index["patient"] = UNSEEN + unseen.index["patient"]
     return Curves.prepare(tmp_path, load_parameters(paths.PARAMETERS), unseen, tmp_path / "curves")
+
+
+def test_lists_of_params_yaml_can_be_replaced(tmp_path):
+    changed = tmp_path / "params.yaml"
+    changes = {"learning_curve.shares": [], "learning_curve.arms": [], "seed": 7}
+    write_parameters(changed, ROOT / "params.yaml", changes)
+    before, after = load_parameters(ROOT / "params.yaml"), load_parameters(changed)
+    curve = before.learning_curve.model_copy(update={"shares": [], "arms": []})
+    assert after == before.model_copy(update={"learning_curve": curve, "seed": 7})
 
 
 def test_more_trainings_predict_the_test_part_and_the_unseen_patients(curves):

@@ -6,7 +6,9 @@ import pandas as pd
 import pytest
 
 from graft.audit.cards import TrainedModel, check_cards
-from graft.common.files import InputError
+from graft.common.files import InputError, read_sealed
+from graft.common.seeds import derive
+from graft.config.parameters import load_parameters
 from graft.data.domain import Domain
 from graft.data.image_rows import ImageRows
 from graft.data.split import read_split
@@ -26,7 +28,7 @@ def project(tmp_path, monkeypatch) -> Path:
 @pytest.mark.parametrize("mirror", [False, True])
 def test_its_members_are_the_trainings_with_all_labels(project, mirror):
     edit_parameters(
-        training={"mirror": mirror},
+        predict={"mirror": mirror},
         learning_curve={"shares": [0.5], "draws": 2},
     )
     learning_curve.main()
@@ -34,7 +36,9 @@ def test_its_members_are_the_trainings_with_all_labels(project, mirror):
     rows = read_split(paths.split("liver"), domain.index)
     deep = load_model(paths.DEEP)
     assert deep.card["shares"] == [0.5, 0.5]
-    assert deep.card["training"]["mirror"] == mirror
+    assert deep.card["predict"]["mirror"] == mirror
+    seeds = [derive(load_parameters(paths.PARAMETERS).seed, "learning_curve", k) for k in (0, 1)]
+    assert deep.card["training"]["seeds"] == seeds
     table = pd.read_csv(paths.REPEATED["learning_curve"], comment="#")
     table = table[(table["share"] == 1) & (table["arm"] == "l2-sp")]
     test = ImageRows(domain.images, rows["test"])
@@ -48,6 +52,14 @@ def test_its_members_are_the_trainings_with_all_labels(project, mirror):
     wrong = {**rows, "train": rows["train"][1:]}
     with pytest.raises(InputError, match="models/ensemble/deep/card.json: trained on data that"):
         check_cards({"deep": TrainedModel(paths.DEEP, paths.PRETRAINED, domain, wrong)})
+
+
+@pytest.mark.parametrize("strategy", ["frozen", "source"])
+def test_equal_networks_are_no_ensemble(project, strategy):
+    edit_parameters(learning_curve={"shares": [], "draws": 2}, finetune={"strategy": strategy})
+    learning_curve.main()
+    note = read_sealed(paths.DEEP / "none.json")
+    assert strategy in note["reason"]
 
 
 @pytest.mark.parametrize("draws", [0, 1])

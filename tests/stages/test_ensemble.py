@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from joblib.externals.loky import get_reusable_executor
 
+from graft.networks.out_of_fold import fold_folder
 from graft.networks.saved import load_model
 from graft.training import loop
-from graft.training.cross_fit import fold_folder
 from graft.training.members import Ensembling
 from stages import ensemble, paths
 from tests.small_target import edit_parameters, write_model, write_project, write_target

@@ -10,13 +10,12 @@ from sklearn.metrics import log_loss
 from graft.common.files import InputError, read_json
 from graft.data.domain import Domain
 from graft.data.image_rows import ImageRows
-from graft.data.out_of_fold import read_out_of_fold, write_out_of_fold
 from graft.data.split import read_folds, read_split
 from graft.data.task import NO_ROWS, make_task
 from graft.networks.build import build_network
 from graft.networks.card import read_card
+from graft.networks.out_of_fold import fold_folder, read_out_of_fold, write_out_of_fold
 from graft.networks.saved import WEIGHTS, load_model, save_model
-from graft.training.cross_fit import fold_folder
 from graft.training.fitting import parent_reference
 from stages import evaluate, paths
 from tests.processed import read_parts, write_parts

@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from graft.common.files import InputError
-from graft.data.out_of_fold import read_out_of_fold
-from graft.networks.saved import load_model
-from graft.training import checkpoint, loop
+from graft.networks.out_of_fold import read_out_of_fold
+from graft.networks.saved import WEIGHTS, load_model
+from graft.training import checkpoint, loop, parallel
 from stages import finetune, paths
 from tests.small_target import CLASSES, edit_parameters, write_model, write_project, write_target
 
@@ -55,6 +55,27 @@ def test_the_card_names_the_strategy_and_lambda_if_it_has_one():
     assert torch.equal(weights(unchanged, ""), weights(source, ""))
     curves = paths.CURVES / "finetune-transfer/plots/metrics"
     assert (curves / "train_loss.tsv").exists()
+
+
+def test_the_strategy_has_no_influence_on_training_from_scratch():
+    written = []
+    for finetuning in ({"strategy": "l2-sp"}, {"strategy": "frozen", "head": "new"}):
+        edit_parameters(finetune={**finetuning, "epochs": 1})
+        finetune.main("scratch")
+        folder = paths.FINETUNED["scratch"]
+        written.append([(folder / name).read_bytes() for name in ("card.json", WEIGHTS)])
+    assert written[0] == written[1]
+
+
+@pytest.mark.parametrize("strategy", ["frozen", "source"])
+def test_a_strategy_without_training_starts_no_processes(strategy, monkeypatch):
+    def refuse(*_: object) -> None:
+        raise AssertionError("its result would be thrown away")
+
+    monkeypatch.setattr(parallel, "run_parallel", refuse)
+    write_target(validation="train")
+    fit(strategy)
+    assert load_model(TRANSFER).card["strategy"] == strategy
 
 
 def test_without_validation_part_each_fold_has_a_probe_of_its_own():

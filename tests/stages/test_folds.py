@@ -9,13 +9,12 @@ import torch
 
 from graft.common.files import InputError, sha256
 from graft.data.domain import Domain
-from graft.data.out_of_fold import read_out_of_fold
 from graft.data.split import read_folds, read_split
 from graft.data.task import Encoding, take_samples
 from graft.networks.card import read_card, write_no_model
+from graft.networks.out_of_fold import fold_folder, read_out_of_fold
 from graft.networks.saved import WEIGHTS, load_model
 from graft.training import cross_fit
-from graft.training.cross_fit import fold_folder
 from stages import ensemble, finetune, paths, pretrain, regularize
 from tests.processed import edit_images
 from tests.small_target import CLASSES, edit_parameters, write_model, write_project, write_target
@@ -124,7 +123,7 @@ def test_trainings_one_after_the_other_as_on_a_gpu_give_the_same_bytes(project, 
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     assert len(before) == 3 + 3 * 2  # weights, a card and predictions; a model for each fold
     shutil.rmtree(folder)
-    monkeypatch.setattr(cross_fit, "_train_in_parallel", lambda stage: False)
+    monkeypatch.setattr(cross_fit, "train_in_parallel", lambda stage: False)
     finetune.main("transfer")
     assert {path: path.read_bytes() for path in before} == before
 

@@ -165,7 +165,8 @@ def test_one_picture_in_two_classes_stops_the_run_even_within_a_part(project):
     source = project / "raw/breast/benign/benign (7).png"
     (project / "raw/breast/malignant/malignant (30).png").write_bytes(source.read_bytes())
     set_parameter(COLOUR_DOMAIN, "split.duplicates", "keep-first")
-    with pytest.raises(InputError, match=r"under two labels: benign#\d+ \(benign\) and malignant#"):
+    message = r"has two labels, in 1 pair of images: benign#\d+ \(benign\) and malignant#"
+    with pytest.raises(InputError, match=message):
         prepare(COLOUR_DOMAIN)
     pairs = pd.read_csv(".graft/duplicates/breast.csv")
     (row,) = pairs[pairs["label_first"] != pairs["label_second"]].to_dict("records")

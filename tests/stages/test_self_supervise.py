@@ -14,11 +14,14 @@ from graft.audit.seen_images import check_seen_images
 from graft.common.files import InputError
 from graft.data.domain import Domain, write_domain
 from graft.data.split import read_split
-from graft.data.without_labels import read_images_without_labels, write_images_without_labels
 from graft.duplicates import fingerprints
 from graft.leakage.rows import CheckRow, read_checks
 from graft.networks.card import NO_MODEL, has_model
 from graft.networks.saved import load_model
+from graft.selfsupervised.without_labels import (
+    read_images_without_labels,
+    write_images_without_labels,
+)
 from stages import check, finetune, paths, pretrain, self_supervise, split
 from tests.seals import reseal
 from tests.small_target import ROOT, edit_parameters

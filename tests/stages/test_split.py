@@ -1,9 +1,12 @@
 """The stage that divides patients, and what it says about validation."""
 
+from dataclasses import replace
+
+import numpy as np
 import pandas as pd
 import pytest
 
-from graft.data.domain import Domain
+from graft.data.domain import Domain, write_domain
 from graft.data.split import read_folds, read_split
 from stages import paths, split
 from tests.commands import run_module
@@ -41,6 +44,27 @@ def test_without_validation_all_labelled_patients_train_in_folds(divide):
     assert path.read_text().startswith("sample,part,fold\n")
     assert "liver: none of 24 lesions of 24 patients validate" in printed
     assert "outside of each of 4 folds" in printed
+
+
+def test_copies_of_two_patients_are_in_one_fold(divide):
+    """Before the copy was made, they were in two."""
+    index, _ = divide(validation=0)
+    train = read_split(paths.split("liver"), index)["train"]
+    folds = read_folds(paths.split("liver"), index)
+    first = train[0]
+    second = next(
+        row
+        for row, fold in zip(train, folds, strict=True)
+        if fold != folds[0] and row % 2 == first % 2
+    )
+    domain = Domain.read(paths.processed("liver"))
+    images = np.array(domain.images)
+    images[second] = images[first]
+    index.loc[second, "hash"] = index.loc[first, "hash"]
+    write_domain(paths.processed("liver"), replace(domain, images=images, index=index))
+    split.main("liver")
+    together = dict(zip(train, read_folds(paths.split("liver"), index), strict=True))
+    assert together[first] == together[second]
 
 
 def test_few_labelled_patients_of_whom_some_validate_are_advised_not_to(divide):

@@ -1,6 +1,7 @@
 """Out-of-fold predictions of networks that saw the fold are found, whichever way they saw it."""
 
 import shutil
+import zlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,10 +16,10 @@ from graft.audit.out_of_fold import check_fold_networks, read_predictions_of
 from graft.common.files import InputError, sha256
 from graft.data.covariates import fit_encoding
 from graft.data.domain import Domain
-from graft.data.out_of_fold import write_out_of_fold
 from graft.data.task import take_samples
 from graft.evaluation.evaluated_domain import EvaluatedDomain
 from graft.networks.build import build_network
+from graft.networks.out_of_fold import write_out_of_fold
 from graft.networks.saved import WEIGHTS, load_model, save_model
 from graft.statistics.cases import Cases
 from tests.seals import reseal
@@ -75,7 +76,12 @@ def write_network(domain: Domain, folder: Path, rows: np.ndarray, parent: Path |
         "data": {"domain": domain.name, "train_sha256": digest, "validation_sha256": None},
         "parent": reference,
     }
-    save_model(folder, [build_network(**SHAPE, seed=len(folder.as_posix()))], card)
+    save_model(folder, [build_network(**SHAPE, seed=seed_of(folder))], card)
+
+
+def seed_of(folder: Path) -> int:
+    """A seed for each folder, so that the networks of two folds differ."""
+    return zlib.crc32(folder.as_posix().encode())
 
 
 @pytest.fixture(scope="module")
@@ -203,8 +209,27 @@ def test_a_parent_of_a_fold_that_was_trained_again(target, models):
         card.pop(key, None)
     save_model(path, [network], card)
     assert "transfer/out_of_fold.csv: sample" in error_of(target, models)
-    del models["transfer"]  # the network that started from it is still wrong
-    assert "expected" in error_of(target, models)
+    predicted = read_predictions_of(target, TRANSFER)
+    rows = TRAIN[FOLDS == 1]
+    images, covariates = target.domain.images[rows], target.domain.clinical(rows)
+    predicted[FOLDS == 1] = load_model(path).predict(images, covariates)
+    write_out_of_fold(TRANSFER, TRAIN, FOLDS, predicted, CLASSES)
+    # `transfer` is consistent again, but the network that started from the old weights is not.
+    message = error_of(target, models)
+    assert message.startswith("regularized/folds/1/card.json: started from the weights ")
+    assert message.endswith(f"expected {sha256(path / WEIGHTS)[:12]}, which are there now")
+
+
+def test_the_images_of_a_fold_are_read_once_for_all_models(target, models, monkeypatch):
+    read = []
+
+    def count(domain: Domain, rows: np.ndarray, *others: object) -> object:
+        read.append(len(rows))
+        return take_samples(domain, rows, *others)
+
+    monkeypatch.setattr("graft.audit.cards.take_samples", count)
+    check(target, models)
+    assert read == [8, 8, 8]  # those outside of each fold
 
 
 def test_predictions_by_the_model_that_was_trained_on_all_folds(target, models):

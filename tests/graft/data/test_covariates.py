@@ -17,7 +17,7 @@ from graft.data.covariates import WORD_BUCKETS, Encoding, bag_of_words, withheld
 from graft.data.domain import Domain, write_domain
 from graft.data.grid import Grid
 from graft.evaluation.baselines import covariates_only
-from graft.ingest import covariates as ingest_covariates
+from graft.ingest import columns
 from graft.networks import saved
 from graft.networks.build import build_network
 from graft.networks.registry import NETWORKS
@@ -366,7 +366,7 @@ def test_an_invalid_column_of_a_manifest_is_refused(cohort, before, after, messa
 
 
 def test_a_category_with_too_many_values_is_refused(cohort, monkeypatch):
-    monkeypatch.setattr(ingest_covariates, "MAX_CATEGORIES", 1)
+    monkeypatch.setattr(columns, "MAX_CATEGORIES", 1)
     message = "the category sex has 2 different values, expected at most 1"
     with pytest.raises(InputError, match=message):
         read_liver(cohort, KINDS)
@@ -377,7 +377,7 @@ def test_arrays_with_covariates_are_refused(tmp_path):
     labels = np.array([0, 1, 0, 1])
     np.save(tmp_path / "data.npy", data)
     np.save(tmp_path / "labels.npy", labels)
-    message = r"domains.liver.covariates: got age, note, sex, expected \{\}, as"
+    message = r"domains.liver.covariates: got age, note, sex, expected \{\} or log_size, as"
     with pytest.raises(InputError, match=message):
         read_liver(tmp_path, KINDS)
 

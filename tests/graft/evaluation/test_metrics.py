@@ -13,7 +13,8 @@ from graft.common.files import InputError
 from graft.common.seeds import generator
 from graft.data.domain import Domain
 from graft.evaluation.evaluated_domain import EvaluatedDomain
-from graft.evaluation.metrics import SCHEMA, assemble_metrics, check_metrics, choose_model, headline
+from graft.evaluation.metrics import SCHEMA, assemble_metrics, check_metrics, headline
+from graft.evaluation.scored import ScoredModels, choose_model
 from graft.evaluation.settings import Evaluate
 from graft.evaluation.summary import summary_lines
 from graft.evaluation.tables import plot_tables, prediction_table
@@ -135,9 +136,8 @@ def evaluate(
     tuned = tune_all(target, both)
     source = study(TWO_CLASSES, "lung", external)
     pretrained = source.assess(NoisyModel(TWO_CLASSES, 2, 9))
-    metrics = assemble_metrics(
-        source, target, pretrained, models, baselines, tuned, SETTINGS, EVIDENCE
-    )
+    scored = ScoredModels(models, baselines, choose_model(models), None, tuned)
+    metrics = assemble_metrics(source, target, pretrained, scored, SETTINGS, EVIDENCE)
     return metrics, target, both
 
 
@@ -423,7 +423,8 @@ def test_a_part_without_a_class_has_no_gain_and_passes_the_schema():
     target.cases["external"] = benign
     models, baselines = assess_all(target, TWO_CLASSES, noise=4)
     tuned = tune_all(target, models | baselines)
-    metrics = assemble_metrics(target, target, None, models, baselines, tuned, SETTINGS, EVIDENCE)
+    scored = ScoredModels(models, baselines, choose_model(models), None, tuned)
+    metrics = assemble_metrics(target, target, None, scored, SETTINGS, EVIDENCE)
     found = metrics["transfer_gain"]["bagging"]["external"]
     assert found["left_out"] == 100
     assert found["delong"] == {"low": None, "high": None, "p": None}

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from graft.common.files import InputError
+from graft.data.folds import assign_folds
 from graft.data.settings import SplitRules
+from graft.duplicates.components import join_patients
 from graft.duplicates.pairs import find_duplicates
 from graft.duplicates.resolve import resolve_duplicates
 from graft.leakage.across import check_across
@@ -159,6 +161,38 @@ def test_a_patient_who_moved_to_another_fold_is_refused():
     assert f"1 lesion not in the fold that the rules and the seed draw: manifest.csv:{row + 2}" in (
         message
     )
+
+
+def with_copies_of_two_patients(domain: SplitDomain) -> tuple[SplitDomain, int, int]:
+    """A copy of a training image in another fold, with the same label, and both rows."""
+    train = domain.rows("train")
+    first = train[0]
+    folds = domain.folds
+    second = next(row for row in train if row % 2 == first % 2 and folds[row] != folds[first])
+    return with_image(domain, second, domain.domain.images[first]), first, second
+
+
+def test_copies_of_one_picture_in_two_folds_are_refused():
+    domain, first, second = with_copies_of_two_patients(make("liver", NO_VALIDATION))
+    assert "not in the fold that the rules and the seed draw" in error_of(domain, NO_VALIDATION)
+    data = domain.domain
+    pairs = find_duplicates(data, domain.parts)
+    joined = join_patients(data.index, domain.parts == "train", pairs)
+    drawn = assign_folds("liver", joined, domain.parts, data.classes, NO_VALIDATION.folds, SEED)
+    assert drawn[first] == drawn[second]
+    check_within(replace(domain, folds=drawn), NO_VALIDATION, SEED)
+
+
+def test_a_cross_validation_does_not_divide_patients_who_share_a_picture():
+    domain = make("liver")
+    first, second = [row for row in domain.rows("train") if row % 2][:2]
+    domain = with_image(domain, second, domain.domain.images[first])
+    check_within(domain, RULES, SEED)
+    with pytest.raises(InputError) as caught:
+        check_within(domain, RULES, SEED, cross_validated=True)
+    patients = sorted([f"liver-{first}", f"liver-{second}"])
+    assert f"both have: {patients[1]} with {patients[0]}; expected" in str(caught.value)
+    check_within(make("liver"), RULES, SEED, cross_validated=True)
 
 
 def test_a_case_that_is_left_out_of_the_drawn_test_part_is_refused():

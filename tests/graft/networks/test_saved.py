@@ -45,7 +45,7 @@ def test_a_card_may_ask_for_the_mean_over_all_mirror_images(axes):
     card = {**CARD, "architecture": shape, "shares": [1.0]}
     images = np.random.default_rng(0).random((3, 1, *[8] * axes)).astype(np.float32)
     alone = saved.Model(card, [network])
-    mirroring = saved.Model({**card, "training": {"mirror": True}}, [network])
+    mirroring = saved.Model({**card, "predict": {"mirror": True}}, [network])
     expected = []
     for mirrored in product([False, True], repeat=axes):
         turned = [2 + axis for axis in range(axes) if mirrored[axis]]

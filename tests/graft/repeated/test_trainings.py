@@ -14,6 +14,7 @@ from graft.config.parameters import load_parameters
 from graft.data.domain import Domain, write_domain
 from graft.data.reference import DomainReference
 from graft.networks.build import build_network
+from graft.networks.card import read_card
 from graft.networks.reference import ModelReference
 from graft.networks.saved import save_model
 from graft.repeated.cache import collect_results
@@ -65,6 +66,7 @@ def trainings(tmp_path) -> RepeatedTrainings:
             training=parameters.training,
             augment=parameters.augment,
             finetune=parameters.finetune.model_copy(update={"epochs": 1}),
+            predict=parameters.predict,
         ),
         device=torch.device("cpu"),
         checkpoints=tmp_path / "checkpoints",
@@ -100,7 +102,7 @@ def run_all(trainings, sources, folder):
     """The results of training from scratch, from both sources, and of a linear probe."""
     planned = [trainings.plan_one("scratch", "scratch", ROWS, 3)]
     for source in sources:
-        planned.append(trainings.plan_one("transfer", "transfer", ROWS, 3, source))
+        planned.append(trainings.plan_one("transfer", "l2-sp", ROWS, 3, source))
     planned.append(trainings.plan_one("frozen", "frozen", ROWS, 3, sources[0]))
     return collect_results("cross_validate", planned, folder)
 
@@ -175,6 +177,37 @@ def test_the_key_has_the_stage_the_order_of_the_classes_and_the_kinds_of_covaria
         other = change_target(trainings, kind(name))
         keys.append(other.plan_one("scratch", "scratch", ROWS, 3).key)
     assert len({str(key) for key in keys}) == 5
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"classes": ["cyst", "tumour"]},
+        {"covariates": [{"name": "age", "kind": "number", "mean": 60.0, "std": 9.0}]},
+        {"architecture": {**SHAPE, "name": "resnet-peaks"}},
+    ],
+)
+def test_the_key_has_what_the_card_of_the_source_decides(trainings, sources, entry):
+    """`head: auto` keeps the head only for equal classes and covariates."""
+    (source, _) = sources
+    before = trainings.plan_one("transfer", "l2-sp", ROWS, 3, source).key
+    card = {**read_card(source.model.folder), **entry}
+    network = build_network(**SHAPE, seed=7)
+    save_model(source.model.folder, [network], card)
+    changed = replace(source, model=ModelReference.to(source.model.folder))
+    assert changed.model.weights_sha256 == source.model.weights_sha256
+    assert trainings.plan_one("transfer", "l2-sp", ROWS, 3, changed).key != before
+
+
+@pytest.mark.parametrize(
+    "changes", [{"strategy": "source"}, {"head": "new"}, {"penalty": "l1"}, {"lr": 0.5}]
+)
+def test_the_key_of_scratch_has_the_recipe_and_nothing_about_a_source(trainings, changes):
+    settings = trainings.settings
+    finetune = settings.finetune.model_copy(update=changes)
+    other = replace(trainings, settings=settings.model_copy(update={"finetune": finetune}))
+    keys = [each.plan_one("scratch", "scratch", ROWS, 3).key for each in (trainings, other)]
+    assert (keys[0] != keys[1]) == ("lr" in changes)
 
 
 def test_the_table_of_folds_has_every_case_of_every_training(trainings, sources, tmp_path):
@@ -338,5 +371,4 @@ def test_strategies_without_lambda_have_one_key_and_others_one_for_each(training
 
     assert key("frozen", sources[0]) == key("frozen", sources[1])
     assert key("l2-sp", sources[0]) != key("l2-sp", sources[1])
-    assert key("l2-sp", sources[0]) == key("transfer", sources[0])
     assert key("l2-sp", sources[0]) != key("lp-ft", sources[0])

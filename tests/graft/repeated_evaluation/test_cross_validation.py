@@ -17,12 +17,12 @@ from graft.repeated_evaluation.cross_validation import (
     cross_validation_lines,
     judge_folds,
 )
-from graft.repeated_evaluation.folds import Candidate, Fold, Predicted, read_folds
+from graft.repeated_evaluation.folds import Fold, NamedCandidate, Predicted, read_folds
 from graft.repeated_evaluation.selection import choose_candidate, judge_selection
 from graft.statistics.repeated_auroc import RepeatedAuroc
 
 CLASSES = ["benign", "malignant"]
-CANDIDATES = [Candidate("lung", "l2-sp", 0.0), Candidate("lung", "lp-ft", 0.0)]
+CANDIDATES = [NamedCandidate("lung", "l2-sp", 0.0), NamedCandidate("lung", "lp-ft", 0.0)]
 
 
 def two(*disease):
@@ -58,7 +58,7 @@ def table_of(folds):
     """The table that the repeated trainings write."""
     tables = []
     for each in folds:
-        networks = [("scratch", Candidate("", "", 0.0), each.scratch)]
+        networks = [("scratch", NamedCandidate("", "", 0.0), each.scratch)]
         for candidate, predicted in zip(CANDIDATES, each.candidates, strict=True):
             networks.append(("transfer", candidate, predicted))
         for arm, candidate, predicted in networks:
@@ -138,28 +138,28 @@ def test_the_choice_is_compared_with_each_candidate_with_the_default_and_with_th
         "default": {"source": "lung", "strategy": "l2-sp", "lambda": 0},
         "over_default": first["choice_over_it"],
         "best": {"source": "lung", "strategy": "l2-sp", "lambda": 0},
-        "optimism": 0.25,
+        "regret": 0.25,
     }
 
 
 def test_a_strategy_without_a_pull_is_the_default_whatever_lambda_is():
-    frozen = Candidate("lung", "frozen", 0.0)
-    assert frozen.is_like(Candidate("lung", "frozen", 0.01))
-    assert not frozen.is_like(Candidate("kidney", "frozen", 0.0))
-    assert not CANDIDATES[0].is_like(Candidate("lung", "l2-sp", 0.01))
+    frozen = NamedCandidate("lung", "frozen", 0.0)
+    assert frozen.is_like(NamedCandidate("lung", "frozen", 0.01))
+    assert not frozen.is_like(NamedCandidate("kidney", "frozen", 0.0))
+    assert not CANDIDATES[0].is_like(NamedCandidate("lung", "l2-sp", 0.01))
 
 
 def test_a_default_that_is_no_candidate_is_not_compared():
     areas = RepeatedAuroc(np.array([0.5, 0.7]), np.full(20, 0.6))
     better = RepeatedAuroc(np.array([0.7, 0.7]), np.full(20, 0.7))
-    other = Candidate("kidney", "l2-sp", 0.0)
+    other = NamedCandidate("kidney", "l2-sp", 0.0)
     found = judge_selection(CANDIDATES, [areas, better], areas, other, 0.95)
     assert (found["default"], found["over_default"]) == (None, None)
     assert found["best"]["strategy"] == "lp-ft"
-    assert found["optimism"] == pytest.approx(0.1)
+    assert found["regret"] == pytest.approx(0.1)
     undefined = RepeatedAuroc(np.array([np.nan]), np.full(20, np.nan))
     found = judge_selection(CANDIDATES, [undefined] * 2, undefined, None, 0.95)
-    assert np.isnan(found["optimism"])
+    assert np.isnan(found["regret"])
 
 
 def test_one_candidate_needs_neither_a_choice_nor_validation_cases(tmp_path):

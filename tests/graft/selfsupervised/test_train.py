@@ -36,7 +36,6 @@ TRAINING = Training(
     weight_decay=0.0,
     schedule="cosine",
     class_weights="none",
-    mirror=False,
     memory=0.5,
 )
 AUGMENT = Augment(flip=0.5, rotate=10, scale=0.1, shift=1, contrast=0.1, brightness=0.1, noise=0.02)

@@ -30,6 +30,8 @@ def test_folds_need_no_further_patients(patients, trained, noun):
         f"Labels of liver: {trained} to train on, and none more: training stops after" in sentence
     )
     assert f"the same {noun} by networks that were trained without them, in 5 folds." in sentence
+    metrics["checks"].append({"name": "self-supervision"})  # which saw the images of all folds
+    assert "by networks that were trained without their labels, in 5 folds." in labels_used(metrics)
 
 
 def with_size_alone(auroc: float | None, gap: dict | None = None) -> dict:

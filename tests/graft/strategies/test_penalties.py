@@ -1,11 +1,14 @@
 """The penalties on features by hand-computed numbers and an independent implementation."""
 
+import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
+from graft.common import code
 from graft.strategies import bss, delta
 from graft.strategies.watched import Watched, watch_input, watch_output
 from graft.training.epoch import Epochs
@@ -67,6 +70,21 @@ def test_watched_tensors_are_those_of_the_last_pass_and_end_with_the_context():
     assert torch.equal(made.tensor(), expected)
     assert not layer._forward_hooks
     assert not layer._forward_pre_hooks
+
+
+def test_other_code_of_strategies_gives_other_checkpoints(tmp_path, monkeypatch):
+    folder = shutil.copytree(code.GRAFT / "strategies", tmp_path / "strategies")
+    monkeypatch.setattr(code, "GRAFT", tmp_path)
+    penalties = (
+        bss.SpectralShrinkage(Watched(), 32),
+        delta.MapDistance(0.01, Watched(), network(), Watched()),
+    )
+    before = [penalty.key for penalty in penalties]
+    assert before == [penalty.key for penalty in penalties]
+    (folder / "watched.py").write_text("CHANGED = True\n")
+    for penalty, key in zip(penalties, before, strict=True):
+        assert penalty.key != key
+        assert json.loads(json.dumps(penalty.key)) == penalty.key
 
 
 def test_the_step_adds_the_penalty_of_the_batch_and_its_transforms():

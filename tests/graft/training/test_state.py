@@ -19,7 +19,6 @@ TRAINING = Training(
     weight_decay=0.01,
     schedule="constant",
     class_weights="none",
-    mirror=False,
     memory=0.5,
 )
 

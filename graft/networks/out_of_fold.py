@@ -1,4 +1,4 @@
-"""Out-of-fold predictions: of each training patient by a network that has not seen the patient."""
+"""Out-of-fold predictions: each training patient by a network without the patient's label."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +11,12 @@ from graft.data.sealed_tables import open_sealed_table, write_sealed_table
 
 FILE = "out_of_fold.csv"  # of a model folder
 COLUMNS = ("sample", "fold")
+ALL = 0  # instead of a fold: the training on all labelled patients
+
+
+def fold_folder(model: Path, fold: int) -> Path:
+    """The folder of the model of a fold, in that of the model of all patients; that one for ALL."""
+    return model if fold == ALL else model / "folds" / str(fold)
 
 
 def write_out_of_fold(

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from graft.common.files import InputError
-from graft.data.out_of_fold import FILE, read_out_of_fold, write_out_of_fold
+from graft.networks.out_of_fold import FILE, read_out_of_fold, write_out_of_fold
 
 CLASSES = ["benign", "malignant"]
 

@@ -6,7 +6,7 @@ import pytest
 
 from graft.common.files import InputError
 from graft.data.domain import Domain
-from graft.data.without_labels import (
+from graft.selfsupervised.without_labels import (
     describe_seen,
     read_images_without_labels,
     rows_without_labels,
