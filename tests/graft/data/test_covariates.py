@@ -377,7 +377,7 @@ def test_arrays_with_covariates_are_refused(tmp_path):
     labels = np.array([0, 1, 0, 1])
     np.save(tmp_path / "data.npy", data)
     np.save(tmp_path / "labels.npy", labels)
-    message = r"domains.liver.covariates: got age, note, sex, expected \{\}, as"
+    message = r"domains.liver.covariates: got age, note, sex, expected \{\} or log_size, as"
     with pytest.raises(InputError, match=message):
         read_liver(tmp_path, KINDS)
 
