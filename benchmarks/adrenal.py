@@ -47,7 +47,7 @@ class Glands:
 def read_glands(data: Path, side: int) -> Glands:
     """Read the glands at a resolution of `side`³ voxels, as patches of SIDE³.
 
-    Nobody validates, so the official parts train and val are those with labels.
+    No patient is held back for validation, so the official parts train and val have the labels.
 
     Raises:
         InputError: if the file is missing or broken.

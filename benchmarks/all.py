@@ -81,7 +81,6 @@ BENCHMARKS = (
     Benchmark("simulations"),
     Benchmark("shifted_copies", variable=VARIABLE),
     Benchmark("truth", needs_run=True),
-    Benchmark("size_input", variable=VARIABLE),
     Benchmark("growth"),
     Benchmark("strategies"),
     Benchmark("chain"),

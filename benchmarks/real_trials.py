@@ -97,10 +97,12 @@ class Bench:
     ) -> pd.DataFrame:
         """Train every arm in every trial, and return their predictions.
 
-        Trainings that are finished are not repeated. Nobody validates: each arm trains for
-        `finetune.epochs`.
-
+        Trainings that are finished are not repeated. No patient is held back for validation: each
+        arm trains for `finetune.epochs`. Without trials or arms, the table has no row.
         """
+        if not trials or not arms:
+            nobody = Trial(0, 0.0, NO_ROWS, NO_ROWS)
+            return _predictions(nobody, SCRATCH, np.zeros((0, 2)))
         planned = []
         places = []
         for arm in arms:

@@ -70,8 +70,8 @@ def run_trials(
 ) -> list[Outcome]:
     """Train each variant on each draw of labelled patients, and score the test parts.
 
-    All variants have the same draws and seeds. Nobody validates: the number of epochs is fixed.
-    Finished trainings are kept in `work`.
+    All variants have the same draws and seeds. No patient is held back for validation: the number
+    of epochs is fixed. Finished trainings are kept in `work`.
 
     Args:
         clone: has the processed target, its split and the source network of the stage `pretrain`.

@@ -49,7 +49,7 @@ class TaskCases:
 
     def score(self, predicted: np.ndarray) -> ResampledScores:
         """Score what `TaskModel.predict` returned for the task, (N, width)."""
-        outputs = predicted[self.known].round(PROBABILITY_DECIMALS)
+        outputs = self._rounded(predicted[self.known])
         labels = self.cases.labels
         kind = self.column["kind"]
 
@@ -65,6 +65,13 @@ class TaskCases:
             }
 
         return score_cases(self.cases, scores)
+
+    def _rounded(self, predicted: np.ndarray) -> np.ndarray:
+        """Round predictions: numbers in standardised units, whatever their own unit is."""
+        if self.column["kind"] != "number":
+            return predicted.round(PROBABILITY_DECIMALS)
+        mean, std = self.column["mean"], self.column["std"]
+        return ((predicted - mean) / std).round(PROBABILITY_DECIMALS) * std + mean
 
 
 def _labels(source: EvaluatedDomain, part: str, column: TaskColumn) -> np.ndarray:

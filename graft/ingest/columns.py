@@ -1,6 +1,6 @@
 """Columns of a table of raw data that a user named with their kind, checked cell by cell."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -12,6 +12,7 @@ from graft.data.covariates import to_number
 MAX_NUMBER = 1e30  # either way, because networks compute with float32
 MAX_RATING = 1000  # either way
 MAX_CATEGORIES = 32  # of one column: with more it is text, or identifies patients
+FEW_CATEGORIES = 5  # so many are allowed among any number of patients
 
 Rows = Iterable[tuple[int, dict[str, str]]]
 
@@ -26,9 +27,10 @@ def read_columns(path: Path, rows: Rows, kinds: Mapping[str, str], key: str) -> 
         key: the parameter that names the columns, for messages.
 
     Raises:
-        InputError: if a column is missing, a number or a rating is not one, or a column has too
-            many categories or ratings.
+        InputError: if a column is missing, a number or a rating is not one, a column has too many
+            categories or ratings, or a category is text, see `check_repeated`.
     """
+    patients = []
     table_rows = []
     for line, cells in rows:
         absent = [name for name in kinds if name not in cells]
@@ -40,11 +42,39 @@ def read_columns(path: Path, rows: Rows, kinds: Mapping[str, str], key: str) -> 
         for name, kind in kinds.items():
             _check_cell(f"{path}:{line}: {name}", cells[name], kind)
         table_rows.append([cells[name] for name in kinds])
+        if "patient" in cells:  # otherwise `check_rows` knows them
+            patients.append(cells["patient"])
     table = pd.DataFrame(table_rows, columns=list(kinds), dtype=str)
     for name, kind in kinds.items():
         if kind in ("category", "ordinal"):
             _check_values(path, table[name], kind)
+    if patients:
+        check_repeated(path, table, kinds, patients)
     return table
+
+
+def check_repeated(
+    path: Path, table: pd.DataFrame, kinds: Mapping[str, str], patients: Sequence[str]
+) -> None:
+    """Raise InputError if a category has nearly as many values as there are patients.
+
+    It is then free text, which may identify patients, and models keep categories as they are.
+
+    Args:
+        path: the table, for messages.
+        table: of N rows.
+        kinds: the kind of each column.
+        patients: (N,) of the rows.
+    """
+    of_rows = pd.Series(patients, dtype=object)
+    for name, kind in kinds.items():
+        known = table[name] != ""
+        count, among = table[name][known].nunique(), of_rows[known].nunique()
+        if kind == "category" and count > max(FEW_CATEGORIES, among / 2):
+            raise InputError(
+                f"{path}: the category {name} has {count} different values in {among} patients, "
+                f"expected at most {FEW_CATEGORIES}, or half as many as patients; is it text?"
+            )
 
 
 def _check_cell(where: str, cell: str, kind: str) -> None:

@@ -72,7 +72,7 @@ def read_raw_domain(
         covariates = add_log_size(covariates, domain.index["size"])
     domain = replace(domain, images=images, kinds=kinds, covariates=covariates, groups=groups)
     if tasks is not None:
-        check_rows(path, tasks, len(domain.index))
+        check_rows(path, tasks, task_kinds, domain.index["patient"].tolist())
         domain = replace(domain, task_kinds=task_kinds, tasks=tasks)
     _check_classes(path, domain)
     _check_given_splits(path, domain)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from graft.common.files import InputError
-from graft.ingest.columns import read_columns
+from graft.ingest.columns import check_repeated, read_columns
 from graft.ingest.rows import MANIFEST, iterate_cells
 from graft.ingest.tables import iterate_rows
 
@@ -30,13 +30,19 @@ def read_tasks(folder: Path, form: str, kinds: Mapping[str, str]) -> pd.DataFram
     return read_columns(path, rows, kinds, "tasks")
 
 
-def check_rows(folder: Path, table: pd.DataFrame, lesions: int) -> None:
-    """Raise InputError if the table has another number of rows than the domain has lesions."""
-    if len(table) != lesions:
+def check_rows(
+    folder: Path, table: pd.DataFrame, kinds: Mapping[str, str], patients: Sequence[str]
+) -> None:
+    """Raise InputError if the table of arrays does not fit the patients (N,) of their N lesions.
+
+    It must have N rows, and no category with nearly as many values as patients.
+    """
+    path = folder / TASKS_FILE
+    if len(table) != len(patients):
         raise InputError(
-            f"{folder / TASKS_FILE}: has {len(table)} rows and the images are {lesions}, "
-            "expected as many"
+            f"{path}: has {len(table)} rows and the images are {len(patients)}, expected as many"
         )
+    check_repeated(path, table, kinds, patients)
 
 
 def _any_columns(path: Path, columns: Sequence[str]) -> None:

@@ -11,6 +11,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from safetensors.torch import save as as_bytes
+from torch import Tensor
 
 from graft.common.files import InputError, check_sha256, sha256
 from graft.common.shown import one_line
@@ -39,7 +40,8 @@ class TaskModel:
 
         The classes are the task MAIN. A task of classes gives their probabilities (N, C), a rating
         the probabilities (N, K − 1) that it is above each level but the highest, and a number
-        itself (N, 1), in the unit of its column.
+        itself (N, 1), in the unit of its column. If the card asks for mirror images, each is the
+        mean over them.
 
         Raises:
             InputError: if covariates are missing that the model was trained with.
@@ -48,19 +50,25 @@ class TaskModel:
         widths = [self.network.main.head.out_features, *map(width, self.network.columns)]
         chunks = [[torch.zeros(0, count, dtype=torch.float64) for count in widths]]
         for batch, known in model.batches(images, covariates, BATCH):
-            outputs = self.network(batch, known).double().cpu()
-            chunks.append(self.network.divide(outputs))
-        main, *further = [torch.cat(pieces) for pieces in zip(*chunks, strict=True)]
-        predicted = {MAIN: main.softmax(1).numpy()}
+            views = [self._answers(view, known) for view in model.views(batch)]
+            chunks.append([torch.stack(of_task).mean(0) for of_task in zip(*views, strict=True)])
+        predicted = [torch.cat(pieces).numpy() for pieces in zip(*chunks, strict=True)]
+        names = [MAIN, *[column["name"] for column in self.network.columns]]
+        return dict(zip(names, predicted, strict=True))
+
+    def _answers(self, batch: Tensor, covariates: Tensor | None) -> list[Tensor]:
+        """What the network predicts of a batch (B, C, *patch), the classes first: (B, width)."""
+        outputs = self.network(batch, covariates).double().cpu()
+        main, *further = self.network.divide(outputs)
+        answers = [main.softmax(1)]
         for column, values in zip(self.network.columns, further, strict=True):
             if column["kind"] == "category":
-                values = values.softmax(1)
+                answers.append(values.softmax(1))
             elif column["kind"] == "ordinal":
-                values = values.sigmoid()
+                answers.append(values.sigmoid())
             else:
-                values = values * column["std"] + column["mean"]
-            predicted[column["name"]] = values.numpy()
-        return predicted
+                answers.append(values * column["std"] + column["mean"])
+        return answers
 
 
 def save_heads(folder: Path, network: MultiTaskNetwork, weighting: str) -> dict[str, Any]:

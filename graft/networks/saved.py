@@ -65,7 +65,7 @@ class Model:
             for share, network in zip(self.card["shares"], self.networks, strict=True):
                 views = [
                     network(view, known).double().softmax(1)  # (B, classes)
-                    for view in self._views(batch)
+                    for view in self.views(batch)
                 ]
                 terms.append(share * torch.stack(views).mean(0).cpu())
             chunks.append(reduce(torch.add, terms))
@@ -96,7 +96,7 @@ class Model:
             known = None if encoded is None else encoded[rows].to(self.device)
             yield batch, known
 
-    def _views(self, batch: Tensor) -> Iterator[Tensor]:
+    def views(self, batch: Tensor) -> Iterator[Tensor]:
         """The images (B, C, *patch), and all mirror images of them if the card asks for that."""
         yield batch
         if not self.card.get("predict", {}).get("mirror"):

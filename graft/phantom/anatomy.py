@@ -107,14 +107,13 @@ def draw_wall(rng: np.random.Generator) -> BodyWall:
 def smooth_noise(
     rng: np.random.Generator,
     axes: list[np.ndarray],
-    *lengths: float | tuple[float, float, float],
+    *lengths: float,
 ) -> np.ndarray:
     """Noise of standard deviation 1 on the grid of `axes`: (X, Y, Z) float32.
 
     It has the distribution of a sum of white noises, each smoothed by a Gaussian whose standard
-    deviation is one of `lengths`, in mm, and then scaled to the same variance. A length may differ
-    between the axes. The noise is made of waves whose random amplitudes follow the power spectrum
-    of this sum, so one transform is enough.
+    deviation is one of `lengths`, in mm, and then scaled to the same variance. It is made of waves
+    whose random amplitudes follow the power spectrum of this sum, so one transform is enough.
     """
     shape = [len(axis) for axis in axes]
     sides = [fft.next_fast_len(count, real=True) for count in shape]
@@ -123,8 +122,7 @@ def smooth_noise(
     half = sides[2] // 2 + 1  # a real signal has the other half too, mirrored
     power = np.zeros((sides[0], sides[1], half), np.float32)
     for length in lengths:
-        along_axes = zip(frequencies, np.broadcast_to(length, 3).tolist(), strict=True)
-        x, y, z = (_gaussian_power(along_axis, mm) for along_axis, mm in along_axes)
+        x, y, z = (_gaussian_power(along_axis, length) for along_axis in frequencies)
         power += x[:, None, None] * y[:, None] * z[:half] / len(lengths)
     amplitudes = rng.standard_normal((*power.shape, 2), dtype=np.float32)
     waves = amplitudes.view(np.complex64)[..., 0] * np.sqrt(power)

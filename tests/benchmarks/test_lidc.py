@@ -97,6 +97,9 @@ def test_source_and_target_share_no_patient(data, parameters, tmp_path, monkeypa
     table = bench.run(targets, trials[:1], arms)
     assert table["arm"].value_counts().tolist() == [len(trials[0].test)] * 2
     assert table["probability"].between(0, 1).all()
+    none = bench.run(targets, [], arms)
+    assert none.dtypes.equals(table.dtypes)
+    assert len(none) == 0
 
 
 def test_each_rating_has_a_row(data, parameters, tmp_path, monkeypatch):

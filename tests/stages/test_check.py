@@ -201,7 +201,34 @@ def a_training_image_in_two_domains() -> str:
     return "1 image of lung in train or validation would be used to train or .*, identical"
 
 
+def write_columns(name: str, **columns: object) -> None:
+    """Give a processed domain covariates or tasks, as if its manifest had had them."""
+    folder = Path("data/processed") / name
+    made = Domain.read(folder)
+    parts = read_parts(name)
+    images = np.array(made.images)
+    domain.write_domain(folder, replace(made, images=images, **columns))
+    write_parts(name, parts)
+
+
+def a_task_that_is_the_label() -> str:
+    labels = Domain.read(Path("data/processed/lung")).index["label"]
+    tasks = pd.DataFrame({"pathology": labels.map({"benign": "1", "malignant": "2"})})
+    write_columns("lung", task_kinds={"pathology": "category"}, tasks=tasks)
+    return "domains.lung.tasks.pathology: "
+
+
+def a_covariate_that_is_a_task() -> str:
+    rating = pd.DataFrame({"Margin": [str(k // 2 % 3) for k in range(40)]})
+    write_columns("lung", task_kinds={"Margin": "ordinal"}, tasks=rating)
+    covariates = rating.rename(columns=str.lower)
+    write_columns("liver", kinds={"margin": "number"}, covariates=covariates)
+    return "domains.liver.covariates.margin: is also domains.lung.tasks.Margin, expected "
+
+
 LEAKS = [
+    a_task_that_is_the_label,
+    a_covariate_that_is_a_task,
     in_two_parts,
     in_two_domains,
     an_image_twice,

@@ -73,6 +73,13 @@ def project(tmp_path, monkeypatch):
     torch.set_num_threads(threads)
 
 
+def set_seed(seed: int) -> None:
+    yaml = YAML()
+    parameters = yaml.load(Path("params.yaml"))
+    parameters["seed"] = seed
+    yaml.dump(parameters, Path("params.yaml"))
+
+
 def listed() -> dict[str, list[int]]:
     entries = read_images_without_labels(paths.WITHOUT_LABELS)
     return {name: list(entry["samples"]) for name, entry in entries.items()}
@@ -150,8 +157,7 @@ def test_what_it_writes_if_it_is_off_depends_on_nothing(project):
     edit_parameters(self_supervise={"epochs": 0})
     written = []
     for seed in (1, 2):
-        parameters = Path("params.yaml").read_text()
-        Path("params.yaml").write_text(parameters.replace("seed: 42", f"seed: {seed}"))
+        set_seed(seed)
         for name in ("lung", "liver"):
             split.main(name)
         check.main()

@@ -62,6 +62,18 @@ def test_numbers_are_scored_in_their_unit():
     assert scored == pytest.approx({"r_squared": 0.5, "mean_absolute_error": 1 / 3})
 
 
+@pytest.mark.parametrize("unit", [1e-9, 1e9])
+def test_a_number_has_the_same_score_in_every_unit(unit):
+    found = source()
+    volumes = [str(float(cell) * unit) if cell else "" for cell in found.domain.tasks["volume"]]
+    found.domain.tasks["volume"] = volumes
+    column = VOLUME | {"mean": 2.0 * unit, "std": 2.0 * unit}
+    scaled = TaskCases.of(found, "test", column, 50, np.random.default_rng(1))
+    scored = scaled.score(np.array([[1.0], [2.0], [2.0], [9.0]]) * unit).point
+    assert scored["r_squared"] == pytest.approx(0.5)
+    assert scored["mean_absolute_error"] == pytest.approx(unit / 3)
+
+
 def test_a_category_that_did_not_occur_in_training_is_unknown():
     found = cases(SHAPE)
     assert found.cases.labels.tolist() == [0, 1]

@@ -77,6 +77,12 @@ def test_a_wrong_table_is_one_line(arrays, content, message):
         read_domain(arrays, "lung", CLASSES, GRID, tasks={"rating": "ordinal"})
 
 
+def test_free_text_beside_arrays_of_a_small_cohort_is_no_category(arrays):
+    (arrays / "tasks.csv").write_text("note\n" + "".join(f"saw Dr {k}\n" for k in range(6)))
+    with pytest.raises(InputError, match="category note has 6 different values in 6 patients, ex"):
+        read_domain(arrays, "lung", CLASSES, GRID, tasks={"note": "category"})
+
+
 def test_a_missing_table_is_named(arrays):
     (arrays / "tasks.csv").unlink()
     with pytest.raises(InputError, match="tasks.csv: is missing"):

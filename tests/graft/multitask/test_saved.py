@@ -48,6 +48,20 @@ def test_predictions_are_in_the_unit_of_each_task(folder):
     )
 
 
+def test_mirror_images_count_if_the_card_asks_for_them(folder):
+    images = task().train.images
+    before = load_tasks(folder)
+    views = [images, images.flip(2), images.flip(3), images.flip((2, 3))]
+    answers = [before.predict(view) for view in views]
+    reseal(folder / "card.json", lambda card: card.update(predict={"mirror": True}))
+    predicted = load_tasks(folder).predict(images)
+    for name, values in predicted.items():
+        mean = np.mean([answer[name] for answer in answers], axis=0)
+        assert values == pytest.approx(mean, abs=1e-6)
+        assert not np.allclose(values, answers[0][name], atol=1e-6)
+    assert predicted["label"] == pytest.approx(load_model(folder).predict(images), abs=1e-6)
+
+
 def test_no_image_has_no_prediction(folder):
     predicted = load_tasks(folder).predict(task().train.images[:0])
     assert {name: values.shape for name, values in predicted.items()} == {
