@@ -6,8 +6,8 @@
 For each seed it pretrains on the source, trains on the labelled patients of a finished run as the
 stage `learning_curve` does, and decides the verdict on the test part of the run. The cohort and
 its parts stay the same. The same networks predict patients whom the run has not seen: the mean of
-their gains is the true gain. A verdict agrees if it is "helps" where the true gain is above 0, and
-neither "helps" nor "harms" where it cannot be told from 0. Takes about 90 s per seed on one core.
+their gains is the true gain. A verdict agrees if it is "helps" where the true gain is above 0, not
+"helps" where it is below, and neither "helps" nor "harms" where it cannot be told from 0. Takes about 90 s per seed on one core.
 --workdir keeps every training, so a second call is fast.
 """
 
@@ -137,10 +137,15 @@ def true_gain(judged: Sequence[Judged]) -> tuple[float, float]:
 
 
 def agrees(verdict: str, gain: float, error: float) -> bool:
-    """Whether a verdict agrees with a true gain, which has a standard error."""
-    if abs(gain) < CERTAIN * error:
-        return verdict == "no difference shown"
-    return verdict == ("helps" if gain > 0 else "harms")
+    """Whether a verdict agrees with a true gain, which has a standard error.
+
+    A gain has to be shown. A loss need not be, because it may be small, but is no help.
+    """
+    if gain > CERTAIN * error:
+        return verdict == "helps"
+    if gain < -CERTAIN * error:
+        return verdict in ("harms", "no difference shown")
+    return verdict == "no difference shown"
 
 
 def lines(judged: Sequence[Judged]) -> Iterator[str]:

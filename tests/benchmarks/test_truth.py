@@ -55,6 +55,7 @@ def test_the_points_of_a_curve_are_paired_with_their_true_values():
         ("no difference shown", 0.1, False),
         ("harms", 0.1, False),
         ("harms", -0.1, True),
+        ("no difference shown", -0.1, True),
         ("helps", -0.1, False),
         ("no difference shown", 0.03, True),
         ("helps", 0.03, False),
