@@ -7,8 +7,9 @@ For each seed it pretrains on the source, trains on the labelled patients of a f
 stage `learning_curve` does, and decides the verdict on the test part of the run. The cohort and
 its parts stay the same. The same networks predict patients whom the run has not seen: the mean of
 their gains is the true gain. A verdict agrees if it is "helps" where the true gain is above 0, not
-"helps" where it is below, and neither "helps" nor "harms" where it cannot be told from 0. Takes about 90 s per seed on one core.
---workdir keeps every training, so a second call is fast.
+"helps" where it is below, and neither "helps" nor "harms" where it cannot be told from 0.
+
+It took less than two minutes per seed on two cores that did other work too. --workdir keeps every training, so a second call is fast.
 """
 
 import math
