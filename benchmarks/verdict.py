@@ -9,7 +9,8 @@ its parts stay the same. The same networks predict patients whom the run has not
 their gains is the true gain. A verdict agrees if it is "helps" where the true gain is above 0, not
 "helps" where it is below, and neither "helps" nor "harms" where it cannot be told from 0.
 
-It took less than two minutes per seed on two cores that did other work too. --workdir keeps every training, so a second call is fast.
+It took less than two minutes per seed on two cores that did other work too. --workdir
+keeps every training, so a second call is fast.
 """
 
 import math
