@@ -158,7 +158,7 @@ def deep_table(variants: Sequence[Variant], outcomes: Sequence[Outcome]) -> Iter
 def format_mean(values: np.ndarray, sign: str = "") -> str:
     """Return the mean with its standard error, such as "+0.054 ± 0.012"."""
     error = f" ± {values.std(ddof=1) / np.sqrt(len(values)):.3f}" if len(values) > 1 else ""
-    return f"{values.mean():{sign}.3f}{error}"
+    return f"{values.mean():{sign}z.3f}{error}"  # z: no −0
 
 
 def report_gains(variants: Sequence[Variant], outcomes: Sequence[Outcome], patients: int) -> None:

@@ -88,9 +88,9 @@ def test_the_table_by_hand(capsys):
         outcome([0.7, 0.9], 1.4),
     ]
     *_, scratch, source, _, frozen = result_table(variants, outcomes)
-    assert scratch == "| scratch | 0.650 ± 0.050 |  | 4.0 | 1.00 |"
-    assert source == "| source | 0.700 ± 0.000 | +0.050 ± 0.050 | 0.0 | 0.00 |"
-    assert frozen == "| frozen | 0.800 ± 0.100 | +0.150 ± 0.050 | 0.4 | 0.10 |"
+    assert scratch == "| scratch | 0.650 ± 0.050 |  | -0.150 ± 0.050 | 4.0 | 1.00 |"
+    assert source == "| source | 0.700 ± 0.000 | +0.050 ± 0.050 | -0.100 ± 0.000 | 0.0 | 0.00 |"
+    assert frozen == "| frozen | 0.800 ± 0.100 | +0.150 ± 0.050 | +0.000 ± 0.100 | 0.4 | 0.10 |"
     assert list(deep_table(variants, outcomes))[-1] == (
         "| frozen | 0.810 ± 0.100 | +0.010 ± 0.000 |"
     )
