@@ -144,8 +144,22 @@ def run(main: Callable[..., None]) -> None:
             main(*arguments, **options)
 
     app.command()(checked)
+    run_app(app, _with_key(sys.argv[1:]))
+
+
+def run_app(app: Callable[..., object], words: list[str], name: str | None = None) -> None:
+    """Run a command line with these words.
+
+    An input that cannot be used, and a fault of the file system, become one line on standard error
+    and exit code 1.
+
+    Args:
+        app: of typer.
+        words: after the name of the command.
+        name: of the command in its help; by default that of the script.
+    """
     try:
-        app(_with_key(sys.argv[1:]))
+        app(words, prog_name=name)
     except InputError as error:
         sys.exit(redact(f"error: {error}"))
     except OSError as error:
