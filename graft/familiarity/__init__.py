@@ -1,0 +1,1 @@
+"""Whether an input looks like those that a model was trained for."""

@@ -1,0 +1,71 @@
+"""fitted.json: what was fitted with a model, on validation or out-of-fold cases only."""
+
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+from graft.common.files import InputError, check_files, read_sealed, write_sealed
+from graft.familiarity.familiar import Familiar
+from graft.networks.card import CARD
+from graft.networks.saved import WEIGHTS
+
+FITTED = "fitted.json"  # of a model folder
+README = "README.md"
+FORMAT = 1  # of fitted.json
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What was fitted with a model, on validation or out-of-fold cases only.
+
+    Attributes:
+        name: of the chosen model, such as "bagging".
+        source: the name of the source domain.
+        target: the name of the target domain.
+        temperature: by which log-probabilities are divided to calibrate them.
+        points: thresholds of `sensitivity` and `specificity` for the raw probability of the
+            disease, None if there is none; empty with more than two classes.
+        wanted: the rates that the points were chosen for.
+        miscoverage: α of the conformal sets.
+        quantiles: by class, the largest score 1 - p (p calibrated) that is kept; None if the class
+            has too few cases, so that it is always kept.
+        familiar: what familiar inputs look like.
+        licence: of the model, an SPDX expression.
+        provenance: SHA-256 of data, split and weights, and the version of graft.
+    """
+
+    name: str
+    source: str
+    target: str
+    temperature: float
+    points: dict[str, float | None]
+    wanted: dict[str, float]
+    miscoverage: float
+    quantiles: dict[str, float | None]
+    familiar: Familiar
+    licence: str
+    provenance: dict
+
+    @classmethod
+    def read(cls, folder: Path) -> "Fitted | None":
+        """Read what was fitted with the model of a folder; None for an older folder without it.
+
+        Raises:
+            InputError: if fitted.json cannot be read or was changed, or if the weights or the card
+                are not those that it names.
+        """
+        path = folder / FITTED
+        if not path.exists():
+            return None
+        content = read_sealed(path)
+        check_files(path, content, [WEIGHTS, CARD])
+        if content.get("format") != FORMAT:
+            raise InputError(f"{path}: has the format {content.get('format')}, expected {FORMAT}")
+        familiar = Familiar.from_document(content["familiar"])
+        names = [field.name for field in fields(cls)]
+        return cls(**{**{name: content[name] for name in names}, "familiar": familiar})
+
+    def write(self, folder: Path) -> None:
+        """Write fitted.json beside the weights, the card and the README.md that it names."""
+        content = {"format": FORMAT, **asdict(self), "familiar": self.familiar.document()}
+        names = [name for name in (WEIGHTS, CARD, README) if (folder / name).exists()]
+        write_sealed(folder / FITTED, content, names)
