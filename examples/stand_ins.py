@@ -7,7 +7,7 @@ import numpy as np
 from examples.workspace import remove_data, run_command
 from graft.common.files import whole_folder
 from graft.console import say
-from graft.data.grid import Grid
+from graft.grids.grid import Grid
 from graft.ingest.arrays import DATA_FILE, GROUPS_FILE, LABELS_FILE
 from graft.ingest.manifest import read_manifest
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import SimpleITK
 
-from graft.data.volume import LPS_TO_RAS, Volume
+from graft.grids.volume import LPS_TO_RAS, Volume
 
 SECRET = 0x5A  # every byte of a file that must not be read
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from graft.data.domain import Domain
-from graft.data.grid import Grid
+from graft.grids.grid import Grid
 from graft.ingest.read import read_raw_domain
 from graft.ingest.settings import Preprocess, PseudonymKey, RawDomain
 

@@ -17,7 +17,7 @@ from distributed import Client, LocalCluster
 from graft.common import cluster
 from graft.common.files import InputError
 from graft.common.parallel import run_parallel
-from graft.data.grid import Grid
+from graft.grids.grid import Grid
 from graft.ingest.manifest import Storage, VolumeOptions, read_manifest
 from graft.scans import domain
 from stages import ensemble, learning_curve, paths

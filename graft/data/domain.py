@@ -23,6 +23,8 @@ from graft.data.arrays import check_images, check_masks, load_array, load_masks,
 COLUMNS = ("sample", "patient", "label", "site", "split", "origin", "size", "hash")
 IMAGES = "images.npy"
 MASKS = "masks.npy"
+SCANS = "scans.csv"
+SPACINGS = ("spacing_r", "spacing_a", "spacing_s")  # its columns
 DOCUMENT = "domain.json"  # names the SHA-256 of all other files of a domain
 
 
@@ -46,6 +48,8 @@ class Domain:
             Models are evaluated by group. No model trains on these columns.
         masks: (N, *spatial) uint8, 1 inside the lesion and 0 for a lesion without a mask; None if
             no lesion has a mask. No model trains on masks.
+        spacings: (N, 3) mm per voxel of the scan of each lesion, along R, A and S; None if the raw
+            data has no scans, or if an earlier version of graft wrote the domain.
         patients_known: whether the raw data says whose lesions these are. If it does not, each
             lesion counts as one patient, and no patients are counted.
         patient_key: which key made the pseudonyms: a key of `PUBLISHED_KEYS`, or the fingerprint
@@ -65,6 +69,7 @@ class Domain:
     tasks: pd.DataFrame | None = None
     groups: pd.DataFrame | None = None
     masks: np.ndarray | None = None
+    spacings: np.ndarray | None = None
     patients_known: bool = True
     patient_key: str = ""
     files: list[str] | None = None
@@ -119,6 +124,7 @@ class Domain:
             tasks=_read_table(folder / "tasks.csv", list(task_kinds), len(index)),
             groups=_read_table(folder / "groups.csv", groups, len(index)),
             masks=masks,
+            spacings=_read_spacings(folder / SCANS, len(index)) if SCANS in files else None,
             patients_known=patients_known,
             patient_key=patient_key,
         )
@@ -169,8 +175,8 @@ def read_index(path: Path) -> pd.DataFrame:
 def write_domain(folder: Path, domain: Domain) -> None:
     """Write a processed domain, completely or not at all.
 
-    The files are images.npy, index.csv and domain.json, and covariates.csv, tasks.csv, groups.csv
-    and masks.npy if the domain has any.
+    The files are images.npy, index.csv and domain.json, and covariates.csv, tasks.csv, groups.csv,
+    masks.npy and scans.csv if the domain has any.
 
     Raises:
         InputError: if an image has a value that is NaN, infinite or outside [0, 1].
@@ -208,6 +214,8 @@ def fill_folder(folder: Path, domain: Domain) -> None:
         _write_table(folder / "tasks.csv", domain.tasks[list(domain.task_kinds)])
     if domain.groups is not None:
         _write_table(folder / "groups.csv", domain.groups)
+    if domain.spacings is not None:
+        _write_table(folder / SCANS, pd.DataFrame(domain.spacings, columns=list(SPACINGS)))
     if domain.masks is not None:
         _save_unless_there(folder / MASKS, np.asanyarray(domain.masks, dtype=np.uint8))
     files = sorted(path.name for path in folder.iterdir())
@@ -252,6 +260,16 @@ def _read_table(path: Path, columns: list[str], count: int) -> pd.DataFrame | No
             f"{path}: `sample` does not number the rows, expected 0 to {count - 1}, as in index.csv"
         )
     return table
+
+
+def _read_spacings(path: Path, count: int) -> np.ndarray:
+    """Read the spacings (N, 3) of scans.csv."""
+    table = _read_table(path, list(SPACINGS), count)
+    assert table is not None
+    numbers = table.apply(pd.to_numeric, errors="coerce").to_numpy(float)
+    if not (np.isfinite(numbers) & (numbers > 0)).all():
+        raise InputError(f"{path}: has a spacing that is no number above 0, expected mm per voxel")
+    return numbers
 
 
 def _write_table(path: Path, table: pd.DataFrame) -> None:

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from graft.common.files import InputError
-from graft.data.volume import LPS_TO_RAS, SAME_GRID_MM, Volume
 from graft.dicom import datasets
 from graft.dicom.elements import read_code, read_integer
 from graft.dicom.slices import find_group, frame_affine, functional_groups
+from graft.grids.volume import LPS_TO_RAS, SAME_GRID_MM, Volume
 
 if TYPE_CHECKING:
     from highdicom.seg import Segmentation

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from graft.common.files import InputError
-from graft.data.volume import ScanHeader
 from graft.dicom import datasets
 from graft.dicom.checks import check_image
 from graft.dicom.elements import read_code, read_integer
 from graft.dicom.geometry import slice_distances, sort_slices, volume_affine
 from graft.dicom.pixels import RescaledVoxels, decode_frames, pixel_dtype
 from graft.dicom.slices import Slice, check_one_volume, read_slices
+from graft.grids.volume import ScanHeader
 
 if TYPE_CHECKING:
     from pydicom import Dataset

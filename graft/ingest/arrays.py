@@ -11,8 +11,8 @@ import pandas as pd
 from graft.common.files import InputError
 from graft.console import say
 from graft.data.domain import Domain
-from graft.data.grid import Grid
-from graft.data.intensity import raw_window
+from graft.grids.grid import Grid
+from graft.grids.intensity import raw_window
 from graft.ingest.npz import check_memory, map_npy
 
 DATA_FILE = "data.npy"

@@ -10,7 +10,7 @@ import pandas as pd
 
 from graft.console import say
 from graft.data.domain import Domain
-from graft.data.grid import Grid
+from graft.grids.grid import Grid
 from graft.ingest.channels import LUMA
 from graft.ingest.pseudonyms import PUBLISHED_KEY
 from graft.ingest.rows import MANIFEST, LesionRow, read_lesion_rows
@@ -88,7 +88,8 @@ def read_manifest(
     index["size"], measured = _measure_size(diameters, above_floor)
     index["hash"] = [lesion.fingerprint for lesion in cut.lesions]
     about = grid.about(measured, spaced=True)
-    return Domain(name, cut.images, index, classes, about, masks=cut.masks)
+    spacings = np.array([lesion.spacing for lesion in cut.lesions])
+    return Domain(name, cut.images, index, classes, about, masks=cut.masks, spacings=spacings)
 
 
 def _name_pictures(path: Path, lesions: list[LesionRow]) -> list[NamedPicture]:

@@ -7,7 +7,7 @@ import numpy as np
 from graft.common.files import InputError
 from graft.common.links import check_file_inside, follow_links
 from graft.data.domain import Domain
-from graft.data.grid import Grid
+from graft.grids.grid import Grid
 from graft.ingest.arrays import ArraySamples, label_names, make_domain
 from graft.ingest.npz import read_npz
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from graft.common.files import InputError
 from graft.common.vocabulary import SYNTHETIC
 from graft.data.domain import Domain
-from graft.data.grid import Grid
 from graft.duplicates.fingerprints import fingerprint_images
+from graft.grids.grid import Grid
 from graft.ingest.arrays import DATA_FILE, LABELS_FILE, read_arrays
 from graft.ingest.channels import convert_channels
 from graft.ingest.covariates import read_covariates

@@ -8,7 +8,7 @@ import pandas as pd
 from graft.common.files import InputError
 from graft.console import say
 from graft.data.domain import Domain
-from graft.data.grid import Grid
+from graft.grids.grid import Grid
 from graft.pictures.class_folders import ClassFolders, is_hidden
 from graft.pictures.picture_files import is_picture
 from graft.pictures.picture_patches import NamedPicture, cut_pictures

@@ -12,8 +12,8 @@ from PIL import Image
 
 from graft.common.files import InputError
 from graft.console import say
-from graft.data.grid import Grid
-from graft.data.intensity import raw_window
+from graft.grids.grid import Grid
+from graft.grids.intensity import raw_window
 from graft.pictures.picture_files import read_picture
 
 

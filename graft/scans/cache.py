@@ -24,7 +24,7 @@ from graft.scans.identity import Scan
 from graft.scans.lesion import LesionRow
 
 # The packages and the libraries that decide a result.
-CODE = ("common", "data", "dicom", "duplicates", "scans", "volumes")
+CODE = ("common", "data", "dicom", "duplicates", "grids", "scans", "volumes")
 LIBRARIES = (
     "highdicom",
     "imagehash",
@@ -51,6 +51,7 @@ class LesionFacts:
     above_floor: int  # voxels of the patch above the window's floor
     fingerprint: str  # of the patch
     has_mask: bool
+    spacing: tuple[float, float, float]  # mm per voxel of its scan along R, A, S
 
 
 @dataclass(frozen=True)

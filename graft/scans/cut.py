@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from graft.common.files import InputError
-from graft.data.grid import Grid
-from graft.data.intensity import raw_window
-from graft.data.volume import LPS_TO_RAS, Volume
 from graft.duplicates.fingerprints import fingerprint_images
+from graft.grids.grid import Grid
+from graft.grids.intensity import raw_window
+from graft.grids.volume import LPS_TO_RAS, Volume
 from graft.scans.cache import Entry, LesionFacts, entry_name, read_entry, write_entry
 from graft.scans.files import digest_files, list_scan_files, measure_files
 from graft.scans.identity import Scan
@@ -137,9 +137,9 @@ def _cut_lesions(recipe: Recipe, lesions: Sequence[LesionRow]) -> Entry | list[F
         return faults
     images = np.repeat(patches, recipe.channels, axis=1)
     has_mask = [lesion.mask is not None for lesion in lesions]
-    facts = zip(
-        diameters, count_above_floor(images), fingerprint_images(images), has_mask, strict=True
-    )
+    above_floor, fingerprints = count_above_floor(images), fingerprint_images(images)
+    spacings = [volume.spacing] * len(lesions)
+    facts = zip(diameters, above_floor, fingerprints, has_mask, spacings, strict=True)
     return Entry(
         scan=Scan.of(volume, recipe.secret),
         lesions=[LesionFacts(*fact) for fact in facts],

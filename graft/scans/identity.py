@@ -12,7 +12,7 @@ import numpy as np
 
 from graft.common.files import InputError
 from graft.console import say
-from graft.data.volume import Volume
+from graft.grids.volume import Volume
 from graft.scans.keyed import keyed_digest
 from graft.scans.lesion import LesionRow
 from graft.volumes.inflate import crc32

@@ -11,8 +11,8 @@ from scipy.ndimage import affine_transform, correlate1d
 from scipy.special import erf
 
 from graft.common.files import InputError
-from graft.data.grid import Grid
-from graft.data.volume import Volume
+from graft.grids.grid import Grid
+from graft.grids.volume import Volume
 
 COARSER = 1.5  # a patch this many times as coarse as its scan needs smoothing before resampling
 FWHM = 2 * np.sqrt(2 * np.log(2))  # full width at half maximum of a Gaussian, in deviations

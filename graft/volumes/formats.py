@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from graft.common.files import InputError
-from graft.data.volume import Voxels
 from graft.dicom.pixels import RescaledVoxels
 from graft.dicom.quiet import quiet_readers
+from graft.grids.volume import Voxels
 from graft.volumes import metaimage, nrrd, voxel_data
 from graft.volumes.inflate import inflate, read_chunks
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from graft.common.files import InputError
-from graft.data.volume import Voxels
+from graft.grids.volume import Voxels
 
 MAX_LISTED = 8  # labels in an error
 

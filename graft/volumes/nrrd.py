@@ -11,7 +11,7 @@ import numpy as np
 
 from graft.common.files import InputError
 from graft.common.shown import shown
-from graft.data.volume import LPS_TO_RAS
+from graft.grids.volume import LPS_TO_RAS
 from graft.volumes.header import parse_integers, parse_numbers, read_lines
 from graft.volumes.voxel_data import check_shape, find_data_file, read_voxels, skip_bytes
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from graft.common.files import InputError, check_regular_file
 from graft.common.shown import last_line
-from graft.data.volume import LPS_TO_RAS, SAME_GRID_MM, Volume
 from graft.dicom.datasets import begins_as_dicom, find_files
+from graft.grids.volume import LPS_TO_RAS, SAME_GRID_MM, Volume
 from graft.volumes.formats import DATA_FILES, READERS
 from graft.volumes.label_maps import select_label
 

@@ -15,8 +15,8 @@ from graft.common.files import InputError
 from graft.data import covariates
 from graft.data.covariates import WORD_BUCKETS, Encoding, bag_of_words, withheld
 from graft.data.domain import Domain, write_domain
-from graft.data.grid import Grid
 from graft.evaluation.baselines import covariates_only
+from graft.grids.grid import Grid
 from graft.ingest import columns
 from graft.networks import saved
 from graft.networks.build import build_network

@@ -329,3 +329,20 @@ def test_a_domain_without_a_seal_is_refused(complete):
     path.write_text(path.read_text().replace('"sha256"', '"sha255"'))
     with pytest.raises(InputError, match="domain.json: has no key 'sha256', expected the SHA-256"):
         Domain.read(complete)
+
+
+def test_spacings_of_scans_are_read_again(tmp_path, domain):
+    spacings = np.array([[0.7, 0.7, 1.25], [1.0, 0.9, 5.0], [0.1 + 0.2, 1.0, 2.0]])
+    write_domain(tmp_path / "lung", replace(domain, spacings=spacings))
+    assert np.array_equal(Domain.read(tmp_path / "lung").spacings, spacings)
+
+
+@pytest.mark.parametrize("value", ["0.0", "", "nan", "wide"])
+def test_a_spacing_that_is_no_length_is_refused(tmp_path, domain, value):
+    folder = tmp_path / "lung"
+    write_domain(folder, replace(domain, spacings=np.full((3, 3), 2.5)))
+    table = folder / "scans.csv"
+    table.write_text(table.read_text().replace("2.5", value, 1))
+    reseal(folder / "domain.json")
+    with pytest.raises(InputError, match="scans.csv: has a spacing that is no number above 0"):
+        Domain.read(folder)

@@ -6,7 +6,7 @@ import pytest
 from pydicom import dcmread
 
 from graft.common.files import InputError
-from graft.data.volume import Volume
+from graft.grids.volume import Volume
 from graft.volumes import volume_files
 
 SAMPLES = Path(pydicom.data.__file__).parent / "test_files"

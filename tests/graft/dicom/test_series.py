@@ -15,8 +15,8 @@ from pydicom.sequence import Sequence
 from scipy.spatial.transform import Rotation
 
 from graft.common.files import InputError
-from graft.data.grid import Grid
-from graft.data.volume import LPS_TO_RAS, Volume
+from graft.grids.grid import Grid
+from graft.grids.volume import LPS_TO_RAS, Volume
 from graft.scans.patches import cut_patch
 from graft.volumes import volume_files
 

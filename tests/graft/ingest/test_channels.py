@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from graft.common.files import InputError
-from graft.data.grid import Grid
+from graft.grids.grid import Grid
 from tests.raw import read_domain
 
 CLASSES = ["benign", "malignant"]

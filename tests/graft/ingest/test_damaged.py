@@ -10,7 +10,7 @@ import pytest
 import SimpleITK
 from PIL import Image
 
-from graft.data.grid import Grid
+from graft.grids.grid import Grid
 from tests.graft.dicom.test_masks import draw_boxes, write_seg
 from tests.limited import run_limited
 from tests.raw import read_domain

@@ -9,7 +9,7 @@ import pytest
 
 from graft.common.files import InputError
 from graft.data.domain import Domain
-from graft.data.grid import Grid
+from graft.grids.grid import Grid
 from graft.ingest.log_size import add_log_size
 from tests.raw import read_domain
 

@@ -11,7 +11,7 @@ import SimpleITK
 
 from graft.common.files import InputError
 from graft.data.domain import Domain
-from graft.data.grid import Grid
+from graft.grids.grid import Grid
 from tests.limited import run_limited
 from tests.raw import read_domain
 

@@ -8,7 +8,7 @@ import pytest
 
 from graft.common.files import InputError
 from graft.data.domain import Domain, write_domain
-from graft.data.grid import Grid
+from graft.grids.grid import Grid
 from graft.ingest.tasks import read_tasks
 from tests.processed import edit_table
 from tests.raw import read_domain

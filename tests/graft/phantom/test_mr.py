@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from graft.common.seeds import generator
-from graft.data.intensity import raw_window
+from graft.grids.intensity import raw_window
 from graft.phantom import mr
 from graft.phantom.cohort import (
     Patient,

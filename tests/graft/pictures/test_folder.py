@@ -13,7 +13,7 @@ from ruamel.yaml import YAML
 
 from graft.common.files import InputError
 from graft.data.domain import Domain
-from graft.data.grid import Grid
+from graft.grids.grid import Grid
 from tests.raw import read_domain
 
 CLASSES = ["benign", "malignant"]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from graft.common.files import InputError
-from graft.data.grid import Grid
+from graft.grids.grid import Grid
 from graft.scans import cut, files
 from tests.raw import read_domain
 

@@ -11,8 +11,8 @@ from joblib.externals.loky import get_reusable_executor
 
 from graft.common.files import InputError
 from graft.data.domain import Domain
-from graft.data.grid import Grid
 from graft.duplicates.fingerprints import fingerprint_images
+from graft.grids.grid import Grid
 from graft.ingest.manifest import Storage, VolumeOptions, read_manifest
 from graft.scans import cache, domain, files
 from graft.volumes import volume_files
@@ -114,6 +114,8 @@ def test_without_storage_the_same_patches_are_in_memory(raw):
     assert np.array_equal(stored.images, in_memory.images)
     assert np.array_equal(stored.masks, in_memory.masks)
     assert stored.index.equals(in_memory.index)
+    assert np.array_equal(stored.spacings, in_memory.spacings)
+    assert np.array_equal(stored.spacings, np.ones((2 * SCANS, 3)))
 
 
 def test_colours_are_three_equal_channels_and_the_facts_are_those_of_the_images(raw, capsys):

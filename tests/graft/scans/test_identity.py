@@ -14,7 +14,7 @@ from pydicom import Dataset
 
 from graft.common.files import InputError
 from graft.data.domain import Domain
-from graft.data.grid import Grid
+from graft.grids.grid import Grid
 from tests.raw import read_domain
 
 GRID = Grid((4, 4, 4), (1.0, 1.0, 1.0), (-2000.0, 2000.0))

@@ -7,8 +7,8 @@ import torch
 from scipy.spatial.transform import Rotation
 
 from graft.common.files import InputError
-from graft.data.grid import Grid
-from graft.data.volume import Volume
+from graft.grids.grid import Grid
+from graft.grids.volume import Volume
 from graft.scans.patches import cut_mask, cut_patch, smoothing_sigma
 from graft.volumes import volume_files
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from graft.common.files import InputError
-from graft.data.volume import Volume
+from graft.grids.volume import Volume
 from graft.volumes.label_maps import select_label
 from graft.volumes.volume_files import locate_lesion
 

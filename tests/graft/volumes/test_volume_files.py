@@ -7,7 +7,7 @@ import pytest
 import SimpleITK
 
 from graft.common.files import InputError
-from graft.data.volume import Volume
+from graft.grids.volume import Volume
 from graft.volumes.volume_files import list_files, locate_lesion, read_volume
 
 IDENTITY = np.eye(4)

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from graft.common.files import InputError
-from graft.data.volume import Voxels
+from graft.grids.volume import Voxels
 
 MAX_VOXELS = 1 << 22  # of one scan that are looked at
 

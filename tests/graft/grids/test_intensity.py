@@ -9,10 +9,10 @@ from monai.transforms.intensity.array import ScaleIntensityRange
 
 from graft.common.files import InputError
 from graft.config.parameters import load_parameters
-from graft.data import intensity
 from graft.data.domain import Domain
-from graft.data.grid import Grid
-from graft.data.intensity import raw_window
+from graft.grids import intensity
+from graft.grids.grid import Grid
+from graft.grids.intensity import raw_window
 from graft.volumes.volume_files import read_volume
 from tests.raw import read_domain
 

@@ -11,7 +11,7 @@ class Grid:
         patch: voxels along R, A, S (or R, A).
         spacing: mm per voxel along the same axes.
         window: the intensities that become 0 and 1.
-        intensity: the unit of the window, one of those that `graft.data.intensity.raw_window`
+        intensity: the unit of the window, one of those that `graft.grids.intensity.raw_window`
             lists.
     """
 

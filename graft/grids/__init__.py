@@ -1,0 +1,1 @@
+"""Volumes in space: voxel grids, positions in mm, spacing and intensity windows."""
