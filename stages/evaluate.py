@@ -1,6 +1,5 @@
 """Evaluate every model on the test part and the external site, and what transfer gained there."""
 
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from pydantic import Field
 
 from graft.audit.cards import TrainedModel, check_cards
 from graft.audit.choices import check_decisions, hash_inputs
+from graft.audit.fitted import check_chosen
 from graft.audit.out_of_fold import read_all_predictions
 from graft.audit.seen_images import check_seen_images
 from graft.common.documents import clean
@@ -34,6 +34,10 @@ from graft.networks.card import has_model
 from graft.networks.device import pick_device, use_deterministic_algorithms
 from graft.networks.saved import load_model
 from graft.networks.settings import Device
+from graft.release.chosen import fit_chosen, release_blocks
+from graft.release.fitted import Fitted
+from graft.release.folder import fill_release, fitted_of
+from graft.release.settings import Licence
 from graft.repeated_evaluation.cross_validation import cross_validation_lines
 from graft.repeated_evaluation.curve_points import read_points
 from graft.repeated_evaluation.folds import NamedCandidate
@@ -65,6 +69,7 @@ class Parameters(Section):
     target: str
     candidates: list[str] = Field(alias="sources.candidates")
     evaluate: Evaluate
+    licence: Licence = Field(alias="release.licence")
     device: Device = Field(alias="training.device")
     seed: int
 
@@ -85,7 +90,8 @@ def main() -> None:
     of_target = {name: trained[name] for name in MODELS}
     out_of_fold, rows = read_all_predictions(target, of_target)
     scored = score_models(target, MODELS, out_of_fold, settings, device)
-    checks += rows + check_decisions(target, scored)
+    chosen = fit_chosen(target, scored, load_model(MODELS[scored.chosen], device), settings)
+    checks += rows + check_decisions(target, scored) + check_chosen(target, chosen)
     checks += check_task_columns(source, paths.PRETRAINED)
 
     evidence = {
@@ -94,6 +100,7 @@ def main() -> None:
         "boosting_alphas": trained["boosting"].card["alphas"],
         "sources": read_sealed(paths.SOURCES),
         "tasks": judge_tasks(source, parameters, device),
+        **release_blocks(chosen, target, settings.confidence),
         **judge_trainings(target, scored, trained, parameters, device),
     }
     metrics = assemble_metrics(source, target, pretrained, scored, settings, evidence)
@@ -102,6 +109,7 @@ def main() -> None:
     tables = plot_tables(target.cases, classes, scored.all, scored.tuned, settings.confidence)
     tables["learning_curve"] = curve_table(metrics)
     write_results(metrics, predictions, tables)
+    write_best(metrics, fitted_of(chosen, scored, metrics, parameters.licence))
     for line in printed_lines(metrics):
         say(line)
 
@@ -221,11 +229,7 @@ def hashes(parameters: Parameters, trained: dict[str, TrainedModel]) -> dict:
 
 
 def write_results(metrics: dict, cases: pd.DataFrame, tables: dict[str, pd.DataFrame]) -> None:
-    """Write the chosen model, the tables and the metrics."""
-    chosen = MODELS[metrics["chosen"]["model"]]
-    with whole_folder(paths.BEST) as folder:
-        for name in ("weights.safetensors", "card.json"):
-            shutil.copyfile(chosen / name, folder / name)
+    """Write the tables and the metrics."""
     with whole_folder(paths.PLOTS) as folder:
         for name, table in tables.items():
             write_table(folder / f"{name}.csv", table)
@@ -236,6 +240,12 @@ def write_results(metrics: dict, cases: pd.DataFrame, tables: dict[str, pd.DataF
     with whole_file(paths.METRICS_DOCUMENT) as path:
         names = [file.relative_to(paths.METRICS).as_posix() for file in files]
         write_sealed(path, metrics, names)
+
+
+def write_best(metrics: dict, fitted: Fitted) -> None:
+    """Write the folder of the chosen model."""
+    with whole_folder(paths.BEST) as folder:
+        fill_release(folder, MODELS[fitted.name], fitted, metrics)
 
 
 def printed_lines(metrics: dict) -> Iterator[str]:

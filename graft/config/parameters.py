@@ -17,6 +17,7 @@ from graft.ingest.settings import Preprocess, PseudonymKey, RawDomain
 from graft.networks.settings import Network, Predict
 from graft.phantom.settings import SyntheticCohort
 from graft.ranking.settings import Sources
+from graft.release.settings import Release
 from graft.repeated.settings import CrossValidation, LearningCurve
 from graft.selfsupervised.settings import VIEWS, SelfSupervise
 from graft.training.settings import Augment, Ensemble, Recipe, Training
@@ -62,6 +63,7 @@ class Parameters(Section):
     cross_validation: CrossValidation
     evaluate: Evaluate
     explain: Explain
+    release: Release
 
     @model_validator(mode="after")
     def _check_domains(self) -> "Parameters":

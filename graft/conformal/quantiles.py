@@ -9,6 +9,7 @@ JASA 114, for this score.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from math import ceil
 
 import numpy as np
@@ -18,7 +19,23 @@ from graft.statistics.scores import PROBABILITY_DECIMALS
 CANNOT_TELL = "cannot tell"  # the answer unless a set has exactly one class
 EXACT = 9  # decimals of (n + 1)(1 - α), whose float may be just above a whole number
 
-Quantiles = dict[str, float | None]  # by class; None: it has too few cases, and is always kept
+
+@dataclass(frozen=True)
+class Conformal:
+    """The quantiles of a model.
+
+    Attributes:
+        miscoverage: α, the share of cases whose set may lack their class.
+        quantiles: by class, the largest score that is kept; None if the class has too few cases,
+            so that every set has it.
+        cases: by class, how many the quantile was fitted on.
+        fitted_on: the sample numbers of all of them.
+    """
+
+    miscoverage: float
+    quantiles: dict[str, float | None]
+    cases: dict[str, int]
+    fitted_on: tuple[int, ...]
 
 
 def fit_quantile(scores: np.ndarray, miscoverage: float) -> float | None:
@@ -33,21 +50,29 @@ def fit_quantile(scores: np.ndarray, miscoverage: float) -> float | None:
 
 
 def fit_quantiles(
-    labels: np.ndarray, probabilities: np.ndarray, classes: Sequence[str], miscoverage: float
-) -> Quantiles:
+    labels: np.ndarray,
+    probabilities: np.ndarray,
+    samples: tuple[int, ...],
+    classes: Sequence[str],
+    miscoverage: float,
+) -> Conformal:
     """Fit the quantile of each class to the cases of that class.
 
     Args:
         labels: (N,) class codes.
         probabilities: (N, C), calibrated, by networks that did not train on these cases.
+        samples: the N sample numbers.
         classes: C names.
         miscoverage: α, the share of cases whose set may lack their class.
     """
     scores = nonconformity(probabilities)  # (N, C)
     quantiles = {}
+    cases = {}
     for code, name in enumerate(classes):
-        quantiles[name] = fit_quantile(scores[labels == code, code], miscoverage)
-    return quantiles
+        of_class = scores[labels == code, code]
+        quantiles[name] = fit_quantile(of_class, miscoverage)
+        cases[name] = len(of_class)
+    return Conformal(miscoverage, quantiles, cases, samples)
 
 
 def predict_sets(probabilities: np.ndarray, quantiles: Mapping[str, float | None]) -> np.ndarray:

@@ -24,7 +24,7 @@ from graft.statistics.cases import Assessment
 from graft.statistics.compare import compare
 from graft.statistics.verdict import decide
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 SCHEMA = Path(__file__).with_name("metrics.schema.json")
 CHOSEN_BY = {"part": "validation log loss", "folds": "out-of-fold log loss"}
 INTERVAL = "bca"  # of scores and gains, see graft.statistics.correction
@@ -49,7 +49,8 @@ def assemble_metrics(
         settings: the parameters of the evaluation.
         evidence: blocks that are copied: `checks` for leaks; `hashes` of data and models;
             `boosting_alphas` of the members; `sources`, `learning_curve` and `cross_validation` as
-            their stages wrote them; `tasks` of the source.
+            their stages wrote them; `tasks` of the source; `conformal` and `refusals` of the chosen
+            model.
 
     Raises:
         jsonschema.ValidationError: if the result breaks the schema, which is a fault in graft.

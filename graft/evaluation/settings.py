@@ -19,6 +19,7 @@ class Evaluate(Section):
         margin: of non-inferiority, a difference in AUROC.
         sensitivity: what one operating point reaches on the validation part.
         specificity: what the other one reaches there.
+        miscoverage: α of the conformal sets, the share that may lack the true class.
     """
 
     resamples: Annotated[int, Field(ge=100, le=100_000)]
@@ -26,3 +27,4 @@ class Evaluate(Section):
     margin: OpenShare
     sensitivity: OpenShare
     specificity: OpenShare
+    miscoverage: OpenShare

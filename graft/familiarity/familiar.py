@@ -1,25 +1,26 @@
 """What familiar inputs look like: ranges and distances fitted to them, and checks of others."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 
 import numpy as np
 
 from graft.familiarity.measurements import INTENSITIES, Measurements
 
-REFERENCE = 200  # values of each measurement that are kept
-DECIMALS = 6
+CHECKS = ("spacing", "intensities", "features")
 AXES = ("R", "A", "S")
+DISTANCE = "feature_distance"
+DECIMALS = 6
 
 Range = tuple[float, float]
 
 
 @dataclass(frozen=True)
 class Reason:
-    """Why an input is unlike those of the training.
+    """Why an input is unlike those that a model was trained for.
 
     Attributes:
-        check: `spacing`, `intensities` or `features`.
+        check: one of CHECKS.
         text: a sentence with the value and the range.
     """
 
@@ -32,36 +33,45 @@ class Familiar:
     """What familiar inputs look like.
 
     Attributes:
-        ranges: the lowest and highest familiar value by measurement.
+        ranges: the lowest and the highest familiar value of each name of INTENSITIES, of
+            `feature_distance`, and of `spacing_r`, `spacing_a` and `spacing_s` in mm. What was not
+            measured has no range, and is not checked.
         centre: (F,) mean of the features; empty without features.
         precision: (F, F) inverse of their covariance.
         reference: at most REFERENCE sorted values by measurement, to compare other inputs with.
+        fitted_on: the sample numbers that all of this was fitted on.
     """
 
     ranges: dict[str, Range]
     centre: list[float]
     precision: list[list[float]]
     reference: dict[str, list[float]]
+    fitted_on: tuple[int, ...]
 
     def values(self, measured: Measurements) -> dict[str, np.ndarray]:
-        """What is known of N inputs, (N,) by the names of `reference`, NaN if unknown."""
+        """What is known of N inputs: (N,) by the names of `reference`, NaN if unknown."""
         values = dict(measured.intensities)
         if measured.spacings is not None:
-            values["spacing_mm"] = np.max(measured.spacings, axis=1)
+            values["spacing_mm"] = measured.spacings.max(1)
         if measured.features is not None and self.centre:
-            values["feature_distance"] = self._distance(measured.features)
+            values[DISTANCE] = distances(measured.features, self.centre, self.precision)
         return {name: found.round(DECIMALS) for name, found in values.items()}
 
     def check(self, measured: Measurements) -> list[list[Reason]]:
-        """Why each of N inputs is unfamiliar. An empty list: it is familiar."""
+        """Why each of N inputs is unfamiliar. An empty list: it is familiar.
+
+        A value that is NaN, because it is unknown, is no reason.
+        """
+        values = self.values(measured)
+        if measured.spacings is not None:
+            for axis, spacings in zip(AXES, measured.spacings.T, strict=True):
+                values[f"spacing_{axis.lower()}"] = spacings
         reasons: list[list[Reason]] = [[] for _ in range(len(measured))]
-        for name, values in self.values(measured).items():
-            if name not in self.ranges:
-                continue
+        for name in (name for name in self.ranges if name in values):
             low, high = self.ranges[name]
-            for found, value in zip(reasons, values, strict=True):
+            for found, value in zip(reasons, values[name].tolist(), strict=True):
                 if value < low or value > high:
-                    found.append(_explain(name, float(value), low, high))
+                    found.append(explain(name, value, low, high))
         return reasons
 
     def document(self) -> dict:
@@ -70,53 +80,47 @@ class Familiar:
 
     @classmethod
     def from_document(cls, content: Mapping) -> "Familiar":
-        """Read what `document` returned."""
-        ranges = {name: (low, high) for name, (low, high) in content["ranges"].items()}
-        return cls(**{**content, "ranges": ranges})
+        """Read what `document` returned, also after it was JSON.
 
-    def _distance(self, features: np.ndarray) -> np.ndarray:
-        away = features - np.array(self.centre)  # (N, F)
-        squares = np.einsum("nf,fg,ng->n", away, np.array(self.precision), away)
-        return np.sqrt(np.maximum(squares, 0))
+        Raises:
+            KeyError, TypeError or ValueError: if it is something else.
+        """
+        values = {field.name: content[field.name] for field in fields(cls)}
+        values["ranges"] = {name: (low, high) for name, (low, high) in content["ranges"].items()}
+        values["fitted_on"] = tuple(content["fitted_on"])
+        return cls(**values)
 
 
-def fit(measured: Measurements, probability: np.ndarray | None = None) -> Familiar:
-    """Fit ranges and distances to familiar inputs.
+def distances(
+    features: np.ndarray, centre: np.ndarray | list, precision: np.ndarray | list
+) -> np.ndarray:
+    """Mahalanobis distances (N,) of features (N, F) from their centre.
 
-    Args:
-        measured: N inputs.
-        probability: (N,) calibrated, of the disease, for the reference alone.
+    Lee, Lee, Lee and Shin (2018), A Simple Unified Framework for Detecting Out-of-Distribution
+    Samples and Adversarial Attacks, NeurIPS; here with one centre for all classes.
     """
-    centre: list[float] = []
-    precision: list[list[float]] = []
-    if measured.features is not None:
-        from sklearn.covariance import ledoit_wolf  # late: it takes a second
-
-        centre = measured.features.mean(0).tolist()
-        covariance, _ = ledoit_wolf(measured.features)
-        precision = np.linalg.inv(covariance).tolist()
-    unranged = Familiar({}, centre, precision, {})
-    values = unranged.values(measured)
-    ranges = {}
-    for name, found in values.items():
-        low = 0.0 if name == "feature_distance" else float(np.nanmin(found))
-        ranges[name] = (low, float(np.nanmax(found)))
-    if probability is not None:
-        values["probability"] = probability
-    reference = {name: _sample(found) for name, found in values.items()}
-    return Familiar(ranges, centre, precision, reference)
+    away = features - np.asarray(centre)  # (N, F)
+    squares = np.einsum("nf,fg,ng->n", away, np.asarray(precision), away)
+    return np.sqrt(np.maximum(squares, 0))
 
 
-def _sample(values: np.ndarray) -> list[float]:
-    """At most REFERENCE of the sorted values that are known, evenly spaced by rank."""
-    known = np.sort(values[np.isfinite(values)])
-    if len(known) > REFERENCE:
-        known = known[np.linspace(0, len(known) - 1, REFERENCE).round().astype(int)]
-    return known.round(DECIMALS).tolist()
-
-
-def _explain(name: str, value: float, low: float, high: float) -> Reason:
-    check = "intensities" if name in INTENSITIES else name.partition("_")[0]
-    check = "features" if name == "feature_distance" else check
-    text = f"{name} is {value:.4g}, and it was {low:.4g} to {high:.4g} in training."
-    return Reason(check, text)
+def explain(name: str, value: float, low: float, high: float) -> Reason:
+    """Say that a value is outside of its range."""
+    if name == DISTANCE:
+        text = (
+            f"The first layer of the network answers unlike it did in training: the distance is "
+            f"{value:.3g}, and familiar inputs have at most {high:.3g}."
+        )
+        return Reason("features", text)
+    familiar = f"familiar inputs have {low:.3g} to {high:.3g}"
+    if name in INTENSITIES:
+        what = {
+            "intensity_mean": "mean intensity",
+            "intensity_sd": "standard deviation of the intensities",
+            "intensity_roughness": "mean difference between neighbouring voxels",
+        }[name]
+        text = f"The {what} of the patch is {value:.3g} of the window, and {familiar}."
+        return Reason("intensities", text)
+    axis = name.removeprefix("spacing_").upper()
+    text = f"The scan has {value:.3g} mm per voxel along {axis}, and {familiar} mm."
+    return Reason("spacing", text)

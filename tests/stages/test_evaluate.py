@@ -296,7 +296,12 @@ def test_the_checks_and_the_hashes_are_in_the_metrics(project):
     evaluate.main()
     found = read_metrics()
     assert found["checks"][: len(CHECKS)] == CHECKS
-    assert [row["name"] for row in found["checks"][-2:]] == ["tuning", "choice"]
+    assert [row["name"] for row in found["checks"][-4:]] == [
+        "tuning",
+        "choice",
+        "release",
+        "quantiles",
+    ]
     split_file = Path("data/splits/liver.csv").read_bytes()
     assert found["hashes"]["target"]["split"] == hashlib.sha256(split_file).hexdigest()
     weights = (evaluate.MODELS["boosting"] / "weights.safetensors").read_bytes()

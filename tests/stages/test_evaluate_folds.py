@@ -77,9 +77,9 @@ def test_out_of_fold_predictions_decide_thresholds_and_the_choice(folded, capsys
         assert found == pytest.approx(losses[name], abs=1e-5)
     best = min(losses, key=losses.get)
     assert metrics["chosen"] == {"model": best, "by": "out-of-fold log loss"}
-    names = [row["name"] for row in metrics["checks"][-6:]]
+    names = [row["name"] for row in metrics["checks"][-8:]]
     assert names[:3] == ["out-of-fold data", "out-of-fold parents", "out-of-fold predictions"]
-    assert names[3:] == ["thresholds", "tuning", "choice"]
+    assert names[3:] == ["thresholds", "tuning", "choice", "release", "quantiles"]
     found = {row["name"]: row["found"] for row in metrics["checks"]}
     assert found["out-of-fold predictions"].startswith("48 predictions repeated")
     printed = capsys.readouterr().out
