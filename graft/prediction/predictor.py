@@ -19,7 +19,7 @@ from graft.prediction.cut import Input, cut_inputs
 from graft.prediction.form import InputForm
 from graft.prediction.identity import model_digest
 from graft.prediction.lesions import Lesion
-from graft.prediction.maps import DEFAULT_METHOD, ScanMap, explain_input
+from graft.prediction.maps import DEFAULT_METHOD, ScanMap, explain_input, explain_patch
 from graft.prediction.prediction import Failure, Prediction
 from graft.release.fitted import Fitted
 
@@ -114,24 +114,31 @@ class Predictor:
         Raises:
             InputError: if there is no such operating point.
         """
-        if point not in POINTS:
-            raise InputError(f"point: got {shown(point)}, expected {' or '.join(POINTS)}")
+        check_point(point)
+        found = cut_inputs(self.form, lesions, show)
+        inputs = [one for one in found if isinstance(one, Input)]
+        predicted = iter(self.predict_inputs(inputs, point))
+        return [one if isinstance(one, Failure) else next(predicted) for one in found]
+
+    def predict_inputs(self, inputs: Sequence[Input], point: str = DEFAULT_POINT) -> list[Result]:
+        """Predict for what `cut_inputs` has cut, in its order.
+
+        Raises:
+            InputError: if there is no such operating point.
+        """
+        check_point(point)
         results: dict[int, Result] = {}
-        inputs: dict[int, Input] = {}
-        rows: list[pd.DataFrame] = []
-        for number, found in enumerate(cut_inputs(self.form, lesions, show)):
-            if isinstance(found, Failure):
-                results[number] = found
-                continue
+        rows = {}
+        for number, one in enumerate(inputs):
             try:
-                rows.append(self._covariates(found))
-                inputs[number] = found
+                rows[number] = self._covariates(one)
             except InputError as error:
-                results[number] = Failure(found.lesion, str(error))
-        if inputs:
-            predicted = self._predict_inputs(list(inputs.values()), pd.concat(rows), point)
-            results.update(zip(inputs, predicted, strict=True))
-        return [results[number] for number in range(len(lesions))]
+                results[number] = Failure(one.lesion, str(error))
+        if rows:
+            usable = [inputs[number] for number in rows]
+            predicted = self._predict(usable, pd.concat(rows.values()), point)
+            results.update(zip(rows, predicted, strict=True))
+        return [results[number] for number in range(len(inputs))]
 
     def explain(self, lesion: Lesion | Prediction, method: str = DEFAULT_METHOD) -> ScanMap:
         """Make a saliency map of a lesion on the grid of its scan.
@@ -144,12 +151,24 @@ class Predictor:
         [found] = cut_inputs(self.form, [lesion])
         if isinstance(found, Failure):
             raise InputError(found.message)
+        return self.explain_input(found, method)
+
+    def explain_input(self, found: Input, method: str = DEFAULT_METHOD) -> ScanMap:
+        """Make the map of what `cut_inputs` has cut.
+
+        Raises:
+            InputError: if the image has no grid in mm.
+        """
         return explain_input(self.model, self.form, found, self._covariates(found), method)
+
+    def explain_patch(self, found: Input, method: str = DEFAULT_METHOD) -> np.ndarray:
+        """Make the map of what `cut_inputs` has cut, on the grid of its patch: (*patch)."""
+        return explain_patch(self.model, found.image, self._covariates(found), method)
 
     def _covariates(self, found: Input) -> pd.DataFrame:
         return covariate_row(self.form, self.model.encoding, found.lesion.covariates, found.size)
 
-    def _predict_inputs(
+    def _predict(
         self, inputs: Sequence[Input], covariates: pd.DataFrame, point: str
     ) -> list[Prediction]:
         images = np.stack([one.image for one in inputs])
@@ -161,6 +180,12 @@ class Predictor:
     def __repr__(self) -> str:
         about = f"{self.fitted.name}, for {self.fitted.target}" if self.fitted else "no calibration"
         return f"<model {self.folder} ({about}): {', '.join(self.classes)}, {self.sha256[:DIGITS]}>"
+
+
+def check_point(point: str) -> None:
+    """Raise InputError if there is no such operating point."""
+    if point not in POINTS:
+        raise InputError(f"point: got {shown(point)}, expected {' or '.join(POINTS)}")
 
 
 def load(folder: str | Path, device: str = "auto") -> Predictor:
