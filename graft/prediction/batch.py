@@ -2,14 +2,14 @@
 
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from graft.common.files import InputError, whole_folder
 from graft.common.shown import counted, shown
 from graft.console import countdown, counting, say
 from graft.prediction.cut import Input, cut_inputs
-from graft.prediction.inputs import Listed, list_lesions, with_covariates
+from graft.prediction.inputs import Listed, list_lesions
 from graft.prediction.lesions import Lesion
 from graft.prediction.page import render_page
 from graft.prediction.prediction import Failure
@@ -70,7 +70,8 @@ def predict_listed(
         if isinstance(found, Failure):
             results[number] = found
         else:
-            lesions[number] = with_covariates(found, given)
+            covariates = {**found.covariates, **given}
+            lesions[number] = replace(found, covariates=covariates)
     with countdown("predict", len(lesions), "lesion") as show:
         cut = cut_inputs(predictor.form, list(lesions.values()), show)
     inputs = {}

@@ -1,7 +1,7 @@
 """The lesions in what a user names: a picture, arrays, a folder or a manifest."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -130,10 +130,3 @@ def _check_name(found: Listed) -> Listed:
         return found
     anonymous = replace(lesion, scan=f"line {lesion.line}" if lesion.line else "picture")
     return Failure(anonymous, f"its name is {shown(name)}, {TEXT_RULE}")
-
-
-def with_covariates(found: Listed, given: Mapping[str, str]) -> Listed:
-    """A lesion with covariates that were given for all, in place of its own."""
-    if isinstance(found, Failure):
-        return found
-    return replace(found, covariates={**found.covariates, **given})

@@ -9,7 +9,7 @@ import pandas as pd
 from graft.common.files import InputError
 from graft.common.shown import shown
 from graft.data.volume import Volume
-from graft.explain.saliency import METHODS
+from graft.explain.saliency import METHODS, SaliencyMaps
 from graft.networks.saved import Model
 from graft.prediction.cut import Input
 from graft.prediction.form import InputForm
@@ -28,12 +28,10 @@ class ScanMap:
         values: (I, J, K) float32, above 0 where a voxel is evidence for the last class, and below 0
             where it is evidence against it; 0 outside of the patch.
         affine: (4, 4), from voxel indices to mm, RAS+, as that of the scan.
-        patch: (*patch) float32, the same map on the grid of the patch.
     """
 
     values: np.ndarray
     affine: np.ndarray
-    patch: np.ndarray
 
     def write(self, path: Path) -> None:
         """Write the map as NIfTI, `.nii` or `.nii.gz`."""
@@ -46,16 +44,15 @@ class ScanMap:
 
 def explain_patch(
     model: Model, image: np.ndarray, covariates: pd.DataFrame, method: str
-) -> np.ndarray:
-    """Make the map of a patch (C, *patch): (*patch) float32.
+) -> SaliencyMaps:
+    """Make the map of a patch (C, *patch): maps of one patch.
 
     Raises:
         InputError: if there is no such method.
     """
     if method not in METHODS:
         raise InputError(f"method: got {shown(method)}, expected {', '.join(METHODS)}")
-    found = METHODS[method].make_maps(model, image[None].astype(np.float32), covariates)
-    return (found.values if found.one_sided else found.signed)[0]
+    return METHODS[method].make_maps(model, image[None].astype(np.float32), covariates)
 
 
 def explain_input(
@@ -69,10 +66,11 @@ def explain_input(
     lesion = found.lesion
     if lesion.position is None:
         raise InputError(f"{lesion.name}: has no grid in mm, expected a scan")
-    values = explain_patch(model, found.image, covariates, method)
+    maps = explain_patch(model, found.image, covariates, method)
+    values = (maps.values if maps.one_sided else maps.signed)[0]  # (*patch)
     volume = read_volume(lesion.image, lesion.series)
     target = patch_grid(volume, position_in_mm(volume, lesion.as_row()), form.grid)
-    return ScanMap(put_on_scan(values, target, volume), volume.affine, values)
+    return ScanMap(put_on_scan(values, target, volume), volume.affine)
 
 
 def put_on_scan(values: np.ndarray, target: PatchGrid, volume: Volume) -> np.ndarray:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from graft.common.files import DIGITS, InputError
 from graft.common.shown import shown
+from graft.explain.saliency import SaliencyMaps
 from graft.familiarity.measurements import model_features
 from graft.networks.card import has_model
 from graft.networks.device import pick_device, use_deterministic_algorithms
@@ -161,8 +162,8 @@ class Predictor:
         """
         return explain_input(self.model, self.form, found, self._covariates(found), method)
 
-    def explain_patch(self, found: Input, method: str = DEFAULT_METHOD) -> np.ndarray:
-        """Make the map of what `cut_inputs` has cut, on the grid of its patch: (*patch)."""
+    def explain_patch(self, found: Input, method: str = DEFAULT_METHOD) -> SaliencyMaps:
+        """Make the map of what `cut_inputs` has cut, on the grid of its patch."""
         return explain_patch(self.model, found.image, self._covariates(found), method)
 
     def _covariates(self, found: Input) -> pd.DataFrame:

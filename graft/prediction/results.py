@@ -90,8 +90,8 @@ def predictions_table(classes: Sequence[str], results: Sequence[Result]) -> pd.D
     a bar, as no name of a class has one.
     """
     rows = [_table_row(classes, result) for result in results]
-    columns = list(max(rows, key=len))  # those of a prediction, if there is one
-    return pd.DataFrame(rows, columns=columns, dtype=object)  # lines stay whole numbers
+    columns = dict.fromkeys(name for row in sorted(rows, key=len, reverse=True) for name in row)
+    return pd.DataFrame(rows, columns=list(columns), dtype=object)  # lines stay whole numbers
 
 
 def _table_row(classes: Sequence[str], result: Result) -> dict[str, object]:
