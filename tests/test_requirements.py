@@ -11,7 +11,8 @@ ROOT = Path(__file__).parents[1]
 OWN = ("graft", "stages", "flows", "benchmarks", "examples", "tests", "data")
 # Not pinned, because only some users need it, and not declared: docs/prefect.md installs it.
 OPTIONAL = {"dask-jobqueue"}
-NOT_PINNED = {"pylibjpeg-libjpeg"}  # an extra under another licence
+# Extras that the tests do not need: one is under another licence, one needs another certifi.
+NOT_PINNED = {"mlflow-skinny", "pylibjpeg-libjpeg"}
 
 
 def imported_packages(folder: Path) -> set[str]:

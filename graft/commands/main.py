@@ -22,9 +22,7 @@ COMMANDS = {
 }  # the module of each command
 NAME = "graft"
 
-app = typer.Typer(
-    rich_markup_mode=None, pretty_exceptions_enable=False, no_args_is_help=True, help=""
-)
+app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, no_args_is_help=True)
 for command_name, module in COMMANDS.items():
     app.command(command_name)(import_module(module).main)
 
@@ -43,10 +41,12 @@ def _print_version(wanted: bool) -> None:
 def about(
     version: Annotated[
         bool,
-        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version."),
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
     ] = False,
 ) -> None:
-    """Use a trained model: predict on new scans, and see what the model is."""
+    """Use a trained model."""
 
 
 def main() -> None:

@@ -1,16 +1,106 @@
-"""`graft predict`."""
+"""`graft predict`: the answers of a trained model for new scans, as a table, JSON and a page."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
+Frame = Literal["ras", "lps", "voxel"]
+Point = Literal["sensitivity", "specificity"]
+Method = Literal["occlusion", "grad_cam"]
+Device = Literal["auto", "cpu", "cuda"]
+
 
 def main(
-    inputs: Annotated[list[Path], typer.Argument(help="Scans, pictures, arrays or folders.")],
-    model: Annotated[Path, typer.Option(help="The folder of the model.")] = Path("models/best"),
+    inputs: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="INPUT...",
+            help="A scan with --at or --mask; or pictures, arrays, manifests, folders of these.",
+        ),
+    ],
+    model: Annotated[Path, typer.Option(metavar="FOLDER", help="The folder of the model.")] = Path(
+        "models/best"
+    ),
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Write predictions.csv and predictions.json here."),
+    ] = None,
+    at: Annotated[
+        str | None, typer.Option(metavar="X,Y,Z", help="Where the lesion is in the scan.")
+    ] = None,
+    frame: Annotated[
+        Frame, typer.Option(help="The axes of --at, in mm, or a voxel index from 0.")
+    ] = "ras",
+    mask: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A mask of the lesion, on the scan's grid.")
+    ] = None,
+    segment: Annotated[
+        str, typer.Option(metavar="NAME", help="The structure of a mask that has several.")
+    ] = "",
+    series: Annotated[
+        str, typer.Option(metavar="UID", help="The number or the UID of a DICOM series.")
+    ] = "",
+    diameter: Annotated[
+        float | None, typer.Option(metavar="MM", help="Of the lesion, if the model reads it.")
+    ] = None,
+    covariate: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=VALUE", help="A covariate of the patient; can be repeated."),
+    ] = None,
+    point: Annotated[Point, typer.Option(help="The operating point.")] = "sensitivity",
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Write where the model looked, as NIfTI.")
+    ] = False,
+    method: Annotated[Method, typer.Option(help="How --explain and --report look.")] = "occlusion",
+    report: Annotated[bool, typer.Option("--report", help="Write report.html.")] = False,
+    device: Annotated[Device, typer.Option(help="Where the networks run.")] = "auto",
 ) -> None:
-    """Predict the classes of the lesions of new scans."""
-    from graft.common.files import InputError
+    """Predict the classes of the lesions of new scans. For research only."""
+    is_one = at is not None or mask is not None
+    if is_one and len(inputs) > 1:
+        raise typer.BadParameter("--at and --mask are of one scan, expected one INPUT")
+    if not is_one and (segment or series or diameter is not None):
+        raise typer.BadParameter("--segment, --series and --diameter need --at or --mask")
+    if out is None and (explain or report):
+        raise typer.BadParameter("--explain and --report write files, expected --out FOLDER")
+    position = None if at is None else _read_position(at)
+    given = dict(_read_covariate(text) for text in covariate or ())
 
-    raise InputError("graft predict: is not there yet")
+    import sys
+    from contextlib import redirect_stdout
+
+    from graft.prediction.batch import list_inputs, predict_listed, print_batch, write_batch
+    from graft.prediction.lesions import Lesion
+    from graft.prediction.predictor import load
+    from graft.prediction.results import check_output
+
+    if out is not None:
+        check_output(out)
+    one = Lesion(inputs[0], position, frame, mask, series, segment, diameter) if is_one else None
+    with redirect_stdout(sys.stderr):  # standard output is for the results
+        predictor = load(model, device)
+        listed = [one] if one else list_inputs(predictor, inputs)
+        batch = predict_listed(predictor, listed, given, point)
+        if out is not None:
+            write_batch(out, predictor, batch, explain, report, method)
+    print_batch(predictor, batch)
+    if batch.failures:
+        raise typer.Exit(1)
+
+
+def _read_position(text: str) -> tuple[float, ...]:
+    try:
+        x, y, z = (float(number) for number in text.split(","))
+    except ValueError as error:
+        raise typer.BadParameter(
+            f"--at is {text!r}, expected three numbers with commas between them, such as 10,-20,35"
+        ) from error
+    return x, y, z
+
+
+def _read_covariate(text: str) -> tuple[str, str]:
+    name, sign, value = text.partition("=")
+    if not name or not sign:
+        raise typer.BadParameter(f"--covariate is {text!r}, expected NAME=VALUE, such as age=63")
+    return name.strip(), value.strip()

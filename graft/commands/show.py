@@ -1,4 +1,4 @@
-"""`graft show`."""
+"""`graft show`: what a model is."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,8 +6,15 @@ from typing import Annotated
 import typer
 
 
-def main(model: Annotated[Path, typer.Argument(help="The folder of the model.")]) -> None:
-    """Print what a model is: its classes, preprocessing, operating points and hash."""
-    from graft.common.files import InputError
+def main(
+    model: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="The folder of the model.")
+    ] = Path("models/best"),
+) -> None:
+    """Print what a model is."""
+    from graft.console import say
+    from graft.prediction.about import describe
+    from graft.prediction.predictor import load
 
-    raise InputError("graft show: is not there yet")
+    for line in describe(load(model, "cpu")):
+        say(line)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
@@ -45,7 +45,7 @@ class Plane:
 
 
 def draw_maps(
-    path: Path,
+    path: Path | BinaryIO,
     title: str,
     image: np.ndarray,
     maps: Mapping[str, SaliencyMaps],
@@ -60,8 +60,8 @@ def draw_maps(
     map has its own scale. The same arguments give the same bytes.
 
     Args:
-        path: the PNG file.
-        title: the text above the picture.
+        path: the PNG file, or an open one.
+        title: the text above the picture, "" for none.
         image: (C, *patch) in [0, 1]; the mean over the channels is shown.
         maps: maps of several patches, by the name of the method.
         row: the position of the patch in these maps.
@@ -82,7 +82,8 @@ def draw_maps(
         layout="constrained",
     )
     FigureCanvasAgg(figure)
-    figure.suptitle(title, fontsize=9)
+    if title:
+        figure.suptitle(title, fontsize=9)
     grid = figure.subplots(len(planes), columns, squeeze=False)
     for line, plane in enumerate(planes):
         for axes, shown in zip(grid[line], [None, *maps.values()], strict=True):

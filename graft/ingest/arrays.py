@@ -41,7 +41,7 @@ def read_arrays(path: Path, name: str, classes: list[str], grid: Grid) -> Domain
     Raises InputError if an array is missing, has another length or type, needs pickle, or has a
     label that is not one of the classes.
     """
-    images = _add_channels(map_npy(path / DATA_FILE), path / DATA_FILE, len(grid.patch))
+    images = map_images(path / DATA_FILE, len(grid.patch))
     count = len(images)
     labels = label_names(_load_column(path / LABELS_FILE, count), classes, path / LABELS_FILE)
     has_groups = os.path.lexists(path / GROUPS_FILE)  # a broken link must not pass for no groups
@@ -60,6 +60,17 @@ def read_arrays(path: Path, name: str, classes: list[str], grid: Grid) -> Domain
     return make_domain(name, path, samples, classes, grid)
 
 
+def map_images(path: Path, dimensions: int) -> np.ndarray:
+    """Map an array of images (N, [C], *spatial) into memory, as (N, C, *spatial).
+
+    Raises:
+        InputError: if the file is missing or damaged, or if the array has another shape or type.
+    """
+    images = _add_channels(map_npy(path), path, dimensions)
+    check_real(path, images)
+    return images
+
+
 def make_domain(
     name: str, path: Path, samples: ArraySamples, classes: list[str], grid: Grid
 ) -> Domain:
@@ -69,31 +80,18 @@ def make_domain(
 
     Raises InputError if a sample has NaN, or only one value.
     """
-    import torch
-    from monai.transforms.croppad.array import ResizeWithPadOrCrop
-
     images = samples.images
-    if images.dtype.kind not in "biuf":
-        raise InputError(f"{path}: the images have {images.dtype}, expected real numbers")
+    check_real(path, images)
     say(
         f"{name}: arrays have no spacing, so nothing is resampled: images of {images.shape[2:]} "
         f"are cropped or padded to {grid.patch}"
     )
     _check_patch_memory(path, images, grid)
-    fit = ResizeWithPadOrCrop(grid.patch)
     patches = np.empty((len(images), images.shape[1], *grid.patch), np.float16)
     sizes = np.empty(len(images))
     for row, image in enumerate(images):  # (C, *spatial)
         where = f"{path}: {samples.origins[row]}"
-        windowed, window = _window_sample(image, grid, where)
-        sizes[row] = (windowed > 0).any(0).sum()
-        patch = fit(torch.from_numpy(windowed)).numpy().astype(np.float16)
-        if patch.min() == patch.max():
-            raise InputError(
-                f"{where} is {patch.max():g} everywhere after the crop and the window "
-                f"{list(window)}, expected a picture"
-            )
-        patches[row] = patch
+        patches[row], sizes[row] = cut_sample(image, grid, where)
     index = pd.DataFrame(
         {
             "sample": range(len(images)),
@@ -108,6 +106,46 @@ def make_domain(
     measured = "voxels above the window's floor"
     about = grid.about(measured, spaced=False)
     return Domain(name, patches, index, classes, about, patients_known=samples.patients_known)
+
+
+def check_real(path: Path, images: np.ndarray) -> None:
+    """Raise InputError if images are no real numbers."""
+    if images.dtype.kind not in "biuf":
+        raise InputError(f"{path}: the images have {images.dtype}, expected real numbers")
+
+
+def cut_sample(image: np.ndarray, grid: Grid, where: str) -> tuple[np.ndarray, int]:
+    """Window a sample (C, *spatial), and crop it or pad it with 0 about its middle.
+
+    Returns:
+        The patch (C, *patch) float16, and the voxels above the window's floor before the crop.
+
+    Raises:
+        InputError: beginning with `where`, if the sample has NaN, or if the patch has one value.
+    """
+    windowed, window = _window_sample(image, grid, where)
+    patch = _fit(windowed, grid.patch).astype(np.float16)
+    if patch.min() == patch.max():
+        raise InputError(
+            f"{where} is {patch.max():g} everywhere after the crop and the window "
+            f"{list(window)}, expected a picture"
+        )
+    return patch, int((windowed > 0).any(0).sum())
+
+
+def _fit(image: np.ndarray, patch: tuple[int, ...]) -> np.ndarray:
+    """Crop an image (C, *spatial), or pad it with 0, about its middle: (C, *patch).
+
+    It does what MONAI's ResizeWithPadOrCrop does. Who only predicts need not install MONAI.
+    """
+    kept = [slice(None)]
+    margins = [(0, 0)]
+    for side, wanted in zip(image.shape[1:], patch, strict=True):
+        start = max(side // 2 - wanted // 2, 0) if side > wanted else 0
+        missing = max(wanted - side, 0)
+        kept.append(slice(start, start + wanted))
+        margins.append((missing // 2, missing - missing // 2))
+    return np.pad(image[tuple(kept)], margins)
 
 
 def _check_patch_memory(path: Path, images: np.ndarray, grid: Grid) -> None:
@@ -146,8 +184,6 @@ def _window_sample(
     image: np.ndarray, grid: Grid, where: str
 ) -> tuple[np.ndarray, tuple[float, float]]:
     """The image with its intensities from 0 to 1, and the raw intensities that these were."""
-    from monai.transforms.intensity.array import ScaleIntensityRange
-
     with np.errstate(over="ignore"):
         numbers = image.astype(np.float32)
     if not np.isfinite(numbers).all():
@@ -156,8 +192,9 @@ def _window_sample(
         window = raw_window(grid.window, grid.intensity, image)
     except InputError as error:
         raise InputError(f"{where}: {error}") from error
-    scale = ScaleIntensityRange(*window, 0.0, 1.0, clip=True)
-    windowed = np.asarray(scale(numbers))
+    low, high = window
+    with np.errstate(over="ignore", invalid="ignore"):  # NaN is refused below
+        windowed = ((numbers - low) / (high - low)).clip(0, 1)
     if not np.isfinite(windowed).all():
         raise InputError(f"{where} is NaN after the window {list(window)}, expected another window")
     return windowed, window

@@ -30,7 +30,17 @@ def convert_channels(domain: str, images: np.ndarray, channels: str) -> np.ndarr
             f"{count} channels"
         )
     say(f"{domain}: {count} channels became {channels}, as domains.{domain}.channels says")
-    if channels == "rgb":
+    return with_channels(images, {"grey": 1, "rgb": len(LUMA)}[channels])
+
+
+def with_channels(images: np.ndarray, channels: int) -> np.ndarray:
+    """Return images (N, C, *spatial) with one channel, the luma, or with three equal ones.
+
+    C must be 1 or 3, or as many as are wanted.
+    """
+    if images.shape[1] == channels:
+        return images
+    if channels == len(LUMA):
         return np.repeat(images, len(LUMA), axis=1)
     grey = np.empty((len(images), 1, *images.shape[2:]), np.float16)
     for row, image in enumerate(images):  # one at a time, to save memory

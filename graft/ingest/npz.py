@@ -8,7 +8,7 @@ from typing import IO
 
 import numpy as np
 
-from graft.common.files import InputError
+from graft.common.files import InputError, check_regular_file
 from graft.common.links import check_file_inside
 from graft.common.shown import last_line
 from graft.volumes.voxel_data import MAX_COMPRESSION
@@ -36,6 +36,22 @@ def read_npz(path: Path, names: list[str]) -> dict[str, np.ndarray]:
         raise InputError(
             f"{path}: cannot be read as arrays without pickle ({last_line(error)})"
         ) from error
+
+
+def list_arrays(path: Path) -> list[str]:
+    """The names of the arrays of an archive, sorted.
+
+    Raises InputError if it cannot be read.
+    """
+    check_regular_file(path)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+    except Exception as error:  # a damaged archive makes its reader raise anything
+        raise InputError(
+            f"{path}: cannot be read as arrays without pickle ({last_line(error)})"
+        ) from error
+    return sorted(name.removesuffix(".npy") for name in names if name.endswith(".npy"))
 
 
 def map_npy(path: Path) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 from graft.common.files import InputError
@@ -12,6 +13,7 @@ from graft.pictures.picture_files import is_picture
 from graft.scans.lesion import MANIFEST, LesionRow
 
 REQUIRED = ("patient", "image", "label")
+REQUIRED_TO_PREDICT = ("image",)
 POSITION = ("x", "y", "z")
 FRAMES = ("ras", "lps", "voxel")
 MAX_NUMBER = 1e6  # mm or voxels, far beyond any scanner
@@ -36,30 +38,44 @@ def read_lesion_rows(folder: Path, classes: list[str]) -> list[LesionRow]:
     return lesions
 
 
-def iterate_cells(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
+def read_unlabelled_row(folder: Path, line: int, cells: dict[str, str]) -> LesionRow:
+    """Read a row of a manifest to predict with: the columns patient, label, site, split are not.
+
+    Raises InputError with the column of what is missing, empty or unknown.
+    """
+    known = {name: cell for name, cell in cells.items() if name not in ("site", "split")}
+    return _read_lesion(folder, line, known, classes=None)
+
+
+def iterate_cells(
+    path: Path, required: Sequence[str] = REQUIRED
+) -> Iterator[tuple[int, dict[str, str]]]:
     """Yield the line number and the cells of each row of a manifest, without surrounding blanks.
 
     Raises InputError if the file is no table, a column is missing, or a row has too few cells.
     """
-    for line, cells in iterate_rows(path, _check_columns):
+    for line, cells in iterate_rows(path, partial(_check_columns, required)):
         if any(cells.values()):
             yield line, cells
 
 
-def _check_columns(path: Path, columns: Sequence[str]) -> None:
-    expected = list(REQUIRED)
+def _check_columns(required: Sequence[str], path: Path, columns: Sequence[str]) -> None:
+    expected = list(required)
     if "mask" not in columns and any(name in columns for name in POSITION):
         expected += POSITION
     missing = [name for name in expected if name not in columns]
     if missing:
         raise InputError(
-            f"{path}: has no column {', '.join(missing)}, expected {', '.join(REQUIRED)} and, "
+            f"{path}: has no column {', '.join(missing)}, expected {', '.join(required)} and, "
             f"for volumes, x, y, z or mask (found {', '.join(columns) or 'none'})"
         )
 
 
-def _read_lesion(folder: Path, line: int, cells: dict[str, str], classes: list[str]) -> LesionRow:
-    for name in REQUIRED:
+def _read_lesion(
+    folder: Path, line: int, cells: dict[str, str], classes: list[str] | None
+) -> LesionRow:
+    """Read a row; without classes it has neither a label nor a patient."""
+    for name in REQUIRED if classes else REQUIRED_TO_PREDICT:
         if not cells[name]:
             raise InputError(f"{name} is empty, expected text")
     mask = _file_inside(folder, "mask", cells["mask"]) if cells.get("mask") else None
@@ -72,9 +88,9 @@ def _read_lesion(folder: Path, line: int, cells: dict[str, str], classes: list[s
         raise InputError("gives no position, expected x, y and z, or mask")
     return LesionRow(
         line=line,
-        patient=cells["patient"],
+        patient=cells["patient"] if classes else "",
         image=image,
-        label=_one_of("label", cells["label"], classes),
+        label=_one_of("label", cells["label"], classes) if classes else "",
         position=position,
         frame=_one_of("frame", cells.get("frame", "").lower() or "ras", FRAMES),
         mask=mask,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import reduce
 from itertools import combinations
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -24,7 +24,14 @@ from graft.networks.card import CARD, check_shares, read_card
 from graft.networks.classifier import Classifier
 
 WEIGHTS = "weights.safetensors"  # of a model folder
-BATCH = 64  # samples at once when predicting; fixed, because other sizes round differently
+BATCH = 64  # samples at once when models are explained and tested
+# Samples at once when predicting. A batch of another size may round differently, so a smaller last
+# batch is filled: then a prediction does not depend on the samples beside it. Few, because filling
+# costs time when a single sample is predicted.
+TOGETHER = 8
+
+
+MaybeTensor = TypeVar("MaybeTensor", Tensor, Tensor | None)
 
 
 @dataclass(frozen=True)
@@ -48,6 +55,8 @@ class Model:
     def predict(self, images: Images, covariates: pd.DataFrame | None = None) -> np.ndarray:
         """Class probabilities (N, classes) float64 of images (N, C, *patch) in [0, 1].
 
+        Those of an image do not depend on the other images, to the last bit.
+
         Args:
             images: of the shape that the model was trained on.
             covariates: N rows as in `covariates.csv` of a processed domain, empty if a value is
@@ -60,7 +69,8 @@ class Model:
         """
         self._check_images(images)
         chunks = [torch.zeros(0, len(self.card["classes"]), dtype=torch.float64)]
-        for batch, known in self.batches(images, covariates, BATCH):
+        for rows, rows_known in self.batches(images, covariates, TOGETHER):
+            batch, known = fill_batch(rows), fill_batch(rows_known)
             terms = []
             for share, network in zip(self.card["shares"], self.networks, strict=True):
                 views = [
@@ -68,7 +78,7 @@ class Model:
                     for view in self.views(batch)
                 ]
                 terms.append(share * torch.stack(views).mean(0).cpu())
-            chunks.append(reduce(torch.add, terms))
+            chunks.append(reduce(torch.add, terms)[: len(rows)])
         predicted = torch.cat(chunks).numpy()
         if not np.isfinite(predicted).all():
             row = int(np.argmin(np.isfinite(predicted).all(1)))
@@ -128,6 +138,14 @@ class Model:
                 "with which the model was trained"
             )
         return torch.from_numpy(encoding.encode(covariates))
+
+
+def fill_batch(batch: MaybeTensor) -> MaybeTensor:
+    """The rows (B, ...) of a batch, and copies of the last one: (TOGETHER, ...)."""
+    if batch is None or len(batch) == TOGETHER:
+        return batch
+    copies = batch[-1:].expand(TOGETHER - len(batch), *batch.shape[1:])
+    return torch.cat([batch, copies])
 
 
 def save_model(

@@ -49,7 +49,7 @@ def cut_pictures(domain: str, pictures: list[NamedPicture], grid: Grid) -> np.nd
     Image.init()  # before there are threads
     with warnings.catch_warnings(), ThreadPoolExecutor(os.cpu_count()) as pool:
         warnings.simplefilter("ignore")  # of Pillow about unusual metadata, which is not used
-        patches = list(pool.map(partial(_cut_picture, grid=grid), pictures))
+        patches = list(pool.map(partial(cut_picture, grid=grid), pictures))
     _check_depth(pictures, patches)
     _check_window(domain, grid, patches[0].bits)
     _report(domain, grid, patches)
@@ -93,7 +93,7 @@ def _report(domain: str, grid: Grid, patches: list[PicturePatch]) -> None:
         )
 
 
-def _cut_picture(picture: NamedPicture, grid: Grid) -> PicturePatch:
+def cut_picture(picture: NamedPicture, grid: Grid) -> PicturePatch:
     """Window a picture, then resize the largest part about its middle that has the patch's shape.
 
     This is what Resize and CenterCrop of torchvision do.

@@ -3,13 +3,16 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
+from graft.common.files import DIGITS
 from graft.familiarity.familiar import Reason
 from graft.prediction.lesions import Lesion
 
 REFUSED = "refused"  # the answer if the input is unlike those of the training
+RESEARCH_ONLY = "For research only, not for diagnosis."
+MM_DECIMALS = 2  # of a position that a mask gave
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Prediction:
     """What a model says of a lesion.
 
@@ -56,6 +59,23 @@ class Prediction:
             "model": self.model,
         }
 
+    def __repr__(self) -> str:
+        """The prediction as a few lines to read in a notebook."""
+        noun = "calibrated" if self.calibrated else "not calibrated"
+        shown = self.calibrated or self.probabilities
+        listed = ", ".join(f"{name} {value:.3f}" for name, value in shown.items())
+        lines = [f"{self.lesion.name}: {self.answer}", f"  probabilities ({noun}): {listed}"]
+        if self.called is not None:
+            lines.append(
+                f"  at the point of {self.point}: {self.called} (threshold {self.threshold:g}, "
+                "of the probability before calibration)"
+            )
+        if self.plausible is not None:
+            lines.append(f"  plausible: {', '.join(self.plausible) or 'no class'}")
+        lines += [f"  unlike the training data: {reason.text}" for reason in self.refused]
+        lines.append(f"  model {self.model[:DIGITS]}. {RESEARCH_ONLY}")
+        return "\n".join(lines)
+
 
 @dataclass(frozen=True)
 class Failure:
@@ -64,12 +84,24 @@ class Failure:
     lesion: Lesion
     reason: str
 
+    @property
+    def message(self) -> str:
+        """One line: the lesion and the reason, which may name the image already."""
+        named = self.reason.startswith((str(self.lesion.image), self.lesion.image.name))
+        if named and self.lesion.line is None:
+            return self.reason
+        return f"{self.lesion.name}: {self.reason}"
+
+    def document(self) -> dict:
+        """The failure as JSON values: an entry of predictions.json."""
+        return {**place(self.lesion), "reason": self.reason}
+
 
 def place(lesion: Lesion) -> dict:
     """Which lesion it is, as JSON values: scan, line, row and position."""
     position = None
     if lesion.position is not None:
-        x, y, z = lesion.position
+        x, y, z = (round(float(number), MM_DECIMALS) for number in lesion.position)
         position = {"x": x, "y": y, "z": z, "frame": lesion.frame}
     return {
         "scan": lesion.scan or str(lesion.image),

@@ -63,13 +63,14 @@ SECTIONS = (
 )
 
 
-def render_page(evidence: Evidence) -> str:
-    """Render the page as HTML that needs neither a network nor scripts.
+def make_environment(*folders: Path) -> jinja2.Environment:
+    """The environment of a page that has the style sheet and the macros of the report.
 
-    The same evidence gives the same bytes.
+    Args:
+        folders: of further templates.
     """
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
+        loader=jinja2.FileSystemLoader([*folders, TEMPLATES]),
         autoescape=True,  # the data chooses the names of classes, sites and columns
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
@@ -78,6 +79,15 @@ def render_page(evidence: Evidence) -> str:
     environment.filters["spoken"] = numbers.spoken
     environment.filters["number"] = numbers.number
     environment.globals["line_sample"] = line_sample
+    return environment
+
+
+def render_page(evidence: Evidence) -> str:
+    """Render the page as HTML that needs neither a network nor scripts.
+
+    The same evidence gives the same bytes.
+    """
+    environment = make_environment()
     environment.globals["labels_used"] = labels_used(evidence.metrics)
     environment.globals["warning"] = below_size_alone(evidence.metrics, numbers.difference)
     environment.globals.update(MODULES)

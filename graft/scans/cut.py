@@ -66,6 +66,23 @@ class CutScan:
 
 
 @dataclass(frozen=True)
+class CutLesion:
+    """What is cut at a lesion.
+
+    Attributes:
+        centre: (3,) of the lesion in mm, RAS+.
+        patch: (1, *patch) float16.
+        mask: (*patch) uint8; None without a mask.
+        diameter: in mm, of the mask; None without one.
+    """
+
+    centre: np.ndarray
+    patch: np.ndarray
+    mask: np.ndarray | None
+    diameter: float | None
+
+
+@dataclass(frozen=True)
 class Fault:
     """Why some rows of a manifest cannot be used."""
 
@@ -112,13 +129,8 @@ def cut_scan(recipe: Recipe, lesions: Sequence[LesionRow]) -> CutScan | list[Fau
 
 def _cut_lesions(recipe: Recipe, lesions: Sequence[LesionRow]) -> Entry | list[Fault]:
     """Read the scan; raises InputError if that fails, and returns the faults of its lesions."""
-    from graft.scans.patches import (  # late: where all is cached it is not needed
-        cut_mask,
-        cut_patch,
-    )
-
     volume = volume_files.read_volume(lesions[0].image, lesions[0].series, recipe.burned_in)
-    grid = _convert_window(recipe.grid, volume)
+    grid = convert_window(recipe.grid, volume)
     patches = np.empty((len(lesions), 1, *grid.patch), np.float16)
     masks = np.zeros((len(lesions), *grid.patch), np.uint8)
     diameters: list[float | None] = []
@@ -126,11 +138,11 @@ def _cut_lesions(recipe: Recipe, lesions: Sequence[LesionRow]) -> Entry | list[F
     read = lru_cache(1)(volume_files.read_volume)  # a map may have a label for each lesion
     for number, lesion in enumerate(lesions):
         try:
-            centre, mask, diameter = _find_lesion(volume, lesion, read)
-            patches[number] = cut_patch(volume, centre, grid)
-            if mask is not None:
-                masks[number] = cut_mask(mask, centre, grid)
-            diameters.append(diameter)
+            cut = cut_lesion(volume, lesion, grid, read)
+            patches[number] = cut.patch
+            if cut.mask is not None:
+                masks[number] = cut.mask
+            diameters.append(cut.diameter)
         except InputError as error:
             faults.append(Fault([lesion.line], str(error)))
     if faults:
@@ -148,12 +160,42 @@ def _cut_lesions(recipe: Recipe, lesions: Sequence[LesionRow]) -> Entry | list[F
     )
 
 
+def cut_lesion(
+    volume: Volume, lesion: LesionRow, grid: Grid, read: Callable[[Path], Volume]
+) -> CutLesion:
+    """Cut the patch of a lesion, and that of its mask if it has one.
+
+    Args:
+        volume: the scan.
+        lesion: a lesion of it.
+        grid: of the patch, with its window in raw intensities, as `convert_window` returns it.
+        read: reads a label map.
+
+    Raises:
+        InputError: if the mask cannot be used, or if the lesion lies outside the scan or its patch
+            shows nothing.
+    """
+    from graft.scans.patches import (  # late: where all is cached it is not needed
+        cut_mask,
+        cut_patch,
+    )
+
+    centre, mask, diameter = _find_lesion(volume, lesion, read)
+    patch = cut_patch(volume, centre, grid).astype(np.float16)
+    return CutLesion(
+        centre=centre,
+        patch=patch,
+        mask=None if mask is None else cut_mask(mask, centre, grid),
+        diameter=diameter,
+    )
+
+
 def count_above_floor(images: np.ndarray) -> list[int]:
     """The voxels of each image (N, C, *spatial) that are above 0 in a channel."""
     return [int((image > 0).any(0).sum()) for image in images]
 
 
-def _convert_window(grid: Grid, volume: Volume) -> Grid:
+def convert_window(grid: Grid, volume: Volume) -> Grid:
     """The grid with its window in the raw intensities of one volume."""
     try:
         window = raw_window(grid.window, grid.intensity, volume.voxels)
@@ -167,15 +209,15 @@ def _find_lesion(
 ) -> tuple[np.ndarray, Volume | None, float | None]:
     """The position (3,) of a lesion in mm, RAS+, its mask, and the diameter in mm of the mask."""
     if lesion.mask is None:
-        return _position_in_mm(volume, lesion), None, None
+        return position_in_mm(volume, lesion), None, None
     mask = volume_files.read_mask(lesion.mask, volume, lesion.segment, read)
     centre, diameter = volume_files.locate_lesion(mask, volume)
     if lesion.position is not None:
-        centre = _position_in_mm(volume, lesion)
+        centre = position_in_mm(volume, lesion)
     return centre, mask, diameter
 
 
-def _position_in_mm(volume: Volume, lesion: LesionRow) -> np.ndarray:
+def position_in_mm(volume: Volume, lesion: LesionRow) -> np.ndarray:
     """The position (3,) that a row gives, in mm, RAS+."""
     position = np.array(lesion.position)
     if lesion.frame == "voxel":

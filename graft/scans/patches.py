@@ -53,7 +53,7 @@ def cut_patch(volume: Volume, centre: np.ndarray, grid: Grid) -> np.ndarray:
             f"{where}, voxel {_format(index)}, lies outside the scan, "
             f"expected one of its {_format(np.array(shape))} voxels"
         )
-    target = _patch_grid(volume, centre, grid)
+    target = patch_grid(volume, centre, grid)
     crop, affine = _read_crop(volume, target)
     is_finite = np.isfinite(crop)
     if not is_finite.all():
@@ -82,7 +82,7 @@ def cut_mask(mask: Volume, centre: np.ndarray, grid: Grid) -> np.ndarray:
     structures one voxel wide. Voxels of the mask above 0 are inside. All are 0 if the mask does not
     reach the patch.
     """
-    target = _patch_grid(mask, centre, grid)
+    target = patch_grid(mask, centre, grid)
     indices = np.indices(tuple(target.size)).reshape(3, -1).T
     middles = target.to_mm(indices)  # (voxels, 3)
     nearest = np.floor(mask.to_index(middles) + 0.5 + TIE).astype(int)
@@ -104,7 +104,7 @@ def smoothing_sigma(affine: np.ndarray, spacing: np.ndarray) -> np.ndarray:
     return np.where(k > COARSER, sigma, 0.0)
 
 
-def _patch_grid(volume: Volume, centre: np.ndarray, grid: Grid) -> PatchGrid:
+def patch_grid(volume: Volume, centre: np.ndarray, grid: Grid) -> PatchGrid:
     """The grid of the patch around a point in mm, RAS+."""
     size = np.array(grid.patch)
     spacing = np.array(grid.spacing)

@@ -1,0 +1,62 @@
+"""What a model is, as lines to print."""
+
+from collections.abc import Iterator
+
+from graft.common.shown import counted
+from graft.prediction.predictor import Predictor
+
+LABEL_WIDTH = 14
+
+
+def describe(predictor: Predictor) -> Iterator[str]:
+    """Yield lines about a model: what it predicts, from what, and how it answers."""
+    for label, fact in facts_of(predictor).items():
+        yield f"{label:<{LABEL_WIDTH}}{fact}"
+
+
+def facts_of(predictor: Predictor) -> dict[str, str]:
+    """Facts about a model, by what they are."""
+    card, fitted = predictor.model.card, predictor.fitted
+    facts = {"model": str(predictor.folder), "sha256": predictor.sha256}
+    if fitted is not None:
+        facts["trained as"] = f"{fitted.name}, from {fitted.source} to {fitted.target}"
+        facts["licence"] = fitted.licence
+    facts["classes"] = ", ".join(predictor.classes)
+    networks = counted(len(predictor.model.networks), "network")
+    facts["networks"] = f"{networks}: {card['architecture']['name']}"
+    facts["input"] = _describe_input(predictor)
+    if predictor.form.kinds:
+        kinds = [f"{name} ({kind})" for name, kind in predictor.form.kinds.items()]
+        facts["covariates"] = ", ".join(kinds)
+    if fitted is None:
+        facts["fitted"] = "nothing: no calibration, no operating points, no check of the inputs"
+    else:
+        facts |= _describe_fitted(predictor)
+    return facts
+
+
+def _describe_input(predictor: Predictor) -> str:
+    grid = predictor.form.grid
+    patch = " × ".join(map(str, grid.patch))
+    spacing = " × ".join(f"{side:g}" for side in grid.spacing)
+    made = f"{patch} voxels of {spacing} mm" if predictor.form.spaced else f"{patch}, no spacing"
+    channels = counted(predictor.form.channels, "channel")
+    low, high = grid.window
+    return f"{made}, {channels}, {grid.intensity} {low:g} to {high:g}"
+
+
+def _describe_fitted(predictor: Predictor) -> dict[str, str]:
+    fitted = predictor.fitted
+    assert fitted is not None
+    found = {"temperature": f"{fitted.temperature:g}"}
+    disease = predictor.classes[-1]
+    for point, threshold in fitted.points.items():
+        rate = fitted.wanted.get(point)
+        wanted = "" if rate is None else f", chosen for a {point} of {rate:g} on validation cases"
+        at = "none" if threshold is None else f"{disease} from p = {threshold:g}{wanted}"
+        found[point] = at
+    found["sets"] = f"hold the true class in at least {1 - fitted.miscoverage:.0%} of each class"
+    unfitted = [name for name, quantile in fitted.quantiles.items() if quantile is None]
+    if unfitted:
+        found["sets"] += f"; {', '.join(unfitted)} is in each set, because it has too few cases"
+    return found
