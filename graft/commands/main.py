@@ -18,6 +18,7 @@ from graft.console import run_app, say
 
 COMMANDS = {
     "predict": "graft.commands.predict",
+    "serve": "graft.commands.serve",
     "show": "graft.commands.show",
 }  # the module of each command
 NAME = "graft"
