@@ -98,9 +98,7 @@ class Tab:
     def click(self, x: float, y: float) -> None:
         """Click at a point of the window, in CSS pixels."""
         for kind in ("mousePressed", "mouseReleased"):
-            self.send(
-                "Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1
-            )
+            self.send("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
 
     def _receive_until(self, wanted: Callable[[dict], bool]) -> dict:
         while True:

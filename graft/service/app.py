@@ -15,7 +15,7 @@ from fastapi.staticfiles import StaticFiles
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.exceptions import HTTPException
 
-from graft.service.faults import UNUSABLE, Busy, RefusedError, answer_error
+from graft.service.faults import INTERNAL, UNUSABLE, Busy, RefusedError, answer_error
 from graft.service.forms import MULTIPART, PredictForm, SlicesForm
 from graft.service.guard import Guard
 from graft.service.measures import Measures
@@ -63,6 +63,7 @@ def make_app(
     app.add_exception_handler(RequestValidationError, _answer_wrong_field)
     app.add_exception_handler(RefusedError, _answer_refused)
     app.add_exception_handler(OSError, _answer_full_disk)
+    app.add_exception_handler(Exception, _answer_fault)
     _add_uploads(app, pool, measures, uploads)
     _add_facts(app, pool, measures, model_card)
     app.mount("/page", StaticFiles(directory=PAGE))
@@ -185,3 +186,7 @@ async def _answer_refused(request: Request, error: Exception) -> Response:
 async def _answer_full_disk(request: Request, error: Exception) -> Response:
     busy = Busy("the upload cannot be stored just now", seconds=60)
     return answer_error(busy.status_code, busy.detail, busy.headers)
+
+
+async def _answer_fault(request: Request, error: Exception) -> Response:
+    return answer_error(HTTPStatus.INTERNAL_SERVER_ERROR, INTERNAL)

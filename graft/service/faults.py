@@ -10,6 +10,8 @@ from graft.common.files import InputError
 
 UNUSABLE = HTTPStatus.UNPROCESSABLE_ENTITY  # the request arrived, and nothing can be done with it
 
+INTERNAL = "internal error: the log has it under the number in X-Request-ID"
+
 
 class RefusedError(InputError):
     """An upload that is not used, with the status of HTTP that says why."""

@@ -17,7 +17,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from graft.service.faults import Busy, answer_error
+from graft.service.faults import INTERNAL, Busy, answer_error
 from graft.service.measures import Measures
 from graft.service.settings import Limits
 from graft.service.tasks import describe_fault
@@ -77,7 +77,7 @@ class Guard:
             await self._handle(request)
         except Exception as error:
             self.write(f"{request.id} fault: {describe_fault(error)}")
-            await request.fail(HTTPStatus.INTERNAL_SERVER_ERROR, f"internal error {request.id}")
+            await request.fail(HTTPStatus.INTERNAL_SERVER_ERROR, INTERNAL)
         finally:
             self._record(request)
 

@@ -8,6 +8,7 @@ from graft.common.files import InputError, check_regular_file
 README = "README.md"
 METADATA = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)  # of Hugging Face, for machines
 MOST_BYTES = 1 << 20
+SHIFT = 2  # levels of the headings: the page has a title and sections above them
 
 
 def read_model_card(folder: Path) -> dict[str, str] | None:
@@ -30,4 +31,8 @@ def read_model_card(folder: Path) -> dict[str, str] | None:
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: cannot be read as text ({error})") from error
     parser = MarkdownIt("commonmark", {"html": False}).enable("table")
-    return {"markdown": text, "html": parser.render(METADATA.sub("", text))}
+    tokens = parser.parse(METADATA.sub("", text))
+    for token in tokens:
+        if token.type in ("heading_open", "heading_close"):
+            token.tag = f"h{min(int(token.tag[1]) + SHIFT, 6)}"
+    return {"markdown": text, "html": parser.renderer.render(tokens, parser.options, {})}

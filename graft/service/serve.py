@@ -32,6 +32,7 @@ SHORTEST_TOKEN = 16  # characters
 TOKEN = re.compile(rf"[A-Za-z0-9._~+/=-]{{{SHORTEST_TOKEN},}}")  # of a header (RFC 6750)
 LOCAL_HOSTS = ("127.0.0.1", "localhost", "[::1]")
 UPLOADS = "uploads"
+LONGEST_FOLDER = 70  # bytes; the path of a socket may have 107
 END_S = 10  # for requests that are being answered when the service ends
 CONNECTIONS = 256
 
@@ -72,9 +73,11 @@ class Service:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, _end)  # uvicorn ends its requests first, then calls this
         listening = _listen(self.host, self.port)
-        with listening, partial_beside(_private_folder() / UPLOADS, Path.mkdir) as uploads:
-            tempfile.tempdir = str(uploads)  # for the parts of uploads that still arrive
+        private = _private_folder()
+        tempfile.tempdir = str(private)  # for the socket of the processes
+        with listening, partial_beside(private / UPLOADS, Path.mkdir) as uploads:
             pool = Pool(Job(self.model, self.device, self.limits, self.sha256))
+            tempfile.tempdir = str(uploads)  # for the parts of uploads that still arrive
             hosts = {*LOCAL_HOSTS, *(host.lower() for host in self.hosts)}
             app = make_app(pool, model_card, uploads, token, hosts, _write)
             _greet(listening, pool.facts["sha256"], token if is_new else None)
@@ -144,6 +147,8 @@ def _private_folder() -> Path:
     What a killed service left there is deleted when the next one starts.
     """
     folder = Path(tempfile.gettempdir(), f"graft-serve-{os.getuid()}")
+    if len(bytes(folder)) > LONGEST_FOLDER:
+        raise InputError(f"TMPDIR: {folder} is too long for a socket, expected a shorter path")
     folder.mkdir(mode=0o700, exist_ok=True)
     found = folder.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
