@@ -20,7 +20,7 @@ from graft.service.forms import MULTIPART, PredictForm, SlicesForm
 from graft.service.guard import Guard
 from graft.service.measures import Measures
 from graft.service.pool import Pool
-from graft.service.tasks import MASK, RESULT, SCAN
+from graft.service.tasks import LESION_FIELDS, MASK, RESULT, SCAN
 
 PAGE = Path(__file__).parent / "page"
 GZIP = "application/gzip"
@@ -93,8 +93,7 @@ def _add_uploads(app: FastAPI, pool: Pool, measures: Measures, uploads: Path) ->
         task = {
             "do": "predict",
             "at": form.position,
-            **form.model_dump(include={"frame", "series", "segment", "covariates"}),
-            **form.model_dump(include={"point", "explain"}),
+            **form.model_dump(include={*LESION_FIELDS, "point", "explain"}),
         }
         document = await work(request, {SCAN: form.scan, MASK: form.mask}, task)
         return Response(document, media_type="application/json")

@@ -40,6 +40,7 @@ class PredictForm(BaseModel):
     )
     mask: UploadFile | None = Field(None, description="A mask of the lesion on the scan's grid.")
     segment: Short = Field("", description="Which structure of the mask is the lesion.")
+    diameter_mm: Number = Field(None, description="Of the lesion, if the model reads it.")
     series: Short = Field("", description="The number or UID of a DICOM series, if there are more.")
     covariates: dict[str, str] = Field({}, description='As JSON, such as {"age": 61}.')
     point: Literal["sensitivity", "specificity"] = Field(

@@ -18,9 +18,11 @@ from graft.service.view import FULL_RANGE, find_window, show_map, show_picture, 
 from graft.volumes.volume_files import read_volume
 
 if TYPE_CHECKING:
+    from graft.prediction.lesions import Lesion
     from graft.prediction.predictor import Predictor
 
 SCAN, MASK, RESULT = "scan", "mask", "result"  # files in the folder of a request
+LESION_FIELDS = ("frame", "series", "segment", "diameter_mm", "covariates")
 MODEL_WINDOW, FULL_WINDOW = "model", "full"
 MOST_TEXT = 1000  # characters of an error
 
@@ -60,7 +62,8 @@ class Tasks:
         return {
             "sha256": self.predictor.sha256,
             "classes": card["classes"],
-            "covariates": list(self.predictor.model.encoding.names),
+            "covariates": self.predictor.form.columns,
+            "reads_diameter": self.predictor.form.reads_size,
             "dimensions": len(card["architecture"]["patch"]),
             "fitted": about or None,
             "card": card,
@@ -83,30 +86,37 @@ class Tasks:
             return {"status": HTTPStatus.INTERNAL_SERVER_ERROR, "fault": describe_fault(error)}
 
     def _predict(self, folder: Path, task: Task) -> dict[str, Any]:
-        scan = prepare(folder / SCAN, task["scan_name"], self.limits)
-        mask = None
-        if task["mask_name"] is not None:
-            mask = prepare(folder / MASK, task["mask_name"], self.limits)
-        prediction = self.predictor.predict(
-            scan,
-            at=task["at"],
-            frame=task["frame"],
-            mask=mask,
-            series=task["series"],
-            segment=task["segment"],
-            covariates=task["covariates"],
-            point=task["point"],
-        )
+        from graft.prediction.cut import cut_inputs
+        from graft.prediction.prediction import Failure
+
+        [found] = cut_inputs(self.predictor.form, [self._find_lesion(folder, task)])
+        if isinstance(found, Failure):
+            raise InputError(found.message)
+        [prediction] = self.predictor.predict_inputs([found], task["point"])
+        if isinstance(prediction, Failure):
+            raise InputError(prediction.message)
         document = prediction.document() | {"scan": "", "map": None}
-        if task["explain"] and not is_picture(scan):
-            heat = self.predictor.explain(prediction)
-            volume = read_volume(scan, task["series"])
-            shown = show_map(heat, volume, self.limits.view)
+        if task["explain"] and not is_picture(found.lesion.image):
+            heat = self.predictor.explain_input(found)
+            shown = show_map(heat.values, heat.affine, self.limits.view)
             document["map"] = base64.b64encode(shown).decode()
         text = json.dumps(document, allow_nan=False)
         (folder / RESULT).write_text(text, encoding="utf-8")
         checks = [reason.check for reason in prediction.refused]
         return {"answer": prediction.answer, "refused": checks}
+
+    def _find_lesion(self, folder: Path, task: Task) -> "Lesion":
+        from graft.prediction.lesions import Lesion
+
+        mask = None
+        if task["mask_name"] is not None:
+            mask = prepare(folder / MASK, task["mask_name"], self.limits)
+        return Lesion(
+            image=prepare(folder / SCAN, task["scan_name"], self.limits),
+            position=None if task["at"] is None else tuple(task["at"]),
+            mask=mask,
+            **{name: task[name] for name in LESION_FIELDS},
+        )
 
     def _show(self, folder: Path, task: Task) -> dict[str, Any]:
         scan = prepare(folder / SCAN, task["scan_name"], self.limits)

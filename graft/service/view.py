@@ -14,6 +14,7 @@ from graft.pictures.picture_files import read_picture
 
 FULL_RANGE = (0.5, 99.5)  # percentiles of the foreground
 COMPRESSION = 1  # of gzip: fast
+MIDDLE = 128  # of a map
 COLOUR = np.dtype([("R", "u1"), ("G", "u1"), ("B", "u1")])  # of NIfTI
 
 
@@ -32,18 +33,19 @@ class View:
     affine: np.ndarray
 
     @classmethod
-    def of(cls, volume: Volume, most: int) -> "View":
+    def of(cls, size: tuple[int, ...], affine: np.ndarray, most: int) -> "View":
         """The view of a scan with axes near R, A and S, of at most this many voxels."""
-        shape = np.array(volume.voxels.shape)
-        sides = np.linalg.norm(volume.affine[:3, :3], axis=0)  # mm
+        shape = np.array(size)
+        sides = np.linalg.norm(affine[:3, :3], axis=0)  # mm
         steps = np.ones(3, int)
         while np.ceil(shape / steps).prod() > most:
             steps[np.argmin(np.where(steps < shape, sides * steps, np.inf))] += 1
-        affine = volume.affine @ np.diag([*steps, 1.0])
+        affine = affine @ np.diag([*steps, 1.0])
         turns = orientations.io_orientation(affine)
         shown_shape = tuple(np.ceil(shape / steps).astype(int))
         affine = affine @ orientations.inv_ornt_aff(turns, shown_shape)
-        return cls(tuple(int(step) for step in steps), turns, affine)
+        i, j, k = steps.tolist()
+        return cls((i, j, k), turns, affine)
 
     def turn(self, thinned: np.ndarray) -> np.ndarray:
         """Turn voxels that have been thinned out."""
@@ -57,7 +59,7 @@ class View:
 
 def show_volume(volume: Volume, ends: tuple[float, float], most: int) -> bytes:
     """A scan as a NIfTI file of 8 bits, compressed: black at the lower end, white at the higher."""
-    view = View.of(volume, most)
+    view = View.of(volume.voxels.shape, volume.affine, most)
     i, j, k = view.steps
     low, high = sorted(ends)
     planes = []
@@ -67,10 +69,15 @@ def show_volume(volume: Volume, ends: tuple[float, float], most: int) -> bytes:
     return write_nifti(view.turn(np.stack(planes, axis=-1)), view.affine)
 
 
-def show_map(heat: np.ndarray, volume: Volume, most: int) -> bytes:
-    """A map (I, J, K) in [0, 1] on the grid of a scan, on that of `show_volume`."""
-    view = View.of(volume, most)
-    return write_nifti(_to_bytes(view.apply(heat)), view.affine)
+def show_map(values: np.ndarray, affine: np.ndarray, most: int) -> bytes:
+    """A map (I, J, K) on the grid of a scan, on that of `show_volume`.
+
+    128 is 0; the value that is furthest from 0 becomes 1 or 255.
+    """
+    view = View.of(values.shape, affine, most)
+    highest = max(float(np.abs(values).max()), np.finfo(np.float32).tiny)
+    shares = view.apply(values) / highest  # [-1, 1]
+    return write_nifti((MIDDLE + shares * (MIDDLE - 1)).round().astype(np.uint8), view.affine)
 
 
 def show_picture(path: Path) -> bytes:

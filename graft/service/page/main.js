@@ -56,6 +56,7 @@ async function open(chosen) {
   find("slice-row").hidden = scan.size[2] === 1;
   find("slice").max = scan.size[2] - 1;
   find("opacity").disabled = true;
+  find("map-help").hidden = true;
   viewer.show(scan, isPicture);
   const [columns, rows, slices] = scan.size;
   say(isPicture
@@ -94,13 +95,15 @@ async function predict() {
   const mask = find("mask").files[0];
   const fields = {
     scan: file, series: find("series").value, mask, segment: find("segment").value,
-    covariates: readCovariates(), point: find("point").value, explain: "true",
+    covariates: readCovariates(), diameter_mm: find("diameter").value,
+    point: find("point").value, explain: "true",
   };
   if (!viewer.isPicture && !mask) {
     [fields.x, fields.y, fields.z] = viewer.position;
     fields.frame = "ras";
   }
   viewer.showMap(null);
+  find("map-help").hidden = true;
   find("answer").hidden = true;
   find("predict").disabled = true;
   say("Predicting…");
@@ -112,6 +115,7 @@ async function predict() {
       viewer.showMap(await readNifti(bytes));
     }
     find("opacity").disabled = !prediction.map;
+    find("map-help").hidden = !prediction.map;
     say(showPrediction(prediction, model));
   } catch (error) {
     if (number === request) fail(error);

@@ -42,6 +42,8 @@ export function showModel(model) {
     return row;
   });
   find("covariates").replaceChildren(...fields);
+  find("diameter-row").hidden = !model.reads_diameter;
+  find("disease").textContent = model.classes[model.classes.length - 1];
   find("card-details").hidden = !model.model_card;
   if (model.model_card) find("card").innerHTML = model.model_card.html;  // escaped by the service
 }

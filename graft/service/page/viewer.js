@@ -5,6 +5,9 @@ import {toMm} from "./nifti.js";
 
 const MOST_PX = 640;  // height and width on the screen
 const LEAP = 10;
+// Evidence for and against: orange and blue differ for all kinds of colour vision.
+const FOR = [1, 0.55, 0];
+const AGAINST = [0.2, 0.6, 1];
 const CROSS_GAP = 6;
 const CROSS_ARM = 14;
 
@@ -15,7 +18,7 @@ export class Viewer {
     this.onMove = onMove;
     this.scan = null;
     this.map = null;
-    this.opacity = 0.45;
+    this.opacity = 0.6;
     canvas.addEventListener("click", (event) => this.point(event) && onChoose());
     canvas.addEventListener("wheel", (event) => {
       event.preventDefault();
@@ -141,13 +144,13 @@ export class Viewer {
         const shown = this.isPicture ? column : columns - 1 - column;
         const at = 4 * ((rows - 1 - row) * columns + shown);
         const voxel = start + row * columns + column;
-        const heat = this.map ? this.map.voxels[voxel] / 255 : 0;
-        const kept = 1 - this.opacity * heat;
-        const added = 255 * this.opacity * heat;
+        const heat = this.map ? (this.map.voxels[voxel] - 128) / 127 : 0;
+        const kept = 1 - this.opacity * Math.abs(heat);
+        const added = 255 * this.opacity * Math.abs(heat);
+        const colour = heat > 0 ? FOR : AGAINST;
         for (let channel = 0; channel < 3; channel++) {
           const value = voxels[channels === 3 ? 3 * voxel + channel : voxel];
-          // Orange, which differs from grey for all kinds of colour vision.
-          picture.data[at + channel] = kept * value + added * [1, 0.55, 0][channel];
+          picture.data[at + channel] = kept * value + added * colour[channel];
         }
         picture.data[at + 3] = 255;
       }
