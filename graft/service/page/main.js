@@ -14,6 +14,7 @@ let request = 0;  // the newest: answers to older ones are dropped
 
 function say(text) {
   find("error").hidden = true;
+  find("error").textContent = "";
   find("status").textContent = text;
 }
 
