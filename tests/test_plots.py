@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from graft.common.names import is_label
-from tests.graft.report.browser import Tab, find_browser, run_browser
+from tests.browser import Tab, find_browser, run_browser
 
 ROOT = Path(__file__).parents[1]
 SCRIPT = "</script><script>document.title='run'</script>"

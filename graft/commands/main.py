@@ -19,6 +19,7 @@ from graft.console import run_app, say
 COMMANDS = {
     "export": "graft.commands.export",
     "predict": "graft.commands.predict",
+    "serve": "graft.commands.serve",
     "show": "graft.commands.show",
 }  # the module of each command
 NAME = "graft"

@@ -122,4 +122,8 @@ def test_no_other_module_starts_processes():
         for path in (ROOT / package).rglob("*.py"):
             if any(PROCESSES.match(name) for name in imported_names(path)):
                 using.add(path.relative_to(ROOT).as_posix())
-    assert using == {"graft/common/cluster.py", "graft/common/parallel.py"}
+    assert using == {
+        "graft/common/cluster.py",
+        "graft/common/parallel.py",
+        "graft/service/worker.py",
+    }

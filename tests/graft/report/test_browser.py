@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from graft.report import page
-from tests.graft.report.browser import Tab, find_browser, requested_urls, run_browser
+from tests.browser import Tab, find_browser, requested_urls, run_browser
 
 PHONE_PX = 400
 DESKTOP_PX = 1280

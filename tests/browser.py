@@ -15,6 +15,17 @@ from websockets.sync.client import ClientConnection, connect
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 TIMEOUT_S = 60  # for the start and for each answer on a busy machine
 HEIGHT_PX = 900
+POLL_S = 0.05
+KEY_CODES = {
+    "Tab": 9,
+    "Enter": 13,
+    "PageUp": 33,
+    "PageDown": 34,
+    "ArrowLeft": 37,
+    "ArrowUp": 38,
+    "ArrowRight": 39,
+    "ArrowDown": 40,
+}
 FLAGS = (
     "--headless",
     "--no-sandbox",
@@ -39,8 +50,8 @@ class Tab:
         self.socket.send(json.dumps(command))
         return self._receive_until(lambda event: event.get("id") == self.last_id)["result"]
 
-    def open_page(self, path: Path, width: int) -> None:
-        """Open a file in a window of `width` CSS pixels and wait until it is loaded."""
+    def open_page(self, page: Path | str, width: int) -> None:
+        """Open a file or an address in a window of `width` CSS pixels, and wait for it."""
         self.send(
             "Emulation.setDeviceMetricsOverride",
             width=width,
@@ -49,13 +60,45 @@ class Tab:
             mobile=False,
         )
         self.events.clear()
-        self.send("Page.navigate", url=path.as_uri())
+        self.send("Page.navigate", url=page.as_uri() if isinstance(page, Path) else page)
         if not any(is_load(event) for event in self.events):
             self._receive_until(is_load)
 
     def evaluate(self, expression: str) -> str:
         """The value of a JavaScript expression."""
         return self.send("Runtime.evaluate", expression=expression)["result"]["value"]
+
+    def wait_for(self, expression: str) -> None:
+        """Wait until a JavaScript expression is true."""
+        deadline = time.monotonic() + TIMEOUT_S
+        while not self.evaluate(f"Boolean({expression})"):
+            if time.monotonic() > deadline:
+                pytest.fail(f"the page did not reach {expression} within {TIMEOUT_S} s")
+            time.sleep(POLL_S)
+
+    def choose_file(self, selector: str, path: Path) -> None:
+        """Choose a file in an input of the page."""
+        root = self.send("DOM.getDocument")["root"]["nodeId"]
+        node = self.send("DOM.querySelector", nodeId=root, selector=selector)["nodeId"]
+        self.send("DOM.setFileInputFiles", nodeId=node, files=[str(path)])
+
+    def press(self, key: str) -> None:
+        """Press a key where the focus is."""
+        text = {"Enter": "\r"}.get(key, "")
+        code = KEY_CODES.get(key, 0)
+        for kind in ("keyDown", "keyUp"):
+            self.send(
+                "Input.dispatchKeyEvent",
+                type=kind,
+                key=key,
+                text=text if kind == "keyDown" else "",
+                windowsVirtualKeyCode=code,
+            )
+
+    def click(self, x: float, y: float) -> None:
+        """Click at a point of the window, in CSS pixels."""
+        for kind in ("mousePressed", "mouseReleased"):
+            self.send("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
 
     def _receive_until(self, wanted: Callable[[dict], bool]) -> dict:
         while True:

@@ -1,0 +1,33 @@
+"""Why a request gets no answer: a status of HTTP and one sentence for the person who sent it."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse
+
+from graft.common.files import InputError
+
+UNUSABLE = HTTPStatus.UNPROCESSABLE_ENTITY  # the request arrived, and nothing can be done with it
+
+INTERNAL = "internal error: the log has it under the number in X-Request-ID"
+
+
+class RefusedError(InputError):
+    """An upload that is not used, with the status of HTTP that says why."""
+
+    def __init__(self, status: int, text: str) -> None:
+        super().__init__(text)
+        self.status = int(status)
+
+
+class Busy(HTTPException):
+    """The service has no room for one more request just now."""
+
+    def __init__(self, text: str, seconds: int = 1) -> None:
+        super().__init__(HTTPStatus.SERVICE_UNAVAILABLE, text, {"Retry-After": str(seconds)})
+
+
+def answer_error(status: int, text: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    """The only form of an error that leaves the service."""
+    return JSONResponse({"error": text}, int(status), headers)

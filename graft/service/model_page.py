@@ -1,0 +1,38 @@
+"""The model card (README.md) of a model folder, as Markdown and as safe HTML."""
+
+import re
+from pathlib import Path
+
+from graft.common.files import InputError, check_regular_file
+
+README = "README.md"
+METADATA = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)  # of Hugging Face, for machines
+MOST_BYTES = 1 << 20
+SHIFT = 2  # levels of the headings: the page has a title and sections above them
+
+
+def read_model_card(folder: Path) -> dict[str, str] | None:
+    """The model card as `markdown` and `html`; None for an older folder without one.
+
+    HTML in the Markdown is shown as text, and pictures and links of other sites are not loaded by
+    the page, whose policy forbids it.
+
+    Raises:
+        InputError: if it cannot be read.
+    """
+    from markdown_it import MarkdownIt
+
+    path = folder / README
+    if not path.exists():
+        return None
+    check_regular_file(path)
+    try:
+        text = path.read_bytes()[:MOST_BYTES].decode()
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot be read as text ({error})") from error
+    parser = MarkdownIt("commonmark", {"html": False}).enable("table")
+    tokens = parser.parse(METADATA.sub("", text))
+    for token in tokens:
+        if token.type in ("heading_open", "heading_close"):
+            token.tag = f"h{min(int(token.tag[1]) + SHIFT, 6)}"
+    return {"markdown": text, "html": parser.renderer.render(tokens, parser.options, {})}

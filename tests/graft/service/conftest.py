@@ -1,0 +1,118 @@
+"""A small model, a scan with a lesion, and a service in this process."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import nibabel
+import numpy as np
+import pytest
+from starlette.testclient import TestClient
+
+from benchmarks.service.served import Served, serving
+from graft.networks.build import build_network
+from graft.networks.saved import save_model
+from graft.prediction.predictor import Predictor, load
+from graft.service.app import make_app
+from graft.service.pool import Pool
+from graft.service.settings import Limits
+from graft.service.worker import Job
+
+LEFT = "left-by-a-killed-service"
+TOKEN = "token-of-the-tests-0123456789"
+SHAPE = {"name": "resnet", "patch": [8, 8, 8], "channels": 1, "classes": 2, "width": 8}
+PREPROCESSING = {
+    "patch": [8, 8, 8],
+    "spacing": [2.0, 2.0, 2.0],
+    "window": [-1000.0, 1000.0],
+    "intensity": "window",
+    "size": "diameter in mm",
+}
+CARD = {"architecture": SHAPE, "classes": ["benign", "malignant"], "preprocessing": PREPROCESSING}
+AFFINE = np.array([[-1.5, 0, 0, 40], [0, 0, 2.5, -30], [0, 1, 0, 7], [0, 0, 0, 1]], float)
+LESION = {"x": "12.5", "y": "-9.0", "z": "20.0"}  # mm, RAS+, inside the scan
+
+
+@dataclass
+class Running:
+    """A service: its client, its workers, its temporary folder and its log."""
+
+    client: TestClient
+    pool: Pool
+    uploads: Path
+    log: list[str] = field(default_factory=list)
+
+    def left_over(self) -> list[Path]:
+        return list(self.uploads.rglob("*"))
+
+
+def write_model(folder: Path, **changes: object) -> Path:
+    folder.mkdir()
+    card = {**CARD, **changes}
+    save_model(folder, [build_network(**card["architecture"], seed=3)], card)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def model_folder(tmp_path_factory) -> Path:
+    folder = write_model(tmp_path_factory.mktemp("models") / "best")
+    folder.joinpath("README.md").write_text("---\nlicense: mit\n---\n# Liver\n<b>bold</b>\n")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def predictor(model_folder) -> Predictor:
+    return load(model_folder, "cpu")
+
+
+@pytest.fixture(scope="session")
+def scan(tmp_path_factory) -> Path:
+    """A scan (30, 24, 20) whose axes are L, S and A."""
+    path = tmp_path_factory.mktemp("scans") / "Loudvoice_Gertrude.nii.gz"
+    voxels = np.random.default_rng(0).integers(0, 1000, (30, 24, 20)).astype(np.int16)
+    nibabel.save(nibabel.Nifti1Image(voxels, AFFINE), path)
+    return path
+
+
+@contextmanager
+def run_service(model: Path, uploads: Path, limits: Limits) -> Iterator[Running]:
+    pool = Pool(Job(model, "cpu", limits, None))
+    log: list[str] = []
+    card = {"markdown": "# A", "html": "<h1>A</h1>"}
+    app = make_app(pool, card, uploads, TOKEN, {"127.0.0.1", "[::1]"}, log.append)
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    with TestClient(app, "http://127.0.0.1:8000", headers=headers) as client:
+        yield Running(client, pool, uploads, log)
+
+
+@pytest.fixture(scope="session")
+def service(model_folder, tmp_path_factory) -> Iterator[Running]:
+    limits = Limits(upload=4 << 20, inflated=2 << 20, files=50, waiting=4, memory=1 << 30)
+    with run_service(model_folder, tmp_path_factory.mktemp("uploads"), limits) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def served(model_folder) -> Iterator[Served]:
+    """A service in a process of its own; a killed one left a scan in its temporary folder."""
+    limits = ("--inflated-mib", "16", "--memory-mib", "1024", "--waiting", "8")
+    with TemporaryDirectory() as folder:
+        private = Path(folder, "temporary", f"graft-serve-{os.getuid()}")
+        private.mkdir(parents=True)
+        private.chmod(0o700)
+        left = private / ".uploads.0123456789ab.partial/tmpabc"
+        left.mkdir(parents=True)
+        (left / LEFT).write_bytes(b"a scan")
+        with serving(model_folder, Path(folder), *limits) as found:
+            yield found
+            assert found.end() == 0, "after SIGTERM"
+        assert list(private.iterdir()) == []
+
+
+@pytest.fixture
+def start_service(model_folder, tmp_path) -> Iterator[Callable[[Limits], Running]]:
+    with ExitStack() as stack:
+        yield lambda limits: stack.enter_context(run_service(model_folder, tmp_path, limits))
