@@ -17,6 +17,7 @@ import typer
 from graft.console import run_app, say
 
 COMMANDS = {
+    "drift": "graft.commands.drift",
     "predict": "graft.commands.predict",
     "show": "graft.commands.show",
 }  # the module of each command
