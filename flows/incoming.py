@@ -10,11 +10,12 @@ import io
 import json
 import re
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import fsspec
+from fsspec.implementations.local import LocalFileSystem
 
 from graft.common.files import InputError, sha256
 
@@ -22,6 +23,7 @@ MANIFEST = "manifest.csv"
 PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
 DETACHED = (".mhd", ".nhdr")  # headers that name another file
 SUFFIX = re.compile(r"(\.nii)?\.[a-z0-9]{1,5}$")
+OUTSIDE = "the image or mask is no path inside the folder"
 SHORT = 20  # digits of a digest in the name of a copy
 
 
@@ -48,7 +50,7 @@ class Source:
         try:
             files, folder = fsspec.url_to_fs(address)
             files.invalidate_cache()
-            is_folder = bool(address.strip()) and files.isdir(folder)
+            is_folder = bool(address.strip() and folder.strip("/")) and files.isdir(folder)
         except Exception as error:  # of whatever library serves the URL; its text may have names
             problem = type(error).__name__
             raise InputError(f"source: cannot be read ({problem}), {expected}") from None
@@ -149,16 +151,19 @@ class Fetcher:
         """Return the files of a scan, by their paths relative to it, "" for a single file."""
         files, folder = self._source.files, self._source.folder
         parts = PurePosixPath(name).parts
-        if not parts or PurePosixPath(name).is_absolute() or ".." in parts:
-            raise UnusableError("the image or mask is no path inside the folder")
+        if not parts or PurePosixPath(name).is_absolute() or ".." in parts or "\0" in name:
+            raise UnusableError(OUTSIDE)
         if name.lower().endswith(DETACHED):
             raise UnusableError("the header names another file, expected one file such as .mha")
         path = f"{folder}/{name}".rstrip("/")
         if files.isfile(path):
-            return {"": path}
-        found = {inside.removeprefix(f"{path}/"): inside for inside in sorted(files.find(path))}
+            found = {"": path}
+        else:
+            found = {inside.removeprefix(f"{path}/"): inside for inside in sorted(files.find(path))}
         if not found:
             raise UnusableError("the image or mask is missing")
+        if isinstance(files, LocalFileSystem):
+            _check_inside(found.values(), folder)
         return found
 
     def _state(self, name: str) -> str:
@@ -196,6 +201,14 @@ class Fetcher:
 
 def _name_of_copy(name: str, digest: str) -> str:
     return f"{digest[:SHORT]}{_suffix(name)}"
+
+
+def _check_inside(paths: Iterable[str], folder: str) -> None:
+    """Raise UnusableError if a local file, or what it links to, is not in a folder."""
+    root = Path(folder).resolve()
+    for path in paths:
+        if not Path(path).resolve().is_relative_to(root):
+            raise UnusableError(OUTSIDE)
 
 
 def _suffix(name: str) -> str:
