@@ -10,23 +10,11 @@ a change it changes the scans, and counts how many are scored until the first al
 in Markdown. Takes about 5 minutes on one core. --workdir keeps the patients for the next call.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
-from typing import Annotated
-
 import numpy as np
-import typer
 
-from benchmarks.clone import ROOT
-from benchmarks.comparison import Comparison, report
-from benchmarks.drift_pool import CASE_MIX, CORRUPTIONS, SAME, SITE, Pool, read_pool
-from benchmarks.markdown import markdown_head, markdown_row
-from graft.common.parallel import run_parallel
+from benchmarks.drift_pool import CASE_MIX, CORRUPTIONS, SAME, SITE, Pool
 from graft.common.seeds import generator
-from graft.console import run, say
-from graft.drift.compare import FEWEST, LEVEL, WINDOW, compare_scans
+from graft.drift.compare import FEWEST, compare_scans
 from graft.drift.scans import PROBABILITY, Scan
 from graft.familiarity.familiar import fit
 from graft.familiarity.measurements import Measurements
