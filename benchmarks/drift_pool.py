@@ -3,6 +3,7 @@
 import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -57,6 +58,7 @@ class Pool:
     changed: Mapping[str, Inputs]
 
 
+@cache
 def read_pool(run: Path, workdir: Path) -> Pool:
     """Generate the patients, change their images, and measure them; or read this from workdir."""
     kept = workdir / "drift_pool.pickle"  # a cache of this benchmark, which only it reads

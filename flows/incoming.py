@@ -192,7 +192,7 @@ class Fetcher:
                 raise UnusableError(f"cannot be read ({type(error).__name__})") from None
             digests.append(sha256(copy))
         is_file = "" in paths
-        digest = digests[0] if is_file else digest_content(sorted(digests))
+        digest = digests[0] if is_file else _digest_folder(digests)
         place = self.folder / _name_of_copy(name, digest)
         if not place.exists():
             (copy if is_file else arriving).rename(place)
@@ -215,6 +215,12 @@ def _suffix(name: str) -> str:
     """Return the suffix of a file, such as .nii.gz, if it is short enough to be one."""
     found = SUFFIX.search(name.lower())
     return found[0] if found else ""
+
+
+def _digest_folder(digests: Iterable[str]) -> str:
+    """Return what `sha256sum series/* | cut -c-64 | sort | sha256sum` prints for a folder."""
+    lines = "".join(f"{digest}\n" for digest in sorted(digests))
+    return hashlib.sha256(lines.encode()).hexdigest()
 
 
 def digest_content(content: object) -> str:

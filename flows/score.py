@@ -7,6 +7,7 @@ tested.
 """
 
 import hashlib
+import json
 import shutil
 import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -42,7 +43,7 @@ SCANS = WORK / "scans"
 FIRST_LINE = 2  # of the lesions in the manifest that a flow writes
 WINDOW = 100  # scans
 KNOWN = ROOT / ".graft/scored_contents.json"  # digests of contents, to copy each scan once
-MODEL_FILES = ("weights.safetensors", "card.json", "fitted.json")
+FITTED = "fitted.json"  # of a model folder; older ones have none
 MOST = 1000  # lesions in one run; the next one takes the others
 
 
@@ -79,7 +80,7 @@ def score(
 def _score(source: str, destination: str, model: Path, window: int, most: int) -> State:
     started = datetime.now(UTC)
     check_destination(destination, ROOT)
-    digest = _digest_model(model)
+    digest = digest_model(model)
     runs = index_runs(destination)
     shutil.rmtree(WORK, ignore_errors=True)
     SCANS.mkdir(parents=True)
@@ -134,17 +135,16 @@ def _read_known() -> dict[str, str]:
         return {}
 
 
-def _digest_model(folder: Path) -> str:
-    """Return one SHA-256 for the files of a model.
+def digest_model(folder: Path) -> str:
+    """Return the SHA-256 of a model, as `graft predict` writes it.
 
     Raises:
         InputError: if the folder has no model.
     """
-    digest = hashlib.sha256()
-    for name in MODEL_FILES:
-        if (folder / name).exists() or name != MODEL_FILES[-1]:
-            digest.update(sha256(folder / name).encode())
-    return digest.hexdigest()
+    digests = {name: sha256(folder / name) for name in ("card.json", "weights.safetensors")}
+    if (folder / FITTED).exists():
+        digests[FITTED] = sha256(folder / FITTED)
+    return hashlib.sha256(json.dumps(digests, sort_keys=True).encode()).hexdigest()
 
 
 def _predict(lesions: Sequence[NewLesion], model: Path) -> tuple[list[dict], list[dict]]:

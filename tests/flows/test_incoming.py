@@ -53,8 +53,8 @@ def test_scans_are_copied_under_the_digest_of_their_content(address, tmp_path):
     lesions, failures = find_new_lesions(rows, fetcher(address, copies), ["age"], set(), 10)
     write_manifest(copies, lesions)
     of_file = sha256(b"voxels")
-    digests = ", ".join(f'"{found}"' for found in sorted([sha256(b"first"), sha256(b"second")]))
-    of_folder = sha256(f"[{digests}]".encode())
+    lines = "".join(f"{found}\n" for found in sorted([sha256(b"first"), sha256(b"second")]))
+    of_folder = sha256(lines.encode())
     assert [lesion.scan for lesion in lesions] == [of_file, of_folder]
     assert failures == []
     file, folder = f"{of_file[:20]}.nii.gz", of_folder[:20]
