@@ -17,6 +17,7 @@ from typing import Annotated
 
 import numpy as np
 import typer
+from graft.familiarity.fit import fit_familiar
 from scipy.stats import binomtest
 
 from benchmarks.clone import ROOT
@@ -28,7 +29,6 @@ from graft.common.seeds import generator
 from graft.console import run, say
 from graft.drift.compare import FEWEST, LEVEL, WINDOW, compare_scans
 from graft.drift.scans import PROBABILITY, Scan
-from graft.familiarity.fit import fit_familiar
 from graft.familiarity.measurements import Measurements
 
 LESIONS = 28  # of the reference: as many as the default run has labelled

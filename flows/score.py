@@ -71,7 +71,7 @@ def score(
         try:
             return _score(source, destination, ROOT / model, window, most)
         except InputError as error:
-            return Failed(message=str(error))
+            return Failed(message=_without_root(str(error)))
         finally:
             command.end_all()
             shutil.rmtree(WORK, ignore_errors=True)
@@ -87,25 +87,27 @@ def _score(source: str, destination: str, model: Path, window: int, most: int) -
     covariates = _covariates(model)
     lesions, failures = _find(source, covariates, scored_keys(runs, digest), most)
     get_run_logger().info("%s to predict", counted(len(lesions), "new lesion"))
+    predictions: list[dict] = []
+    drift = None
+    no_drift: str | None = "no new scans"
+    if lesions:
+        predictions, failed = _predict(lesions, model)
+        failures += failed
+        earlier = earlier_predictions(runs, digest, destination, window)
+        drift, no_drift = _drift(predictions, earlier, model, window)
     document = {
         "schema_version": SCHEMA_VERSION,
         "started": format_time(started),
+        "ended": format_time(datetime.now(UTC)),
         "model": digest,
-        "predictions": [],
+        "predictions": predictions,
         "failures": failures,
-        "drift": None,
-        "no_drift": "no new scans",
+        "drift": drift,
+        "no_drift": no_drift,
     }
-    if lesions:
-        predictions, failed = _predict(lesions, model)
-        document["predictions"] = predictions
-        document["failures"] = [*failures, *failed]
-        earlier = earlier_predictions(runs, digest, destination, window)
-        document["drift"], document["no_drift"] = _drift(predictions, earlier, model, window)
-    document["ended"] = format_time(datetime.now(UTC))
     publish_scores(document, destination)
-    count = counted(len(document["predictions"]), "lesion")
-    return Completed(message=f"{count} predicted, {len(document['failures'])} failed")
+    count = counted(len(predictions), "lesion")
+    return Completed(message=f"{count} predicted, {len(failures)} failed")
 
 
 def _covariates(model: Path) -> list[str]:
@@ -151,8 +153,7 @@ def _predict(lesions: Sequence[NewLesion], model: Path) -> tuple[list[dict], lis
     """Predict lesions; returns the predictions and the failures, as they are published."""
     write_manifest(SCANS, lesions)
     out = WORK / "predictions"
-    words = ["predict", SCANS, "--model", model, "--out", out]
-    ended = _graft(words)
+    ended = _graft("predict", SCANS, "--model", model, "--out", out, is_quiet=True)
     path = out / "predictions.json"
     if not path.exists():
         raise InputError(f"graft predict ended with {ended.status}: {_last(ended)}")
@@ -165,7 +166,8 @@ def _predict(lesions: Sequence[NewLesion], model: Path) -> tuple[list[dict], lis
 def _publishable(row: Mapping, lesions: Sequence[NewLesion]) -> dict:
     """Return a row that names its scan by its content and its line in the source."""
     lesion = lesions[row["line"] - FIRST_LINE]
-    return {**row, "scan": lesion.scan, "line": lesion.line, "key": lesion.key}
+    kept = {name: value for name, value in row.items() if name != "map"}
+    return {**kept, "scan": lesion.scan, "line": lesion.line, "key": lesion.key}
 
 
 def _drift(
@@ -180,19 +182,28 @@ def _drift(
         files.append(WORK / f"night-{number:04d}.json")
         write_json(files[-1], {"predictions": rows})
     out = WORK / "drift.json"
-    ended = _graft(["drift", *files, "--model", model, "--window", window, "--out", out])
+    ended = _graft("drift", *files, "--model", model, "--window", str(window), "--out", out)
     if ended.status:
         return None, _last(ended)
     return read_json(out), None
 
 
-def _graft(words: Sequence[object]) -> command.Ended:
-    """Run a command of graft, with paths relative to the repository so that no log has others."""
-    shown = []
-    for word in words:
-        is_inside = isinstance(word, Path) and word.is_relative_to(ROOT)
-        shown.append(str(word.relative_to(ROOT) if is_inside else word))
-    return command.run_command([sys.executable, "-m", "graft", *shown], ROOT)
+def _graft(*words: str | Path, is_quiet: bool = False) -> command.Ended:
+    """Run a command of graft.
+
+    Args:
+        words: the command and its arguments. Paths become relative to the repository, so that no
+            log has others.
+        is_quiet: whether only errors and progress are logged.
+    """
+    line = [sys.executable, "-m", "graft", *(_without_root(str(word)) for word in words)]
+    if is_quiet:
+        line = ["sh", "-c", 'exec "$@" > /dev/null', "graft", *line]
+    return command.run_command(line, ROOT)
+
+
+def _without_root(text: str) -> str:
+    return text.replace(f"{ROOT}/", "")
 
 
 def _last(ended: command.Ended) -> str:
