@@ -32,10 +32,10 @@ def main(
     from graft.drift.document import assemble_document, read_reference
     from graft.drift.lines import table_lines
     from graft.drift.scans import read_scans
-    from graft.prediction.predictor import load
+    from graft.prediction.identity import model_digest
 
     reference = read_reference(model)
-    sha256 = load(model, "cpu").sha256
+    sha256 = model_digest(model)
     document = assemble_document(sha256, reference, read_scans(predictions, sha256), window)
     if out:
         with whole_file(out) as path:
