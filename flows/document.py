@@ -35,8 +35,8 @@ def assemble_document(root: Path, started: datetime, entries: Mapping[str, Entry
     """
     document = {
         "schema_version": SCHEMA_VERSION,
-        "started": _format_time(started),
-        "ended": _format_time(datetime.now(UTC)),
+        "started": format_time(started),
+        "ended": format_time(datetime.now(UTC)),
         "git": {
             "revision": _git(root, "rev-parse", "HEAD"),
             "dirty": bool(_git(root, "status", "--porcelain")),
@@ -107,7 +107,8 @@ def _versions() -> dict[str, str]:
     return {"python": platform.python_version(), **libraries}
 
 
-def _format_time(moment: datetime) -> str:
+def format_time(moment: datetime) -> str:
+    """Return a moment as published documents write it, in UTC."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 

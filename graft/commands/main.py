@@ -17,6 +17,7 @@ import typer
 from graft.console import run_app, say
 
 COMMANDS = {
+    "drift": "graft.commands.drift",
     "export": "graft.commands.export",
     "predict": "graft.commands.predict",
     "serve": "graft.commands.serve",

@@ -13,9 +13,11 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
+import fsspec
 import httpx
 import pytest
 from filelock import FileLock
+from moto.server import ThreadedMotoServer
 
 ROOT = Path(__file__).parents[2]
 DVC_YAML = """
@@ -223,3 +225,25 @@ def evaluated(evaluated_template, tmp_path, surroundings, monkeypatch) -> Path:
     """The repository with three stages."""
     monkeypatch.setitem(surroundings, "TOLD", str(tmp_path))
     return shutil.copytree(evaluated_template, tmp_path / "project")
+
+
+@pytest.fixture(scope="module")
+def s3() -> Iterator[fsspec.AbstractFileSystem]:
+    """The files of an S3 server on loopback."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
+    server.start()
+    host, port = server.get_host_and_port()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_ACCESS_KEY_ID", "x")
+        patch.setenv("AWS_SECRET_ACCESS_KEY", "x")
+        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        patch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
+        yield fsspec.filesystem("s3", skip_instance_cache=True)
+    server.stop()
+
+
+@pytest.fixture
+def bucket(s3) -> Iterator[str]:
+    s3.mkdir("graft")
+    yield "s3://graft/nightly"
+    s3.rm("graft", recursive=True)

@@ -5,13 +5,11 @@ import logging
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import fsspec
 import pytest
 from fsspec.implementations.local import LocalFileSystem
-from moto.server import ThreadedMotoServer
 
 from flows import publish
 from flows.document import file_name
@@ -36,28 +34,6 @@ def artifacts(monkeypatch) -> dict[str, dict]:
     monkeypatch.setattr(publish, "create_link_artifact", collect)
     monkeypatch.setattr(publish, "get_run_logger", lambda: logging.getLogger("test"))
     return shown
-
-
-@pytest.fixture(scope="module")
-def s3() -> Iterator[fsspec.AbstractFileSystem]:
-    """The files of an S3 server on loopback."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
-    server.start()
-    host, port = server.get_host_and_port()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AWS_ACCESS_KEY_ID", "x")
-        patch.setenv("AWS_SECRET_ACCESS_KEY", "x")
-        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-        patch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
-        yield fsspec.filesystem("s3", skip_instance_cache=True)
-    server.stop()
-
-
-@pytest.fixture
-def bucket(s3) -> Iterator[str]:
-    s3.mkdir("graft")
-    yield "s3://graft/nightly"
-    s3.rm("graft", recursive=True)
 
 
 @pytest.fixture(params=["folder", "bucket"])

@@ -1,0 +1,1 @@
+"""Whether the scans of the last nights still look like those that a model was trained for."""
