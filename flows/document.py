@@ -83,13 +83,6 @@ def file_name(document: dict) -> str:
     return f"{started}-{document['git']['revision'][:12]}.json"
 
 
-def look_up_number(content: object, path: str) -> float | None:
-    """Return the number at a path such as `models.bagging.test.auroc.value`, or None."""
-    for key in path.split("."):
-        content = content.get(key) if isinstance(content, dict) else None
-    return content if isinstance(content, int | float) else None
-
-
 def _stage_hashes(entries: Mapping[str, Entry]) -> dict[str, dict]:
     """Return what each stage read and wrote, by its name in DVC's lock files."""
     found = {}

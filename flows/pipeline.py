@@ -23,7 +23,6 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from flows import command, graph
 from flows.command_line import exit_with_state, parse_value, run_command_line, split_settings
 from flows.document import assemble_document, has_metrics, read_entries
-from flows.gates import Gate
 from flows.gpus import gpu_slot
 from flows.locks import hold_first_free
 from flows.mend import mend_dvc_files
@@ -31,6 +30,7 @@ from flows.overrides import PARAMETERS, set_parameters
 from flows.publish import check_destination, publish_run
 from graft.common.differences import differences
 from graft.common.files import InputError
+from graft.common.gates import Gate
 from graft.common.parameters import read_parameter_file
 from graft.common.shown import shown
 

@@ -16,9 +16,9 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
 from flows.document import file_name
-from flows.gates import Gate, gate_failures
 from flows.tables import comparison, metrics_table
 from graft.common.files import InputError, whole_file, write_json
+from graft.common.gates import Gate, gate_failures
 
 KEPT = Path(".graft/published")  # a copy of each document stays here in any case
 LATEST = "latest.json"
@@ -58,7 +58,7 @@ def publish_run(document: dict, destination: str | None, gates: list[Gate]) -> S
     rows = metrics_table(document["metrics"])
     create_table_artifact(key="metrics", table=rows, description="Metrics with their intervals")
     if destination is None:
-        problems = gate_failures(gates, document, None)
+        problems = gate_failures(gates, document["metrics"], {})
         if problems:
             return Failed(message="; ".join(problems))
         return Completed(message="not published: no destination")
@@ -89,7 +89,8 @@ def publish_document(document: dict, destination: str, gates: list[Gate]) -> Sta
     get_run_logger().info("published %s", address)
     create_markdown_artifact(key="comparison", markdown=comparison(document, before))
     create_link_artifact(key="published", link=address, description="The document of this run")
-    problems = gate_failures(gates, document, before)
+    former = before["metrics"] if before else {}
+    problems = gate_failures(gates, document["metrics"], former)
     if problems:
         return Failed(name="GateClosed", message=f"{LATEST} stays as it was: {'; '.join(problems)}")
     write_document(files, f"{folder}/{LATEST}", document)

@@ -1,7 +1,7 @@
 """The metrics of a run as Prefect shows them: a table, and a comparison with the run before."""
 
-from flows.document import look_up_number
 from graft.common.differences import differences
+from graft.common.gates import look_up_number
 
 PARTS = ("test", "external")
 

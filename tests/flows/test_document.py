@@ -12,7 +12,6 @@ from flows.document import (
     assemble_document,
     file_name,
     has_metrics,
-    look_up_number,
     read_entries,
     validate_document,
 )
@@ -61,10 +60,3 @@ def test_a_document_that_does_not_match_the_schema_is_an_error(change):
 
 def test_the_file_name_is_made_of_start_and_revision():
     assert file_name(document()) == "20260102T030405Z-0123456789ab.json"
-
-
-@pytest.mark.parametrize(
-    ("path", "number"), [("a.b", 2), ("a", None), ("a.b.c", None), ("a.text", None), ("c", None)]
-)
-def test_only_a_number_is_looked_up(path, number):
-    assert look_up_number({"a": {"b": 2, "text": "2"}}, path) == number

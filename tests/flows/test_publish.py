@@ -13,9 +13,9 @@ from fsspec.implementations.local import LocalFileSystem
 
 from flows import publish
 from flows.document import file_name
-from flows.gates import Gate
 from flows.publish import check_destination, publish_document, write_document
 from graft.common.files import InputError
+from graft.common.gates import Gate
 from tests.flows.documents import AUROC, document
 
 ROOT = Path(__file__).parents[2]
