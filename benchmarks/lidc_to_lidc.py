@@ -55,7 +55,7 @@ ARMS = (
     Arm(f"frozen, {RATINGS}", RATINGS, finetune={"strategy": "frozen"}),
     Arm("frozen, malignancy", MALIGNANCY, finetune={"strategy": "frozen"}),
 )
-OTHERS = ("lp-ft", "bss", "delta", "wise-ft")  # wise-ft trains several times
+OTHERS = ("lp-ft", "delta", "wise-ft")  # wise-ft trains several times
 OTHER_ARMS = (
     Arm(f"l2-sp, {CONTRAST}", CONTRAST),
     Arm(f"l2-sp, λ = 0, {RATINGS}", RATINGS, weight=0.0),

@@ -7,9 +7,9 @@
 Draws 20 labelled patients of the target 10 times, trains on them by each strategy, and predicts
 about 1,000 test patients and an external site, which influence nothing. Prints the mean AUROC and
 the mean paired gain over scratch, each with its standard error over the draws, and the training
-time. With --recipe it varies the head, λ and the recipe of l2-sp instead. With --seeds, each
-strategy trains several times on a draw, and a second table has the gain of the mean of these
-networks, a deep ensemble.
+time. With --recipe it varies the head, λ, the recipe and the prediction of l2-sp instead. With
+--seeds, each strategy trains several times on a draw, and a second table has the gain of the mean
+of these networks, a deep ensemble.
 
 The cohort is made by graft's own stages in a clone of the committed HEAD. The clone and the
 finished trainings are kept in --workdir, so that the same command resumes after an interruption.
@@ -33,7 +33,9 @@ from graft.console import run, say
 
 SEED = 7  # of the cohort, the draws and the trainings; params.yaml has another one
 LAMBDA = 0.01
-STRATEGIES = ("source", "frozen", "l2-sp", "lp-ft", "wise-ft", "bss", "delta")
+SOURCE_PATIENTS = 1000
+TARGET_PATIENTS = 1700
+STRATEGIES = ("source", "frozen", "l2-sp", "lp-ft", "wise-ft", "delta")
 DEFAULT = "l2-sp"  # whose time is the unit
 UNCHANGED = "source"  # the strategy that only predicts
 SCRATCH = Variant("scratch")
@@ -50,14 +52,20 @@ RECIPES = [
     Variant("two transforms", {"transforms": 2}, LAMBDA),
     Variant("penalty l1, λ = 0.001", {"penalty": "l1"}, 0.001),
     Variant("penalty l1, λ = 0.0001", {"penalty": "l1"}, 0.0001),
+    Variant("20 epochs", {"epochs": 20}, LAMBDA),
+    Variant("80 epochs", {"epochs": 80}, LAMBDA),
+    Variant("scratch, 20 epochs", {"epochs": 20}),
+    Variant("scratch, 80 epochs", {"epochs": 80}),
+    Variant("mirror images", {}, LAMBDA, mirror=True),
+    Variant("scratch, mirror images", mirror=True),
 ]
 
 
 def main(
     patients: Annotated[int, typer.Option(help="Labelled patients of each draw.")] = 20,
     draws: Annotated[int, typer.Option(help="How often they are drawn.")] = 10,
-    source_patients: Annotated[int, typer.Option(help="Patients of the source.")] = 1000,
-    target_patients: Annotated[int, typer.Option(help="Patients of the target.")] = 1700,
+    source_patients: Annotated[int, typer.Option(help="Patients of the source.")] = SOURCE_PATIENTS,
+    target_patients: Annotated[int, typer.Option(help="Patients of the target.")] = TARGET_PATIENTS,
     seeds: Annotated[int, typer.Option(help="Trainings of a strategy on each draw.")] = 1,
     only: Annotated[
         list[str] | None, typer.Option(help="A row of the table; may be given repeatedly.")
@@ -88,7 +96,9 @@ def main(
         report_gains(variants, outcomes, patients)
 
 
-def make_cohort(folder: Path, source_patients: int, target_patients: int) -> None:
+def make_cohort(
+    folder: Path, source_patients: int = SOURCE_PATIENTS, target_patients: int = TARGET_PATIENTS
+) -> None:
     """Run the stages up to `pretrain` in a clone, with a cohort of its own."""
     yaml = YAML()
     path = folder / "params.yaml"

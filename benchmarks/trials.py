@@ -19,6 +19,7 @@ from graft.data.reference import DomainReference
 from graft.data.split import read_split
 from graft.data.task import NO_ROWS
 from graft.networks.reference import ModelReference
+from graft.networks.settings import Predict
 from graft.repeated.cache import Arrays, CachedTraining
 from graft.repeated.divide import nested_shares
 from graft.repeated.settings import RepeatedFinetuning
@@ -37,11 +38,13 @@ class Variant:
         title: in the table.
         finetune: the parameters of `finetune` that differ from those of params.yaml.
         weight: λ; None trains from scratch.
+        mirror: whether it predicts the mean over all mirror images.
     """
 
     title: str
     finetune: Mapping[str, object] = field(default_factory=dict)
     weight: float | None = None
+    mirror: bool = False
 
 
 @dataclass(frozen=True)
@@ -106,7 +109,9 @@ def run_trials(
     planned = []
     for variant in variants:
         finetune = Finetune(**{**parameters.finetune.model_dump(), **variant.finetune})
-        settings = common.settings.model_copy(update={"finetune": finetune})
+        predict = Predict(mirror=variant.mirror)
+        update = {"finetune": finetune, "predict": predict}
+        settings = common.settings.model_copy(update=update)
         trainings = replace(common, settings=settings)
         source = None
         if variant.weight is not None:

@@ -73,7 +73,6 @@ STYLES = {
     "frozen": Style("vermillion", (6, 1.5, 1, 1.5), "^"),
     "lp-ft": Style("green", (8, 2), "v"),
     "wise-ft": Style("purple", (1.5, 1), "D"),
-    "bss": Style("vermillion", (1, 1.5), "x"),
     "delta": Style("green", (5, 1, 1, 1, 1, 1), "+"),
     "source": Style("grey", (6, 2), "*"),
     "size_alone": Style("grey", (1, 1.5), "x", 1.2),

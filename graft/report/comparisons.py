@@ -14,7 +14,6 @@ ARMS = {
     "l2-sp": "fine-tuning that is pulled towards the source",
     "lp-ft": "a linear probe first, and fine-tuning from there",
     "wise-ft": "a mean of the weights before and after fine-tuning",
-    "bss": "fine-tuning with a penalty on the smallest singular values of the features",
     "delta": "fine-tuning whose feature maps are pulled towards those of the source",
 }
 VERDICTS = {

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from graft.data.task import Task
-from graft.strategies import bss, delta, frozen, l2_sp, lp_ft, source, wise_ft
+from graft.strategies import delta, frozen, l2_sp, lp_ft, source, wise_ft
 from graft.training.loop import Log
 from graft.training.plan import Plan
 from graft.training.state import Row
@@ -17,7 +17,6 @@ STRATEGIES: dict[Strategy, Train] = {
     "frozen": frozen.train,
     "lp-ft": lp_ft.train,
     "wise-ft": wise_ft.train,
-    "bss": bss.train,
     "delta": delta.train,
     "source": source.train,
 }

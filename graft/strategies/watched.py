@@ -1,4 +1,4 @@
-"""What a module inside a network gets or gives in each forward pass."""
+"""What a module inside a network gives in each forward pass."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,21 +28,6 @@ def watch_output(module: nn.Module) -> Iterator[Watched]:
         watched.newest = output
 
     handle = module.register_forward_hook(keep)
-    try:
-        yield watched
-    finally:
-        handle.remove()
-
-
-@contextmanager
-def watch_input(module: nn.Module) -> Iterator[Watched]:
-    """Watch what a module with one argument gets, until the context ends."""
-    watched = Watched()
-
-    def keep(_: nn.Module, arguments: tuple[Tensor]) -> None:
-        (watched.newest,) = arguments
-
-    handle = module.register_forward_pre_hook(keep)
     try:
         yield watched
     finally:

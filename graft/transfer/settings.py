@@ -11,7 +11,7 @@ from graft.training.settings import Recipe
 PUBLISHED = {"imagenet": "torchvision-", "kinetics": "video-", "medicalnet": "medicalnet-"}
 SELF_SUPERVISED = "self-supervised"  # pretrain.source: nothing but learning without labels
 WEIGHT_SUFFIXES = (".pt", ".pth", ".safetensors")
-Strategy = Literal["l2-sp", "frozen", "lp-ft", "wise-ft", "bss", "delta", "source"]
+Strategy = Literal["l2-sp", "frozen", "lp-ft", "wise-ft", "delta", "source"]
 Arm = Literal["scratch"] | Strategy  # of repeated trainings
 INNER_FOLDS = 5  # of patients, to choose by if none validate; fewer if there are fewer patients
 

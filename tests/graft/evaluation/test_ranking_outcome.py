@@ -39,8 +39,8 @@ def test_the_ranking_of_two_sources_is_right_or_wrong():
 
 
 def test_the_mean_of_several_trainings_is_preferred_to_one_training():
-    arms = {"scratch": auroc(0.7), "l2-sp": auroc(0.9), "bss": auroc(0.65)}
-    curve = {"strategy": "bss", "draws": 5, "points": [{"share": 1.0, "arms": arms}]}
+    arms = {"scratch": auroc(0.7), "l2-sp": auroc(0.9), "delta": auroc(0.65)}
+    curve = {"strategy": "delta", "draws": 5, "points": [{"share": 1.0, "arms": arms}]}
     once = models(transfer=0.8, scratch=0.6)
     found = compare_ranking(TWO_SOURCES, once, curve)
     assert found["by"] == "AUROC, test, mean of several trainings"

@@ -209,13 +209,13 @@ def test_written_points_are_read_again_with_rising_shares(points, tmp_path):
 
 def test_any_strategy_may_be_an_arm_after_scratch_and_that_of_transfer(points, cases, tmp_path):
     table = table_of(points)
-    others = table[table["arm"] == "frozen"].assign(arm="bss")
+    others = table[table["arm"] == "frozen"].assign(arm="wise-ft")
     write_sealed_table(tmp_path / "curve.csv", pd.concat([others, table], ignore_index=True))
     found = read_points(tmp_path / "curve.csv", CLASSES, range(100, 140), STRATEGY)
-    assert list(found[0].probabilities) == ["scratch", STRATEGY, "bss", "frozen"]
+    assert list(found[0].probabilities) == ["scratch", STRATEGY, "wise-ft", "frozen"]
     curve = judge(found, cases)["learning_curve"]
     assert curve["strategy"] == STRATEGY
-    assert curve["points"][0]["gain"]["bss"] == curve["points"][0]["gain"]["frozen"]
+    assert curve["points"][0]["gain"]["wise-ft"] == curve["points"][0]["gain"]["frozen"]
 
 
 def test_a_curve_without_the_strategy_of_transfer_is_refused(points, tmp_path):

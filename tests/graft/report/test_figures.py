@@ -16,7 +16,7 @@ MODELS = (
     "size_alone",
     "covariates_only",
 )
-ARMS = ("scratch", "l2-sp", "frozen", "lp-ft", "wise-ft", "bss", "delta", "source")
+ARMS = ("scratch", "l2-sp", "frozen", "lp-ft", "wise-ft", "delta", "source")
 CALIBRATIONS = ("uncalibrated", "temperature", "isotonic")
 
 
