@@ -97,6 +97,12 @@ def read_nodules(data: Path) -> Nodules:
     return Nodules(volumes, patients.to_numpy(str), ratings)
 
 
+def as_shapes(nodules: Nodules) -> Nodules:
+    """Return the nodules without grey values: white, and black around them."""
+    volumes = np.where(nodules.volumes > BLACK, WHITE, BLACK).astype(np.uint8)
+    return replace(nodules, volumes=volumes)
+
+
 def nodule_domain(
     nodules: Nodules, name: str, task: str, side: int, further: Sequence[str] = ()
 ) -> Domain:

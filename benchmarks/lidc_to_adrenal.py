@@ -2,17 +2,19 @@
 
     python -m benchmarks.lidc_to_adrenal --data <folder> --workdir adrenal
 
-A source network trains on all lung nodules: on malignancy and all ratings. Networks for the
-adrenal glands of AdrenalMNIST3D train on a tenth of the official labels and on all of them, five
-times each, with other draws of the labels and other seeds, from scratch and from the source, with
-and without the gland's size as an input. They predict the official test part. Both resolutions of
-the data set become patches of 24³ voxels: the middle of 28³, and means of 2³ voxels of 64³. λ is
-that of params.yaml, and the number of epochs was fixed in advance. Prints AUROC, gain over scratch
-and the AUROC of the mean of the five networks, with 95 % intervals over glands and trainings.
+A source network trains on all lung nodules: on malignancy and all ratings. A second one sees the
+nodules as the glands are, as shapes without grey values. Networks for the adrenal glands of
+AdrenalMNIST3D train on a tenth of the labels of the official training and validation parts and on
+all of them, five times each, with other draws of the labels and other seeds, from scratch and from
+a source, with and without the gland's size as an input. They predict the official test part. Both
+resolutions of the data set become patches of 24³ voxels: the middle of 28³, and means of 2³ voxels
+of 64³. λ is that of params.yaml, and the number of epochs was fixed in advance. Prints AUROC, gain
+over scratch and the AUROC of the mean of the five networks, with 95 % intervals over glands and
+trainings.
 Resumes in --workdir. Takes about 20 minutes on one core.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -22,7 +24,7 @@ import typer
 
 from benchmarks.adrenal import RESOLUTIONS, SIDE, Glands, read_glands
 from benchmarks.clone import ROOT
-from benchmarks.lidc import TASKS, nodule_domain, read_nodules
+from benchmarks.lidc import TASKS, as_shapes, nodule_domain, read_nodules
 from benchmarks.lung_to_adrenal import VARIABLE
 from benchmarks.markdown import markdown_head, markdown_row
 from benchmarks.real_sources import SourcePlan, read_parameters, source_parts, train_sources
@@ -43,12 +45,14 @@ NAME = "lidc_to_adrenal"
 TRAININGS = 5
 EPOCHS = {0.1: 40, 1.0: 10}  # by share of the labels; fixed in advance
 RATINGS = "ratings"  # the source that trains on malignancy and all ratings
+SHAPES = "ratings of shapes"  # the same, on nodules without grey values
 RESAMPLES = 2000
 CONFIDENCE = 0.95
 DEFAULT = Arm("l2-sp", RATINGS)
 ARMS = (
     Arm(SCRATCH),
     DEFAULT,
+    Arm("l2-sp, shapes", SHAPES),
     Arm("frozen", RATINGS, finetune={"strategy": "frozen"}),
     Arm("l2-sp with size", RATINGS, target="size"),
 )
@@ -69,10 +73,10 @@ def main(
     sides = resolution or list(RESOLUTIONS)
     check_resolutions(sides)
     bench = Bench(NAME, workdir.absolute(), read_parameters())
-    source = train_source(bench, data)
+    sources = train_both_sources(bench, data)
     for side in sides:
         glands = read_glands(data, side)
-        for line in transfer_to(bench, glands, side, source):
+        for line in transfer_to(bench, glands, side, sources):
             say(line)
 
 
@@ -83,18 +87,25 @@ def check_resolutions(sides: Sequence[int]) -> None:
             raise InputError(f"--resolution: got {side}, expected 28 or 64")
 
 
-def train_source(bench: Bench, data: Path) -> ModelReference:
-    """Train the source on malignancy and all ratings of nine tenths of the patients."""
+def train_both_sources(bench: Bench, data: Path) -> dict[str, ModelReference]:
+    """Train both sources on malignancy and all ratings of nine tenths of the patients."""
     ratings = [name for name in TASKS if name != "malignancy"]
-    domain = nodule_domain(read_nodules(data), "nodules", "malignancy", SIDE, ratings)
-    orders = random_orders(domain.index, domain.classes, generator(0, NAME, "source"))
-    tenth = domain.index["patient"].map(deal_patients(orders, 10)).to_numpy()
-    parts = source_parts(domain, tenth > 0, generator(0, NAME, "validation"))
-    plan = SourcePlan(bench.keep(domain, "nodules"), parts, derive(bench.parameters.seed, NAME))
-    return train_sources([plan], bench.parameters, bench.folder / "sources")[0]
+    nodules = read_nodules(data)
+    plans = []
+    for name, seen in ((RATINGS, nodules), (SHAPES, as_shapes(nodules))):
+        domain = nodule_domain(seen, "nodules", "malignancy", SIDE, ratings)
+        orders = random_orders(domain.index, domain.classes, generator(0, NAME, "source"))
+        tenth = domain.index["patient"].map(deal_patients(orders, 10)).to_numpy()
+        parts = source_parts(domain, tenth > 0, generator(0, NAME, "validation"))
+        seed = derive(bench.parameters.seed, NAME)
+        plans.append(SourcePlan(bench.keep(domain, name), parts, seed))
+    models = train_sources(plans, bench.parameters, bench.folder / "sources")
+    return dict(zip((RATINGS, SHAPES), models, strict=True))
 
 
-def transfer_to(bench: Bench, glands: Glands, side: int, source: ModelReference) -> Iterator[str]:
+def transfer_to(
+    bench: Bench, glands: Glands, side: int, sources: Mapping[str, ModelReference]
+) -> Iterator[str]:
     """Train on the glands of one resolution, and yield a table for each share of the labels."""
     domain = glands.domain
     targets = {
@@ -102,7 +113,7 @@ def transfer_to(bench: Bench, glands: Glands, side: int, source: ModelReference)
         "size": bench.keep(with_size(domain), f"glands-{side}-size"),
     }
     for share, epochs in EPOCHS.items():
-        trials = make_trials(glands, share, epochs, source, bench.parameters.seed)
+        trials = make_trials(glands, share, epochs, sources, bench.parameters.seed)
         predicted = bench.run(targets, trials, [*ARMS, *(FEW_LABELS if share < 1 else ())])
         predicted = pd.concat([predicted, predict_by_size(domain, trials)], ignore_index=True)
         lesions = len(trials[0].train)
@@ -117,7 +128,11 @@ def transfer_to(bench: Bench, glands: Glands, side: int, source: ModelReference)
 
 
 def make_trials(
-    glands: Glands, share: float, epochs: int, source: ModelReference, seed: int
+    glands: Glands,
+    share: float,
+    epochs: int,
+    sources: Mapping[str, ModelReference],
+    seed: int,
 ) -> list[Trial]:
     """Draw a share of the official labels for each training."""
     index = glands.domain.index.iloc[glands.labelled]
@@ -125,7 +140,6 @@ def make_trials(
     for number in range(TRAININGS):
         random = generator(seed, NAME, "labels", number)
         (kept,) = nested_shares(index, glands.domain.classes, [share], random)
-        sources = {RATINGS: source}
         trials.append(Trial(number, share, glands.labelled[kept], glands.test, sources, epochs))
     return trials
 

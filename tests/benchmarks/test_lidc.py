@@ -8,7 +8,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from benchmarks import lidc_ratings, lidc_to_lidc, size_input
-from benchmarks.lidc import RATINGS, SIDE, TASKS, nodule_domain, read_nodules
+from benchmarks.lidc import RATINGS, SIDE, TASKS, as_shapes, nodule_domain, read_nodules
 from benchmarks.lung_to_adrenal import NODULES, VOLUMES
 from benchmarks.real_trials import Arm, Bench, with_size
 from benchmarks.trial_tables import score_trials, share_table
@@ -68,6 +68,14 @@ def test_a_rating_becomes_two_classes(data):
     assert set(domain.index["label"]) == {"absent", "calcified"}
     assert domain.tasks["margin"].tolist() == [str(1 + i % 5) for i in range(COUNT)]
     assert not domain.index["patient"].str.contains("LIDC").any()
+
+
+def test_shapes_have_no_grey_values(data):
+    nodules = read_nodules(data)
+    shapes = as_shapes(nodules)
+    assert np.unique(shapes.volumes).tolist() == [0, 255]
+    assert shapes.sizes().tolist() == nodules.sizes().tolist()
+    assert shapes.has("margin").tolist() == nodules.has("margin").tolist()
 
 
 def test_a_nodule_without_rating_is_an_error(data):

@@ -77,7 +77,8 @@ def test_each_arm_has_a_row(data, tmp_path, monkeypatch):
     (source,) = train_sources(
         [SourcePlan(bench.keep(domain, "source"), parts, 0)], bench.parameters, tmp_path / "sources"
     )
-    lines = list(lidc_to_adrenal.transfer_to(bench, glands, 28, source))
+    sources = {lidc_to_adrenal.RATINGS: source, lidc_to_adrenal.SHAPES: source}
+    lines = list(lidc_to_adrenal.transfer_to(bench, glands, 28, sources))
     names = [line.split(" | ")[0].strip("| ") for line in lines if line.startswith("| ")]
     arms = [arm.name for arm in lidc_to_adrenal.ARMS]
     assert names[2:] == [*arms, "size alone", *(f"published: {name}" for name in PUBLISHED)]
