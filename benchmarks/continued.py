@@ -10,7 +10,7 @@ and the paired differences, with standard errors over the draws, and the trainin
 --from-source, the members of the ensembles are fine-tuned from the source instead.
 
 The cohort and the draws are those of `benchmarks.strategies`, which makes them if they are not
-there. Finished trainings are kept in --workdir. Takes about 12 minutes on one core.
+there. Finished trainings are kept in --workdir. Takes about 15 minutes on one core.
 """
 
 from collections.abc import Iterator, Sequence

@@ -35,6 +35,7 @@ from graft.training.settings import Recipe
 from graft.transfer.start import Start, start_from_source
 
 STAGE = "continued"  # names the trainings in the cache
+MEMBERS = 5  # of the larger ensembles
 
 
 @dataclass(frozen=True)
@@ -115,13 +116,12 @@ class Continued:
             train_network(member, task, of_member, None, weights, show=False)
             return member
 
-        count = self.parameters.ensemble.members
         balance = self.parameters.training.class_weights
         began = time.process_time()
         if method == "bagging":
-            networks, _ = bag(fit, task, count, self.seed)
+            networks, _ = bag(fit, task, MEMBERS, self.seed)
         else:
-            networks, alphas = boost(fit, task, count, balance, tell=False)
+            networks, alphas = boost(fit, task, MEMBERS, balance, tell=False)
             found["alphas"] = np.array(alphas)
         self._keep(found, method, networks, began)
 
@@ -204,7 +204,7 @@ def run_chains(
                 getattr(parameters, section).model_dump()
                 for section in ("regularize", "ensemble", "finetune")
             ]
-            key = [training.key, chain.regularize, chain.ensemble, settings]
+            key = [training.key, chain.regularize, chain.ensemble, MEMBERS, settings]
             checkpoints = common.checkpoints / STAGE / key_digest(key, ())
             continued = Continued(
                 target, parameters, chain, rows[draw], seeds[draw], source, arrays, checkpoints

@@ -61,8 +61,7 @@ def test_other_chains_are_compared_with_the_first():
 def short_parameters(path: Path) -> Parameters:
     parameters = load_parameters(path)
     finetune = parameters.finetune.model_copy(update={"epochs": 1})
-    ensemble = parameters.ensemble.model_copy(update={"members": 2})
-    return parameters.model_copy(update={"finetune": finetune, "ensemble": ensemble})
+    return parameters.model_copy(update={"finetune": finetune})
 
 
 def test_chains_continue_the_same_network_and_resume(tmp_path, monkeypatch):
@@ -70,6 +69,7 @@ def test_chains_continue_the_same_network_and_resume(tmp_path, monkeypatch):
     write_target()
     write_model(Path("models/pretrained"))
     monkeypatch.setattr(continued_trainings, "load_parameters", short_parameters)
+    monkeypatch.setattr(continued_trainings, "MEMBERS", 2)
     chains = (Chain(2, 1), Chain(0, 1))
     labels, found = run_chains(tmp_path, tmp_path / "work", chains, patients=6, draws=1, seed=7)
     ((continued,), (from_source,)) = found
