@@ -84,6 +84,7 @@ BENCHMARKS = (
     Benchmark("growth"),
     Benchmark("strategies"),
     Benchmark("chain"),
+    Benchmark("service"),
 )
 
 

@@ -40,6 +40,8 @@ def main(
         limits = ("--inflated-mib", "512", "--workers", str(workers))
         with serving(model.resolve(), workdir, *limits) as served:
             idle = served.memory()
+            alone = measure_service(served, known, requests, 1)
+            _report_alone(alone, bare)
             load = measure_service(served, known, requests, at_once)
             _report_load(load, bare, idle, f"{requests} requests, {at_once} at a time")
             bombs = make_bombs(workdir, 600, heavy=True) if damaged else {}
@@ -52,6 +54,11 @@ def main(
         _report_damage(outcome, damaged, status)
     if outcome.faults or status:
         sys.exit(1)
+
+
+def _report_alone(load: Load, bare: Load) -> None:
+    what = f"p50 of {len(load.seconds)} requests, 1 at a time"
+    report(Comparison(what, "ms", load.percentile(50), PEER, bare.percentile(50)))
 
 
 def _report_load(load: Load, bare: Load, idle: float, what: str) -> None:

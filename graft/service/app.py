@@ -15,12 +15,20 @@ from fastapi.staticfiles import StaticFiles
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.exceptions import HTTPException
 
-from graft.service.faults import INTERNAL, UNUSABLE, Busy, RefusedError, answer_error
+from graft.service.faults import (
+    FULL_DISK,
+    INTERNAL,
+    UNUSABLE,
+    Busy,
+    FaultError,
+    RefusedError,
+    answer_error,
+)
 from graft.service.forms import MULTIPART, PredictForm, SlicesForm
 from graft.service.guard import Guard
 from graft.service.measures import Measures
 from graft.service.pool import Pool
-from graft.service.tasks import LESION_FIELDS, MASK, RESULT, SCAN
+from graft.service.settings import LESION_FIELDS, MASK, RESULT, SCAN
 
 PAGE = Path(__file__).parent / "page"
 GZIP = "application/gzip"
@@ -81,7 +89,7 @@ def _add_uploads(app: FastAPI, pool: Pool, measures: Measures, uploads: Path) ->
             done = await pool.run({**task, "folder": str(folder)}, _wants(request))
             if done["status"] != HTTPStatus.OK:
                 if "fault" in done:
-                    raise RuntimeError(done["fault"])
+                    raise FaultError(done["fault"])
                 raise RefusedError(done["status"], done["error"])
             if "answer" in done:
                 measures.count_prediction(done["answer"], done["refused"])
@@ -183,7 +191,7 @@ async def _answer_refused(request: Request, error: Exception) -> Response:
 
 
 async def _answer_full_disk(request: Request, error: Exception) -> Response:
-    busy = Busy("the upload cannot be stored just now", seconds=60)
+    busy = Busy(FULL_DISK, seconds=60)
     return answer_error(busy.status_code, busy.detail, busy.headers)
 
 

@@ -11,6 +11,7 @@ from http import HTTPStatus
 from pathlib import Path, PurePosixPath
 
 from graft.common.files import InputError
+from graft.common.partial import FULL
 from graft.service.faults import RefusedError
 from graft.service.settings import Limits
 from graft.volumes.formats import READERS
@@ -45,9 +46,11 @@ def unpack(archive: Path, folder: Path, limits: Limits) -> Path:
             left = limits.inflated
             for member, name in zip(members, names, strict=True):
                 left = _write_member(opened, member, folder / name, left, limits)
-    except (InputError, OSError):
+    except InputError:
         raise
     except Exception as error:  # a damaged zip makes its reader raise anything
+        if isinstance(error, OSError) and error.errno in FULL:
+            raise
         raise RefusedError(
             HTTPStatus.UNPROCESSABLE_ENTITY,
             f"the zip cannot be read, it may be cut short or damaged ({type(error).__name__})",

@@ -17,13 +17,13 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from graft.service.faults import INTERNAL, Busy, answer_error
+from graft.service.faults import INTERNAL, Busy, answer_error, describe_fault
 from graft.service.measures import Measures
 from graft.service.settings import Limits
-from graft.service.tasks import describe_fault
 
 GUARDED = ("/model", "/metrics", "/predict", "/slices")  # paths that need the token
 UNGUARDED = ("/", "/docs", "/health", "/health/live", "/openapi.json")
+STATIC = "/page"  # the files of the page
 UPLOADS = ("/predict", "/slices")
 OTHER = "other"  # in logs and measures, for a path that is not ours
 ID_BYTES = 6
@@ -106,7 +106,7 @@ class Guard:
         host = request.headers.get("host", "")
         if _without_port(host).lower() not in self.hosts:
             raise HTTPException(HTTPStatus.MISDIRECTED_REQUEST, "the host is not one of ours")
-        is_open = request.path in UNGUARDED or request.scope["path"].startswith("/page/")
+        is_open = request.path in (*UNGUARDED, STATIC)
         if not is_open and not self._has_token(request.headers):
             raise HTTPException(
                 HTTPStatus.UNAUTHORIZED,
@@ -144,8 +144,7 @@ class Request:
         self.id = secrets.token_hex(ID_BYTES)
         self.began = time.monotonic()
         self.status = 0  # of the answer; 0: there was none
-        known = scope["path"] in (*GUARDED, *UNGUARDED)
-        self.path = scope["path"] if known else OTHER
+        self.path = _shown_path(scope["path"])
         self._receive, self._send = receive, send
         self._left = limits.upload
         self._is_read = False
@@ -205,6 +204,13 @@ def _too_large(limits: Limits) -> HTTPException:
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
         f"the upload has more than {limits.upload} bytes, expected fewer",
     )
+
+
+def _shown_path(path: str) -> str:
+    """The path if it is one of ours."""
+    if path.startswith(f"{STATIC}/"):
+        return STATIC
+    return path if path in (*GUARDED, *UNGUARDED) else OTHER
 
 
 def _without_port(host: str) -> str:

@@ -3,9 +3,9 @@
 import re
 from pathlib import Path
 
-from graft.common.files import InputError, check_regular_file
+from graft.common.files import InputError, check_files, check_regular_file, read_sealed
 
-README = "README.md"
+README, FITTED = "README.md", "fitted.json"  # as in graft.release, which would import PyTorch here
 METADATA = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)  # of Hugging Face, for machines
 MOST_BYTES = 1 << 20
 SHIFT = 2  # levels of the headings: the page has a title and sections above them
@@ -18,14 +18,16 @@ def read_model_card(folder: Path) -> dict[str, str] | None:
     the page, whose policy forbids it.
 
     Raises:
-        InputError: if it cannot be read.
+        InputError: if it cannot be read, or is not the one that fitted.json names.
     """
     from markdown_it import MarkdownIt
 
-    path = folder / README
+    path, fitted = folder / README, folder / FITTED
     if not path.exists():
         return None
     check_regular_file(path)
+    if fitted.exists():
+        check_files(fitted, read_sealed(fitted), [README])
     try:
         text = path.read_bytes()[:MOST_BYTES].decode()
     except (OSError, ValueError) as error:

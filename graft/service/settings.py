@@ -1,8 +1,10 @@
-"""The limits of the service."""
+"""The limits of the service, and the names that its processes share."""
 
 from dataclasses import dataclass
 
 MEBIBYTE = 1 << 20
+SCAN, MASK, RESULT = "scan", "mask", "result"  # files in the folder of a request
+LESION_FIELDS = ("frame", "series", "segment", "diameter_mm", "covariates")
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 import base64
 import json
-import traceback
 from collections.abc import Mapping
 from http import HTTPStatus
 from pathlib import Path
@@ -10,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from graft.common.files import InputError
 from graft.common.parallel import one_thread
+from graft.common.partial import FULL
 from graft.pictures.picture_files import is_picture
-from graft.service.faults import UNUSABLE, RefusedError
+from graft.service.faults import FULL_DISK, UNUSABLE, RefusedError, describe_fault
 from graft.service.received import prepare
-from graft.service.settings import Limits
+from graft.service.settings import LESION_FIELDS, MASK, RESULT, SCAN, Limits
 from graft.service.view import FULL_RANGE, find_window, show_map, show_picture, show_volume
 from graft.volumes.volume_files import read_volume
 
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from graft.prediction.lesions import Lesion
     from graft.prediction.predictor import Predictor
 
-SCAN, MASK, RESULT = "scan", "mask", "result"  # files in the folder of a request
-LESION_FIELDS = ("frame", "series", "segment", "diameter_mm", "covariates")
 MODEL_WINDOW, FULL_WINDOW = "model", "full"
 MOST_TEXT = 1000  # characters of an error
 
@@ -82,6 +80,10 @@ class Tasks:
             return {"status": UNUSABLE, "error": scrub(str(error), folder)}
         except MemoryError:
             return {"status": UNUSABLE, "error": "the scan does not fit in memory"}
+        except OSError as error:
+            if error.errno in FULL:
+                return {"status": HTTPStatus.SERVICE_UNAVAILABLE, "error": FULL_DISK}
+            return {"status": HTTPStatus.INTERNAL_SERVER_ERROR, "fault": describe_fault(error)}
         except Exception as error:  # a fault of graft: the log says where, and nothing of the data
             return {"status": HTTPStatus.INTERNAL_SERVER_ERROR, "fault": describe_fault(error)}
 
@@ -154,12 +156,3 @@ def scrub(text: str, folder: Path) -> str:
     for path in (folder.resolve(), folder):
         text = text.replace(f"{path}/", "").replace(str(path), "the upload")
     return " ".join(text.split())[:MOST_TEXT]
-
-
-def describe_fault(error: BaseException) -> str:
-    """Where an unexpected error was raised, without its message, which may have names."""
-    frames = [
-        f"{Path(frame.filename).name}:{frame.lineno}"
-        for frame in traceback.extract_tb(error.__traceback__)
-    ]
-    return f"{type(error).__name__} at {' > '.join(frames)}"

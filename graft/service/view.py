@@ -8,8 +8,8 @@ import nibabel
 import numpy as np
 from nibabel import orientations
 
-from graft.data.intensity import raw_window
-from graft.data.volume import Volume
+from graft.grids.intensity import raw_window
+from graft.grids.volume import Volume
 from graft.pictures.picture_files import read_picture
 
 FULL_RANGE = (0.5, 99.5)  # percentiles of the foreground

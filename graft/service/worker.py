@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from graft.common.files import InputError
+from graft.service.faults import describe_fault
 from graft.service.settings import Limits
 
 PRELOADED = ["graft.service.tasks", "graft.prediction.predictor", "graft.dicom.series"]
@@ -108,9 +109,9 @@ def _run(job: Job, connection: Connection) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
     _discard_output()
-    from graft.service.tasks import describe_fault, load_tasks
-
     try:
+        from graft.service.tasks import load_tasks
+
         tasks = load_tasks(job.folder, job.device, job.limits, job.sha256)
         _send(connection, {"facts": tasks.facts()})
     except InputError as error:

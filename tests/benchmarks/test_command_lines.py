@@ -27,6 +27,7 @@ BENCHMARKS = {
     "resamples": [],
     "same_bytes": ["--against", "--folders"],
     "self_supervision": ["--epochs", "--draws", "--workdir"],
+    "service.command": ["--model", "--requests", "--at-once", "--workers", "--damaged", "--seed"],
     "shifted_copies": ["--data"],
     "simulations": ["--cohorts", "--patients", "--out"],
     "size_input": ["--data", "--workdir", "--target"],

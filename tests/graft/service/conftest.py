@@ -13,10 +13,13 @@ import pytest
 from starlette.testclient import TestClient
 
 from benchmarks.service.served import Served, serving
+from graft.familiarity.familiar import Familiar
 from graft.networks.build import build_network
 from graft.networks.saved import save_model
 from graft.prediction.predictor import Predictor, load
+from graft.release.fitted import Fitted
 from graft.service.app import make_app
+from graft.service.model_page import read_model_card
 from graft.service.pool import Pool
 from graft.service.settings import Limits
 from graft.service.worker import Job
@@ -56,10 +59,28 @@ def write_model(folder: Path, **changes: object) -> Path:
     return folder
 
 
+FITTED = Fitted(
+    name="finetuned/transfer",
+    source="lung",
+    target="liver",
+    temperature=1.5,
+    points={"sensitivity": 0.25, "specificity": None},
+    wanted={"sensitivity": 0.9, "specificity": 0.9},
+    miscoverage=0.1,
+    quantiles={"benign": 0.6, "malignant": None},
+    familiar=Familiar({"spacing_s": (0.5, 3.0)}, [], [], {}, ()),  # mm
+    licence="MIT",
+    provenance={},
+)
+MODEL_CARD = "---\nlicense: mit\n---\n# Liver <b>model</b>\n\n| a | b |\n|---|---|\n| 1 | 2 |\n"
+
+
 @pytest.fixture(scope="session")
 def model_folder(tmp_path_factory) -> Path:
+    """A model with a card, and with what was fitted: scans with thick slices are unfamiliar."""
     folder = write_model(tmp_path_factory.mktemp("models") / "best")
-    folder.joinpath("README.md").write_text("---\nlicense: mit\n---\n# Liver\n<b>bold</b>\n")
+    (folder / "README.md").write_text(MODEL_CARD)
+    FITTED.write(folder)
     return folder
 
 
@@ -81,8 +102,7 @@ def scan(tmp_path_factory) -> Path:
 def run_service(model: Path, uploads: Path, limits: Limits) -> Iterator[Running]:
     pool = Pool(Job(model, "cpu", limits, None))
     log: list[str] = []
-    card = {"markdown": "# A", "html": "<h1>A</h1>"}
-    app = make_app(pool, card, uploads, TOKEN, {"127.0.0.1", "[::1]"}, log.append)
+    app = make_app(pool, read_model_card(model), uploads, TOKEN, {"127.0.0.1", "[::1]"}, log.append)
     headers = {"Authorization": f"Bearer {TOKEN}"}
     with TestClient(app, "http://127.0.0.1:8000", headers=headers) as client:
         yield Running(client, pool, uploads, log)

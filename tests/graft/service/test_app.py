@@ -47,7 +47,8 @@ def test_a_prediction_is_that_of_the_library_to_the_last_digit(service, predicto
     response = service.client.post("/predict", files=upload(scan), data=LESION)
     assert response.status_code == 200
     assert response.json() == {**json.loads(json.dumps(expected)), "scan": "", "map": None}
-    assert response.json()["probabilities"]["benign"] not in (0, 1)
+    assert response.json()["class"] == "malignant"
+    assert response.json()["set"] is not None
     assert service.left_over() == []
 
 
@@ -112,6 +113,20 @@ def test_the_view_and_the_map_share_a_grid_with_axes_to_r_a_and_s(service, scan)
     assert np.abs(marked).max() <= 8 * 2.0 / 2 + 2.5, "outside of the patch"
 
 
+def test_an_unfamiliar_scan_is_refused_and_counted(service, tmp_path, write_series):
+    write_series(tmp_path / "series", step=np.array([0, 0, 4.0]))
+    at = read_volume(tmp_path / "series").to_mm(np.array([5, 5, 3]))
+    files = {"scan": ("a.zip", zipped(tmp_path / "series"))}
+    fields = dict(zip("xyz", map(str, at), strict=True))
+    found = service.client.post("/predict", files=files, data=fields).json()
+    assert found["answer"] == "refused"
+    assert [reason["check"] for reason in found["refused"]] == ["spacing"]
+    assert sum(found["probabilities"].values()) == pytest.approx(1, abs=1e-5)
+    metrics = service.client.get("/metrics").text
+    assert 'graft_refusals_total{check="spacing"} 1.0' in metrics
+    assert 'graft_answers_total{answer="refused"} 1.0' in metrics
+
+
 def test_a_picture_is_shown_upright_and_refused_by_a_model_of_volumes(service):
     pixels = np.zeros((6, 9, 3), np.uint8)
     pixels[0, 8] = (200, 100, 50)
@@ -129,7 +144,12 @@ def test_the_model_and_its_card(service, predictor):
     assert found["sha256"] == predictor.sha256
     assert found["classes"] == ["benign", "malignant"]
     assert found["card"]["preprocessing"]["window"] == [-1000.0, 1000.0]
-    assert found["model_card"]["html"] == "<h1>A</h1>"
+    assert found["fitted"]["points"] == {"sensitivity": 0.25, "specificity": None}
+    assert found["fitted"]["target"] == "liver"
+    assert found["model_card"]["markdown"].startswith("---")
+    html = found["model_card"]["html"]
+    assert "<h3>Liver &lt;b&gt;model&lt;/b&gt;</h3>" in html
+    assert "<table>" in html and "license" not in html
 
 
 def test_openapi_lists_the_fields_and_the_page_loads_nothing_from_elsewhere(service):
@@ -227,9 +247,9 @@ def test_work_that_takes_too_long_is_stopped(start_service, scan):
 def test_a_scan_that_needs_too_much_memory_is_refused(start_service):
     running = start_service(Limits(memory=64 << 20))
     header = nibabel.Nifti1Image(np.zeros((2, 2, 2), np.int16), np.eye(4)).header
-    header.set_data_shape((1024, 512, 512))
+    header.set_data_shape((512, 512, 256))
     header["vox_offset"] = 352
-    content = gzip.compress(header.binaryblock + bytes(4) + bytes(1 << 29), 1)
+    content = gzip.compress(header.binaryblock + bytes(4) + bytes(1 << 27), 1)
     response = running.client.post("/slices", files={"scan": ("a.nii.gz", content)})
     expect_error(response, 422, "memory")
     assert running.client.get("/health").json()["ready"]

@@ -84,6 +84,18 @@ def test_a_size_that_a_zip_claims_does_not_count(tmp_path):
     assert written <= 1000
 
 
+@pytest.mark.parametrize("name", [f"{'a' * 300}.raw", "..", "a/..", "\x01.raw"])
+def test_a_name_that_no_file_can_have_is_refused_or_skipped(tmp_path, name):
+    members = {"a.mhd": b"header", name: b"data"}
+    try:
+        found = unpack(write_zip(tmp_path / "a", members), tmp_path / "out", LIMITS)
+    except RefusedError as error:
+        assert error.status == 422
+    else:
+        assert found == tmp_path / "out/a.mhd"
+    assert not list(tmp_path.glob("*.raw"))
+
+
 def test_an_encrypted_zip_is_refused(tmp_path):
     content = bytearray(write_zip(tmp_path / "a", {"a.dcm": b"x"}).read_bytes())
     content[content.index(b"PK\x01\x02") + 8] |= 1

@@ -1,9 +1,14 @@
+import asyncio
 import threading
 
 import pytest
+from starlette.types import Receive, Send
 
+from graft.service.faults import describe_fault
+from graft.service.guard import Guard
+from graft.service.measures import Measures
 from graft.service.settings import Limits
-from tests.graft.service.conftest import LESION
+from tests.graft.service.conftest import LESION, TOKEN
 
 
 @pytest.mark.parametrize("path", ["/model", "/metrics", "/nowhere", "/predict"])
@@ -112,3 +117,52 @@ def test_a_fault_of_graft_says_nothing(service, scan, monkeypatch):
     number = response.headers["x-request-id"]
     assert any(line.startswith(f"{number} fault: KeyError at ") for line in service.log)
     assert service.left_over() == []
+
+
+def test_a_fault_in_a_worker_is_logged_without_its_text(service, scan, monkeypatch):
+    async def fail(*arguments: object) -> dict:
+        try:
+            raise KeyError("Loudvoice^Gertrude")
+        except KeyError as error:
+            return {"status": 500, "fault": describe_fault(error)}
+
+    monkeypatch.setattr(service.pool, "run", fail)
+    files = {"scan": (scan.name, scan.read_bytes())}
+    assert service.client.post("/predict", files=files, data=LESION).status_code == 500
+    assert "fault: KeyError at test_guard.py:" in service.log[-2]
+    assert "Loudvoice" not in "\n".join(service.log)
+
+
+def test_an_upload_that_does_not_arrive_is_given_up():
+    received = [{"type": "http.request", "body": b"--b", "more_body": True}]
+    sent = []
+
+    async def receive() -> dict:
+        if not received:
+            await asyncio.sleep(600)
+        return received.pop()
+
+    async def send(message: dict) -> None:
+        sent.append(message)
+
+    async def read_all(scope: dict, receive: Receive, send: Send) -> None:
+        while True:
+            await receive()
+
+    guard = Guard(read_all, TOKEN, {"here"}, Limits(seconds=0.05), Measures(""), lambda line: None)
+    headers = [(b"host", b"here"), (b"authorization", f"Bearer {TOKEN}".encode())]
+    scope = {"type": "http", "path": "/predict", "method": "POST", "headers": headers}
+    asyncio.run(guard(scope, receive, send))
+    assert sent[0]["status"] == 408
+    assert b"took more than 0.05 s" in sent[1]["body"]
+
+
+def test_a_websocket_is_closed():
+    sent = []
+
+    async def send(message: dict) -> None:
+        sent.append(message)
+
+    guard = Guard(None, TOKEN, {"here"}, Limits(), Measures(""), lambda line: None)
+    asyncio.run(guard({"type": "websocket", "path": "/", "headers": []}, None, send))
+    assert sent == [{"type": "websocket.close", "code": 1008}]

@@ -126,6 +126,9 @@ def test_the_keyboard_alone_predicts_for_a_lesion(tab, scan, predictor):
     x, y, z = position(tab)
     check_percent(tab, predictor.predict(scan, at=(x, y, z)).probabilities["malignant"])
     assert "Probability of malignant" in text_of(tab, "status")
+    assert "chosen for sensitivity" in text_of(tab, "facts")
+    assert "Liver <b>model</b>" in text_of(tab, "card")
+    assert tab.evaluate("document.querySelector('#point [value=specificity]').disabled")
     assert tab.evaluate("document.getElementById('status').getAttribute('aria-live')") == "polite"
     assert not tab.evaluate("document.getElementById('opacity').disabled")
     faults = json.loads(tab.evaluate(FAULTS))
@@ -163,4 +166,6 @@ def test_a_click_on_a_real_scan_predicts_there(tab, predictor):
     tab.click(box["x"] + 0.5 * box["width"], box["y"] + 0.6 * box["height"])
     wait_for_answer(tab)
     x, y, z = position(tab)
+    assert "Refused" in text_of(tab, "answer-text")
+    assert "5 mm per voxel" in text_of(tab, "reasons")
     check_percent(tab, predictor.predict(CT, at=(x, y, z)).probabilities["malignant"])
