@@ -41,7 +41,7 @@ from graft.common.shown import counted
 WORK = ROOT / ".graft/score"  # copies of scans, deleted when the run ends or the next one begins
 SCANS = WORK / "scans"
 FIRST_LINE = 2  # of the lesions in the manifest that a flow writes
-WINDOW = 100  # scans
+WINDOW = 50  # scans
 KNOWN = ROOT / ".graft/scored_contents.json"  # digests of contents, to copy each scan once
 FITTED = "fitted.json"  # of a model folder; older ones have none
 MOST = 1000  # lesions in one run; the next one takes the others

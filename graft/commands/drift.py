@@ -15,8 +15,8 @@ def main(
     ],
     model: Annotated[Path, typer.Option(help="The folder of the model.")] = Path("models/best"),
     window: Annotated[
-        int, typer.Option(min=1, help="How many of the last scans are compared (default: 100).")
-    ] = 100,
+        int, typer.Option(min=1, help="How many of the last scans are compared (default: 50).")
+    ] = 50,
     out: Annotated[Path | None, typer.Option(help="The JSON file for the comparison.")] = None,
     fail_on_alarm: Annotated[
         bool, typer.Option("--fail-on-alarm", help=f"Exit with {ALARM} after an alarm.")

@@ -35,11 +35,14 @@ def fit_familiar(
     ranges = _intensity_ranges(measured) | _spacing_ranges(measured)
     if measured.features is not None and len(np.unique(patients)) > 1:
         centre, precision = _fit_features(measured.features)
-        ranges[DISTANCE] = (0.0, _distance_limit(measured.features, patients))
+        held_out = _held_out_distances(measured.features, patients)
+        ranges[DISTANCE] = (0.0, _distance_limit(held_out))
     for name, (low, high) in ranges.items():
         ranges[name] = (round(float(low), DECIMALS), round(float(high), DECIMALS))
     familiar = Familiar(ranges, _rounded(centre), _rounded(precision), {}, samples)
     values = familiar.values(measured)
+    if DISTANCE in ranges:
+        values[DISTANCE] = held_out  # no centre is fitted on new inputs either
     if probability is not None:
         values["probability"] = probability
     familiar.reference.update({name: _sample(found) for name, found in values.items()})
@@ -82,21 +85,29 @@ def _fit_features(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return centre, precision
 
 
-def _distance_limit(features: np.ndarray, patients: np.ndarray) -> float:
-    """The distance that a share FALSE_ALARM of familiar inputs exceeds.
-
-    It is a prediction limit for logarithms that are normally distributed (Hahn and Meeker 1991,
-    Statistical Intervals, chapter 4): a quantile of so few distances would be their maximum. They
-    come from inputs of patients that the mean and the covariance were not fitted on.
-    """
-    from scipy.stats import t
+def _held_out_distances(features: np.ndarray, patients: np.ndarray) -> np.ndarray:
+    """Distances (N,) of familiar inputs from a centre that their patients have no part in."""
     from sklearn.model_selection import GroupKFold
 
     folds = min(FOLDS, len(np.unique(patients)))
-    logs = np.zeros(len(features))
+    found = np.zeros(len(features))
     for inside, outside in GroupKFold(folds).split(features, groups=patients):
-        found = distances(features[outside], *_fit_features(features[inside]))
-        logs[outside] = np.log(np.maximum(found, 10.0**-DECIMALS))
+        found[outside] = distances(features[outside], *_fit_features(features[inside]))
+    return found
+
+
+def _distance_limit(held_out: np.ndarray) -> float:
+    """The distance that a share FALSE_ALARM of familiar inputs exceeds.
+
+    It is a prediction limit for logarithms that are normally distributed (Hahn and Meeker 1991,
+    Statistical Intervals, chapter 4): a quantile of so few distances would be their maximum.
+
+    Args:
+        held_out: (N,) distances of familiar inputs.
+    """
+    from scipy.stats import t
+
+    logs = np.log(np.maximum(held_out, 10.0**-DECIMALS))
     count = len(logs)
     factor = t.ppf(1 - FALSE_ALARM, count - 1) * np.sqrt(1 + 1 / count)
     return float(np.exp(logs.mean() + factor * logs.std(ddof=1)))

@@ -51,7 +51,9 @@ def format_auroc(auroc: Mapping[str, float | None]) -> str:
     value, low, high = (auroc[key] for key in ("value", "low", "high"))
     if value is None:
         return "not defined"
-    return f"{value:.3f}" if low is None or high is None else f"{value:.3f} ({low:.3f} to {high:.3f})"
+    return (
+        f"{value:.3f}" if low is None or high is None else f"{value:.3f} ({low:.3f} to {high:.3f})"
+    )
 
 
 def read_metrics(project: Project, commit: str, path: str) -> dict:

@@ -15,6 +15,7 @@ import pytest
 
 import flows.score
 from graft.common.files import InputError
+from graft.prediction.identity import model_digest
 
 ROOT = Path(__file__).parents[2]
 # `graft predict` reads a number from each scan, and `graft drift` finds any above 1.
@@ -202,3 +203,10 @@ def test_what_cannot_be_used_is_one_line(project, monkeypatch, changes, message)
     with pytest.raises(InputError, match=message):
         flows.score._score(**{**usual, **changes}, window=100, most=10)
     assert not (project.parent / "scored").exists()
+
+
+@pytest.mark.parametrize("is_older", [False, True])
+def test_the_digest_of_a_model_is_that_of_its_predictions(tmp_path, is_older):
+    for name in ("weights.safetensors", "card.json", *([] if is_older else ["fitted.json"])):
+        (tmp_path / name).write_text(name)
+    assert flows.score.digest_model(tmp_path) == model_digest(tmp_path)

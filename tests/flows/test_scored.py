@@ -2,9 +2,13 @@
 
 import json
 import logging
+import re
+from pathlib import Path
 
 import fsspec
 import pytest
+from prefect.events.schemas.automations import AutomationCore
+from ruamel.yaml import YAML
 
 from flows import scored
 from flows.scored import (
@@ -16,6 +20,7 @@ from flows.scored import (
 )
 from graft.common.files import InputError
 
+ROOT = Path(__file__).parents[2]
 MODEL = "1" * 64
 OTHER = "2" * 64
 
@@ -159,3 +164,10 @@ def test_nothing_is_published_if_a_document_does_not_match_the_schema(destinatio
         del run["predictions"][0]["line"]
         publish_scores.fn(run, destination)
     assert published(destination) == {}
+
+
+def test_the_automation_in_the_documentation_waits_for_the_alarm():
+    page = (ROOT / "docs/prefect.md").read_text()
+    [block] = re.findall(r"```yaml\n(.*?)```", page, flags=re.DOTALL)
+    automation = AutomationCore.model_validate(YAML(typ="safe").load(block))
+    assert automation.trigger.expect == {scored.ALARM}

@@ -27,7 +27,7 @@ def write_model(folder: Path, reference: dict[str, list[float]]) -> str:
         wanted={},
         miscoverage=0.1,
         quantiles={},
-        familiar=Familiar({}, [], [], reference),
+        familiar=Familiar({}, [], [], reference, ()),
         licence="Apache-2.0",
         provenance={},
     ).write(folder)
