@@ -25,7 +25,7 @@ class Summary:
 
     def text(self) -> str:
         """All of it in a few words."""
-        return f"{self.model}, transfer: {self.verdict}, test AUROC {format_auroc(self.auroc)}"
+        return f"{self.model}, verdict {self.verdict}, test AUROC {format_auroc(self.auroc)}"
 
 
 def summarise(path: Path, metrics: Mapping) -> Summary:
@@ -51,7 +51,9 @@ def format_auroc(auroc: Mapping[str, float | None]) -> str:
     value, low, high = (auroc[key] for key in ("value", "low", "high"))
     if value is None:
         return "not defined"
-    return f"{value:.3f}" if low is None or high is None else f"{value:.3f} ({low:.3f} to {high:.3f})"
+    return (
+        f"{value:.3f}" if low is None or high is None else f"{value:.3f} ({low:.3f} to {high:.3f})"
+    )
 
 
 def read_metrics(project: Project, commit: str, path: str) -> dict:
@@ -68,17 +70,21 @@ def read_metrics(project: Project, commit: str, path: str) -> dict:
 def files_of(project: Project, commit: str, paths: list[str]) -> Iterator[Path]:
     """Yield a temporary folder with files and folders of a commit, by their last names.
 
+    The remote is that of this commit, because the other one may have had none or another address.
+
     Raises:
         InputError: if neither the commit nor DVC's cache or remote has one of them.
     """
-    files = DVCFileSystem(url=project.repo.root_dir, rev=commit)
+    settings = project.repo.config
+    remotes = {"core": {"remote": settings["core"].get("remote")}, "remote": settings["remote"]}
+    files = DVCFileSystem(url=project.repo.root_dir, rev=commit, config=remotes)
     with tempfile.TemporaryDirectory(prefix="graft-registry-") as name:
         for path in paths:
             try:
                 files.get(path, str(Path(name, Path(path).name)), recursive=True)
             except (OSError, DvcException) as error:
                 raise InputError(
-                    f"{path}: of commit {commit[:7]} is neither in DVC's cache nor in its remote; "
-                    "run `dvc push` where it was made"
+                    f"{path}: of commit {commit[:7]} is neither in git nor in DVC's cache or remote; "
+                    "run `dvc push --all-tags` where it was made"
                 ) from error
         yield Path(name)
