@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from dvc.exceptions import DvcException
+
 from graft.common.files import InputError, check_sha256, read_json
 from graft.common.gates import Gate, Judgement, judge_gates, look_up
 from graft.common.parameters import Section, check_parameters
-from graft.common.shown import counted
+from graft.common.shown import counted, first_line
 from graft.common.vocabulary import REFERENCE
 from graft.common.yaml_file import read_yaml
 from graft.networks.card import read_card
@@ -72,6 +74,8 @@ def _judged(name: str, gate: Callable[[], str]) -> Judgement:
         return Judgement(name, True, gate())
     except InputError as error:
         return Judgement(name, False, str(error))
+    except DvcException as error:  # such as a remote that does not answer
+        return Judgement(name, False, first_line(error))
 
 
 def check_commit(evidence: Evidence) -> str:
@@ -81,10 +85,7 @@ def check_commit(evidence: Evidence) -> str:
     if changed:
         files = _listed([line.split(maxsplit=1)[1] for line in changed])
         raise InputError(f"{files}: not committed, expected a clean working tree")
-    lock = project.output(project.model).stage.path_in_repo.replace("dvc.yaml", "dvc.lock")
-    if not project.git.git.ls_files("--", str(Path(project.repo.root_dir, lock))):
-        raise InputError(f"{lock}: is not in the commit, expected it; git ignores it")
-    return f"the working tree is clean and the commit has {lock}"
+    return "the working tree is clean"
 
 
 def check_pipeline(evidence: Evidence) -> str:

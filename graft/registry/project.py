@@ -49,12 +49,12 @@ class Project:
         return self.git.head.commit.hexsha
 
     def relative(self, path: Path) -> str:
-        """Return a path inside the DVC project, relative to its root.
+        """Return a path inside the repository, relative to the root that git knows.
 
         Raises:
             InputError: if it is outside.
         """
-        root = Path(self.repo.root_dir).resolve()
+        root = Path(self.scm.root_dir).resolve()
         try:
             return _absolute(path).relative_to(root).as_posix()
         except ValueError as error:

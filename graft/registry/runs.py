@@ -11,7 +11,7 @@ from dvc.exceptions import DvcException
 
 from graft.common.files import InputError, read_json
 from graft.common.gates import look_up
-from graft.common.shown import shown
+from graft.common.shown import first_line, shown
 from graft.registry.project import Project
 
 
@@ -76,15 +76,16 @@ def files_of(project: Project, commit: str, paths: list[str]) -> Iterator[Path]:
         InputError: if neither the commit nor DVC's cache or remote has one of them.
     """
     settings = project.repo.config
-    remotes = {"core": {"remote": settings["core"].get("remote")}, "remote": settings["remote"]}
-    files = DVCFileSystem(url=project.repo.root_dir, rev=commit, config=remotes)
+    name = settings["core"].get("remote")
+    remotes = {"core": {"remote": name}, "remote": settings["remote"]} if name else {}
+    files = DVCFileSystem(url=project.scm.root_dir, rev=commit, subrepos=True, config=remotes)
     with tempfile.TemporaryDirectory(prefix="graft-registry-") as name:
         for path in paths:
             try:
                 files.get(path, str(Path(name, Path(path).name)), recursive=True)
             except (OSError, DvcException) as error:
                 raise InputError(
-                    f"{path}: of commit {commit[:7]} is neither in git nor in DVC's cache or remote; "
-                    "run `dvc push --all-tags` where it was made"
+                    f"{path}: cannot be read from commit {commit[:7]}, DVC's cache or its remote "
+                    f"({first_line(error)}); run `dvc push --all-tags` where it was made"
                 ) from error
         yield Path(name)

@@ -69,7 +69,7 @@ def fetch_tags(project: Project, remote: str) -> None:
     if remote not in names:
         expected = f"one of {', '.join(names)}" if names else "one that `git remote add` added"
         raise InputError(f"--push: got {shown(remote)}, expected {expected}")
-    project.git.git.fetch(remote, "--tags", "--quiet")
+    project.git.git.fetch(remote, "--tags")
 
 
 def push_tags(project: Project, remote: str, made: Sequence[str]) -> None:
