@@ -28,7 +28,8 @@ def check_unchanged(repo: Repo, last: Stage) -> int:
     Raises:
         InputError: if a stage changed, or if that cannot be known.
     """
-    stages = repo.stage.collect(last.addressing, with_deps=True)
+    collected = repo.stage.collect(last.addressing, with_deps=True)
+    stages = sorted(collected, key=lambda stage: stage.addressing)
     outputs = {out.fs_path: out for stage in stages for out in stage.outs}
     unknown = " ".join(sorted(set(_unknown(stages, outputs))))
     if unknown:

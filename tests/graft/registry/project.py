@@ -8,6 +8,7 @@ from contextlib import chdir
 from pathlib import Path
 from subprocess import CompletedProcess
 
+import pytest
 from dvc.repo import Repo
 
 from graft.common.files import sha256, write_sealed
@@ -29,6 +30,7 @@ artifacts:
   diagnosis: {path: models/best, type: model}
 """
 CHOSEN = "bagging"
+DAY_S = 24 * 60 * 60
 
 
 def write_results(
@@ -81,6 +83,13 @@ def git(folder: Path, *words: str) -> str:
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, env=os.environ)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
+
+
+def tag(folder: Path, name: str, day: int, commit: str = "HEAD") -> None:
+    """Make an annotated tag of a day in the past."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GIT_COMMITTER_DATE", f"{1_700_000_000 + day * DAY_S} +0000")
+        git(folder, "tag", "-am", name, name, f"{commit}^{{}}")
 
 
 def tags(folder: Path) -> list[str]:

@@ -7,21 +7,13 @@ from scmrepo.git import Git
 
 from graft.common.files import InputError
 from graft.registry.history import next_version, read_history
-from tests.graft.registry.project import git
-
-DAY = 24 * 60 * 60
+from tests.graft.registry.project import git, tag
 
 
 @pytest.fixture
 def repository(tmp_path) -> Path:
     git(tmp_path, "init", "-q")
     return tmp_path
-
-
-def tag(folder: Path, name: str, day: int, commit: str = "HEAD") -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GIT_COMMITTER_DATE", f"{1_700_000_000 + day * DAY} +0000")
-        git(folder, "tag", "-am", name, name, f"{commit}^{{}}")
 
 
 def versions(folder: Path, count: int) -> None:
