@@ -20,8 +20,11 @@ COMMANDS = {
     "drift": "graft.commands.drift",
     "export": "graft.commands.export",
     "predict": "graft.commands.predict",
+    "promote": "graft.commands.promote",
+    "rollback": "graft.commands.rollback",
     "serve": "graft.commands.serve",
     "show": "graft.commands.show",
+    "versions": "graft.commands.versions",
 }  # the module of each command
 NAME = "graft"
 

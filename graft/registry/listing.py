@@ -8,7 +8,7 @@ from graft.registry.history import read_history
 from graft.registry.project import Project
 from graft.registry.runs import format_auroc, read_metrics, summarise
 
-HEADINGS = ("version", "stage", "commit", "created", "model", "transfer", "test AUROC")
+HEADINGS = ("version", "stage", "commit", "created", "model", "verdict", "test AUROC")
 NOTHING = "–"
 
 

@@ -1,11 +1,11 @@
 """The repository that a model is in, under git and DVC."""
 
+import logging
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import git
 from dvc.exceptions import DvcException
@@ -49,12 +49,12 @@ class Project:
         return self.git.head.commit.hexsha
 
     def relative(self, path: Path) -> str:
-        """Return a path inside the DVC project, relative to its root.
+        """Return a path inside the repository, relative to the root that git knows.
 
         Raises:
             InputError: if it is outside.
         """
-        root = Path(self.repo.root_dir).resolve()
+        root = Path(self.scm.root_dir).resolve()
         try:
             return _absolute(path).relative_to(root).as_posix()
         except ValueError as error:
@@ -80,7 +80,7 @@ def open_project(folder: Path, artifact: str | None, alone: bool = False) -> Ite
         InputError: if it is no complete repository under git and DVC, or has no such artifact. In
             the block, errors of git, GTO and DVC become InputError as well.
     """
-    with _errors_in_one_line(), Repo(Repo.find_root(str(folder))) as repo:
+    with _quietly(), Repo(Repo.find_root(str(folder))) as repo:
         if not isinstance(repo.scm, Git):
             raise InputError("this DVC project is not under git, expected `git init`")
         checkout = repo.scm.gitpython.repo
@@ -128,14 +128,19 @@ def _pick(artifact: str | None, names: Sequence[str]) -> str:
 
 
 @contextmanager
-def _errors_in_one_line() -> Iterator[None]:
+def _quietly() -> Iterator[None]:
+    """Let nothing be printed by DVC, and make each error one line."""
+    log = logging.getLogger("dvc")
+    level = log.level
+    log.setLevel(logging.CRITICAL)
     try:
         yield
     except GitCommandError as error:
         raise InputError(f"git: {_reason(error)}") from error
     except (DvcException, GTOException, SCMError) as error:
-        cause = f" ({first_line(error.__cause__)})" if _explains(error.__cause__) else ""
-        raise InputError(f"{first_line(error)}{cause}") from error
+        raise InputError(f"{first_line(error)}{_cause(error)}") from error
+    finally:
+        log.setLevel(level)
 
 
 def _absolute(path: Path) -> Path:
@@ -143,8 +148,9 @@ def _absolute(path: Path) -> Path:
     return path.parent.resolve() / path.name
 
 
-def _explains(cause: Any) -> bool:
-    return isinstance(cause, Exception) and bool(str(cause).strip())
+def _cause(error: Exception) -> str:
+    cause = error.__cause__
+    return f" ({first_line(cause)})" if isinstance(cause, Exception) and str(cause) else ""
 
 
 def _reason(error: GitCommandError) -> str:

@@ -11,7 +11,7 @@ from graft.registry import tags
 from graft.registry.gates import Evidence, judge
 from graft.registry.history import History, Version, next_version, read_history
 from graft.registry.project import Project
-from graft.registry.runs import summarise
+from graft.registry.runs import files_of, summarise
 
 MARKS = {True: "pass", False: "FAIL"}
 
@@ -109,6 +109,11 @@ def rollback(project: Project, stage: str, push: str | None, dry_run: bool) -> I
         tags.fetch_tags(project, push)
     present, before = _last_two(read_history(project.scm, project.artifact), stage)
     yield f"{project.artifact}: {stage} goes from {present.name} back to {before.name}"
+    try:
+        with files_of(project, before.commit, [project.relative(project.model)]):
+            pass
+    except InputError as error:  # here, but perhaps not where the model is used
+        yield f"warning: {error}"
     if dry_run:
         return
     message = f"{project.artifact}: {stage} back from {present.name} to {before.name}"

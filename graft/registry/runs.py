@@ -11,7 +11,7 @@ from dvc.exceptions import DvcException
 
 from graft.common.files import InputError, read_json
 from graft.common.gates import look_up
-from graft.common.shown import shown
+from graft.common.shown import first_line, shown
 from graft.registry.project import Project
 
 
@@ -25,7 +25,7 @@ class Summary:
 
     def text(self) -> str:
         """All of it in a few words."""
-        return f"{self.model}, transfer: {self.verdict}, test AUROC {format_auroc(self.auroc)}"
+        return f"{self.model}, verdict {self.verdict}, test AUROC {format_auroc(self.auroc)}"
 
 
 def summarise(path: Path, metrics: Mapping) -> Summary:
@@ -70,17 +70,22 @@ def read_metrics(project: Project, commit: str, path: str) -> dict:
 def files_of(project: Project, commit: str, paths: list[str]) -> Iterator[Path]:
     """Yield a temporary folder with files and folders of a commit, by their last names.
 
+    The remote is that of this commit, because the other one may have had none or another address.
+
     Raises:
         InputError: if neither the commit nor DVC's cache or remote has one of them.
     """
-    files = DVCFileSystem(url=project.repo.root_dir, rev=commit)
+    settings = project.repo.config
+    name = settings["core"].get("remote")
+    remotes = {"core": {"remote": name}, "remote": settings["remote"]} if name else {}
+    files = DVCFileSystem(url=project.scm.root_dir, rev=commit, subrepos=True, config=remotes)
     with tempfile.TemporaryDirectory(prefix="graft-registry-") as name:
         for path in paths:
             try:
                 files.get(path, str(Path(name, Path(path).name)), recursive=True)
             except (OSError, DvcException) as error:
                 raise InputError(
-                    f"{path}: of commit {commit[:7]} is neither in DVC's cache nor in its remote; "
-                    "run `dvc push` where it was made"
+                    f"{path}: cannot be read from commit {commit[:7]}, DVC's cache or its remote "
+                    f"({first_line(error)}); run `dvc push --all-tags` where it was made"
                 ) from error
         yield Path(name)

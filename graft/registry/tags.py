@@ -4,6 +4,7 @@ import time
 from collections.abc import Sequence
 
 from gto.registry import GitRegistry
+from gto.tag import parse_name
 
 from graft.common.files import InputError
 from graft.common.shown import shown
@@ -68,16 +69,20 @@ def fetch_tags(project: Project, remote: str) -> None:
     if remote not in names:
         expected = f"one of {', '.join(names)}" if names else "one that `git remote add` added"
         raise InputError(f"--push: got {shown(remote)}, expected {expected}")
-    project.git.git.fetch(remote, "--tags", "--quiet")
+    project.git.git.fetch(remote, "--tags")
 
 
-def push_tags(project: Project, remote: str, tags: Sequence[str]) -> None:
-    """Push new tags and the commits that they need, all or none.
+def push_tags(project: Project, remote: str, made: Sequence[str]) -> None:
+    """Push all tags of the artifact and the commits that they need, all or none.
 
-    If this fails, the tags are deleted here too: nobody else has seen them.
+    If this fails, the new tags are deleted here too: nobody else has seen them.
     """
+    names = []
+    for name in project.scm.list_tags():
+        if parse_name(name, raise_on_fail=False).get("name") == project.artifact:
+            names.append(f"refs/tags/{name}")
     try:
-        project.git.git.push("--atomic", "--quiet", remote, *(f"refs/tags/{tag}" for tag in tags))
+        project.git.git.push("--atomic", "--quiet", remote, *names)
     except Exception:
-        project.git.delete_tag(*tags)
+        project.git.git.tag("--delete", *made)
         raise
