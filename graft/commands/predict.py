@@ -15,7 +15,7 @@ def main(
     inputs: Annotated[
         list[Path],
         typer.Argument(
-            metavar="INPUT...",
+            metavar="INPUT",
             help="A scan with --at or --mask; or pictures, arrays, manifests, folders of these.",
         ),
     ],

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from graft.data.batches import consecutive, read_batches
 from graft.data.image_rows import ImageRows, all_rows
 from graft.networks.classifier import Classifier
-from graft.networks.saved import BATCH, Model
+from graft.networks.saved import TOGETHER, Model, fill_batch
 
 INTENSITIES = ("intensity_mean", "intensity_sd", "intensity_roughness")
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
@@ -72,8 +72,9 @@ def model_features(model: Model, images: np.ndarray | ImageRows) -> np.ndarray:
     """
     network = model.networks[0]
     chunks = [torch.zeros(0, 0, dtype=torch.float64)]
-    for batch in read_batches(images, consecutive(len(images), BATCH), model.device):
-        chunks.append(_first_layer(network, batch).double().cpu())
+    for batch in read_batches(images, consecutive(len(images), TOGETHER), model.device):
+        features = _first_layer(network, fill_batch(batch))[: len(batch)]
+        chunks.append(features.double().cpu())
     return torch.cat(chunks[1:] or chunks).numpy()
 
 

@@ -16,7 +16,7 @@ from graft.release.fitted import Fitted
 from graft.statistics.calibrate import Temperature
 from graft.statistics.scores import PROBABILITY_DECIMALS, call
 
-UNFITTED = Familiar({}, [], [], {})  # of an older folder: every input is familiar
+UNFITTED = Familiar({}, [], [], {}, ())  # of an older folder: every input is familiar
 
 
 @dataclass(frozen=True)

@@ -72,8 +72,11 @@ def predict_listed(
         else:
             covariates = {**found.covariates, **given}
             lesions[number] = replace(found, covariates=covariates)
-    with countdown("predict", len(lesions), "lesion") as show:
-        cut = cut_inputs(predictor.form, list(lesions.values()), show)
+    if len(lesions) > 1:
+        with countdown("predict", len(lesions), "lesion") as show:
+            cut = cut_inputs(predictor.form, list(lesions.values()), show)
+    else:
+        cut = cut_inputs(predictor.form, list(lesions.values()))
     inputs = {}
     for number, one in zip(lesions, cut, strict=True):
         if isinstance(one, Failure):

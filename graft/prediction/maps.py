@@ -8,8 +8,8 @@ import pandas as pd
 
 from graft.common.files import InputError
 from graft.common.shown import shown
-from graft.grids.volume import Volume
 from graft.explain.saliency import METHODS, SaliencyMaps
+from graft.grids.volume import Volume
 from graft.networks.saved import Model
 from graft.prediction.cut import Input
 from graft.prediction.form import InputForm

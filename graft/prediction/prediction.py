@@ -2,10 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
 from graft.common.files import DIGITS
-from graft.familiarity.familiar import Reason
 from graft.prediction.lesions import Lesion
+
+if TYPE_CHECKING:  # it needs PyTorch, which takes seconds, and the processes that cut need not
+    from graft.familiarity.familiar import Reason
 
 REFUSED = "refused"  # the answer if the input is unlike those of the training
 RESEARCH_ONLY = "For research only, not for diagnosis."
@@ -39,7 +42,7 @@ class Prediction:
     called: str | None
     plausible: tuple[str, ...] | None
     answer: str
-    refused: tuple[Reason, ...]
+    refused: "tuple[Reason, ...]"
     measurements: Mapping[str, float | None]
     model: str
 
@@ -79,17 +82,24 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Failure:
-    """Why there is no prediction for a lesion."""
+    """Why there is no prediction for a lesion.
+
+    Attributes:
+        lesion: that it is about.
+        error: what `graft` says of it, which may begin with the path of the image.
+    """
 
     lesion: Lesion
-    reason: str
+    error: str
+
+    @property
+    def reason(self) -> str:
+        """The error without the path of the image: the user knows it by another name."""
+        return self.error.removeprefix(str(self.lesion.image)).removeprefix(": ")
 
     @property
     def message(self) -> str:
-        """One line: the lesion and the reason, which may name the image already."""
-        named = self.reason.startswith((str(self.lesion.image), self.lesion.image.name))
-        if named and self.lesion.line is None:
-            return self.reason
+        """One line: the lesion and the reason."""
         return f"{self.lesion.name}: {self.reason}"
 
     def document(self) -> dict:

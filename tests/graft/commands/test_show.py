@@ -1,0 +1,31 @@
+from tests.commands import run_module
+from tests.trained import fitted_values, write_trained
+
+
+def test_a_model_is_shown_with_what_was_fitted(tmp_path):
+    quantiles = {"benign": 0.6, "malignant": None}
+    fitted = fitted_values(quantiles=quantiles)
+    folder = write_trained(tmp_path / "m", members=2, fitted=fitted)
+    found = run_module("graft", "show", str(folder))
+    assert found.returncode == 0
+    lines = dict(line.split(maxsplit=1) for line in found.stdout.splitlines())
+    assert lines["networks"] == "2 networks: resnet"
+    assert lines["input"] == "8 × 8 × 8 voxels of 1 × 1 × 1 mm, 1 channel, window 0 to 1"
+    assert lines["sensitivity"].startswith(
+        "malignant from p = 0.3, chosen for a sensitivity of 0.9"
+    )
+    assert lines["sets"].startswith("hold the true class in at least 90% of each class; malignant")
+    assert len(lines["sha256"]) == 64
+
+
+def test_an_older_model_is_shown_without_it(tmp_path):
+    folder = write_trained(tmp_path / "m", (16, 16), 3, spaced=False)
+    found = run_module("graft", "show", str(folder))
+    assert "16 × 16, no spacing, 3 channels" in found.stdout
+    assert "no calibration" in found.stdout
+
+
+def test_a_folder_without_a_model_is_an_error(tmp_path):
+    found = run_module("graft", "show", str(tmp_path / "none"))
+    assert found.returncode == 1
+    assert found.stderr == f"error: {tmp_path}/none/card.json: is missing, expected a file\n"
