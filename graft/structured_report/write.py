@@ -151,6 +151,14 @@ def _make_report(
         series_date=when.date(),
         series_time=when.time(),
     )
+    _set_creation(report, when)
+    return report
+
+
+def _set_creation(report: "Dataset", when: datetime.datetime) -> None:
+    """Replace the time of this moment, which highdicom writes."""
     report.InstanceCreationDate = report.ContentDate
     report.InstanceCreationTime = report.ContentTime
-    return report
+    for equipment in report.ContributingEquipmentSequence:
+        if "ContributionDateTime" in equipment:
+            equipment.ContributionDateTime = when
