@@ -31,6 +31,23 @@ class DicomFile:
     header: "Dataset"
 
 
+@dataclass(frozen=True)
+class SelectedSeries:
+    """The files of a series that forms one volume, without pixels.
+
+    Attributes:
+        files: of the series.
+        ordered: its slices, in the order of the volume.
+        affine: (4, 4), from indices to mm, LPS+.
+        header: whose series it is.
+    """
+
+    files: list[DicomFile]
+    ordered: list[Slice]
+    affine: np.ndarray
+    header: ScanHeader
+
+
 def read_series(
     path: Path, series: str, burned_in: bool
 ) -> tuple[RescaledVoxels, np.ndarray, ScanHeader]:
@@ -45,6 +62,30 @@ def read_series(
         InputError: If the series cannot be selected or read correctly. The message names no file
             of the folder, because such names often contain those of patients.
     """
+    found = _select_slices(path, series, burned_in)
+    stored = _read_pixels(found.files, found.ordered)  # (slice, row, column)
+    slope = np.array([one.slope for one in found.ordered])
+    intercept = np.array([one.intercept for one in found.ordered])
+    return RescaledVoxels(stored.T, slope, intercept), found.affine, found.header
+
+
+def read_headers(path: Path, series: str) -> tuple[list["Dataset"], np.ndarray]:
+    """Read the headers of the files of a series, and the affine that `read_series` returns.
+
+    The headers say whose the series is. They must not be shown.
+
+    Args:
+        path: As for `read_series`.
+        series: As for `read_series`.
+
+    Raises:
+        InputError: As `read_series`.
+    """
+    found = _select_slices(path, series, burned_in=True)
+    return [file.header for file in found.files], found.affine
+
+
+def _select_slices(path: Path, series: str, burned_in: bool) -> SelectedSeries:
     all_files = _find_dicom_files(path)
     with datasets.reading_dicom(f"{path}:"):
         files = _select_series(all_files, series)
@@ -59,10 +100,7 @@ def read_series(
         ordered = sort_slices(slices)
         affine = volume_affine(ordered)
         _check_size(ordered)
-    stored = _read_pixels(files, ordered)  # (slice, row, column)
-    slope = np.array([one.slope for one in ordered])
-    intercept = np.array([one.intercept for one in ordered])
-    return RescaledVoxels(stored.T, slope, intercept), affine, header
+    return SelectedSeries(files, ordered, affine, header)
 
 
 def _check_size(ordered: list[Slice]) -> None:
