@@ -104,7 +104,28 @@ def metrics_document(classes: list[str]) -> dict:
         "learning_curve": curve,
         "cross_validation": cross_validation(),
         "subgroups": subgroups(),
+        "conformal": conformal(classes),
+        "refusals": refusals(),
     }
+
+
+def conformal(classes: list[str]) -> dict:
+    """Coverage is as wanted on the test part, and fails for the first class at the other site."""
+    found = {"model": "bagging", "miscoverage": 0.1}
+    found["classes"] = {name: {"cases": 36, "quantile": 0.7} for name in classes}
+    for part in TESTS:
+        coverage = {name: estimate(0.91, 0.08) for name in classes}
+        scores = {"set_size": estimate(1.0, 0.1), "cannot_tell": estimate(0.4)}
+        found[part] = {"coverage": coverage, **scores, "empty": estimate(0.0)}
+    found["external"]["coverage"][classes[0]] = estimate(0.7, 0.1)
+    return found
+
+
+def refusals() -> dict:
+    """Few are refused on the test part, and a third at the other site."""
+    checks = ("spacing", "intensities", "features")
+    few = {"any": estimate(0.02), **{check: estimate(0.01) for check in checks}}
+    return {"model": "bagging", "test": few, "external": few | {"any": estimate(0.33)}}
 
 
 def ensembles() -> dict:

@@ -1,7 +1,8 @@
 """What conformal sets are worth: coverage by class, sizes, and how often they cannot tell."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -65,3 +66,16 @@ def part_entry(
     found = estimates(score_cases(cases, scores), confidence)
     coverage = {name: found.pop(f"coverage {name}") for name in classes}
     return {"coverage": coverage, **found}
+
+
+def failures(block: Mapping[str, Any]) -> Iterator[tuple[str, str, Mapping]]:
+    """Yield the part, the class and the coverage wherever its interval lies below 1 - α.
+
+    Args:
+        block: `conformal` of metrics.json.
+    """
+    wanted = 1 - block["miscoverage"]
+    for part in TESTS:
+        for name, found in (block[part] or {}).get("coverage", {}).items():
+            if found["high"] is not None and found["high"] < wanted:
+                yield part, name, found

@@ -4,12 +4,13 @@ Mitchell et al. (2019), Model Cards for Model Reporting, FAT*. It is made of met
 and what was fitted, so the same run gives the same bytes. It names no patient and no folder.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from graft.charts.numbers import difference, estimate, number, percent, share, size
 from graft.common.vocabulary import TESTS
+from graft.conformal.coverage import failures
 from graft.familiarity.familiar import CHECKS
 from graft.release.fitted import Fitted
 from graft.statistics.sentences import VALIDATION
@@ -58,7 +59,7 @@ def model_card(metrics: Block, card: Block, fitted: Fitted) -> str:
         checks=CHECKS,
         level=percent(metrics["bootstrap"]["confidence"]),
         validation=VALIDATION[metrics["validated"]["by"]],
-        uncovered=list(uncovered(metrics["conformal"])),
+        uncovered=list(failures(metrics["conformal"])),
     )
 
 
@@ -102,12 +103,3 @@ def licence_of(expression: str) -> tuple[str, str | None]:
     if expression.startswith(OTHER) or " " in expression:
         return "other", expression.removeprefix(OTHER).lower()
     return expression.lower(), None
-
-
-def uncovered(conformal: Block) -> Iterator[tuple[str, str, Block]]:
-    """Yield the part, the class and the coverage wherever its interval lies below 1 - α."""
-    wanted = 1 - conformal["miscoverage"]
-    for part in TESTS:
-        for name, found in (conformal[part] or {}).get("coverage", {}).items():
-            if found["high"] is not None and found["high"] < wanted:
-                yield part, name, found

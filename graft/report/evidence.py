@@ -43,6 +43,8 @@ REQUIRED_KEYS = (
     "cross_validation",
     "boosting_alphas",
     "ensembles",
+    "conformal",
+    "refusals",
 )  # of metrics.json; a block that was not requested is null
 PREDICTION_COLUMNS = {"sample", "part", "label", "model", "predicted"}
 CURVE_COLUMNS = {"part", "model"}

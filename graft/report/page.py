@@ -18,6 +18,7 @@ from graft.report import (
     origin,
     quality,
     results,
+    sets,
     words,
 )
 from graft.report.evidence import Evidence
@@ -35,6 +36,7 @@ MODULES = {
     "origin": origin,
     "quality": quality,
     "results": results,
+    "sets": sets,
     "words": words,
 }  # that the templates call
 
@@ -53,6 +55,7 @@ SECTIONS = (
     PageSection("source", "Source domain"),
     PageSection("curves", "Curves and calibration"),
     PageSection("calls", "Operating points and errors"),
+    PageSection("sets", "Coverage and refusals"),
     PageSection("groups", "Subgroups and robustness"),
     PageSection("looked", "Where the model looked"),
     PageSection("data", "Data and split"),
@@ -78,6 +81,7 @@ def make_environment(*folders: Path) -> jinja2.Environment:
     )
     environment.filters["spoken"] = numbers.spoken
     environment.filters["number"] = numbers.number
+    environment.filters["percent"] = numbers.percent
     environment.globals["line_sample"] = line_sample
     return environment
 
