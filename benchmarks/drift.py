@@ -17,7 +17,6 @@ from typing import Annotated
 
 import numpy as np
 import typer
-from graft.familiarity.fit import fit_familiar
 from scipy.stats import binomtest
 
 from benchmarks.clone import ROOT
@@ -29,6 +28,7 @@ from graft.common.seeds import generator
 from graft.console import run, say
 from graft.drift.compare import FEWEST, LEVEL, WINDOW, compare_scans
 from graft.drift.scans import PROBABILITY, Scan
+from graft.familiarity.fit import fit_familiar
 from graft.familiarity.measurements import Measurements
 
 LESIONS = 28  # of the reference: as many as the default run has labelled

@@ -29,7 +29,9 @@ def folder(tmp_path, monkeypatch) -> Path:
 def test_scans_like_those_of_the_training_raise_no_alarm(folder):
     done = run_module("graft", "drift", "same.json", "--out", "drift.json", "--fail-on-alarm")
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.splitlines()[-1].startswith("no alarm (false alarms: at most 0.5 % of nights")
+    assert done.stdout.splitlines()[-1].startswith(
+        "no alarm (false alarms: at most 0.5 % of nights"
+    )
     found = read_json(folder / "drift.json")
     check_schema(found, SCHEMA)
     assert (found["alarm"], found["scans"], found["window"]) == (False, 40, 50)
