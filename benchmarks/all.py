@@ -81,6 +81,7 @@ BENCHMARKS = (
     Benchmark("simulations"),
     Benchmark("shifted_copies", variable=VARIABLE),
     Benchmark("truth", needs_run=True),
+    Benchmark("refusal", needs_run=True),
     Benchmark("growth"),
     Benchmark("strategies"),
     Benchmark("chain"),

@@ -34,7 +34,7 @@ def fit_familiar(
     centre = precision = np.zeros(0)
     ranges = _intensity_ranges(measured) | _spacing_ranges(measured)
     if measured.features is not None and len(np.unique(patients)) > 1:
-        centre, precision = _fit_features(measured.features)
+        centre, precision = fit_features(measured.features)
         ranges[DISTANCE] = (0.0, _distance_limit(measured.features, patients))
     for name, (low, high) in ranges.items():
         ranges[name] = (round(float(low), DECIMALS), round(float(high), DECIMALS))
@@ -66,7 +66,7 @@ def _spacing_ranges(measured: Measurements) -> dict[str, Range]:
     return ranges
 
 
-def _fit_features(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def fit_features(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The mean (F,) and the inverse covariance (F, F) of features (N, F).
 
     The covariance of the standardised features is shrunk, because there are few inputs. Ledoit and
@@ -83,20 +83,25 @@ def _fit_features(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _distance_limit(features: np.ndarray, patients: np.ndarray) -> float:
-    """The distance that a share FALSE_ALARM of familiar inputs exceeds.
-
-    It is a prediction limit for logarithms that are normally distributed (Hahn and Meeker 1991,
-    Statistical Intervals, chapter 4): a quantile of so few distances would be their maximum. They
-    come from inputs of patients that the mean and the covariance were not fitted on.
-    """
-    from scipy.stats import t
+    """The limit by distances of patients that the mean and the covariance were not fitted on."""
     from sklearn.model_selection import GroupKFold
 
     folds = min(FOLDS, len(np.unique(patients)))
-    logs = np.zeros(len(features))
+    found = np.zeros(len(features))
     for inside, outside in GroupKFold(folds).split(features, groups=patients):
-        found = distances(features[outside], *_fit_features(features[inside]))
-        logs[outside] = np.log(np.maximum(found, 10.0**-DECIMALS))
+        found[outside] = distances(features[outside], *fit_features(features[inside]))
+    return prediction_limit(found)
+
+
+def prediction_limit(found: np.ndarray) -> float:
+    """The distance that a share FALSE_ALARM of further inputs exceeds, by N distances.
+
+    It is a prediction limit for logarithms that are normally distributed (Hahn and Meeker 1991,
+    Statistical Intervals, chapter 4): a quantile of few distances would be their maximum.
+    """
+    from scipy.stats import t
+
+    logs = np.log(np.maximum(found, 10.0**-DECIMALS))
     count = len(logs)
     factor = t.ppf(1 - FALSE_ALARM, count - 1) * np.sqrt(1 + 1 / count)
     return float(np.exp(logs.mean() + factor * logs.std(ddof=1)))
