@@ -82,6 +82,7 @@ BENCHMARKS = (
     Benchmark("shifted_copies", variable=VARIABLE),
     Benchmark("truth", needs_run=True),
     Benchmark("drift", needs_run=True),
+    Benchmark("refusal", needs_run=True),
     Benchmark("growth"),
     Benchmark("strategies"),
     Benchmark("chain"),

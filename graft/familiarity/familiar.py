@@ -1,7 +1,7 @@
 """What familiar inputs look like: ranges and distances fitted to them, and checks of others."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -74,17 +74,9 @@ class Familiar:
                     found.append(explain(name, value, low, high))
         return reasons
 
-    def document(self) -> dict:
-        """The content as plain JSON values, which `from_document` reads."""
-        return asdict(self)
-
     @classmethod
     def from_document(cls, content: Mapping) -> "Familiar":
-        """Read what `document` returned, also after it was JSON.
-
-        Raises:
-            KeyError, TypeError or ValueError: if it is something else.
-        """
+        """Make it from `dataclasses.asdict` of it, also after that was JSON."""
         values = {field.name: content[field.name] for field in fields(cls)}
         values["ranges"] = {name: (low, high) for name, (low, high) in content["ranges"].items()}
         values["fitted_on"] = tuple(content["fitted_on"])

@@ -34,9 +34,9 @@ def fit_familiar(
     centre = precision = np.zeros(0)
     ranges = _intensity_ranges(measured) | _spacing_ranges(measured)
     if measured.features is not None and len(np.unique(patients)) > 1:
-        centre, precision = _fit_features(measured.features)
+        centre, precision = fit_features(measured.features)
         held_out = _held_out_distances(measured.features, patients)
-        ranges[DISTANCE] = (0.0, _distance_limit(held_out))
+        ranges[DISTANCE] = (0.0, prediction_limit(held_out))
     for name, (low, high) in ranges.items():
         ranges[name] = (round(float(low), DECIMALS), round(float(high), DECIMALS))
     familiar = Familiar(ranges, _rounded(centre), _rounded(precision), {}, samples)
@@ -69,7 +69,7 @@ def _spacing_ranges(measured: Measurements) -> dict[str, Range]:
     return ranges
 
 
-def _fit_features(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def fit_features(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The mean (F,) and the inverse covariance (F, F) of features (N, F).
 
     The covariance of the standardised features is shrunk, because there are few inputs. Ledoit and
@@ -92,18 +92,15 @@ def _held_out_distances(features: np.ndarray, patients: np.ndarray) -> np.ndarra
     folds = min(FOLDS, len(np.unique(patients)))
     found = np.zeros(len(features))
     for inside, outside in GroupKFold(folds).split(features, groups=patients):
-        found[outside] = distances(features[outside], *_fit_features(features[inside]))
+        found[outside] = distances(features[outside], *fit_features(features[inside]))
     return found
 
 
-def _distance_limit(held_out: np.ndarray) -> float:
-    """The distance that a share FALSE_ALARM of familiar inputs exceeds.
+def prediction_limit(held_out: np.ndarray) -> float:
+    """The distance that a share FALSE_ALARM of further inputs exceeds, by N distances.
 
     It is a prediction limit for logarithms that are normally distributed (Hahn and Meeker 1991,
-    Statistical Intervals, chapter 4): a quantile of so few distances would be their maximum.
-
-    Args:
-        held_out: (N,) distances of familiar inputs.
+    Statistical Intervals, chapter 4): a quantile of few distances would be their maximum.
     """
     from scipy.stats import t
 

@@ -3,13 +3,15 @@
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
-from graft.common.files import InputError, check_files, read_sealed, write_sealed
+from graft.common.documents import check_read
+from graft.common.files import check_files, read_sealed, write_sealed
 from graft.familiarity.familiar import Familiar
 from graft.networks.card import CARD
 from graft.networks.saved import WEIGHTS
 
 FITTED = "fitted.json"  # of a model folder
 README = "README.md"
+SCHEMA = Path(__file__).with_name("fitted.schema.json")
 FORMAT = 1  # of fitted.json
 
 
@@ -50,22 +52,19 @@ class Fitted:
         """Read what was fitted with the model of a folder; None for an older folder without it.
 
         Raises:
-            InputError: if fitted.json cannot be read or was changed, or if the weights or the card
-                are not those that it names.
+            InputError: if fitted.json cannot be read, was changed or has another format, or if the
+                weights or the card are not those that it names.
         """
         path = folder / FITTED
         if not path.exists():
             return None
         content = read_sealed(path)
+        check_read(path, content, SCHEMA)
         check_files(path, content, [WEIGHTS, CARD])
-        if content.get("format") != FORMAT:
-            raise InputError(f"{path}: has the format {content.get('format')}, expected {FORMAT}")
         familiar = Familiar.from_document(content["familiar"])
         names = [field.name for field in fields(cls)]
         return cls(**{**{name: content[name] for name in names}, "familiar": familiar})
 
     def write(self, folder: Path) -> None:
         """Write fitted.json beside the weights, the card and the README.md that it names."""
-        content = {"format": FORMAT, **asdict(self), "familiar": self.familiar.document()}
-        names = [name for name in (WEIGHTS, CARD, README) if (folder / name).exists()]
-        write_sealed(folder / FITTED, content, names)
+        write_sealed(folder / FITTED, {"format": FORMAT, **asdict(self)}, [WEIGHTS, CARD, README])

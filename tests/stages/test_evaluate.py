@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from huggingface_hub import ModelCard
 
 from graft.common.files import InputError, read_json, write_sealed
 from graft.data import split
@@ -19,6 +20,7 @@ from graft.leakage import rows
 from graft.networks import saved
 from graft.networks.build import build_network
 from graft.networks.card import write_no_model
+from graft.release.fitted import Fitted
 from graft.training import fitting
 from stages import cross_validate, evaluate, learning_curve, paths
 from tests.processed import edit_images, read_parts, write_parts
@@ -33,6 +35,8 @@ OUTPUTS = (
     "metrics/summary.json",
     "metrics/predictions.csv",
     "models/best/card.json",
+    "models/best/fitted.json",
+    "models/best/README.md",
     "metrics/plots/roc.csv",
 )
 RANKED = {
@@ -166,6 +170,32 @@ def test_the_best_model_is_a_copy_of_the_chosen_one(project):
     chosen = evaluate.MODELS[name]
     for file in ("weights.safetensors", "card.json"):
         assert (paths.BEST / file).read_bytes() == (chosen / file).read_bytes()
+
+
+def test_the_best_model_has_what_was_fitted_with_it(project):
+    edit_parameters(release={"licence": "cc-by-nc-4.0"})
+    evaluate.main()
+    metrics = read_metrics()
+    fitted = Fitted.read(paths.BEST)
+    model = metrics["models"][fitted.name]
+    assert fitted.name == metrics["chosen"]["model"]
+    assert fitted.temperature == model["calibration"]["temperature"]
+    for name, point in model["operating_points"].items():
+        assert fitted.points[name] == (point and pytest.approx(point["threshold"]))
+    for name, found in metrics["conformal"]["classes"].items():
+        assert found == {"cases": 6, "quantile": None}  # 9 are needed for 90 %
+        assert fitted.quantiles[name] is None
+    assert fitted.licence == "CC-BY-NC-4.0"
+    assert fitted.provenance["weights"] == metrics["hashes"]["models"][fitted.name]
+    assert metrics["conformal"]["test"]["cannot_tell"]["value"] == 1
+    card = (paths.BEST / "README.md").read_text()
+    data = ModelCard(card).data
+    assert data.license == "cc-by-nc-4.0"
+    assert [result.dataset_split for result in data.eval_results][::2] == ["test", "external"]
+    assert data.eval_results[0].metric_value == model["test"]["auroc"]["value"]
+    assert "Research only" in card
+    assert metrics["hashes"]["target"]["split"] in card
+    assert str(project) not in card
 
 
 def test_a_deep_ensemble_is_evaluated_and_not_chosen_from(project):
