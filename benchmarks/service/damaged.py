@@ -75,18 +75,20 @@ class Outcome:
         kinds: of damaged uploads, how many of each kind were sent.
         faults: what should not have happened.
         good: how many good requests got the right answer among them.
+        sent: how many damaged uploads were sent.
     """
 
     statuses: Counter = field(default_factory=Counter)
     kinds: Counter = field(default_factory=Counter)
     faults: list[str] = field(default_factory=list)
     good: int = 0
+    sent: int = 0
 
 
 def attack(
     served: Served,
     known: Sequence[Known],
-    count: int,
+    numbers: range,
     at_once: int,
     bomb_files: Mapping[str, tuple[str, bytes]],
     workdir: Path,
@@ -97,13 +99,13 @@ def attack(
     Args:
         served: the service.
         known: good requests.
-        count: of damaged uploads.
+        numbers: of the damaged uploads.
         at_once: how many requests are sent at the same time.
         bomb_files: of `make_bombs`.
         workdir: for files.
         seed: of the damage.
     """
-    outcome = Outcome()
+    outcome = Outcome(sent=len(numbers))
 
     def send(number: int) -> None:
         with served.client() as client:
@@ -113,7 +115,7 @@ def attack(
                 _check_good(known[number // 4 % len(known)], client, outcome)
 
     with ThreadPoolExecutor(at_once) as threads:
-        for done in [threads.submit(send, number) for number in range(count)]:
+        for done in [threads.submit(send, number) for number in numbers]:
             done.result()
     if served.process.poll() is not None:
         outcome.faults.append(f"the service ended with {served.process.returncode}")

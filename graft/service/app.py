@@ -15,6 +15,7 @@ from fastapi.staticfiles import StaticFiles
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.exceptions import HTTPException
 
+from graft.common.partial import FULL
 from graft.service.faults import (
     FULL_DISK,
     INTERNAL,
@@ -32,6 +33,7 @@ from graft.service.settings import LESION_FIELDS, MASK, RESULT, SCAN
 
 PAGE = Path(__file__).parent / "page"
 GZIP = "application/gzip"
+FULL_DISK_S = 60  # until a client should try again
 ABOUT = "Research only: not a medical device. Nothing that is uploaded is kept."
 ERRORS: dict[int | str, dict[str, Any]] = {
     "4XX": {"description": 'The request cannot be used: `{"error": "..."}`.'},
@@ -90,6 +92,8 @@ def _add_uploads(app: FastAPI, pool: Pool, measures: Measures, uploads: Path) ->
             if done["status"] != HTTPStatus.OK:
                 if "fault" in done:
                     raise FaultError(done["fault"])
+                if done["status"] == HTTPStatus.SERVICE_UNAVAILABLE:
+                    raise Busy(done["error"], FULL_DISK_S)
                 raise RefusedError(done["status"], done["error"])
             if "answer" in done:
                 measures.count_prediction(done["answer"], done["refused"])
@@ -191,7 +195,10 @@ async def _answer_refused(request: Request, error: Exception) -> Response:
 
 
 async def _answer_full_disk(request: Request, error: Exception) -> Response:
-    busy = Busy(FULL_DISK, seconds=60)
+    cause = error.__cause__ or error
+    if not isinstance(cause, OSError) or cause.errno not in FULL:
+        raise error
+    busy = Busy(FULL_DISK, FULL_DISK_S)
     return answer_error(busy.status_code, busy.detail, busy.headers)
 
 

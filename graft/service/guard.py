@@ -7,39 +7,21 @@ because they may name a patient.
 
 import secrets
 import time
-from asyncio import timeout
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http import HTTPStatus
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from graft.service.faults import INTERNAL, Busy, answer_error, describe_fault
+from graft.service.faults import INTERNAL, Busy, describe_fault
 from graft.service.measures import Measures
+from graft.service.request import OTHER, STATIC, UNGUARDED, Request, too_large
 from graft.service.settings import Limits
 
-GUARDED = ("/model", "/metrics", "/predict", "/slices")  # paths that need the token
-UNGUARDED = ("/", "/docs", "/health", "/health/live", "/openapi.json")
-STATIC = "/page"  # the files of the page
 UPLOADS = ("/predict", "/slices")
-OTHER = "other"  # in logs and measures, for a path that is not ours
-ID_BYTES = 6
-DRAINED_S = 5.0  # in which the rest of a refused upload may still arrive
-HEADERS = {
-    "Cache-Control": "no-store",
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
-        "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    ),
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-}
 
 
 @dataclass
@@ -81,7 +63,7 @@ class Guard:
         finally:
             self._record(request)
 
-    async def _handle(self, request: "Request") -> None:
+    async def _handle(self, request: Request) -> None:
         try:
             self._check(request)
             if request.path not in UPLOADS:
@@ -93,7 +75,7 @@ class Guard:
         except HTTPException as error:
             await request.fail(error.status_code, error.detail, error.headers)
 
-    async def _handle_upload(self, request: "Request") -> None:
+    async def _handle_upload(self, request: Request) -> None:
         self.uploads += 1
         self.measures.in_flight.set(self.uploads)
         try:
@@ -102,7 +84,7 @@ class Guard:
             self.uploads -= 1
             self.measures.in_flight.set(self.uploads)
 
-    def _check(self, request: "Request") -> None:
+    def _check(self, request: Request) -> None:
         host = request.headers.get("host", "")
         if _without_port(host).lower() not in self.hosts:
             raise HTTPException(HTTPStatus.MISDIRECTED_REQUEST, "the host is not one of ours")
@@ -115,14 +97,14 @@ class Guard:
             )
         length = request.headers.get("content-length", "0")
         if length.isdecimal() and int(length) > self.limits.upload:
-            raise _too_large(self.limits)
+            raise too_large(self.limits)
 
     def _has_token(self, headers: Headers) -> bool:
         scheme, _, token = headers.get("authorization", "").partition(" ")
         is_equal = secrets.compare_digest(token.encode(), self.token.encode())
         return scheme.lower() == "bearer" and is_equal
 
-    def _record(self, request: "Request") -> None:
+    def _record(self, request: Request) -> None:
         seconds = time.monotonic() - request.began
         self.measures.requests.labels(request.path, str(request.status)).inc()
         self.measures.seconds.labels(request.path).observe(seconds)
@@ -132,85 +114,6 @@ class Guard:
         self.write(
             f"{now} {request.id} {shown} {request.path} {request.status} {seconds * 1000:.0f} ms"
         )
-
-
-class Request:
-    """One request: its body is counted as it arrives, and its answer gets our headers."""
-
-    def __init__(self, scope: Scope, receive: Receive, send: Send, limits: Limits) -> None:
-        self.scope = scope
-        self.headers = Headers(scope=scope)
-        self.limits = limits
-        self.id = secrets.token_hex(ID_BYTES)
-        self.began = time.monotonic()
-        self.status = 0  # of the answer; 0: there was none
-        self.path = _shown_path(scope["path"])
-        self._receive, self._send = receive, send
-        self._left = limits.upload
-        self._is_read = False
-
-    async def receive(self) -> Message:
-        """The next part of the body; raises HTTPException if it is too large or too slow."""
-        if self._is_read:
-            return await self._receive()  # whether the client is gone
-        try:
-            left = self.began + self.limits.seconds - time.monotonic()
-            async with timeout(left):
-                message = await self._receive()
-        except TimeoutError:
-            self._is_read = True  # do not wait for the rest
-            raise HTTPException(
-                HTTPStatus.REQUEST_TIMEOUT,
-                f"the upload took more than {self.limits.seconds:g} s",
-            ) from None
-        self._count(message)
-        if self._left < 0:
-            raise _too_large(self.limits)
-        return message
-
-    async def send(self, message: Message) -> None:
-        """Send a part of the answer."""
-        if message["type"] == "http.response.start":
-            await self._drain()
-            self.status = message["status"]
-            headers = MutableHeaders(scope=message)
-            for name, value in HEADERS.items():
-                headers[name] = value
-            headers["X-Request-ID"] = self.id
-        await self._send(message)
-
-    async def fail(self, status: int, text: str, headers: Mapping[str, str] | None = None) -> None:
-        """Answer with an error, unless an answer has begun."""
-        if not self.status:
-            answer = answer_error(status, text, headers)
-            await answer(self.scope, self.receive, self.send)
-
-    async def _drain(self) -> None:
-        """Read what is left of the body, or the client would not read the answer."""
-        try:
-            async with timeout(DRAINED_S):
-                while not self._is_read and self._left > -self.limits.upload:
-                    self._count(await self._receive())
-        except TimeoutError:
-            self._is_read = True
-
-    def _count(self, message: Message) -> None:
-        self._left -= len(message.get("body", b""))
-        self._is_read = message["type"] != "http.request" or not message.get("more_body", False)
-
-
-def _too_large(limits: Limits) -> HTTPException:
-    return HTTPException(
-        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-        f"the upload has more than {limits.upload} bytes, expected fewer",
-    )
-
-
-def _shown_path(path: str) -> str:
-    """The path if it is one of ours."""
-    if path.startswith(f"{STATIC}/"):
-        return STATIC
-    return path if path in (*GUARDED, *UNGUARDED) else OTHER
 
 
 def _without_port(host: str) -> str:

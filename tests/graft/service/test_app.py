@@ -1,4 +1,5 @@
 import base64
+import errno
 import gzip
 import io
 import json
@@ -222,6 +223,17 @@ def test_a_body_that_is_no_form_is_one_message(service, headers, content):
     response = service.client.post("/predict", content=content, headers=headers)
     assert response.status_code in (400, 422)
     assert list(response.json()) == ["error"]
+
+
+def test_a_full_disk_asks_to_come_back(service, monkeypatch):
+    def fail(file: object, path: Path) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    monkeypatch.setattr("graft.service.app._copy", fail)
+    response = service.client.post("/slices", files={"scan": ("a.nii", b"x")})
+    expect_error(response, 503, "cannot be stored")
+    assert response.headers["retry-after"] == "60"
+    assert service.left_over() == []
 
 
 def test_a_lost_worker_is_replaced(start_service, scan):

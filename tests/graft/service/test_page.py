@@ -131,8 +131,16 @@ def test_the_keyboard_alone_predicts_for_a_lesion(tab, scan, predictor):
     assert tab.evaluate("document.querySelector('#point [value=specificity]').disabled")
     assert tab.evaluate("document.getElementById('status').getAttribute('aria-live')") == "polite"
     assert not tab.evaluate("document.getElementById('opacity').disabled")
-    faults = json.loads(tab.evaluate(FAULTS))
-    assert set(faults.values()) == {0}, faults
+    for width in (1100, 400):
+        tab.send(
+            "Emulation.setDeviceMetricsOverride",
+            width=width,
+            height=900,
+            deviceScaleFactor=1,
+            mobile=False,
+        )
+        faults = json.loads(tab.evaluate(FAULTS))
+        assert set(faults.values()) == {0}, (width, faults)
 
 
 def test_contrast_suffices_in_light_and_dark(tab):

@@ -37,7 +37,7 @@ def known(predictor, scan) -> Known:
 
 def test_damaged_uploads_harm_nobody(served, known, tmp_path):
     bombs = make_bombs(tmp_path, 20, heavy=False)
-    outcome = attack(served, [known], 40, 4, bombs, tmp_path, 5)
+    outcome = attack(served, [known], range(40), 4, bombs, tmp_path, 5)
     assert outcome.faults == []
     assert sum(outcome.statuses.values()) == 40
     assert set(outcome.statuses) <= {200, 400, 413, 415, 422, 503}
