@@ -19,6 +19,7 @@ import pytest
 import flows.score
 from flows import command
 from flows.command import Ended
+from flows.model_commands import ModelCommands
 from graft.common.files import InputError
 from graft.prediction.identity import model_digest
 from tests.commands import run_module
@@ -216,7 +217,7 @@ def test_what_cannot_be_used_is_one_line(project, monkeypatch, changes, message)
 def test_the_digest_of_a_model_is_that_of_its_predictions(tmp_path, is_older):
     for name in ("weights.safetensors", "card.json", *([] if is_older else ["fitted.json"])):
         (tmp_path / name).write_text(name)
-    assert flows.score.digest_model(tmp_path) == model_digest(tmp_path)
+    assert ModelCommands(tmp_path, tmp_path, tmp_path).digest() == model_digest(tmp_path)
 
 
 @pytest.fixture
@@ -242,27 +243,24 @@ def real_graft(tmp_path, monkeypatch) -> Path:
         return Ended(done.returncode, (done.stdout + done.stderr).splitlines(), False)
 
     monkeypatch.setattr(command, "run_command", run)
-    monkeypatch.setattr(flows.score, "ROOT", tmp_path)
-    monkeypatch.setattr(flows.score, "WORK", tmp_path / "work")
-    monkeypatch.setattr(flows.score, "SCANS", tmp_path / "work/scans")
     monkeypatch.setattr(flows.score, "KNOWN", tmp_path / "known.json")
     (tmp_path / "work/scans").mkdir(parents=True)
     return tmp_path
 
 
 def test_the_commands_of_graft_accept_what_the_flow_gives_them(real_graft):
-    model = real_graft / "models/best"
-    lesions, failures = flows.score._find("incoming", [], set(), 100)
-    predictions, failed = flows.score._predict(lesions, model)
+    commands = ModelCommands(real_graft, real_graft / "models/best", real_graft / "work")
+    lesions, failures = flows.score._find("incoming", commands, set(), 100)
+    predictions, failed = commands.predict(lesions)
     assert failures == []
     assert [row["line"] for row in predictions] == list(range(2, 14))
     assert [row["line"] for row in failed] == [14]
     assert "broken" not in json.dumps(failed)
-    assert {row["model"] for row in predictions} == {flows.score.digest_model(model)}
-    drift, why_not = flows.score._drift(predictions, iter([]), model, 50)
+    assert {row["model"] for row in predictions} == {commands.digest()}
+    drift, why_not = commands.drift([predictions[6:], predictions[:6]], 50)
     assert why_not is None
     assert drift["scans"] == 12
     assert [test["name"] for test in drift["tests"]] == ["refused", "intensity_mean"]
-    few, why_not = flows.score._drift(predictions[:3], iter([]), model, 50)
+    few, why_not = commands.drift([predictions[:3]], 50)
     assert few is None
     assert why_not.startswith("drift: got 3 scans, expected at least 10")
