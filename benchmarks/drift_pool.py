@@ -18,7 +18,7 @@ from graft.networks.saved import Model, load_model
 from graft.phantom.cohort import draw_patient, manifest_rows
 from stages import paths
 
-PATIENTS = 900
+PATIENTS = 600
 SAME = "none"
 SITE = "another site"
 CASE_MIX = "mostly malignant"

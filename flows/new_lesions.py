@@ -5,7 +5,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from flows.incoming import MANIFEST, Fetcher, Row, UnusableError, digest_content
+from flows.fetch import Fetcher, UnusableError, digest_content
+from flows.incoming import MANIFEST, Row
 
 FILES = ("image", "mask")  # columns
 PLACE = ("x", "y", "z", "frame", "series", "segment", "diameter_mm")

@@ -7,7 +7,8 @@ from pathlib import Path
 import fsspec
 import pytest
 
-from flows.incoming import Fetcher, Row, Source, list_rows
+from flows.fetch import Fetcher
+from flows.incoming import Row, Source, list_rows
 from flows.new_lesions import find_new_lesions, write_manifest
 from graft.common.files import InputError
 

@@ -7,15 +7,23 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
+import nibabel
+import numpy as np
 import psutil
 import pytest
 
 import flows.score
+from flows import command
+from flows.command import Ended
+from flows.model_commands import ModelCommands
 from graft.common.files import InputError
 from graft.prediction.identity import model_digest
+from tests.commands import run_module
+from tests.trained import fitted_values, random_scan, write_trained
 
 ROOT = Path(__file__).parents[2]
 # `graft predict` reads a number from each scan, and `graft drift` finds any above 1.
@@ -209,4 +217,50 @@ def test_what_cannot_be_used_is_one_line(project, monkeypatch, changes, message)
 def test_the_digest_of_a_model_is_that_of_its_predictions(tmp_path, is_older):
     for name in ("weights.safetensors", "card.json", *([] if is_older else ["fitted.json"])):
         (tmp_path / name).write_text(name)
-    assert flows.score.digest_model(tmp_path) == model_digest(tmp_path)
+    assert ModelCommands(tmp_path, tmp_path, tmp_path).digest() == model_digest(tmp_path)
+
+
+@pytest.fixture
+def real_graft(tmp_path, monkeypatch) -> Path:
+    """A folder with a model and 12 scans, for which the commands run in this process."""
+    monkeypatch.chdir(tmp_path)
+    reference = {"intensity_mean": np.linspace(0.45, 0.55, 28).tolist()}
+    fitted = fitted_values()
+    familiar = replace(fitted.familiar, reference=reference)
+    write_trained(Path("models/best"), fitted=replace(fitted, familiar=familiar))
+    Path("incoming").mkdir()
+    rows = ["image,x,y,z"]
+    for number in range(12):
+        scan = nibabel.Nifti1Image(random_scan(seed=number), np.eye(4))
+        nibabel.save(scan, f"incoming/patient-{number}.nii.gz")
+        rows.append(f"patient-{number}.nii.gz,8,8,8")
+    Path("incoming/broken.nii.gz").write_bytes(b"no scan")
+    rows.append("broken.nii.gz,8,8,8")
+    Path("incoming/manifest.csv").write_text("\n".join(rows))
+
+    def run(words: list[str], root: Path) -> Ended:
+        done = run_module(*words[words.index("-m") + 1 :])
+        return Ended(done.returncode, (done.stdout + done.stderr).splitlines(), False)
+
+    monkeypatch.setattr(command, "run_command", run)
+    monkeypatch.setattr(flows.score, "KNOWN", tmp_path / "known.json")
+    (tmp_path / "work/scans").mkdir(parents=True)
+    return tmp_path
+
+
+def test_the_commands_of_graft_accept_what_the_flow_gives_them(real_graft):
+    commands = ModelCommands(real_graft, real_graft / "models/best", real_graft / "work")
+    lesions, failures = flows.score._find("incoming", commands, set(), 100)
+    predictions, failed = commands.predict(lesions)
+    assert failures == []
+    assert [row["line"] for row in predictions] == list(range(2, 14))
+    assert [row["line"] for row in failed] == [14]
+    assert "broken" not in json.dumps(failed)
+    assert {row["model"] for row in predictions} == {commands.digest()}
+    drift, why_not = commands.drift([predictions[6:], predictions[:6]], 50)
+    assert why_not is None
+    assert drift["scans"] == 12
+    assert [test["name"] for test in drift["tests"]] == ["refused", "intensity_mean"]
+    few, why_not = commands.drift([predictions[:3]], 50)
+    assert few is None
+    assert why_not.startswith("drift: got 3 scans, expected at least 10")

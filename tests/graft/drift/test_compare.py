@@ -78,3 +78,15 @@ def test_a_shift_of_the_features_is_found(shift):
     reference = {"feature_distance": np.sort(random.normal(size=28)).tolist()}
     scans = as_scans("feature_distance", (random.normal(size=20) + shift).tolist())
     assert [found.is_alarm for found in compare_scans(reference, scans)] == [False, True]
+
+
+@pytest.mark.filterwarnings("error")
+def test_large_samples_are_compared_without_a_warning():
+    random = generator(0, "large")
+    reference = {"feature_distance": random.normal(size=200).tolist()}
+    for count in (200, 1000):
+        values = random.normal(size=count).tolist()
+        assert not any(
+            found.is_alarm
+            for found in compare_scans(reference, as_scans("feature_distance", values))
+        )
