@@ -1,9 +1,14 @@
 """`graft predict`: the answers of a trained model for new scans, as a table, JSON and a page."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
+
+if TYPE_CHECKING:
+    from graft.prediction.batch import Further
+    from graft.prediction.inputs import Listed
 
 Frame = Literal["ras", "lps", "voxel"]
 Point = Literal["sensitivity", "specificity"]
@@ -54,6 +59,9 @@ def main(
     ] = False,
     method: Annotated[Method, typer.Option(help="How --explain and --report look.")] = "occlusion",
     report: Annotated[bool, typer.Option("--report", help="Write report.html.")] = False,
+    sr: Annotated[
+        bool, typer.Option("--sr", help="Write a DICOM Structured Report for each DICOM series.")
+    ] = False,
     device: Annotated[Device, typer.Option(help="Where the networks run.")] = "auto",
 ) -> None:
     """Predict the classes of the lesions of new scans. For research only."""
@@ -62,8 +70,8 @@ def main(
         raise typer.BadParameter("--at and --mask are of one scan, expected one INPUT")
     if not is_one and (segment or series or diameter is not None):
         raise typer.BadParameter("--segment, --series and --diameter need --at or --mask")
-    if out is None and (explain or report):
-        raise typer.BadParameter("--explain and --report write files, expected --out FOLDER")
+    if out is None and (explain or report or sr):
+        raise typer.BadParameter("--explain, --report and --sr write files, expected --out FOLDER")
     position = None if at is None else _read_position(at)
     given = dict(_read_covariate(text) for text in covariate or ())
 
@@ -81,12 +89,22 @@ def main(
     with redirect_stdout(sys.stderr):  # standard output is for the results
         predictor = load(model, device)
         listed = [one] if one else list_inputs(predictor, inputs)
+        further = _structured_reports(listed) if sr else None
         batch = predict_listed(predictor, listed, given, point)
         if out is not None:
-            write_batch(out, predictor, batch, explain, report, method)
+            write_batch(out, predictor, batch, explain, report, method, further)
     print_batch(predictor, batch)
     if batch.failures:
         raise typer.Exit(1)
+
+
+def _structured_reports(listed: "Sequence[Listed]") -> "Further":
+    """What writes the Structured Reports; raises InputError if no lesion is of a DICOM series."""
+    from graft.prediction.lesions import Lesion
+    from graft.structured_report.write import check_dicom, write_structured_reports
+
+    check_dicom([lesion.image for lesion in listed if isinstance(lesion, Lesion)])
+    return write_structured_reports
 
 
 def _read_position(text: str) -> tuple[float, ...]:

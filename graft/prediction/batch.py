@@ -1,7 +1,7 @@
 """Many lesions at once: list, predict, print and write them. A bad one does not stop the others."""
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,9 +12,11 @@ from graft.prediction.cut import Input, cut_inputs
 from graft.prediction.inputs import Listed, list_lesions
 from graft.prediction.lesions import Lesion
 from graft.prediction.page import render_page
-from graft.prediction.prediction import Failure
+from graft.prediction.prediction import Failure, Prediction
 from graft.prediction.predictor import Predictor, Result
 from graft.prediction.results import MAPS, REPORT, write_predictions
+
+Further = Callable[[Path, Sequence[Prediction]], object]  # writes into a folder
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,11 @@ class Batch:
     def failures(self) -> list[Failure]:
         """The lesions without a prediction."""
         return [result for result in self.results if isinstance(result, Failure)]
+
+    @property
+    def predictions(self) -> list[Prediction]:
+        """The others."""
+        return [result for result in self.results if not isinstance(result, Failure)]
 
 
 def list_inputs(predictor: Predictor, paths: Sequence[Path]) -> list[Listed]:
@@ -96,6 +103,7 @@ def write_batch(
     explain: bool,
     report: bool,
     method: str,
+    further: Further | None = None,
 ) -> None:
     """Write a folder with the table, JSON and, if wanted, maps and the page: all of it or nothing.
 
@@ -106,6 +114,7 @@ def write_batch(
         explain: whether to write a map for each scan.
         report: whether to write the page.
         method: that makes the maps, `occlusion` or `grad_cam`.
+        further: writes further files about the predictions into the folder.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     with whole_folder(folder) as partial:
@@ -114,6 +123,8 @@ def write_batch(
             page = render_page(predictor, batch.results, batch.inputs, method)
             (partial / REPORT).write_text(page, encoding="utf-8")
         write_predictions(partial, predictor, batch.results, maps)
+        if further is not None:
+            further(partial, batch.predictions)
 
 
 def _write_maps(folder: Path, predictor: Predictor, batch: Batch, method: str) -> dict[int, str]:
@@ -146,7 +157,7 @@ def print_batch(predictor: Predictor, batch: Batch) -> None:
         print(note, file=sys.stderr)
     for failure in batch.failures:
         print(f"error: {failure.message}", file=sys.stderr)
-    predictions = [result for result in batch.results if not isinstance(result, Failure)]
+    predictions = batch.predictions
     if len(batch.results) == 1 and predictions:
         say(repr(predictions[0]))
         return

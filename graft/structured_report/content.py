@@ -21,7 +21,7 @@ from highdicom.sr import (
 )
 from pydicom.sr.codedict import codes
 
-from graft.data.volume import LPS_TO_RAS
+from graft.grids.volume import LPS_TO_RAS
 from graft.prediction.prediction import Prediction
 from graft.structured_report import codes as own
 from graft.structured_report.identifiers import make_uid

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pydicom import Dataset
 
 DESCRIPTION = "Research only: predictions of graft"  # of the series of reports
+REPORTS = "sr"  # the folder of the files
 SERIES_NUMBER = 9000  # of reports, above those of scanners
 # Elements that a report takes from the series. DICOM lets them be empty.
 COPIED = (
@@ -35,6 +36,15 @@ COPIED = (
 REQUIRED = ("StudyInstanceUID", "SOPInstanceUID", "FrameOfReferenceUID")
 
 
+def check_dicom(images: Sequence[Path]) -> None:
+    """Raise InputError if there are images, and none of them is DICOM."""
+    if images and not any(map(_is_dicom, images)):
+        raise InputError(
+            f"--sr: {images[0]} is not DICOM, expected a DICOM series, whose patient and study the "
+            "report is for"
+        )
+
+
 def write_structured_reports(
     folder: Path, predictions: Sequence[Prediction], when: datetime.datetime | None = None
 ) -> list[Path]:
@@ -44,7 +54,7 @@ def write_structured_reports(
     the same `when`, a report has the same bytes.
 
     Args:
-        folder: of the files `sr-0001.dcm` and so on, in the order of the series.
+        folder: gets the files `sr/0001.dcm` and so on, in the order of the series.
         predictions: by one model. Those for other scans than DICOM get no report.
         when: the date and time of the content; now by default.
 
@@ -54,22 +64,18 @@ def write_structured_reports(
     Raises:
         InputError: if none of the scans is DICOM.
     """
+    check_dicom([prediction.lesion.image for prediction in predictions])
     by_series: dict[tuple[Path, str], list[Prediction]] = {}
     for prediction in predictions:
         lesion = prediction.lesion
         by_series.setdefault((lesion.image, lesion.series), []).append(prediction)
-    dicom = {key: group for key, group in by_series.items() if _is_dicom(key[0])}
-    if predictions and not dicom:
-        raise InputError(
-            f"--sr: {predictions[0].lesion.image} is not DICOM, expected a DICOM series, whose "
-            "patient and study the report is for"
-        )
-    for image, _ in by_series.keys() - dicom.keys():
-        say(f"{image}: gets no Structured Report, because it is not DICOM")
-    folder.mkdir(parents=True, exist_ok=True)
+    (folder / REPORTS).mkdir(parents=True, exist_ok=True)
     written = []
-    for (image, series), group in dicom.items():
-        path = folder / f"sr-{len(written) + 1:04}.dcm"
+    for (image, series), group in by_series.items():
+        if not _is_dicom(image):
+            say(f"{image}: gets no Structured Report, because it is not DICOM")
+            continue
+        path = folder / REPORTS / f"{len(written) + 1:04}.dcm"
         try:
             _write_report(path, image, series, group, when or datetime.datetime.now())
         except InputError as error:

@@ -65,7 +65,7 @@ def series(tmp_path, write_series) -> Path:
 
 
 def write_one(folder: Path, *predictions: Prediction) -> Path:
-    (path,) = write_structured_reports(folder / "sr", predictions, WHEN)
+    (path,) = write_structured_reports(folder, predictions, WHEN)
     return path
 
 
@@ -173,7 +173,7 @@ def test_the_same_predictions_give_the_same_bytes(tmp_path, series):
     first = write_one(tmp_path / "1", predict(series)).read_bytes()
     assert write_one(tmp_path / "2", predict(series)).read_bytes() == first
     other = dcmread(write_one(tmp_path / "3", predict(series, answer="benign")))
-    assert other.SOPInstanceUID != dcmread(tmp_path / "1/sr/sr-0001.dcm").SOPInstanceUID
+    assert other.SOPInstanceUID != dcmread(tmp_path / "1/sr/0001.dcm").SOPInstanceUID
     assert str(tmp_path).encode() not in first
 
 
@@ -206,7 +206,7 @@ def test_another_form_than_dicom_is_one_message(tmp_path):
     scan = tmp_path / "scan.nii.gz"
     scan.write_bytes(b"\x1f\x8b" + bytes(600))
     with pytest.raises(InputError, match=r"--sr: .*scan.nii.gz is not DICOM, expected"):
-        write_structured_reports(tmp_path / "sr", [predict(scan)], WHEN)
+        write_structured_reports(tmp_path, [predict(scan)], WHEN)
     assert not (tmp_path / "sr").exists()
 
 
@@ -220,8 +220,8 @@ def test_a_series_that_cannot_have_a_report_does_not_stop_the_others(
     scan = tmp_path / "scan.nii.gz"
     scan.write_bytes(b"\x1f\x8b" + bytes(600))
     predictions = [predict(image) for image in (tmp_path / "other", scan, series)]
-    written = write_structured_reports(tmp_path / "sr", predictions, WHEN)
-    assert [path.name for path in written] == ["sr-0001.dcm"]
+    written = write_structured_reports(tmp_path, predictions, WHEN)
+    assert [path.name for path in written] == ["0001.dcm"]
     printed = "".join(capfd.readouterr())
     assert "other: has no FrameOfReferenceUID" in printed
     assert "scan.nii.gz: gets no Structured Report, because it is not DICOM" in printed
