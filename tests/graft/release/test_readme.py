@@ -1,8 +1,8 @@
 from dataclasses import replace
 
 import pytest
-import yaml
 from huggingface_hub import ModelCard
+from ruamel.yaml import YAML
 
 from graft.familiarity.familiar import Familiar
 from graft.release.fitted import Fitted
@@ -43,7 +43,7 @@ def test_the_front_matter_is_what_hugging_face_reads():
         ("external", "roc_auc", 0.786),
         ("external", "brier_score", 0.6),
     ]
-    front = yaml.safe_load(write().split("---")[1])
+    front = YAML(typ="safe").load(write().split("---")[1])
     assert front["model-index"][0]["name"] == "graft-liver"
 
 
