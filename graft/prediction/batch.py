@@ -15,6 +15,7 @@ from graft.prediction.page import render_page
 from graft.prediction.prediction import Failure, Prediction
 from graft.prediction.predictor import Predictor, Result
 from graft.prediction.results import MAPS, REPORT, write_predictions
+from graft.release.fitted import FITTED
 
 Further = Callable[[Path, Sequence[Prediction]], object]  # writes into a folder
 
@@ -151,8 +152,8 @@ def print_batch(predictor: Predictor, batch: Batch) -> None:
     """Print what the model says: in full for one lesion, else as a line for each."""
     if predictor.fitted is None:
         note = (
-            f"{predictor.folder}: an earlier version of graft wrote this model, so there is no "
-            "calibration, no operating point and no check whether a scan is like the training data"
+            f"{predictor.folder}: has no {FITTED}, as the model that evaluate chooses has, so "
+            "there is no calibration, no operating point and no check whether a scan is familiar"
         )
         print(note, file=sys.stderr)
     for failure in batch.failures:

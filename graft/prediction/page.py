@@ -86,8 +86,8 @@ def _summarise(predictor: Predictor, predictions: Sequence[Prediction]) -> Itera
         yield f"Answers: {', '.join(f'{answer} {count}' for answer, count in found.most_common())}."
     if predictor.fitted is None:
         yield (
-            "An earlier version of graft wrote this model. There is no calibration, no operating "
-            "point and no check whether a scan is like the training data."
+            "Nothing was fitted with this model: there is no calibration, no operating point and "
+            "no check whether a scan is like the training data."
         )
     for answer, meaning in MEANINGS.items():
         if found[answer]:

@@ -9,10 +9,16 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from graft.data.predictions import probability_table, write_table
+from graft.grids.grid import Grid
 from graft.ingest.rows import MANIFEST
+from graft.networks.saved import load_model
 from tests.commands import run_module
+from tests.raw import read_domain
 from tests.trained import fitted_values, random_scan, write_trained
 
+LABELS = ("benign", "malignant")
+GRID = Grid((8, 8, 8), (1.0, 1.0, 1.0), (0.0, 1.0))
 AGE = {"name": "age", "kind": "number", "mean": 60.0, "std": 10.0}
 
 
@@ -86,7 +92,7 @@ def test_an_older_model_says_once_what_is_missing(project):
     Path(MANIFEST).write_text("image,x,y,z\nscan.nii.gz,8,8,8\nscan.nii.gz,7,8,9\n")
     found = predict(MANIFEST, "--model", "old")
     assert found.returncode == 0
-    assert found.stderr.count("an earlier version of graft wrote this model") == 1
+    assert found.stderr.count("old: has no fitted.json") == 1
 
 
 def test_covariates_are_given_by_name(project):
@@ -112,6 +118,31 @@ def test_pictures_of_a_folder(project):
     assert len(found.stdout.splitlines()) == 3
     assert "no map, because pictures and arrays have no grid in mm" in found.stderr
     assert Path("out/report.html").read_text().count("data:image/png") == 3
+
+
+def test_raw_scans_without_labels_give_the_probabilities_of_the_metrics(project):
+    """The table of `evaluate` has them from all samples of a part, in batches."""
+    rows = ["patient,image,label,x,y,z,diameter_mm"]
+    places = np.random.default_rng(3).uniform(5, 10, (21, 3)).round(2)
+    for number, (x, y, z) in enumerate(places.tolist()):
+        rows.append(f"p{number % 4},{number % 4}.nii.gz,{LABELS[number % 4 % 2]},{x},{y},{z},9.5")
+    Path("raw").mkdir()
+    for number in range(4):
+        scan = nibabel.Nifti1Image(random_scan(seed=number), np.eye(4))
+        nibabel.save(scan, f"raw/{number}.nii.gz")
+    rows = [row.split(",") for row in rows]
+    Path("raw/manifest.csv").write_text("\n".join(",".join(row) for row in rows) + "\n")
+    domain = read_domain(Path("raw"), "liver", list(LABELS), GRID)
+    write_table(
+        Path("expected.csv"),
+        probability_table(load_model(Path("models/best")).predict(domain.images), LABELS),
+    )
+    unlabelled = [",".join(row[1:2] + row[3:6]) for row in rows]
+    Path("raw/manifest.csv").write_text("\n".join(unlabelled) + "\n")
+    assert predict("raw", "--out", "out").returncode == 0
+    found = pd.read_csv("out/predictions.csv", dtype=str)
+    expected = pd.read_csv("expected.csv", dtype=str)
+    assert found[list(expected)].equals(expected)
 
 
 @pytest.mark.parametrize(
