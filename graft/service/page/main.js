@@ -12,7 +12,9 @@ let file = null;
 let model = null;
 let request = 0;  // the newest: answers to older ones are dropped
 
+/** Tells it to people who see the page, and to those who hear it. */
 function say(text) {
+  find("status").classList.remove("unseen");
   find("error").hidden = true;
   find("error").textContent = "";
   find("status").textContent = text;
@@ -118,6 +120,7 @@ async function predict() {
     find("opacity").disabled = !prediction.map;
     find("map-help").hidden = !prediction.map;
     say(showPrediction(prediction, model));
+    find("status").classList.add("unseen");  // the answer below it says the same
   } catch (error) {
     if (number === request) fail(error);
   } finally {

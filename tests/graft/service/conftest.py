@@ -1,6 +1,8 @@
 """A small model, a scan with a lesion, and a service in this process."""
 
+import io
 import os
+import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -9,6 +11,7 @@ from tempfile import TemporaryDirectory
 
 import nibabel
 import numpy as np
+import pydicom
 import pytest
 from starlette.testclient import TestClient
 
@@ -24,6 +27,8 @@ from graft.service.pool import Pool
 from graft.service.settings import Limits
 from graft.service.worker import Job
 
+SHARED = Path(os.environ.get("GRAFT_SHARED_DATA") or Path(__file__).parents[4] / "shared" / "data")
+REAL_SERIES = Path(pydicom.__file__).parent / "data/test_files/dicomdirtests/98892001/CT5N"
 LEFT = "left-by-a-killed-service"
 TOKEN = "token-of-the-tests-0123456789"
 SHAPE = {"name": "resnet", "patch": [8, 8, 8], "channels": 1, "classes": 2, "width": 8}
@@ -96,6 +101,15 @@ def scan(tmp_path_factory) -> Path:
     voxels = np.random.default_rng(0).integers(0, 1000, (30, 24, 20)).astype(np.int16)
     nibabel.save(nibabel.Nifti1Image(voxels, AFFINE), path)
     return path
+
+
+def zipped(folder: Path) -> bytes:
+    """A zip of the files of a folder, in a folder with the name of a patient."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as file:
+        for path in sorted(folder.iterdir()):
+            file.write(path, f"Loudvoice^Gertrude/{path.name}")
+    return content.getvalue()
 
 
 @contextmanager

@@ -4,28 +4,25 @@ import gzip
 import io
 import json
 import os
-import zipfile
 from pathlib import Path
 
 import nibabel
 import numpy as np
-import pydicom
 import pytest
 from PIL import Image
 
+from graft.prediction.predictor import load
 from graft.service.settings import Limits
 from graft.volumes.volume_files import read_volume
-from tests.graft.service.conftest import LESION, write_model
-
-REAL_SERIES = Path(pydicom.__file__).parent / "data/test_files/dicomdirtests/98892001/CT5N"
-
-
-def zipped(folder: Path) -> bytes:
-    content = io.BytesIO()
-    with zipfile.ZipFile(content, "w") as file:
-        for path in sorted(folder.iterdir()):
-            file.write(path, f"Loudvoice^Gertrude/{path.name}")
-    return content.getvalue()
+from tests.graft.service.conftest import (
+    LESION,
+    REAL_SERIES,
+    SHAPE,
+    SHARED,
+    run_service,
+    write_model,
+    zipped,
+)
 
 
 def upload(path: Path) -> dict:
@@ -88,10 +85,32 @@ def test_a_series_in_a_zip_is_predicted_as_its_folder(service, predictor, tmp_pa
     assert "Gertrude" not in found.text + "".join(service.log)
 
 
-def test_a_real_series_is_shown(service):
-    response = service.client.post("/slices", files={"scan": ("a.zip", zipped(REAL_SERIES))})
+def test_a_real_series_is_shown_and_predicted(service, predictor):
+    files = {"scan": ("a.zip", zipped(REAL_SERIES))}
+    response = service.client.post("/slices", files=files)
     assert read_view(response.content).shape == (16, 16, 5)
     assert response.headers["content-type"] == "application/gzip"
+    fields = {"x": "8", "y": "8", "z": "2", "frame": "voxel"}
+    found = service.client.post("/predict", files=files, data=fields).json()
+    expected = predictor.predict(REAL_SERIES, at=(8, 8, 2), frame="voxel")
+    assert found["probabilities"] == expected.probabilities
+
+
+def test_a_sonogram_is_predicted_by_a_model_of_pictures(tmp_path):
+    path = SHARED / "liver_us/images/H1.jpg"
+    if not path.exists():
+        pytest.skip(f"no real sonogram at {path}: set GRAFT_SHARED_DATA to try it")
+    shape = {**SHAPE, "patch": [16, 16]}
+    made = {"patch": [16, 16], "spacing": None, "window": [0.0, 255.0], "intensity": "window"}
+    model = write_model(tmp_path / "model", architecture=shape, preprocessing=made)
+    uploads = tmp_path / "uploads"
+    uploads.mkdir()
+    with run_service(model, uploads, Limits()) as running:
+        view = read_view(running.client.post("/slices", files=upload(path)).content)
+        found = running.client.post("/predict", files=upload(path)).json()
+    assert view.shape == (300, 225, 1)
+    assert found["probabilities"] == load(model, "cpu").predict(path).probabilities
+    assert found["lesion"] is None
 
 
 def test_the_view_and_the_map_share_a_grid_with_axes_to_r_a_and_s(service, scan):

@@ -1,7 +1,6 @@
 """The page: what it may load, and how it works in a real browser."""
 
 import json
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,10 +10,10 @@ import pytest
 
 from benchmarks.service.served import TOKEN
 from tests.browser import Tab, find_browser, requested_urls, run_browser
+from tests.graft.service.conftest import REAL_SERIES, SHARED, zipped
 
 ROOT = Path(__file__).parents[3]
 PAGE = ROOT / "graft/service/page"
-SHARED = Path(os.environ.get("GRAFT_SHARED_DATA") or ROOT.parent / "shared" / "data")
 CT = SHARED / "ct_volume/lung1_image.nrrd"
 NOISE = {"Log.entryAdded", "Runtime.consoleAPICalled", "Runtime.exceptionThrown"}
 FAULTS = """(() => {
@@ -177,3 +176,13 @@ def test_a_click_on_a_real_scan_predicts_there(tab, predictor):
     assert "Refused" in text_of(tab, "answer-text")
     assert "5 mm per voxel" in text_of(tab, "reasons")
     check_percent(tab, predictor.predict(CT, at=(x, y, z)).probabilities["malignant"])
+
+
+def test_a_real_series_works_from_the_file_to_the_answer(tab, tmp_path):
+    path = tmp_path / "series.zip"
+    path.write_bytes(zipped(REAL_SERIES))
+    open_scan(tab, path)
+    assert "5 slices of 16 by 16" in text_of(tab, "status")
+    tab.evaluate("document.getElementById('predict').click(); 0")
+    wait_for_answer(tab)
+    assert text_of(tab, "answer-text") in text_of(tab, "status")
