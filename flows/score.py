@@ -84,7 +84,8 @@ def _score(source: str, destination: str, model: Path, window: int, most: int) -
     lesions, failures = _find(source, commands, scored_keys(runs, digest), most)
     get_run_logger().info("%s to predict", counted(len(lesions), "new lesion"))
     predictions: Rows = []
-    drift, no_drift = None, "no new scans"
+    drift: dict | None = None
+    no_drift: str | None = "no new scans"
     if lesions:
         predictions, failed = commands.predict(lesions)
         failures += failed

@@ -238,6 +238,7 @@ def s3() -> Iterator[fsspec.AbstractFileSystem]:
         patch.setenv("AWS_SECRET_ACCESS_KEY", "x")
         patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
         patch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
+        fsspec.get_filesystem_class("s3").clear_instance_cache()  # of another module's server
         yield fsspec.filesystem("s3", skip_instance_cache=True)
     server.stop()
 
