@@ -18,6 +18,7 @@ PROGRAM = "models/model.pt2"
 SCRIPTS = ("__init__.py", "network.py", "patch.py")
 SCHEMA = "https://project-monai.github.io/schema/meta_schema_20240725.json"
 VERSION = "1.0.0"
+NAME_LESIONS = "$lambda lesions: [{'filename_or_obj': one['lesion']} for one in lesions]"
 
 
 def write_bundle(folder: Path, program: "ExportedProgram", description: Mapping) -> None:
@@ -142,7 +143,7 @@ def _workflow(description: Mapping) -> dict:
                 "_target_": "ClassificationSaver",
                 "output_dir": "@output_dir",
                 "filename": "predictions.csv",
-                "batch_transform": "$lambda batch: None",
+                "batch_transform": NAME_LESIONS,
                 "output_transform": "$monai.handlers.from_engine('pred')",
             }
         ],

@@ -50,10 +50,14 @@ class Patchd(MapTransform):
         self.window, self.intensity = tuple(window), intensity
 
     def __call__(self, data: Mapping[Hashable, object]) -> dict[Hashable, object]:
-        """Replace each file by its patch."""
+        """Replace each file by its patch, and add the item `lesion`, its name in a table.
+
+        The item `covariates` becomes a tensor.
+        """
         found = dict(data)
         for key in self.key_iterator(found):
             path = str(found[key])
+            found["lesion"] = _name_lesion(path, found.get("position"))
             if self.spacing is not None:
                 patch = self._cut(path, np.array(found["position"], float))
             elif path.endswith(".npy"):
@@ -63,6 +67,8 @@ class Patchd(MapTransform):
             patch = patch.reshape(-1, *self.patch)
             repeats = self.channels // len(patch)
             found[key] = torch.from_numpy(np.repeat(patch, repeats, axis=0))
+        if "covariates" in found:
+            found["covariates"] = torch.tensor(found["covariates"], dtype=torch.float32)
         return found
 
     def _cut(self, path: str, position: np.ndarray) -> np.ndarray:
@@ -111,3 +117,10 @@ class Patchd(MapTransform):
                 low, high = foreground.mean() + np.array(self.window) * foreground.std()
         scaled = ScaleIntensityRange(low, high, 0.0, 1.0, clip=True)(image)
         return np.asarray(scaled, np.float32)
+
+
+def _name_lesion(path: str, position: object) -> str:
+    """The file, and the position if there is one: a scan may have several lesions."""
+    if position is None:
+        return path
+    return " ".join([path, "at", *map(str, np.asarray(position).tolist())])

@@ -39,7 +39,7 @@ def make_model(
     for network in networks:
         with torch.no_grad():
             network.head.weight.normal_(0, 0.2, generator=draws)
-    shares = {1: [1.0], 3: [0.5, 0.3, 0.2]}[members]
+    shares = {1: [1.0], 2: [0.7, 0.3]}[members]
     return Model(
         {
             "architecture": architecture,

@@ -13,7 +13,9 @@ from PIL import Image
 
 from graft.export.bundle import SCHEMA
 from graft.export.export import export_model
+from graft.export.scripts.patch import Patchd
 from graft.grids.grid import Grid
+from graft.grids.intensity import raw_window
 from graft.networks.saved import Model
 from graft.pictures.picture_patches import NamedPicture, cut_pictures
 from graft.scans.patches import cut_patch
@@ -120,17 +122,37 @@ def test_the_workflow_predicts_from_a_scan_as_graft_does(bundle, scan, in_bundle
     assert raw == pytest.approx(model.predict(cut(scan)), abs=1e-5)
 
 
-def test_the_window_of_percentiles_is_that_of_graft(tmp_path, scan, in_bundle):
-    from graft.grids.intensity import raw_window
-
-    window = preprocessing(window=[5.0, 95.0], intensity="percentile")
-    model = export_bundle(tmp_path / "bundle", preprocessing=window)
-    lesions = [{"image": str(scan), "position": position} for position in POSITIONS]
-    found = run_workflow(tmp_path / "bundle", lesions)
-    raw = raw_window((5.0, 95.0), "percentile", read_volume(scan).voxels)
-    assert found == pytest.approx(calibrate(model.predict(cut(scan, raw))), abs=1e-5)
+INTENSITIES = {"window": WINDOW, "percentile": (5.0, 95.0), "zscore": (-1.5, 2.0)}
 
 
+@pytest.mark.parametrize("patch", [PATCH, PATCH[:2]], ids=["volume", "plane"])
+@pytest.mark.parametrize("intensity", INTENSITIES)
+def test_its_patches_of_a_scan_are_those_of_graft(scan, intensity, patch):
+    window = INTENSITIES[intensity]
+    spacing = SPACING[: len(patch)]
+    transform = Patchd("image", patch, spacing, window, intensity, channels=2)
+    volume = read_volume(scan)
+    raw = raw_window(window, intensity, volume.voxels)
+    for position in POSITIONS:
+        expected = cut_patch(volume, np.array(position), Grid(patch, spacing, raw))
+        found = transform({"image": str(scan), "position": position})
+        assert found["image"].numpy() == pytest.approx(np.repeat(expected, 2, 0), abs=2e-6)
+    assert found["lesion"] == f"{scan} at 8.0 -20.0 30.0"
+
+
+def test_its_patches_of_pictures_and_arrays_are_those_of_graft(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 255, (30, 21, 3), dtype=np.uint8)
+    path = tmp_path / "picture.png"
+    Image.fromarray(pixels).save(path)
+    transform = Patchd("image", (8, 8), None, (0.0, 255.0), "window", channels=3)
+    expected = cut_pictures("x", [NamedPicture(path)], Grid((8, 8), (1.0, 1.0), (0.0, 255.0)))
+    assert transform({"image": path})["image"].numpy() == pytest.approx(expected[0], abs=1e-3)
+    np.save(tmp_path / "patch.npy", pixels[:8, :8, 0])
+    found = transform({"image": tmp_path / "patch.npy"})["image"].numpy()
+    assert found == pytest.approx(np.repeat(pixels[None, :8, :8, 0] / 255, 3, 0), abs=1e-6)
+
+
+@pytest.mark.slow
 def test_a_picture_with_covariates_is_predicted_too(tmp_path, in_bundle):
     flat = {"spacing": None, "window": [0.0, 255.0], "intensity": "window"}
     model = export_bundle(
@@ -174,10 +196,11 @@ def test_its_metadata_are_what_monai_requires(bundle, tmp_path):
     }
 
 
-def test_monai_loads_its_network(bundle, in_bundle):
+def test_monai_loads_its_network(bundle, in_bundle, monkeypatch):
     import monai.bundle
 
     folder, model = bundle
+    monkeypatch.syspath_prepend(folder)
     network = monai.bundle.create_workflow(
         workflow_type="inference",
         config_file=str(folder / "configs/inference.json"),

@@ -19,14 +19,13 @@ from tests.graft.export.models import COLUMNS, TEMPERATURE, WINDOW, Calibration,
 
 MODELS = {
     "single": {},
-    "ensemble": {"members": 3},
+    "ensemble": {"members": 2},
     "covariates": {"columns": tuple(COLUMNS)},
     "mirror": {"predict": {"mirror": True}},
     "volume": {"patch": (8, 8, 8)},
     "three-classes-in-colour": {"channels": 3, "classes": ("a", "b", "c")},
     "all": {
-        "patch": (8, 8, 8),
-        "members": 3,
+        "members": 2,
         "columns": tuple(COLUMNS),
         "predict": {"mirror": True},
     },
@@ -57,7 +56,8 @@ def test_the_module_computes_what_the_model_and_its_temperature_do(name):
     assert samples.largest_difference("module", run, drawn) < 1e-6
 
 
-@pytest.mark.parametrize("name", ["single", "covariates", "three-classes-in-colour"])
+@pytest.mark.slow
+@pytest.mark.parametrize("name", MODELS)
 def test_a_program_gives_the_probabilities_of_the_model(tmp_path, name):
     model = make_model(**MODELS[name])
     path = tmp_path / "model.pt2"
@@ -128,7 +128,7 @@ def test_exports_name_no_path_of_this_machine(exported):
         assert libraries not in content
 
 
-@pytest.mark.parametrize("form", ["onnx", "monai-bundle"])
+@pytest.mark.parametrize("form", ["pt2", "monai-bundle"])
 def test_an_export_that_differs_is_not_kept(tmp_path, monkeypatch, form):
     monkeypatch.setattr(Exported, "forward", _wrong)
     path = tmp_path / "model"
