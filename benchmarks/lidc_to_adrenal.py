@@ -11,7 +11,7 @@ resolutions of the data set become patches of 24³ voxels: the middle of 28³, a
 of 64³. λ is that of params.yaml, and the number of epochs was fixed in advance. Prints AUROC, gain
 over scratch and the AUROC of the mean of the five networks, with 95 % intervals over glands and
 trainings.
-Resumes in --workdir. Takes about 20 minutes on one core.
+Resumes in --workdir. Takes about 30 minutes on one core.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
