@@ -7,7 +7,7 @@ import numpy as np
 from graft.familiarity.familiar import Familiar
 from graft.networks.build import build_network
 from graft.networks.saved import save_model
-from graft.release.fitted import Fitted
+from graft.release.fitted import README, Fitted
 
 CLASSES = ("benign", "malignant")
 PATCH = (8, 8, 8)
@@ -75,6 +75,7 @@ def write_trained(
     folder.mkdir(parents=True, exist_ok=True)
     save_model(folder, networks, card)
     if fitted is not None:
+        (folder / README).write_text("A model of a test.\n")
         fitted.write(folder)
     return folder
 
