@@ -32,7 +32,15 @@ def main(
     memory_mib: Annotated[int, typer.Option(min=64, help="MiB that a process may use.")] = 8192,
 ) -> None:
     """Serve a model over HTTP, with a page to use it. Research only: not a medical device."""
-    from graft.service.serve import Service
+    from graft.common.files import InputError
+
+    try:
+        from graft.service.serve import Service
+    except ModuleNotFoundError as error:
+        raise InputError(
+            f"graft serve: needs {error.name}, which is not installed, "
+            "expected the extra `serve`, as in pip install '.[serve]'"
+        ) from error
     from graft.service.settings import Limits
 
     limits = Limits(

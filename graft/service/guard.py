@@ -7,6 +7,7 @@ because they may name a patient.
 
 import secrets
 import time
+from asyncio import CancelledError
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -57,6 +58,10 @@ class Guard:
         request = Request(scope, receive, send, self.limits)
         try:
             await self._handle(request)
+        except CancelledError:
+            busy = Busy("the service ends")
+            await request.fail(busy.status_code, busy.detail, busy.headers)
+            raise
         except Exception as error:
             self.write(f"{request.id} fault: {describe_fault(error)}")
             await request.fail(HTTPStatus.INTERNAL_SERVER_ERROR, INTERNAL)

@@ -60,6 +60,7 @@ async function open(chosen) {
   find("slice").max = scan.size[2] - 1;
   find("opacity").disabled = true;
   find("map-help").hidden = true;
+  find("view-help").hidden = isPicture;
   viewer.show(scan, isPicture);
   const [columns, rows, slices] = scan.size;
   say(isPicture
@@ -74,7 +75,7 @@ function describePosition() {
   find("slice-number").textContent = number;
   find("slice").setAttribute("aria-valuetext", number);
   if (viewer.isPicture) {
-    find("position").textContent = "The whole picture is used, so that there is nothing to point at.";
+    find("position").textContent = "The model looks at the middle of the picture.";
     find("view").setAttribute("aria-label", "The picture");
     return;
   }

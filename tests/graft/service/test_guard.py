@@ -166,3 +166,23 @@ def test_a_websocket_is_closed():
     guard = Guard(None, TOKEN, {"here"}, Limits(), Measures(""), lambda line: None)
     asyncio.run(guard({"type": "websocket", "path": "/", "headers": []}, None, send))
     assert sent == [{"type": "websocket.close", "code": 1008}]
+
+
+def test_a_request_that_the_end_interrupts_is_asked_to_come_back():
+    sent = []
+
+    async def send(message: dict) -> None:
+        sent.append(message)
+
+    async def interrupt(scope: dict, receive: Receive, send: Send) -> None:
+        raise asyncio.CancelledError
+
+    async def receive() -> dict:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    guard = Guard(interrupt, TOKEN, {"here"}, Limits(), Measures(""), lambda line: None)
+    scope = {"type": "http", "path": "/", "method": "GET", "headers": [(b"host", b"here")]}
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(guard(scope, receive, send))
+    assert sent[0]["status"] == 503
+    assert (b"retry-after", b"1") in sent[0]["headers"]

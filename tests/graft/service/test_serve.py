@@ -3,6 +3,7 @@
 import shutil
 import signal
 import socket
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -145,6 +146,14 @@ def test_a_model_that_was_changed_is_refused(model_folder, short_path, monkeypat
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
     assert name in done.stderr
+
+
+def test_a_missing_extra_is_named(model_folder, monkeypatch):
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    monkeypatch.delitem(sys.modules, "graft.service.serve")
+    done = run_module("graft", "serve", str(model_folder))
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: graft serve: needs uvicorn, which is not installed")
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1"])
