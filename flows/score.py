@@ -68,6 +68,8 @@ def score(
             return _score(source, destination, ROOT / model, window, most)
         except InputError as error:
             return Failed(message=without_root(str(error), ROOT))
+        except OSError as error:  # such as a full disk
+            return Failed(message=f"the file system: {error.strerror or type(error).__name__}")
         finally:
             command.end_all()
             shutil.rmtree(WORK, ignore_errors=True)
@@ -102,7 +104,9 @@ def _score(source: str, destination: str, model: Path, window: int, most: int) -
         "drift": drift,
         "no_drift": no_drift,
     }
-    publish_scores(document, destination)
+    state = publish_scores(document, destination, return_state=True)
+    if not state.is_completed():
+        return Failed(message=f"not published, so the next run predicts again: {state.message}")
     count = counted(len(predictions), "lesion")
     return Completed(message=f"{count} predicted, {len(failures)} failed")
 

@@ -63,8 +63,9 @@ def index_runs(destination: str) -> dict[str, dict]:
     """
     files, folder = fsspec.url_to_fs(destination)
     files.invalidate_cache()
+    published = _published(files, folder)
     runs: dict[str, dict] = (_read(files, f"{folder}/{INDEX}") or {}).get("runs", {})
-    unknown = sorted(_published(files, folder) - set(runs))
+    unknown = sorted(published - set(runs))
     for name in unknown:
         document = _read(files, f"{folder}/runs/{name}") or {}
         show_run(document, f"{destination}/runs/{name}")
@@ -164,7 +165,16 @@ def _short(path: str) -> str:
 
 
 def _published(files: fsspec.AbstractFileSystem, folder: str) -> set[str]:
-    names = files.find(f"{folder}/runs", maxdepth=1)
+    """Return the names of the runs.
+
+    Raises:
+        InputError: if the destination cannot be read.
+    """
+    try:
+        names = files.find(f"{folder}/runs", maxdepth=1)
+    except Exception as error:  # of whatever library serves the URL
+        found = one_line(str(error)) or type(error).__name__
+        raise InputError(f"destination: cannot be read ({found})") from error
     return {Path(name).name for name in names if name.endswith(".json")}
 
 

@@ -3,6 +3,7 @@
 import json
 import logging
 import re
+import socket
 from pathlib import Path
 
 import fsspec
@@ -156,6 +157,20 @@ def test_a_damaged_index_is_one_line(destination, shown, content):
     write(destination, "scored.json", content)
     with pytest.raises(InputError, match="destination: scored.json is no JSON, restore or delete"):
         index_runs(destination)
+
+
+def test_a_destination_that_is_down_is_one_line(shown, monkeypatch):
+    with socket.socket() as free:  # a port on which nothing listens
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{port}")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "x")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    fsspec.get_filesystem_class("s3").clear_instance_cache()
+    with pytest.raises(InputError, match=r"^destination: cannot be read \(.*127\.0\.0\.1"):
+        index_runs("s3://graft/scored")
+    fsspec.get_filesystem_class("s3").clear_instance_cache()
 
 
 def test_nothing_is_published_if_a_document_does_not_match_the_schema(destination, shown):
