@@ -109,10 +109,10 @@ def test_a_report_is_read_back_as_the_predictions_say(tmp_path, series):
         "Geometric purpose of region": "Center",
         "Intended use": "Research only, not for diagnosis",
         "Class at the operating point": "Malignant",
-        "Conformal answer": "Indeterminate",
+        "Answer": "Indeterminate",
         "Image is like the training data": "Yes",
     }
-    assert evaluations_of(second_group)["Conformal answer"].startswith("Refused")
+    assert evaluations_of(second_group)["Answer"].startswith("Refused")
     assert evaluations_of(second_group)["Class at the operating point"] == "Benign"
     assert evaluations_of(second_group)["Image is like the training data"] == "No"
     texts = texts_of(path)
@@ -190,7 +190,7 @@ def test_every_class_has_a_probability_if_there_are_three(tmp_path, series):
     )
     (group,) = groups_of(write_one(tmp_path, prediction))
     assert [found.value for found in group.get_measurements()] == [0.2, 0.2, 0.3, 0.3, 0.5, 0.5]
-    assert evaluations_of(group)["Conformal answer"] == "cyst"
+    assert evaluations_of(group)["Answer"] == "cyst"
 
 
 def test_an_older_model_has_its_raw_probability_alone(tmp_path, series):
