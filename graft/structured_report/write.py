@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from highdicom.sr import Comprehensive3DSR
     from pydicom import Dataset
 
+UTF_8 = "ISO_IR 192"
 DESCRIPTION = "Research only: predictions of graft"  # of the series of reports
 SERIES_NUMBER = 9000  # of reports, above those of scanners
 # Elements that a report takes from the series. DICOM lets them be empty.
@@ -159,6 +160,7 @@ def _make_report(
         content_time=when.time(),
         series_date=when.date(),
         series_time=when.time(),
+        specific_character_set=UTF_8,  # for names of classes too
     )
     _set_creation(report, when)
     return report

@@ -169,6 +169,36 @@ def test_patient_and_study_are_those_of_the_series(tmp_path, series):
     assert len(referenced.ReferencedSOPSequence) == 6
 
 
+@pytest.mark.parametrize(
+    ("characters", "name"),
+    [
+        (None, "Doe^Jane"),
+        ("ISO_IR 100", "Müller^Jörg"),
+        (["", "ISO 2022 IR 87"], "Yamada^Tarou=山田^太郎=やまだ^たろう"),
+    ],
+)
+def test_names_in_any_script_are_kept(tmp_path, write_series, characters, name):
+    def rename(made: Dataset, k: int) -> None:
+        if characters:
+            made.SpecificCharacterSet = characters
+        made.PatientName = name
+
+    write_series(tmp_path / "ct", change=rename)
+    probabilities = {"gutartig": 0.3, "bösartig": 0.7}
+    prediction = predict(
+        tmp_path / "ct",
+        probabilities=probabilities,
+        calibrated=probabilities,
+        called="bösartig",
+        plausible=("bösartig",),
+        answer="bösartig",
+    )
+    path = write_one(tmp_path, prediction)
+    assert dcmread(path).PatientName == name
+    (group,) = groups_of(path)
+    assert evaluations_of(group)["Answer"] == "bösartig"
+
+
 def test_the_same_predictions_give_the_same_bytes(tmp_path, series):
     first = write_one(tmp_path / "1", predict(series)).read_bytes()
     assert write_one(tmp_path / "2", predict(series)).read_bytes() == first
