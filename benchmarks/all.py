@@ -78,6 +78,7 @@ BENCHMARKS = (
     Benchmark("whole_domain", one_thread=True),
     Benchmark("resamples"),
     Benchmark("draws"),
+    Benchmark("exported", one_thread=True),
     Benchmark("simulations"),
     Benchmark("shifted_copies", variable=VARIABLE),
     Benchmark("truth", needs_run=True),

@@ -17,7 +17,8 @@ DOCUMENT = "predictions.json"
 TABLE = "predictions.csv"
 MAPS = "maps"
 REPORT = "report.html"
-WRITTEN = {DOCUMENT, TABLE, MAPS, REPORT}
+STRUCTURED_REPORTS = "sr"
+WRITTEN = {DOCUMENT, TABLE, MAPS, REPORT, STRUCTURED_REPORTS}
 
 
 def check_output(folder: Path) -> None:

@@ -3,6 +3,7 @@
 import datetime
 from collections.abc import Sequence
 from copy import deepcopy
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from graft.console import say
 from graft.dicom.datasets import begins_as_dicom, reading_dicom
 from graft.dicom.series import read_headers
 from graft.prediction.prediction import Prediction
+from graft.prediction.results import STRUCTURED_REPORTS
 from graft.structured_report.content import SOFTWARE, UNKNOWN_VERSION, Source, make_content
 from graft.structured_report.identifiers import make_uid
 
@@ -19,8 +21,8 @@ if TYPE_CHECKING:
     from highdicom.sr import Comprehensive3DSR
     from pydicom import Dataset
 
+UTF_8 = "ISO_IR 192"
 DESCRIPTION = "Research only: predictions of graft"  # of the series of reports
-REPORTS = "sr"  # the folder of the files
 SERIES_NUMBER = 9000  # of reports, above those of scanners
 # Elements that a report takes from the series. DICOM lets them be empty.
 COPIED = (
@@ -69,13 +71,13 @@ def write_structured_reports(
     for prediction in predictions:
         lesion = prediction.lesion
         by_series.setdefault((lesion.image, lesion.series), []).append(prediction)
-    (folder / REPORTS).mkdir(parents=True, exist_ok=True)
+    (folder / STRUCTURED_REPORTS).mkdir(parents=True, exist_ok=True)
     written = []
     for (image, series), group in by_series.items():
         if not _is_dicom(image):
             say(f"{image}: gets no Structured Report, because it is not DICOM")
             continue
-        path = folder / REPORTS / f"{len(written) + 1:04}.dcm"
+        path = folder / STRUCTURED_REPORTS / f"{len(written) + 1:04}.dcm"
         try:
             _write_report(path, image, series, group, when or datetime.datetime.now())
         except InputError as error:
@@ -107,8 +109,10 @@ def _write_report(
             affine=affine,
         )
         report = _make_report(source, evidence, predictions, when)
-        with whole_file(path) as partial:
-            report.save_as(partial, enforce_file_format=True)
+        content = BytesIO()  # pydicom shows values of the header in its warnings, but not in here
+        report.save_as(content, enforce_file_format=True)
+    with whole_file(path) as partial:
+        partial.write_bytes(content.getvalue())
 
 
 def _complete(header: "Dataset") -> "Dataset":
@@ -156,6 +160,7 @@ def _make_report(
         content_time=when.time(),
         series_date=when.date(),
         series_time=when.time(),
+        specific_character_set=UTF_8,  # for names of classes too
     )
     _set_creation(report, when)
     return report

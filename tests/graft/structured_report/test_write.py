@@ -109,10 +109,10 @@ def test_a_report_is_read_back_as_the_predictions_say(tmp_path, series):
         "Geometric purpose of region": "Center",
         "Intended use": "Research only, not for diagnosis",
         "Class at the operating point": "Malignant",
-        "Conformal answer": "Indeterminate",
+        "Answer": "Indeterminate",
         "Image is like the training data": "Yes",
     }
-    assert evaluations_of(second_group)["Conformal answer"].startswith("Refused")
+    assert evaluations_of(second_group)["Answer"].startswith("Refused")
     assert evaluations_of(second_group)["Class at the operating point"] == "Benign"
     assert evaluations_of(second_group)["Image is like the training data"] == "No"
     texts = texts_of(path)
@@ -169,6 +169,36 @@ def test_patient_and_study_are_those_of_the_series(tmp_path, series):
     assert len(referenced.ReferencedSOPSequence) == 6
 
 
+@pytest.mark.parametrize(
+    ("characters", "name"),
+    [
+        (None, "Doe^Jane"),
+        ("ISO_IR 100", "Müller^Jörg"),
+        (["", "ISO 2022 IR 87"], "Yamada^Tarou=山田^太郎=やまだ^たろう"),
+    ],
+)
+def test_names_in_any_script_are_kept(tmp_path, write_series, characters, name):
+    def rename(made: Dataset, k: int) -> None:
+        if characters:
+            made.SpecificCharacterSet = characters
+        made.PatientName = name
+
+    write_series(tmp_path / "ct", change=rename)
+    probabilities = {"gutartig": 0.3, "bösartig": 0.7}
+    prediction = predict(
+        tmp_path / "ct",
+        probabilities=probabilities,
+        calibrated=probabilities,
+        called="bösartig",
+        plausible=("bösartig",),
+        answer="bösartig",
+    )
+    path = write_one(tmp_path, prediction)
+    assert dcmread(path).PatientName == name
+    (group,) = groups_of(path)
+    assert evaluations_of(group)["Answer"] == "bösartig"
+
+
 def test_the_same_predictions_give_the_same_bytes(tmp_path, series):
     first = write_one(tmp_path / "1", predict(series)).read_bytes()
     assert write_one(tmp_path / "2", predict(series)).read_bytes() == first
@@ -190,7 +220,7 @@ def test_every_class_has_a_probability_if_there_are_three(tmp_path, series):
     )
     (group,) = groups_of(write_one(tmp_path, prediction))
     assert [found.value for found in group.get_measurements()] == [0.2, 0.2, 0.3, 0.3, 0.5, 0.5]
-    assert evaluations_of(group)["Conformal answer"] == "cyst"
+    assert evaluations_of(group)["Answer"] == "cyst"
 
 
 def test_an_older_model_has_its_raw_probability_alone(tmp_path, series):
