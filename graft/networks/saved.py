@@ -74,7 +74,7 @@ class Model:
             terms = []
             for share, network in zip(self.card["shares"], self.networks, strict=True):
                 views = [
-                    network(view, known).double().softmax(1)  # (B, classes)
+                    network.forward_by_row(view, known).double().softmax(1)  # (B, classes)
                     for view in self.views(batch)
                 ]
                 terms.append(share * torch.stack(views).mean(0).cpu())
@@ -198,6 +198,11 @@ def load_model(folder: Path, device: torch.device | str = "cpu") -> Model:
         try:
             network = build_network(**card["architecture"], seed=0)
             network.load_saved_tensors(member)
+        except ModuleNotFoundError as error:
+            raise InputError(
+                f"{folder / CARD}: the network {card['architecture']['name']} needs the library "
+                f"{error.name}, expected it to be installed: pip install 'graft[networks]'"
+            ) from error
         except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
             raise InputError(
                 f"{folder / CARD}: does not describe a network of these weights "

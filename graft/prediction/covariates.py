@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 
+import numpy as np
 import pandas as pd
 
 from graft.common.files import InputError
 from graft.data.covariates import Encoding, bag_of_words
+from graft.ingest.columns import MAX_NUMBER
 from graft.ingest.log_size import LOG_SIZE, add_log_size
 from graft.prediction.form import InputForm
 
@@ -42,5 +44,7 @@ def covariate_row(
                 "expected a mask, or a diameter (--diameter, or diameter_mm in the manifest)"
             )
         table = add_log_size(table, pd.Series([size]))
-    encoding.encode(table)
+    encoded = encoding.encode(table)
+    if not (np.abs(encoded) <= MAX_NUMBER).all():
+        raise InputError("covariates: a number is too large for float32, expected a smaller one")
     return table

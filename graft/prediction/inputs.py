@@ -36,7 +36,10 @@ def list_lesions(path: Path, form: InputForm) -> list[Listed]:
         InputError: if there are none, or if the path is a scan, of which the position of the lesion
             must be known.
     """
-    return [_check_name(found) for found in _list(path, form)]
+    listed = [_check_name(found) for found in _list(path, form)]
+    if not listed:
+        raise InputError(f"{path}: has no rows, expected one per lesion")
+    return listed
 
 
 def _list(path: Path, form: InputForm) -> Iterator[Listed]:

@@ -1,6 +1,8 @@
+import sys
 from itertools import product
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -8,6 +10,7 @@ from safetensors.torch import load_file, save_file
 from graft.common.files import InputError, sha256, write_sealed
 from graft.networks import saved
 from graft.networks.build import build_network
+from graft.networks.features import extract_features
 from tests.seals import reseal
 
 ARCHITECTURE = {"name": "resnet", "patch": [8, 8], "channels": 1, "classes": 2, "width": 8}
@@ -167,4 +170,34 @@ def test_a_card_that_was_changed_is_refused(tmp_path):
     path = tmp_path / "card.json"
     path.write_text(path.read_text().replace("malignant", "malignent"))
     with pytest.raises(InputError, match="card.json: was changed after it was written"):
+        saved.load_model(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["cnn", "resnet"])
+@pytest.mark.parametrize("patch", [[28, 28], [12, 12, 12]])
+def test_a_prediction_is_the_same_to_the_last_bit_beside_any_others(name, patch):
+    shape = {**ARCHITECTURE, "name": name, "patch": patch, "covariates": 3}
+    covariate = {"name": "size", "kind": "category", "categories": ["large", "small"]}
+    card = {**CARD, "architecture": shape, "shares": [1.0], "covariates": [covariate]}
+    network = build_network(**shape, seed=0).eval()
+    torch.nn.init.normal_(network.head.weight, generator=torch.Generator().manual_seed(0))
+    model = saved.Model(card, [network])
+    rng = np.random.default_rng(0)
+    images = rng.random((21, 1, *patch)).astype(np.float16)
+    table = pd.DataFrame({"size": np.array(["large", "small", ""])[rng.integers(0, 3, 21)]})
+    together = model.predict(images, table)
+    features = extract_features(network, images)
+    assert len(np.unique(together[:, 0])) == 21
+    for rows in (slice(0, 1), slice(3, 6), slice(20, 21), slice(None, None, -1)):
+        assert np.array_equal(model.predict(images[rows], table[rows]), together[rows])
+        assert np.array_equal(extract_features(network, images[rows]), features[rows])
+
+
+def test_a_library_that_is_not_installed_is_named(tmp_path, monkeypatch):
+    shape = {**ARCHITECTURE, "name": "resnet10", "patch": [8, 8, 8]}
+    card = {**CARD, "architecture": shape}
+    saved.save_model(tmp_path, [build_network(**shape, seed=0)], card)
+    monkeypatch.setitem(sys.modules, "monai.networks", None)
+    message = "the network resnet10 needs the library monai.*: pip install 'graft.networks.'"
+    with pytest.raises(InputError, match=message):
         saved.load_model(tmp_path)

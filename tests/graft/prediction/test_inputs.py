@@ -130,6 +130,13 @@ def test_what_is_no_input_is_refused(tmp_path, name, message):
         list_lesions(tmp_path / name, DEEP)
 
 
+def test_a_manifest_or_an_array_without_rows_is_refused(tmp_path):
+    np.save(tmp_path / "none.npy", np.zeros((0, 9, 9)))
+    for path in (write(tmp_path / "m.csv", "image,x,y,z\n"), tmp_path / "none.npy"):
+        with pytest.raises(InputError, match="has no rows, expected one per lesion"):
+            list_lesions(path, FLAT)
+
+
 def test_a_manifest_without_images_is_refused(tmp_path):
     path = write(tmp_path / "m.csv", "scan,x,y,z\na,1,2,3\n")
     with pytest.raises(InputError, match="has no column image, expected image"):

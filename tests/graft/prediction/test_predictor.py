@@ -162,6 +162,8 @@ def test_covariates_and_the_size_decide(scan, tmp_path):
     [
         ({"note": ""}, 9.0, "covariates: age is missing"),
         ({"age": "old", "note": ""}, 9.0, "age is 'old'"),
+        ({"age": "nan", "note": ""}, 9.0, "age is 'nan'"),
+        ({"age": "1e300", "note": ""}, 9.0, "a number is too large for float32"),
         ({"age": "", "note": ""}, None, "needs the diameter of the lesion"),
         ({"age": "", "note": ""}, -1.0, "diameter: got -1.0 mm"),
     ],
