@@ -93,10 +93,12 @@ def _compare_refusals(
 ) -> Comparison:
     """Compare the number of refusals with that of familiar inputs.
 
-    The bounds of familiar inputs come from the N values of the reference. If a share q of these is
-    beyond them, the share of new familiar inputs that are is not q but has a beta distribution
-    with the parameters q (N + 1) and (1 - q) (N + 1), as follows from the order statistics. So the
-    number of refusals among M scans has a beta-binomial distribution. Only more of them is a sign.
+    At most a share q of familiar inputs is refused. The bounds come from the N lesions of the
+    reference, so q is not known exactly. If the bounds were quantiles of these lesions, the share
+    of new inputs beyond them would have a beta distribution with the parameters q (N + 1) and
+    (1 - q) (N + 1), as follows from the order statistics, and the number of refusals among M scans
+    a beta-binomial one. Bounds that are wider only make the test more cautious. Fewer refusals are
+    no sign of a change.
     """
     count = max((len(values) for values in reference.values()), default=0)
     refused = sum(scan.is_refused for scan in scans)
