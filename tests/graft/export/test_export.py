@@ -25,6 +25,7 @@ MODELS = {
     "volume": {"patch": (8, 8, 8)},
     "three-classes-in-colour": {"channels": 3, "classes": ("a", "b", "c")},
     "all": {
+        "name": "cnn",
         "members": 2,
         "columns": tuple(COLUMNS),
         "predict": {"mirror": True},
