@@ -38,7 +38,7 @@ from graft.common.vocabulary import REFERENCE
 from graft.config.parameters import Parameters
 from graft.console import run, say
 from graft.data.domain import DOCUMENT, Domain
-from graft.networks.card import CARD
+from graft.networks.card import CARD, NO_MODEL, has_model
 from graft.repeated_evaluation.learning_curve import judge_points, repeated_areas
 from graft.statistics.formatting import format_estimate
 from graft.statistics.repeated_auroc import RepeatedAuroc
@@ -93,7 +93,9 @@ def train_source(of: Path, parameters: Parameters, sources: Path, seed: int) -> 
     """
     name = parameters.source
     inputs = [paths.processed(name), paths.split(name), paths.SELF_SUPERVISED]
-    data = [sha256(of / paths.processed(name) / DOCUMENT), sha256(of / paths.split(name))]
+    body = CARD if has_model(of / paths.SELF_SUPERVISED) else NO_MODEL
+    read = [paths.processed(name) / DOCUMENT, paths.split(name), paths.SELF_SUPERVISED / body]
+    data = [sha256(of / path) for path in read]
     recipe = [parameters.network, parameters.training, parameters.augment, parameters.pretrain]
     folder = sources / f"{derive(seed, repr((data, recipe, running_code()))):x}"
     if not (folder / paths.PRETRAINED / CARD).exists():

@@ -7,6 +7,7 @@ import typer
 from pydantic import Field
 
 from graft.common.parameters import Section, read_parameters
+from graft.common.shown import counted
 from graft.console import run, say
 from graft.phantom.cohort import size_auroc, write_cohort
 from graft.phantom.settings import SyntheticCohort
@@ -27,9 +28,11 @@ def main(organ: Annotated[paths.Organ, typer.Argument(help="the organ")]) -> Non
     began = time.perf_counter()
     manifest = write_cohort(paths.PHANTOM / organ, organ, patients, parameters.seed)
     seconds = time.perf_counter() - began
-    say(f"{organ}: {patients} synthetic patients, {len(manifest)} lesions, {seconds:.0f} s")
+    made = f"{counted(patients, 'synthetic patient')}, {counted(len(manifest), 'lesion')}"
+    say(f"{organ}: {made}, {seconds:.0f} s")
     for (site, label), lesions in manifest.groupby(["site", "label"]):
-        say(f"  {site} {label}: {len(lesions)} lesions of {lesions.patient.nunique()} patients")
+        of = counted(lesions.patient.nunique(), "patient")
+        say(f"  {site} {label}: {counted(len(lesions), 'lesion')} of {of}")
     say(f"  size alone has AUROC {size_auroc(manifest):.3f}")
 
 

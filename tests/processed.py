@@ -6,12 +6,50 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from graft.data.domain import Domain
+from graft.data.domain import Domain, write_domain
 from graft.data.folds import assign_folds
 from graft.data.split import write_split
+from graft.duplicates.fingerprints import fingerprint_images
+from stages import paths, split
 from tests.seals import reseal
 
 HERE = Path()
+CLASSES = ["benign", "malignant"]
+
+
+def about(images: np.ndarray) -> dict:
+    """How images (N, 1, *patch) were processed."""
+    return {
+        "patch": list(images.shape[2:]),
+        "spacing": None,
+        "window": [0, 1],
+        "intensity": "window",
+        "size": "voxels",
+    }
+
+
+def write_two_sites(name: str, images: np.ndarray) -> None:
+    """Write a domain and its split: a patient for each image, a quarter of them of site-b.
+
+    Args:
+        name: of the domain, which params.yaml has.
+        images: (N, 1, *patch); every other one is malignant.
+    """
+    count = np.arange(len(images))
+    index = pd.DataFrame(
+        {
+            "sample": count,
+            "patient": [f"{name}{i:02}" for i in count],
+            "label": np.array(CLASSES)[count % 2],
+            "site": np.where(count // 2 % 4 == 0, "site-b", "site-a"),
+            "split": "",
+            "origin": [f"manifest.csv:{i + 2}" for i in count],
+            "size": 5.0,
+            "hash": fingerprint_images(images),
+        }
+    )
+    write_domain(paths.processed(name), Domain(name, images, index, CLASSES, about(images)))
+    split.main(name)
 
 
 def read_parts(name: str, root: Path = HERE) -> pd.Series:

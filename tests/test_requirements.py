@@ -9,8 +9,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 OWN = ("graft", "stages", "flows", "benchmarks", "examples", "tests", "data")
-# Not pinned, because only some users need it, and not declared: docs/prefect.md installs it.
-OPTIONAL = {"dask-jobqueue"}
+# Not installed for the tests: docs/prefect.md installs one, and mlflow-skinny carries the other.
+OPTIONAL = {"dask-jobqueue", "mlflow"}
 # Extras that the tests do not need: one is under another licence, one needs another certifi.
 NOT_PINNED = {"mlflow-skinny", "pylibjpeg-libjpeg"}
 

@@ -16,39 +16,21 @@ from graft.data.domain import Domain
 from graft.duplicates import fingerprints
 from graft.leakage import rows
 from stages import check, paths, split
-from tests.processed import edit_index, read_parts, write_parts
+from tests.processed import (
+    edit_index,
+    read_parts,
+    write_parts,
+    write_two_sites,
+)
 from tests.seals import reseal
 
 ROOT = Path(__file__).parents[2]
-CLASSES = ["benign", "malignant"]
-ABOUT = {
-    "patch": [8, 8, 8],
-    "spacing": None,
-    "window": [0, 1],
-    "intensity": "window",
-    "size": "voxels",
-}
 
 
 def write_processed(name: str) -> None:
     """A processed domain of 40 patients with a lesion each, of two sites, and its split."""
-    count = np.arange(40)
     random = np.random.default_rng(len(name))
-    images = random.random((40, 1, 8, 8, 8)).astype(np.float16)
-    index = pd.DataFrame(
-        {
-            "sample": count,
-            "patient": [f"{name}{i:02}" for i in count],
-            "label": np.array(CLASSES)[count % 2],
-            "site": np.where(count // 2 % 4 == 0, "site-b", "site-a"),
-            "split": "",
-            "origin": [f"manifest.csv:{i + 2}" for i in count],
-            "size": 5.0,
-            "hash": fingerprints.fingerprint_images(images),
-        }
-    )
-    domain.write_domain(Path("data/processed") / name, Domain(name, images, index, CLASSES, ABOUT))
-    split.main(name)
+    write_two_sites(name, random.random((40, 1, 8, 8, 8)).astype(np.float16))
 
 
 @pytest.fixture
@@ -102,7 +84,8 @@ def write_images(name: str, images: np.ndarray) -> None:
     made = Domain.read(Path("data/processed") / name)
     parts = read_parts(name)
     index = made.index.assign(hash=fingerprints.fingerprint_images(images))
-    domain.write_domain(Path("data/processed") / name, Domain(name, images, index, CLASSES, ABOUT))
+    changed = replace(made, images=images, index=index)
+    domain.write_domain(Path("data/processed") / name, changed)
     write_parts(name, parts)
 
 

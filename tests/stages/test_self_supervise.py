@@ -4,7 +4,6 @@ import json
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 from ruamel.yaml import YAML
@@ -23,32 +22,16 @@ from graft.selfsupervised.without_labels import (
     write_images_without_labels,
 )
 from stages import check, finetune, paths, pretrain, self_supervise, split
+from tests.processed import CLASSES, about, write_two_sites
 from tests.seals import reseal
 from tests.small_target import ROOT, edit_parameters
-
-CLASSES = ["benign", "malignant"]
-ABOUT = {"spacing": None, "window": [0, 1], "intensity": "window", "size": "voxels"}
 
 
 def write_processed(name: str) -> None:
     """A processed domain of 60 patients with a plane each, a quarter of them of site-b."""
-    count = np.arange(60)
     images = np.random.default_rng(len(name)).random((60, 1, 16, 16)).astype(np.float16)
-    images[count % 2 == 1, :, 4:8, 4:8] /= 2
-    index = pd.DataFrame(
-        {
-            "sample": count,
-            "patient": [f"{name}{i:02}" for i in count],
-            "label": np.array(CLASSES)[count % 2],
-            "site": np.where(count // 2 % 4 == 0, "site-b", "site-a"),
-            "split": "",
-            "origin": [f"manifest.csv:{i + 2}" for i in count],
-            "size": 5.0,
-            "hash": fingerprints.fingerprint_images(images),
-        }
-    )
-    write_domain(paths.processed(name), Domain(name, images, index, CLASSES, ABOUT))
-    split.main(name)
+    images[1::2, :, 4:8, 4:8] /= 2
+    write_two_sites(name, images)
 
 
 @pytest.fixture
@@ -204,7 +187,7 @@ def plant(row: int, image: np.ndarray) -> None:
     images = np.array(domain.images)
     images[row] = image
     index = domain.index.assign(hash=fingerprints.fingerprint_images(images))
-    write_domain(paths.processed("liver"), Domain("liver", images, index, CLASSES, ABOUT))
+    write_domain(paths.processed("liver"), Domain("liver", images, index, CLASSES, about(images)))
     split.main("liver")
 
 
