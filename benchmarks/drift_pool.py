@@ -18,7 +18,7 @@ from graft.networks.saved import Model, load_model
 from graft.phantom.cohort import draw_patient, manifest_rows
 from stages import paths
 
-PATIENTS = 600
+PATIENTS = 900
 SAME = "none"
 SITE = "another site"
 CASE_MIX = "mostly malignant"
