@@ -18,6 +18,7 @@ def write_model(folder: Path, reference: dict[str, list[float]]) -> str:
     folder.mkdir(parents=True)
     (folder / "weights.safetensors").write_bytes(b"weights")
     (folder / "card.json").write_text("{}")
+    (folder / "README.md").write_text("A model for tests.")
     Fitted(
         name="bagging",
         source="lung",
