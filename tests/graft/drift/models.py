@@ -1,14 +1,14 @@
 """A model folder that has what drift is compared with, and files of predictions."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from graft.common.files import write_json
 from graft.common.seeds import generator
-from graft.familiarity.familiar import Familiar
 from graft.prediction.identity import model_digest
-from graft.release.fitted import Fitted
+from tests.trained import fitted_values
 
 NAMES = ("intensity_mean", "intensity_sd", "spacing_mm", "probability")
 
@@ -19,19 +19,9 @@ def write_model(folder: Path, reference: dict[str, list[float]]) -> str:
     (folder / "weights.safetensors").write_bytes(b"weights")
     (folder / "card.json").write_text("{}")
     (folder / "README.md").write_text("A model for tests.")
-    Fitted(
-        name="bagging",
-        source="lung",
-        target="liver",
-        temperature=1.0,
-        points={},
-        wanted={},
-        miscoverage=0.1,
-        quantiles={},
-        familiar=Familiar({}, [], [], reference, ()),
-        licence="Apache-2.0",
-        provenance={},
-    ).write(folder)
+    fitted = fitted_values()
+    familiar = replace(fitted.familiar, reference=reference)
+    replace(fitted, familiar=familiar).write(folder)
     return model_digest(folder)
 
 
