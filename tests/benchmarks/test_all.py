@@ -93,7 +93,9 @@ def test_every_benchmark_of_the_list_is_a_module():
     names = [benchmark.name for benchmark in BENCHMARKS]
     assert len(set(names)) == len(names)
     for name in names:
-        assert (every.ROOT / f"benchmarks/{name}.py").exists(), name
+        module = every.ROOT / f"benchmarks/{name}.py"
+        package = every.ROOT / f"benchmarks/{name}/__main__.py"
+        assert module.exists() or package.exists(), name
 
 
 def _ends_soon(pid: int) -> bool:
