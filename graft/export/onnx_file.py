@@ -30,6 +30,7 @@ def write_onnx(path: Path, program: "ExportedProgram", description: Mapping) -> 
             output_names=[CALIBRATED, PROBABILITIES],
             verbose=False,
         )
+    assert converted is not None  # it is None only for the older exporter
     model = converted.model
     for node in model.graph.all_nodes():
         node.metadata_props.clear()  # paths of this machine

@@ -20,12 +20,14 @@ from highdicom.sr import (
     TrackingIdentifier,
 )
 from pydicom.sr.codedict import codes
+from pydicom.sr.coding import Code
 
 from graft.grids.volume import LPS_TO_RAS
 from graft.prediction.prediction import Prediction
 from graft.structured_report import codes as own
 from graft.structured_report.identifiers import make_uid
 
+Concept = Code | CodedConcept
 SOFTWARE = "graft"
 UNKNOWN_VERSION = "unknown"  # of graft if it is not installed
 
@@ -141,7 +143,7 @@ def _make_measurements(prediction: Prediction) -> list[Measurement]:
 
 def _make_evaluations(prediction: Prediction) -> list[QualitativeEvaluation]:
     classes = list(prediction.probabilities)
-    found = [(own.INTENDED_USE, own.RESEARCH_ONLY)]
+    found: list[tuple[CodedConcept, Concept]] = [(own.INTENDED_USE, own.RESEARCH_ONLY)]
     if prediction.called is not None:
         found.append((own.CALLED, own.answer_code(prediction.called, classes)))
     found.append((own.ANSWER, own.answer_code(prediction.answer, classes)))

@@ -72,7 +72,7 @@ def write_structured_reports(
         lesion = prediction.lesion
         by_series.setdefault((lesion.image, lesion.series), []).append(prediction)
     (folder / STRUCTURED_REPORTS).mkdir(parents=True, exist_ok=True)
-    written = []
+    written: list[Path] = []
     for (image, series), group in by_series.items():
         if not _is_dicom(image):
             say(f"{image}: gets no Structured Report, because it is not DICOM")
