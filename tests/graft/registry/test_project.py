@@ -1,7 +1,10 @@
 """Repositories that no registry can be in."""
 
+import pytest
 from dvc.repo import Repo
 
+from graft.common.files import InputError
+from graft.registry import check_installed
 from tests.graft.registry.project import clone, git, refused
 
 COMMANDS = [("promote", "--version", "v1.0.0"), ("rollback", "production"), ("versions",)]
@@ -37,3 +40,8 @@ def test_a_project_must_name_the_artifact(project):
     assert "dvc.yaml: names no artifact, expected `artifacts:`" in refused("versions")
     (project / "dvc.yaml").write_text(content + "  other: {path: models/best}\n")
     assert "--artifact: is not given, expected one of diagnosis, other" in refused("versions")
+
+
+def test_a_missing_library_names_the_extra():
+    with pytest.raises(InputError, match="needs no_such_library, .* the extra `registry`"):
+        check_installed(["dvc", "no_such_library"])
