@@ -13,7 +13,9 @@ PATCH = [8, 8, 8]
 
 @pytest.fixture(scope="module")
 def model() -> Model:
-    network = build_network("resnet", PATCH, channels=1, classes=2, width=8, seed=0).eval()
+    network = build_network(
+        name="resnet", patch=PATCH, channels=1, classes=2, width=8, seed=0
+    ).eval()
     return Model({"classes": ["a", "b"], "shares": [1.0]}, [network])
 
 
