@@ -18,7 +18,7 @@ class Pool:
 
     Attributes:
         facts: what the model is; every worker that is started later must have loaded the same one.
-        lost: how many workers were killed or ended.
+        on_loss: is called for each worker that was killed or ended.
     """
 
     def __init__(self, job: Job) -> None:
@@ -30,7 +30,7 @@ class Pool:
         first = Worker(job)
         self.facts = first.facts
         self.job = replace(job, sha256=first.facts["sha256"])
-        self.lost = 0
+        self.on_loss: Callable[[], object] = lambda: None
         self._workers = {first}
         for _ in range(job.limits.workers - 1):
             self._workers.add(Worker(self.job))
@@ -88,7 +88,7 @@ class Pool:
         self._threads.shutdown(wait=False)
 
     def _replace(self, worker: Worker) -> None:
-        self.lost += 1
+        self.on_loss()
         self._workers.discard(worker)
         worker.kill()
         task = asyncio.ensure_future(self._start_another())

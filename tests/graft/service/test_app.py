@@ -262,7 +262,7 @@ def test_a_lost_worker_is_replaced(start_service, scan):
     response = running.client.post("/predict", files=upload(scan), data=LESION)
     expect_error(response, 422, "crashed")
     assert running.client.post("/predict", files=upload(scan), data=LESION).status_code == 200
-    assert running.pool.lost == 1
+    assert "graft_workers_lost_total 1.0" in running.client.get("/metrics").text.splitlines()
     assert running.left_over() == []
 
 
