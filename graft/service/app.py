@@ -69,6 +69,7 @@ def make_app(
         title="graft", description=ABOUT, docs_url=None, redoc_url=None, lifespan=lifespan
     )
     measures = Measures(pool.facts["sha256"])
+    pool.on_loss = measures.lost.inc
     app.add_exception_handler(HTTPException, _answer_http_error)
     app.add_exception_handler(RequestValidationError, _answer_wrong_field)
     app.add_exception_handler(RefusedError, _answer_refused)

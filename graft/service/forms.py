@@ -61,9 +61,7 @@ class PredictForm(BaseModel):
             raise ValueError("expected a JSON object") from None
         if not isinstance(found, dict):
             raise ValueError("expected a JSON object")
-        return {
-            name: value if isinstance(value, str) else f"{value}" for name, value in found.items()
-        }
+        return {name: _as_text(name, value) for name, value in found.items()}
 
     @model_validator(mode="after")
     def _check_position(self) -> "PredictForm":
@@ -77,6 +75,13 @@ class PredictForm(BaseModel):
         if self.x is None or self.y is None or self.z is None:
             return None
         return self.x, self.y, self.z
+
+
+def _as_text(name: str, value: Any) -> str:
+    """A covariate as a cell of a table has it: null is an empty one."""
+    if isinstance(value, bool | list | dict):
+        raise ValueError(f"{name}: expected a number or text")
+    return "" if value is None else str(value)
 
 
 MULTIPART = Form(media_type="multipart/form-data")

@@ -18,7 +18,7 @@ class Pool:
 
     Attributes:
         facts: what the model is; every worker that is started later must have loaded the same one.
-        lost: how many workers were killed or ended.
+        on_loss: is called for each worker that was killed or ended.
     """
 
     def __init__(self, job: Job) -> None:
@@ -30,7 +30,7 @@ class Pool:
         first = Worker(job)
         self.facts = first.facts
         self.job = replace(job, sha256=first.facts["sha256"])
-        self.lost = 0
+        self.on_loss: Callable[[], object] = lambda: None
         self._workers = {first}
         for _ in range(job.limits.workers - 1):
             self._workers.add(Worker(self.job))
@@ -39,6 +39,7 @@ class Pool:
             self._idle.put_nowait(worker)
         self._threads = ThreadPoolExecutor(job.limits.workers)
         self._replacing: set[asyncio.Task[None]] = set()
+        self._closed = False
 
     @property
     def is_ready(self) -> bool:
@@ -61,9 +62,12 @@ class Pool:
             worker = await asyncio.wait_for(self._idle.get(), seconds)
         except TimeoutError:
             raise Busy("all processes are busy, try again later") from None
-        if not await still_wanted():
+        try:
+            if not await still_wanted():
+                raise RefusedError(UNUSABLE, "the request was cancelled")
+        except BaseException:
             self._idle.put_nowait(worker)
-            raise RefusedError(UNUSABLE, "the request was cancelled")
+            raise
         loop = asyncio.get_running_loop()
         try:
             answer = await loop.run_in_executor(self._threads, worker.ask, task, seconds)
@@ -79,18 +83,21 @@ class Pool:
         return answer
 
     def close(self) -> None:
-        """Kill all workers."""
+        """Kill all workers, and start no others."""
+        self._closed = True
         for task in self._replacing:
             task.cancel()
-        for worker in self._workers:
+        for worker in tuple(self._workers):
             worker.kill()
         self._workers.clear()
         self._threads.shutdown(wait=False)
 
     def _replace(self, worker: Worker) -> None:
-        self.lost += 1
+        self.on_loss()
         self._workers.discard(worker)
         worker.kill()
+        if self._closed:
+            return
         task = asyncio.ensure_future(self._start_another())
         self._replacing.add(task)
         task.add_done_callback(self._replacing.discard)
@@ -98,10 +105,22 @@ class Pool:
     async def _start_another(self) -> None:
         while True:
             try:
-                worker = await asyncio.to_thread(Worker, self.job)
+                worker = await asyncio.to_thread(self._start)
             except InputError:  # the model was replaced on the disk, or the machine is full
                 await asyncio.sleep(RESTART_S)
                 continue
-            self._workers.add(worker)
-            self._idle.put_nowait(worker)
+            if worker is not None:
+                self._idle.put_nowait(worker)
             return
+
+    def _start(self) -> Worker | None:
+        """Start a worker in a thread, which `close` cannot cancel; None after `close`."""
+        if self._closed:
+            return None
+        worker = Worker(self.job)
+        self._workers.add(worker)  # before the check, so that either `close` or this kills it
+        if self._closed:
+            self._workers.discard(worker)
+            worker.kill()
+            return None
+        return worker

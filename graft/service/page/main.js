@@ -44,6 +44,7 @@ async function open(chosen) {
   file = chosen;
   const number = ++request;
   find("lesion").hidden = find("answer").hidden = true;
+  find("predict").disabled = false;  // an answer about the last scan is dropped
   say("Reading the scan…");
   let scan;
   try {

@@ -5,9 +5,10 @@ import {toMm} from "./nifti.js";
 
 const MOST_PX = 640;  // height and width on the screen
 const LEAP = 10;
-// Evidence for and against: orange and blue differ for all kinds of colour vision.
-const FOR = [1, 0.55, 0];
-const AGAINST = [0.2, 0.6, 1];
+// Evidence for and against, as in the reports: violet and orange differ for all kinds of colour
+// vision.
+const FOR = [0.7, 0.4, 1];
+const AGAINST = [1, 0.55, 0];
 const CROSS_GAP = 6;
 const CROSS_ARM = 14;
 

@@ -63,6 +63,19 @@ def test_every_element_that_the_scripts_find_is_in_the_page():
             assert f'id="{found}"' in page, found
 
 
+def test_violet_is_evidence_for_and_orange_against_as_in_the_reports():
+    page, style, script = (
+        (PAGE / name).read_text(encoding="utf-8")
+        for name in ("index.html", "style.css", "viewer.js")
+    )
+    for sign, name, colour in [("for", "violet", "#b366ff"), ("against", "orange", "#ff8c00")]:
+        assert f'<span class="{sign}">{name}</span> is evidence {sign}' in " ".join(page.split())
+        assert f".{sign} {{ background: {colour}; }}" in style
+        [drawn] = re.findall(rf"const {sign.upper()} = \[(.*)\];", script)
+        shares = [int(colour[start : start + 2], 16) / 255 for start in (1, 3, 5)]
+        assert [float(share) for share in drawn.split(",")] == pytest.approx(shares, abs=0.01)
+
+
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory) -> Iterator[Tab]:
     found = find_browser()
@@ -140,6 +153,18 @@ def test_the_keyboard_alone_predicts_for_a_lesion(tab, scan, predictor):
         )
         faults = json.loads(tab.evaluate(FAULTS))
         assert set(faults.values()) == {0}, (width, faults)
+
+
+def test_a_scan_that_is_opened_during_a_prediction_can_be_predicted(tab, scan):
+    open_scan(tab, scan)
+    tab.evaluate(
+        "document.getElementById('predict').click();"
+        "document.getElementById('file').dispatchEvent(new Event('change')); 0"
+    )
+    tab.wait_for("document.getElementById('status').textContent.includes('Point at')")
+    assert not tab.evaluate("document.getElementById('predict').disabled")
+    tab.evaluate("document.getElementById('predict').click(); 0")
+    wait_for_answer(tab)
 
 
 def test_contrast_suffices_in_light_and_dark(tab):
