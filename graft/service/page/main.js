@@ -96,8 +96,12 @@ function readCovariates() {
 
 async function predict() {
   if (!file || !viewer.scan) return;
-  const number = ++request;
   const mask = find("mask").files[0];
+  if (!viewer.isChosen && !mask) {
+    say("Point at the lesion first: click it, or move the cross by the arrow keys.");
+    return;
+  }
+  const number = ++request;
   const fields = {
     scan: file, series: find("series").value, mask, segment: find("segment").value,
     covariates: readCovariates(), diameter_mm: find("diameter").value,

@@ -32,6 +32,7 @@ export class Viewer {
     this.scan = scan;
     this.map = null;
     this.isPicture = isPicture;
+    this.isChosen = isPicture;  // whether the cross is where a person put it
     this.cross = scan.size.map((count) => Math.floor((count - 1) / 2));
     const [columns, rows] = scan.size;
     const aspect = (columns * scan.spacing[0]) / (rows * scan.spacing[1]);
@@ -76,8 +77,10 @@ export class Viewer {
       moves.ArrowLeft = [-far, 0, 0];
       moves.ArrowRight = [far, 0, 0];
     }
-    if (event.key in moves) this.move(...moves[event.key]);
-    else if (event.key === "Enter") onChoose();
+    if (event.key in moves) {
+      this.isChosen = true;
+      this.move(...moves[event.key]);
+    } else if (event.key === "Enter") onChoose();
     else return;
     event.preventDefault();
   }
@@ -90,6 +93,7 @@ export class Viewer {
     const across = Math.floor((event.clientX - box.left) / box.width * columns);
     const down = Math.floor((event.clientY - box.top) / box.height * rows);
     const column = this.isPicture ? across : columns - 1 - across;
+    this.isChosen = true;
     this.move(column - this.cross[0], rows - 1 - down - this.cross[1], 0);
     return true;
   }

@@ -114,6 +114,11 @@ def wait_for_answer(tab: Tab) -> None:
     assert text_of(tab, "error") == ""
 
 
+def move_cross(tab: Tab) -> None:
+    tab.evaluate("document.getElementById('view').focus(); 0")
+    tab.press("ArrowUp")
+
+
 def position(tab: Tab) -> list[float]:
     numbers = re.search(r"x (\S+), y (\S+), z (\S+) mm", text_of(tab, "position"))
     return [float(number) for number in numbers.groups()]
@@ -157,12 +162,16 @@ def test_the_keyboard_alone_predicts_for_a_lesion(tab, scan, predictor):
 
 def test_a_scan_that_is_opened_during_a_prediction_can_be_predicted(tab, scan):
     open_scan(tab, scan)
+    move_cross(tab)
     tab.evaluate(
         "document.getElementById('predict').click();"
         "document.getElementById('file').dispatchEvent(new Event('change')); 0"
     )
     tab.wait_for("document.getElementById('status').textContent.includes('Point at')")
     assert not tab.evaluate("document.getElementById('predict').disabled")
+    tab.evaluate("document.getElementById('predict').click(); 0")  # at a place nobody chose
+    assert "Point at the lesion first" in text_of(tab, "status")
+    move_cross(tab)
     tab.evaluate("document.getElementById('predict').click(); 0")
     wait_for_answer(tab)
 
@@ -208,6 +217,7 @@ def test_a_real_series_works_from_the_file_to_the_answer(tab, tmp_path):
     path.write_bytes(zipped(REAL_SERIES))
     open_scan(tab, path)
     assert "5 slices of 16 by 16" in text_of(tab, "status")
+    move_cross(tab)
     tab.evaluate("document.getElementById('predict').click(); 0")
     wait_for_answer(tab)
     assert text_of(tab, "answer-text") in text_of(tab, "status")
