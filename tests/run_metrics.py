@@ -115,7 +115,7 @@ def conformal(classes: list[str]) -> dict:
     found["classes"] = {name: {"cases": 36, "quantile": 0.7} for name in classes}
     for part in TESTS:
         coverage = {name: estimate(0.91, 0.08) for name in classes}
-        scores = {"set_size": estimate(1.0, 0.1), "cannot_tell": estimate(0.4)}
+        scores = {"set_size": estimate(1.0, 0.1), "not_one_class": estimate(0.4)}
         found[part] = {"coverage": coverage, **scores, "empty": estimate(0.0)}
     found["external"]["coverage"][classes[0]] = estimate(0.7, 0.1)
     return found

@@ -79,6 +79,7 @@ def main(
     from contextlib import redirect_stdout
 
     from graft.prediction.batch import list_inputs, predict_listed, print_batch, write_batch
+    from graft.prediction.inputs import check_name
     from graft.prediction.lesions import Lesion
     from graft.prediction.predictor import load
     from graft.prediction.results import check_output
@@ -88,7 +89,7 @@ def main(
     one = Lesion(inputs[0], position, frame, mask, series, segment, diameter) if is_one else None
     with redirect_stdout(sys.stderr):  # standard output is for the results
         predictor = load(model, device)
-        listed = [one] if one else list_inputs(predictor, inputs)
+        listed = [check_name(one)] if one else list_inputs(predictor, inputs)
         further = _structured_reports(listed) if sr else None
         batch = predict_listed(predictor, listed, given, point)
         if out is not None:

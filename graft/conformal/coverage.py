@@ -1,4 +1,4 @@
-"""What conformal sets are worth: coverage by class, sizes, and how often they cannot tell."""
+"""What conformal sets are worth: coverage by class, sizes, how often they have one class."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -55,7 +55,7 @@ def part_entry(
         total = weights.sum(1)
         found = {
             "set_size": ratio(weights @ sizes, total),
-            "cannot_tell": ratio(weights @ (sizes != 1), total),
+            "not_one_class": ratio(weights @ (sizes != 1), total),
             "empty": ratio(weights @ (sizes == 0), total),
         }
         for code, name in enumerate(classes):

@@ -16,7 +16,9 @@ import numpy as np
 
 from graft.statistics.scores import PROBABILITY_DECIMALS
 
-CANNOT_TELL = "cannot tell"  # the answer unless a set has exactly one class
+# The answer unless a set has exactly one class. A prediction has it too if the operating point has
+# another class than the set, and may be refused before.
+CANNOT_TELL = "cannot tell"
 EXACT = 9  # decimals of (n + 1)(1 - α), whose float may be just above a whole number
 
 

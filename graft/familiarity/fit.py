@@ -14,6 +14,7 @@ BRIGHTER = 0.1  # of the window: the mean intensity
 MORE_CONTRAST = 1.35  # times: the deviation of the intensities
 ROUGHER = 1.35  # times
 COARSER = 1.5  # times: the spacing
+MIN_PATIENTS = 8  # of whom features are compared: a limit by fewer refuses all inputs or none
 FALSE_ALARM = 0.005  # share of familiar inputs whose features are too far away
 
 
@@ -26,14 +27,14 @@ def fit_familiar(
     """Fit ranges and distances to familiar inputs.
 
     Args:
-        measured: N inputs.
+        measured: N inputs. Features of fewer than MIN_PATIENTS patients are left out.
         samples: the N sample numbers.
         patients: (N,) whose inputs they are.
         probability: (N,) calibrated, of the disease, for the reference alone.
     """
     centre = precision = np.zeros(0)
     ranges = _intensity_ranges(measured) | _spacing_ranges(measured)
-    if measured.features is not None and len(np.unique(patients)) > 1:
+    if measured.features is not None and len(np.unique(patients)) >= MIN_PATIENTS:
         centre, precision = fit_features(measured.features)
         held_out = _held_out_distances(measured.features, patients)
         ranges[DISTANCE] = (0.0, prediction_limit(held_out))

@@ -4,20 +4,21 @@ from collections.abc import Iterator
 
 from graft.common.shown import counted
 from graft.prediction.predictor import Predictor
+from graft.release.fitted import README
 
 LABEL_WIDTH = 14
 
 
 def describe(predictor: Predictor) -> Iterator[str]:
     """Yield lines about a model: what it predicts, from what, and how it answers."""
-    for label, fact in facts_of(predictor).items():
+    for label, fact in {"model": str(predictor.folder), **facts_of(predictor)}.items():
         yield f"{label:<{LABEL_WIDTH}}{fact}"
 
 
 def facts_of(predictor: Predictor) -> dict[str, str]:
-    """Facts about a model, by what they are."""
+    """Facts about a model, by what they are. None depends on where its folder is."""
     card, fitted = predictor.model.card, predictor.fitted
-    facts = {"model": str(predictor.folder), "sha256": predictor.sha256}
+    facts = {"sha256": predictor.sha256}
     if fitted is not None:
         facts["trained as"] = f"{fitted.name}, from {fitted.source} to {fitted.target}"
         facts["licence"] = fitted.licence
@@ -55,7 +56,8 @@ def _describe_fitted(predictor: Predictor) -> dict[str, str]:
         wanted = "" if rate is None else f", chosen for a {point} of {rate:g} on validation cases"
         at = "none" if threshold is None else f"{disease} from p = {threshold:g}{wanted}"
         found[point] = at
-    found["sets"] = f"hold the true class in at least {1 - fitted.miscoverage:.0%} of each class"
+    wanted = f"{1 - fitted.miscoverage:.0%}"
+    found["sets"] = f"should hold the true class of {wanted} of each class, measured: {README}"
     unfitted = [name for name, quantile in fitted.quantiles.items() if quantile is None]
     if unfitted:
         found["sets"] += f"; {', '.join(unfitted)} is in each set, because it has too few cases"

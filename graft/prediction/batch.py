@@ -9,7 +9,7 @@ from graft.common.files import InputError, whole_folder
 from graft.common.shown import counted, shown
 from graft.console import countdown, counting, say
 from graft.prediction.cut import Input, cut_inputs
-from graft.prediction.inputs import Listed, list_lesions
+from graft.prediction.inputs import Listed, check_name, list_lesions
 from graft.prediction.lesions import Lesion
 from graft.prediction.page import render_page
 from graft.prediction.prediction import Failure, Prediction
@@ -50,7 +50,7 @@ def list_inputs(predictor: Predictor, paths: Sequence[Path]) -> list[Listed]:
         try:
             listed += list_lesions(path, predictor.form)
         except InputError as error:
-            listed.append(Failure(Lesion(path), str(error)))
+            listed.append(check_name(Failure(Lesion(path), str(error))))
     return listed
 
 

@@ -88,13 +88,25 @@ def cut_group(form: InputForm, lesions: Group) -> list[Found]:
         if first.row:
             return _cut_rows(form, lesions)
         if is_picture(first.image):
-            return [_cut_picture(form, lesion) for lesion in lesions]
+            return _cut_each(partial(_cut_picture, form), lesions)
         return _cut_scan(form, lesions)
     except InputError as error:
         return [Failure(lesion, str(error)) for lesion in lesions]
     except MemoryError:
         reason = f"{first.image.name} does not fit in memory, expected a smaller one"
         return [Failure(lesion, reason) for lesion in lesions]
+
+
+def _cut_each(cut: Callable[[Lesion], Input], lesions: Group) -> list[Found]:
+    """Cut lesions one by one. One that cannot be used is a Failure, and the others go on."""
+    found: list[Found] = []
+    for lesion in lesions:
+        try:
+            check_place(lesion)
+            found.append(cut(lesion))
+        except InputError as error:
+            found.append(Failure(lesion, str(error)))
+    return found
 
 
 def _count_bytes(images: Sequence[Path]) -> int:
@@ -115,30 +127,23 @@ def _cut_scan(form: InputForm, lesions: Group) -> list[Found]:
             f"{lesions[0].image}: is a scan with a spacing in mm, expected a picture or an array, "
             "as the model was trained on images without one"
         )
-    for lesion in lesions:
-        check_place(lesion)
     volume = volume_files.read_volume(lesions[0].image, lesions[0].series)
     grid = convert_window(form.grid, volume)
     read = lru_cache(1)(volume_files.read_volume)  # a map may have a label for each lesion
-    found: list[Found] = []
-    for lesion in lesions:
-        try:
-            cut = cut_lesion(volume, lesion.as_row(), grid, read)
-        except InputError as error:
-            found.append(Failure(lesion, str(error)))
-            continue
+
+    def cut_one(lesion: Lesion) -> Input:
+        cut = cut_lesion(volume, lesion.as_row(), grid, read)
         image = _match_channels(form, cut.patch, lesion.image)
-        diameter = lesion.diameter_mm or cut.diameter
+        size = _measure_size(form, cut.patch, lesion.diameter_mm or cut.diameter)
         if lesion.position is None:
             x, y, z = cut.centre.tolist()
             lesion = replace(lesion, position=(x, y, z), frame="ras")
-        size = _measure_size(form, cut.patch, diameter)
-        found.append(Input(lesion, image, size, volume.spacing))
-    return found
+        return Input(lesion, image, size, volume.spacing)
+
+    return _cut_each(cut_one, lesions)
 
 
 def _cut_picture(form: InputForm, lesion: Lesion) -> Input:
-    check_place(lesion)
     if len(form.grid.patch) != 2:
         raise InputError(
             f"{lesion.image}: is a picture, expected a volume, as the patches of the model are "
@@ -163,19 +168,15 @@ def _cut_rows(form: InputForm, lesions: Group) -> list[Found]:
     part = lesions[0].row.rpartition(":")[0]
     dimensions = len(form.grid.patch)
     images = read_part_images(path, part, dimensions) if part else map_images(path, dimensions)
-    found: list[Found] = []
-    for lesion in lesions:
-        try:
-            check_place(lesion)
-            image = images[int(lesion.row.rpartition(":")[2])]
-            patch, above_floor = cut_sample(image, form.grid, lesion.name)
-            patch = _match_channels(form, patch, lesion.image)
-        except InputError as error:
-            found.append(Failure(lesion, str(error)))
-            continue
+
+    def cut_one(lesion: Lesion) -> Input:
+        image = images[int(lesion.row.rpartition(":")[2])]
+        patch, above_floor = cut_sample(image, form.grid, lesion.name)
+        patch = _match_channels(form, patch, lesion.image)
         size = lesion.diameter_mm if form.size_is_diameter else float(above_floor)
-        found.append(Input(lesion, patch, size, None))
-    return found
+        return Input(lesion, patch, size, None)
+
+    return _cut_each(cut_one, lesions)
 
 
 def _match_channels(form: InputForm, image: np.ndarray, path: Path) -> np.ndarray:

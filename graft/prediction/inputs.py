@@ -36,7 +36,7 @@ def list_lesions(path: Path, form: InputForm) -> list[Listed]:
         InputError: if there are none, or if the path is a scan, of which the position of the lesion
             must be known.
     """
-    listed = [_check_name(found) for found in _list(path, form)]
+    listed = [check_name(found) for found in _list(path, form)]
     if not listed:
         raise InputError(f"{path}: has no rows, expected one per lesion")
     return listed
@@ -125,11 +125,11 @@ def _find_pictures(folder: Path) -> list[Path]:
     return pictures
 
 
-def _check_name(found: Listed) -> Listed:
-    """A Failure if a name cannot be written to a table: a spreadsheet might run it."""
+def check_name(found: Listed) -> Listed:
+    """A Failure if the name of a scan cannot be written to a table: a spreadsheet might run it."""
     lesion = found.lesion if isinstance(found, Failure) else found
     name = lesion.scan or str(lesion.image)
     if is_text(name):
         return found
-    anonymous = replace(lesion, scan=f"line {lesion.line}" if lesion.line else "picture")
+    anonymous = replace(lesion, scan=f"line {lesion.line}" if lesion.line else "scan")
     return Failure(anonymous, f"its name is {shown(name)}, {TEXT_RULE}")

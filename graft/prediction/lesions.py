@@ -91,8 +91,6 @@ def check_place(lesion: Lesion) -> None:
     has_place = position is not None or lesion.mask is not None
     needs_place = not lesion.row and not is_picture(lesion.image)
     if has_place and not needs_place:
-        raise InputError(f"{lesion.name}: is a picture or an array, expected no position or mask")
+        raise InputError("is a picture or an array, expected no position or mask")
     if needs_place and not has_place:
-        raise InputError(
-            f"{lesion.name}: is a scan, expected the position of the lesion in it, or its mask"
-        )
+        raise InputError("is a scan, expected the position of the lesion in it, or its mask")

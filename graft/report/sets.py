@@ -11,7 +11,7 @@ WHERE = {"test": "On the test part", "external": "At the external site"}
 
 
 def coverage(evidence: Evidence) -> Table:
-    """Coverage by class, set size and the share without an answer, on each part."""
+    """Coverage by class, set size and the share without a single class, on each part."""
     block = evidence.metrics["conformal"]
     failed = {(part, name) for part, name, _ in failures(block)}
     rows: list[Row] = []
@@ -22,8 +22,8 @@ def coverage(evidence: Evidence) -> Table:
             row.append(Cell(share(block[part]["coverage"][name]), mark))
         rows.append(row)
     sizes = [estimate(block[part]["set_size"]) for part in evidence.parts]
-    unsure = [share(block[part]["cannot_tell"]) for part in evidence.parts]
-    rows += [["mean size of a set", "", *sizes], ["share “cannot tell”", "", *unsure]]
+    unsure = [share(block[part]["not_one_class"]) for part in evidence.parts]
+    rows += [["mean size of a set", "", *sizes], ["no class or several", "", *unsure]]
     caption = f"Conformal sets of {block['model']} for {percent(1 - block['miscoverage'])}"
     return Table(caption, ["", "cases fitted on", *evidence.parts], rows)
 

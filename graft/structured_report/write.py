@@ -62,22 +62,18 @@ def write_structured_reports(
 
     Returns:
         The files.
-
-    Raises:
-        InputError: if none of the scans is DICOM.
     """
-    check_dicom([prediction.lesion.image for prediction in predictions])
     by_series: dict[tuple[Path, str], list[Prediction]] = {}
     for prediction in predictions:
         lesion = prediction.lesion
         by_series.setdefault((lesion.image, lesion.series), []).append(prediction)
-    (folder / STRUCTURED_REPORTS).mkdir(parents=True, exist_ok=True)
     written: list[Path] = []
     for (image, series), group in by_series.items():
         if not _is_dicom(image):
             say(f"{image}: gets no Structured Report, because it is not DICOM")
             continue
         path = folder / STRUCTURED_REPORTS / f"{len(written) + 1:04}.dcm"
+        path.parent.mkdir(parents=True, exist_ok=True)
         try:
             _write_report(path, image, series, group, when or datetime.datetime.now())
         except InputError as error:

@@ -187,7 +187,7 @@ def test_the_best_model_has_what_was_fitted_with_it(project):
         assert fitted.quantiles[name] is None
     assert fitted.licence == "CC-BY-NC-4.0"
     assert fitted.provenance["weights"] == metrics["hashes"]["models"][fitted.name]
-    assert metrics["conformal"]["test"]["cannot_tell"]["value"] == 1
+    assert metrics["conformal"]["test"]["not_one_class"]["value"] == 1
     card = (paths.BEST / "README.md").read_text()
     data = ModelCard(card).data
     assert data.license == "cc-by-nc-4.0"

@@ -1,5 +1,6 @@
 """The preprocessing of this bundle: from a file to the patch that the network takes."""
 
+import math
 from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 
@@ -14,9 +15,12 @@ from monai.transforms import (
     ScaleIntensityRange,
     SpatialResample,
 )
-from PIL import Image
+from PIL import Image, ImageOps
 
 COARSER = 1.5  # a patch this many times as coarse as its scan needs smoothing before resampling
+MAX_VOXELS = 1 << 22  # of one scan that its foreground is measured in
+LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # of red, green and blue
+MODES = {"1": "L", "LA": "L", "P": "RGB", "PA": "RGB", "RGBA": "RGB"}  # and what they are read as
 FWHM = 2 * np.sqrt(2 * np.log(2))  # full width at half maximum of a Gaussian, in deviations
 
 
@@ -33,7 +37,7 @@ class Patchd(MapTransform):
         spacing: mm per voxel along the same axes, or None.
         window: the intensities that become 0 and 1.
         intensity: the unit of the window: window, percentile or zscore of the scan's foreground.
-        channels: C. A grey image is repeated.
+        channels: C. A grey image is repeated, and of a picture in colour a grey one is its luma.
     """
 
     def __init__(
@@ -64,9 +68,8 @@ class Patchd(MapTransform):
                 patch = self._scale(np.load(path).astype(np.float32))
             else:
                 patch = self._resize(path)
-            patch = patch.reshape(-1, *self.patch)
-            repeats = self.channels // len(patch)
-            found[key] = torch.from_numpy(np.repeat(patch, repeats, axis=0))
+            patch = self._match_channels(patch.reshape(-1, *self.patch), path)
+            found[key] = torch.from_numpy(patch)
         if "covariates" in found:
             found["covariates"] = torch.tensor(found["covariates"], dtype=torch.float32)
         return found
@@ -91,8 +94,7 @@ class Patchd(MapTransform):
 
     def _resize(self, path: str) -> np.ndarray:
         """The patch of a picture: its largest part about the middle that has the patch's shape."""
-        pixels = np.asarray(Image.open(Path(path)), np.float32)
-        planes = self._scale(np.moveaxis(np.atleast_3d(pixels), -1, 0))
+        planes = self._scale(_read_picture(path))
         rows, columns = self.patch
         height, width = planes.shape[1:]
         scale = min(height / rows, width / columns)
@@ -105,11 +107,21 @@ class Patchd(MapTransform):
             resized.append(picture.resize((columns, rows), Image.Resampling.BILINEAR, box=box))
         return np.stack([np.asarray(plane) for plane in resized])
 
+    def _match_channels(self, patch: np.ndarray, path: str) -> np.ndarray:
+        """The patch (C, *patch) with the channels of the network."""
+        if len(patch) == self.channels:
+            return patch
+        if len(patch) == 1:
+            return np.repeat(patch, self.channels, axis=0)
+        if len(patch) == len(LUMA) and self.channels == 1:
+            return np.tensordot(LUMA, patch, axes=1)[None]
+        raise ValueError(f"{path}: has {len(patch)} channels, expected {self.channels}")
+
     def _scale(self, image: np.ndarray) -> np.ndarray:
         """Intensities from 0 to 1 within the window."""
         low, high = self.window
         if self.intensity != "window":
-            sample = image[np.isfinite(image)].astype(np.float64)
+            sample = _sample(image)
             foreground = sample[sample > sample.min()]
             if self.intensity == "percentile":
                 low, high = np.percentile(foreground, self.window)
@@ -117,6 +129,28 @@ class Patchd(MapTransform):
                 low, high = foreground.mean() + np.array(self.window) * foreground.std()
         scaled = ScaleIntensityRange(low, high, 0.0, 1.0, clip=True)(image)
         return np.asarray(scaled, np.float32)
+
+
+def _read_picture(path: str) -> np.ndarray:
+    """The planes (C, rows, columns) of a picture as it is shown: 1 if all of it is grey, else 3."""
+    picture = ImageOps.exif_transpose(Image.open(Path(path)))
+    pixels = np.atleast_3d(np.asarray(picture.convert(MODES.get(picture.mode, picture.mode))))
+    is_grey = (pixels == pixels[..., :1]).all()
+    planes = np.moveaxis(pixels, -1, 0).astype(np.float32)
+    return planes[:1] if is_grey else planes
+
+
+def _sample(voxels: np.ndarray) -> np.ndarray:
+    """The finite voxels (N,) of a scan: of a large one, every k-th along the last two axes."""
+    *others, rows, columns = voxels.shape
+    step = 1
+    while (
+        step < max(rows, columns)
+        and math.prod(others) * math.ceil(rows / step) * math.ceil(columns / step) > MAX_VOXELS
+    ):
+        step += 1
+    sample = voxels[..., ::step, ::step].astype(np.float64)
+    return sample[np.isfinite(sample)]
 
 
 def _name_lesion(path: str, position: object) -> str:

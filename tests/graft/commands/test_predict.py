@@ -145,6 +145,17 @@ def test_raw_scans_without_labels_give_the_probabilities_of_the_metrics(project)
     assert found[list(expected)].equals(expected)
 
 
+def test_a_name_like_a_formula_is_a_failure_that_can_be_written(project):
+    Path("scan.nii.gz").rename("=1+1.nii.gz")
+    found = predict("=1+1.nii.gz", "--at", "8,8,8", "--out", "one")
+    missing = predict("=2+2.csv", "--out", "two")
+    for ended, folder in ((found, "one"), (missing, "two")):
+        assert ended.returncode == 1
+        assert "error: scan: its name is '=" in ended.stderr
+        table = pd.read_csv(f"{folder}/predictions.csv")
+        assert table["scan"].tolist() == ["scan"]
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

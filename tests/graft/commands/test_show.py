@@ -14,7 +14,8 @@ def test_a_model_is_shown_with_what_was_fitted(tmp_path):
     assert lines["sensitivity"].startswith(
         "malignant from p = 0.3, chosen for a sensitivity of 0.9"
     )
-    assert lines["sets"].startswith("hold the true class in at least 90% of each class; malignant")
+    promise = "should hold the true class of 90% of each class, measured: README.md; malignant"
+    assert lines["sets"].startswith(promise)
     assert len(lines["sha256"]) == 64
 
 

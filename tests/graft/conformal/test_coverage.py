@@ -39,7 +39,7 @@ def test_the_block_counts_covered_lesions_by_class(block):
     assert found["coverage"]["benign"]["value"] == 0.75  # not the third lesion
     assert found["coverage"]["malignant"]["value"] == 1
     assert found["set_size"]["value"] == round(10 / 6, 6)
-    assert found["cannot_tell"]["value"] == round(4 / 6, 6)
+    assert found["not_one_class"]["value"] == round(4 / 6, 6)
     assert found["empty"]["value"] == 0
     assert block["external"] is None
     assert block["classes"] == {

@@ -16,6 +16,7 @@ from graft.export.export import export_model
 from graft.export.scripts.patch import Patchd
 from graft.grids.grid import Grid
 from graft.grids.intensity import raw_window
+from graft.ingest.channels import with_channels
 from graft.networks.saved import Model
 from graft.pictures.picture_patches import NamedPicture, cut_pictures
 from graft.scans.patches import cut_patch
@@ -150,6 +151,40 @@ def test_its_patches_of_pictures_and_arrays_are_those_of_graft(tmp_path):
     np.save(tmp_path / "patch.npy", pixels[:8, :8, 0])
     found = transform({"image": tmp_path / "patch.npy"})["image"].numpy()
     assert found == pytest.approx(np.repeat(pixels[None, :8, :8, 0] / 255, 3, 0), abs=1e-6)
+
+
+@pytest.mark.parametrize("intensity", ["percentile", "zscore"])
+def test_its_window_of_a_large_scan_is_by_the_same_voxels(scan, intensity, monkeypatch):
+    window = INTENSITIES[intensity]
+    volume = read_volume(scan)
+    whole = raw_window(window, intensity, volume.voxels)
+    monkeypatch.setattr("graft.grids.intensity.MAX_VOXELS", 9000)
+    monkeypatch.setattr("graft.export.scripts.patch.MAX_VOXELS", 9000)
+    raw = raw_window(window, intensity, volume.voxels)
+    assert raw != pytest.approx(whole, abs=0.1)
+    expected = cut_patch(volume, np.array(POSITIONS[0]), Grid(PATCH, SPACING, raw))
+    transform = Patchd("image", PATCH, SPACING, window, intensity, channels=1)
+    found = transform({"image": str(scan), "position": POSITIONS[0]})["image"].numpy()
+    assert found == pytest.approx(expected, abs=2e-6)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "P", "L", "1"])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_picture_gets_the_channels_of_the_network_as_in_graft(tmp_path, mode, channels):
+    pixels = np.random.default_rng(0).integers(0, 255, (30, 21, 3), dtype=np.uint8)
+    path = tmp_path / "picture.png"
+    Image.fromarray(pixels).convert(mode).save(path)
+    grid = Grid((8, 8), (1.0, 1.0), (0.0, 255.0))
+    expected = with_channels(cut_pictures("x", [NamedPicture(path)], grid), channels)[0]
+    transform = Patchd("image", (8, 8), None, (0.0, 255.0), "window", channels)
+    assert transform({"image": path})["image"].numpy() == pytest.approx(expected, abs=1e-3)
+
+
+def test_other_channels_than_those_of_the_network_are_an_error(tmp_path):
+    np.save(tmp_path / "patch.npy", np.zeros((2, 8, 8)))
+    transform = Patchd("image", (8, 8), None, (0.0, 255.0), "window", channels=3)
+    with pytest.raises(ValueError, match=r"patch.npy: has 2 channels, expected 3"):
+        transform({"image": tmp_path / "patch.npy"})
 
 
 @pytest.mark.slow

@@ -7,7 +7,7 @@ from scipy.spatial.distance import mahalanobis
 from sklearn.covariance import LedoitWolf
 
 from graft.familiarity.familiar import Familiar
-from graft.familiarity.fit import fit_familiar
+from graft.familiarity.fit import MIN_PATIENTS, fit_familiar
 from graft.familiarity.measurements import Measurements
 
 COUNT = 40
@@ -39,6 +39,11 @@ def one(**changes: object) -> Measurements:
     features = np.array([changes.pop("features", [0.0, 0.0, 0.0])])
     values = {name: np.array([changes.get(name, value)]) for name, value in intensities.items()}
     return Measurements(values, spacings, features)
+
+
+def take(measured: Measurements, rows: np.ndarray) -> Measurements:
+    intensities = {name: values[rows] for name, values in measured.intensities.items()}
+    return Measurements(intensities, measured.spacings[rows], measured.features[rows])
 
 
 def test_ranges_are_wider_than_what_was_measured(familiar):
@@ -138,10 +143,29 @@ def test_the_reference_of_many_inputs_keeps_200_of_them():
     assert np.abs(np.diff(reference) - 1 / 199).max() < 0.002
 
 
-def test_one_patient_or_a_constant_channel_is_no_fault(measured):
-    alone = fit_familiar(measured, (), np.zeros(COUNT))
-    assert "feature_distance" not in alone.ranges
-    assert "feature_distance" not in alone.values(measured)
+@pytest.mark.parametrize("patients", [1, 2, 3, MIN_PATIENTS - 1])
+def test_too_few_patients_give_no_limit_of_the_features(measured, patients):
+    """Whether each has one lesion or several."""
+    for lesions in (measured, take(measured, np.arange(patients))):
+        owners = np.arange(len(lesions.features)) % patients
+        familiar = fit_familiar(lesions, (), owners)
+        assert "feature_distance" not in familiar.ranges
+        assert "feature_distance" not in familiar.values(measured)
+        assert "feature_distance" not in familiar.reference
+        far = replace(take(measured, np.arange(1)), features=np.array([[1e6, 0.0, 0.0]]))
+        assert familiar.check(far) == [[]]
+
+
+def test_enough_patients_with_a_lesion_each_give_a_limit_that_refuses(measured):
+    owners = np.arange(MIN_PATIENTS)
+    familiar = fit_familiar(take(measured, owners), (), owners)
+    assert not any(familiar.check(take(measured, owners)))
+    far = replace(take(measured, owners[:1]), features=np.array([[1e3, 0.0, 0.0]]))
+    [[reason]] = familiar.check(far)
+    assert reason.check == "features"
+
+
+def test_a_constant_channel_is_no_fault(measured):
     constant = replace(measured, features=np.ones((COUNT, 3)))
     familiar = fit_familiar(constant, (), np.arange(COUNT))
     assert not any(familiar.check(constant))

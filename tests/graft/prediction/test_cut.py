@@ -228,3 +228,27 @@ def test_what_the_model_cannot_read_is_a_failure(tmp_path, monkeypatch, lesion, 
     [found] = cut_inputs(form, [lesion])
     assert isinstance(found, Failure)
     assert message in found.reason
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_a_lesion_without_a_place_does_not_stop_another_of_its_scan(tmp_path, is_first):
+    scan = tmp_path / "a.nii.gz"
+    voxels = np.random.default_rng(0).random((9, 9, 9), np.float32)
+    nibabel.save(nibabel.Nifti1Image(voxels, np.eye(4)), scan)
+    bad = Lesion(scan, scan="a.nii.gz", line=2 if is_first else 3)
+    good = Lesion(scan, (4.0, 4.0, 4.0), scan="a.nii.gz", line=3 if is_first else 2)
+    found = cut_inputs(make_form(GRID), [bad, good] if is_first else [good, bad])
+    failure, made = found if is_first else found[::-1]
+    assert isinstance(made, Input)
+    assert failure.message == (
+        f"a.nii.gz (line {bad.line}): is a scan, expected the position of the lesion in it, or its "
+        "mask"
+    )
+
+
+def test_a_picture_with_a_place_does_not_stop_itself_without_one(tmp_path):
+    path = tmp_path / "p.png"
+    Image.fromarray(np.arange(900, dtype=np.uint8).reshape(30, 30)).save(path)
+    found = cut_inputs(make_form(FLAT, spaced=False), [Lesion(path, (1, 2, 3)), Lesion(path)])
+    assert isinstance(found[0], Failure)
+    assert isinstance(found[1], Input)

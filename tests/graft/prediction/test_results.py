@@ -116,6 +116,7 @@ def test_the_page_shows_answers_reasons_and_the_model(raw, tmp_path):
     assert "The scan has 1 mm per voxel along S, and familiar inputs have 2 to 3 mm." in page
     assert page.count("data:image/png;base64,") == 1
     assert predictor.sha256 in page
+    assert str(tmp_path) not in page
     assert "for research only" in page
     assert "<script" not in page
 

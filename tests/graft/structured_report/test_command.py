@@ -54,6 +54,22 @@ def test_another_scan_is_refused_before_it_is_predicted(tmp_path, model):
     assert not (tmp_path / "out").exists()
 
 
+def test_a_damaged_series_does_not_discard_the_prediction_of_another_scan(tmp_path, model):
+    image = SimpleITK.GetImageFromArray(np.random.default_rng(0).random((12, 12, 12)))
+    SimpleITK.WriteImage(image, tmp_path / "scan.nii.gz")
+    (tmp_path / "ct").mkdir()
+    (tmp_path / "ct/1.dcm").write_bytes(bytes(128) + b"DICM" + bytes(50))
+    rows = "image,x,y,z\nct,-5,-5,5\nscan.nii.gz,-5,-5,5\n"
+    (tmp_path / "manifest.csv").write_text(rows)
+    out = tmp_path / "out"
+    ended = run_module(
+        "graft", "predict", str(tmp_path), "--model", str(model), "--out", str(out), "--sr"
+    )
+    assert ended.returncode == 1
+    assert "1 prediction, 1 failure" in ended.stderr
+    assert sorted(path.name for path in out.iterdir()) == ["predictions.csv", "predictions.json"]
+
+
 def test_a_report_needs_a_folder(tmp_path, model, write_series):
     write_series(tmp_path / "ct")
     words = [str(tmp_path / "ct"), "--model", str(model), "--at=25,15,105", "--sr"]

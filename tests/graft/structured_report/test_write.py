@@ -24,7 +24,7 @@ from graft.familiarity.familiar import Reason
 from graft.prediction.lesions import Lesion
 from graft.prediction.prediction import Prediction
 from graft.structured_report import codes as own
-from graft.structured_report.write import write_structured_reports
+from graft.structured_report.write import check_dicom, write_structured_reports
 from tests.graft.conftest import FRAME, SERIES, STUDY
 
 SAMPLES = Path(pydicom.data.__file__).parent / "test_files"
@@ -232,11 +232,13 @@ def test_an_older_model_has_its_raw_probability_alone(tmp_path, series):
     assert "Image is like the training data" not in evaluations_of(group)
 
 
-def test_another_form_than_dicom_is_one_message(tmp_path):
+def test_another_form_than_dicom_is_one_message_and_no_report(tmp_path, capfd):
     scan = tmp_path / "scan.nii.gz"
     scan.write_bytes(b"\x1f\x8b" + bytes(600))
     with pytest.raises(InputError, match=r"--sr: .*scan.nii.gz is not DICOM, expected"):
-        write_structured_reports(tmp_path, [predict(scan)], WHEN)
+        check_dicom([scan])
+    assert write_structured_reports(tmp_path, [predict(scan)], WHEN) == []
+    assert "scan.nii.gz: gets no Structured Report" in "".join(capfd.readouterr())
     assert not (tmp_path / "sr").exists()
 
 
