@@ -7,8 +7,8 @@ Takes the chosen model of a finished run on the phantom, and patients whom it ha
 sequence draws the reference, of as many lesions as the run has labelled, and then a night of new
 scans after the other. Without a change, it counts the alarms in 100 nights. After 20 nights without
 a change it changes the scans, and counts how many are scored until the first alarm. Prints tables
-in Markdown. Takes about six minutes on one core, an
-estimate. --workdir keeps the patients for the next call.
+in Markdown. Takes about six minutes on one core, which is an estimate. --workdir keeps the patients
+for the next call.
 """
 
 from dataclasses import dataclass
