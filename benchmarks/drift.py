@@ -7,7 +7,8 @@ Takes the chosen model of a finished run on the phantom, and patients whom it ha
 sequence draws the reference, of as many lesions as the run has labelled, and then a night of new
 scans after the other. Without a change, it counts the alarms in 100 nights. After 20 nights without
 a change it changes the scans, and counts how many are scored until the first alarm. Prints tables
-in Markdown. Takes about 5 minutes on one core. --workdir keeps the patients for the next call.
+in Markdown. Takes about six minutes on one core, which is an estimate. --workdir keeps the patients
+for the next call.
 """
 
 from dataclasses import dataclass
@@ -26,8 +27,9 @@ from benchmarks.markdown import markdown_head, markdown_row
 from graft.common.parallel import run_parallel
 from graft.common.seeds import generator
 from graft.console import run, say
-from graft.drift.compare import FEWEST, LEVEL, WINDOW, compare_scans
+from graft.drift.compare import LEVEL, compare_scans
 from graft.drift.scans import PROBABILITY, Scan
+from graft.drift.window import FEWEST, WINDOW
 from graft.familiarity.fit import fit_familiar
 from graft.familiarity.measurements import Measurements
 

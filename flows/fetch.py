@@ -7,7 +7,7 @@ import hashlib
 import json
 import re
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 
 from fsspec.implementations.local import LocalFileSystem
@@ -32,11 +32,13 @@ class Fetcher:
         folder: that receives the copies.
         known: the digest of the content by the state of a file in the source, from earlier runs,
             so that a scan that was there before is not copied again.
+        seen: the same of the files that this run has asked for.
     """
 
-    def __init__(self, source: Source, folder: Path, known: dict[str, str]) -> None:
+    def __init__(self, source: Source, folder: Path, known: Mapping[str, str]) -> None:
         self.folder = folder
         self.known = known
+        self.seen: dict[str, str] = {}
         self._source = source
 
     def digest(self, name: str) -> str:
@@ -46,9 +48,9 @@ class Fetcher:
             UnusableError: if it cannot be read.
         """
         state = self._state(name)
-        if state not in self.known:
-            self.known[state] = self._copy(name)
-        return self.known[state]
+        if state not in self.seen:
+            self.seen[state] = self.known.get(state) or self._copy(name)
+        return self.seen[state]
 
     def copy(self, name: str) -> str:
         """Return the name of the copy of a file or folder in `folder`.
@@ -58,7 +60,7 @@ class Fetcher:
         """
         copied = _name_of_copy(name, self.digest(name))
         if not (self.folder / copied).exists():  # its digest is known from an earlier run
-            digest = self.known[self._state(name)] = self._copy(name)
+            digest = self.seen[self._state(name)] = self._copy(name)
             copied = _name_of_copy(name, digest)
         return copied
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from flows.fetch import Fetcher, UnusableError, digest_content
 from flows.incoming import MANIFEST, Row
+from graft.common.files import InputError
 
 FILES = ("image", "mask")  # columns
 PLACE = ("x", "y", "z", "frame", "series", "segment", "diameter_mm")
@@ -67,8 +68,15 @@ def find_new_lesions(
 
 
 def write_manifest(folder: Path, lesions: Sequence[NewLesion]) -> None:
-    """Write a manifest with a line for each lesion, in their order."""
+    """Write a manifest with a line for each lesion, in their order.
+
+    Raises:
+        InputError: if a heading or a cell has a line break, which would move the lines below it.
+    """
     columns = dict.fromkeys(name for lesion in lesions for name in lesion.cells)
+    texts = [*columns, *(text for lesion in lesions for text in lesion.cells.values())]
+    if any("\n" in text or "\r" in text for text in texts):
+        raise InputError(f"{MANIFEST}: has a line break in a heading or a cell, expected none")
     with (folder / MANIFEST).open("w", encoding="utf-8", newline="") as file:
         table = csv.DictWriter(file, list(columns), restval="")
         table.writeheader()
@@ -79,6 +87,10 @@ def _look_up(row: Row, fetcher: Fetcher, covariates: Collection[str]) -> NewLesi
     contents = {name: fetcher.digest(row.cells[name]) for name in FILES if row.cells.get(name)}
     if "image" not in contents:
         raise UnusableError("image is empty, expected a file or a folder")
-    cells = {name: row.cells[name] for name in (*PLACE, *covariates) if name in row.cells}
+    cells = {
+        name: " ".join(row.cells[name].splitlines())  # a line for each lesion
+        for name in (*PLACE, *covariates)
+        if name in row.cells
+    }
     known = {name: cell for name, cell in cells.items() if cell}
     return NewLesion(row.line, contents["image"], digest_content([contents, known]), cells)

@@ -40,6 +40,7 @@ from graft.common.shown import counted
 WORK = ROOT / ".graft/score"  # copies of scans, deleted when the run ends or the next one begins
 KNOWN = ROOT / ".graft/scored_contents.json"  # digests of contents, to copy each scan once
 WINDOW = 50  # scans
+FEWEST = 10  # scans that `graft drift` compares
 MOST = 1000  # lesions in one run; the next one takes the others
 
 
@@ -53,13 +54,14 @@ def score(
 ) -> State:
     """Predict the new scans of a folder or bucket, look for drift, and publish both.
 
-    A scan is new until a run with this model has published a prediction for its content.
+    A lesion is new until a run with this model has published a prediction for its content, or a
+    failure that another run would repeat: not one to fetch the scan, or for lack of memory.
 
     Args:
         source: folder or fsspec URL with manifest.csv and its scans, or with pictures.
         destination: folder or fsspec URL to publish under.
         model: the folder of the model, relative to that of the repository.
-        window: how many of the last scans are compared with those of the training.
+        window: how many of the last scans are compared with those of the training, at least 10.
         most: how many lesions one run predicts; the next run takes the others.
     """
     LOCK.parent.mkdir(exist_ok=True)
@@ -78,6 +80,9 @@ def score(
 def _score(source: str, destination: str, model: Path, window: int, most: int) -> State:
     started = datetime.now(UTC)
     check_destination(destination, ROOT)
+    for name, value, least in (("window", window, FEWEST), ("most", most, 1)):
+        if value < least:
+            raise InputError(f"{name}: got {value}, expected at least {least}")
     commands = ModelCommands(ROOT, model, WORK)
     digest = commands.digest()
     runs = index_runs(destination)
@@ -88,12 +93,18 @@ def _score(source: str, destination: str, model: Path, window: int, most: int) -
     predictions: Rows = []
     drift: dict | None = None
     no_drift: str | None = "no new scans"
+    problem = ""
     if lesions:
         predictions, failed = commands.predict(lesions)
         failures += failed
+        if {commands.digest(), *(row["model"] for row in predictions)} != {digest}:
+            raise InputError("model: changed during the run, expected the same until its end")
     if predictions:
-        earlier = earlier_predictions(runs, digest, destination, window)
-        drift, no_drift = commands.drift([predictions, *earlier], window)
+        try:
+            earlier = earlier_predictions(runs, digest, destination, window)
+            drift, no_drift = commands.drift([predictions, *earlier], window)
+        except InputError as error:  # the predictions are published all the same
+            no_drift, problem = "graft drift failed", f"; {error}"
     document = {
         "schema_version": SCHEMA_VERSION,
         "started": format_time(started),
@@ -108,7 +119,8 @@ def _score(source: str, destination: str, model: Path, window: int, most: int) -
     if not state.is_completed():
         return Failed(message=f"not published, so the next run predicts again: {state.message}")
     count = counted(len(predictions), "lesion")
-    return Completed(message=f"{count} predicted, {len(failures)} failed")
+    ending = Failed if problem else Completed
+    return ending(message=f"{count} predicted, {len(failures)} failed{problem}")
 
 
 def _find(
@@ -116,13 +128,12 @@ def _find(
 ) -> tuple[list[NewLesion], Rows]:
     """Find the new lesions of the source and copy their files."""
     place = Source.open(source)
-    known = _read_known()
+    fetcher = Fetcher(place, commands.scans, _read_known())
     try:
-        fetcher = Fetcher(place, commands.scans, known)
         return find_new_lesions(list_rows(place), fetcher, commands.covariates(), scored, most)
     finally:
         with whole_file(KNOWN) as path:
-            write_json(path, known)
+            write_json(path, fetcher.seen)
 
 
 def _read_known() -> dict[str, str]:
@@ -140,7 +151,7 @@ def main(
     destination: Annotated[str, typer.Argument(help="The folder or fsspec URL to publish under.")],
     model: Annotated[str, typer.Option(help="The folder of the model.")] = "models/best",
     window: Annotated[
-        int, typer.Option(min=1, help="How many of the last scans are tested for drift.")
+        int, typer.Option(min=FEWEST, help="How many of the last scans are tested for drift.")
     ] = WINDOW,
     most: Annotated[int, typer.Option(min=1, help="How many lesions one run predicts.")] = MOST,
 ) -> None:

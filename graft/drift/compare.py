@@ -14,8 +14,6 @@ from graft.drift.scans import PROBABILITY, Scan
 from graft.statistics.compare import holm
 
 LEVEL = 0.005  # probability of a false alarm in a night, for all tests together: docs/drift.md
-WINDOW = 50  # scans, the last ones, that are compared with the reference
-FEWEST = 10  # scans in the window: fewer say too little
 REFUSED_SHARE = 0.05  # of familiar inputs, at most
 TOPICS = {
     "intensity_mean": "intensities",

@@ -7,12 +7,17 @@ from pathlib import Path
 from graft.common.documents import check_schema, clean
 from graft.common.files import InputError
 from graft.common.shown import counted
-from graft.drift.compare import FEWEST, LEVEL, compare_scans
+from graft.drift.compare import LEVEL, compare_scans
 from graft.drift.scans import Scan
+from graft.drift.window import FEWEST
 from graft.release.fitted import FITTED, Fitted
 
 SCHEMA = Path(__file__).with_name("drift.schema.json")
 SCHEMA_VERSION = 1
+
+
+class TooFewError(InputError):
+    """There are too few scans to compare."""
 
 
 def read_reference(folder: Path) -> dict[str, list[float]]:
@@ -45,11 +50,11 @@ def assemble_document(
         window: how many of the last scans are compared.
 
     Raises:
-        InputError: if there are too few scans.
+        TooFewError: if there are too few scans.
     """
     last = scans[-window:]
     if len(last) < FEWEST:
-        raise InputError(
+        raise TooFewError(
             f"drift: got {counted(len(last), 'scan')}, expected at least {FEWEST}; "
             "add the predictions of earlier nights"
         )

@@ -7,7 +7,7 @@ from benchmarks import drift
 from benchmarks.drift import Delay, describe_alarms, quiet_nights, scans_until_alarm
 from benchmarks.drift_pool import CORRUPTIONS, SAME, SITE, Inputs, Pool
 from graft.common.seeds import generator
-from graft.drift.compare import FEWEST, WINDOW
+from graft.drift.window import FEWEST, WINDOW
 from graft.familiarity.measurements import INTENSITIES, Measurements
 
 CHANGE = next(iter(CORRUPTIONS))

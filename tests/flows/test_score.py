@@ -1,6 +1,8 @@
 """The flow on a real server, with a stand-in for the model: alarms, kills, and no names."""
 
+import csv
 import json
+import logging
 import shutil
 import signal
 import subprocess
@@ -19,8 +21,10 @@ import pytest
 import flows.score
 from flows import command
 from flows.command import Ended
-from flows.model_commands import ModelCommands
-from graft.common.files import InputError
+from flows.model_commands import ModelCommands, _without_quotes
+from flows.new_lesions import NewLesion, write_manifest
+from graft.common.files import InputError, read_json, sha256
+from graft.drift.window import FEWEST, WINDOW
 from graft.prediction.identity import model_digest
 from tests.commands import run_module
 from tests.trained import fitted_values, random_scan, write_trained
@@ -28,22 +32,26 @@ from tests.trained import fitted_values, random_scan, write_trained
 ROOT = Path(__file__).parents[2]
 # `graft predict` reads a number from each scan, and `graft drift` finds any above 1.
 COMMANDS = """
-import csv, json, os, sys, time
+import csv, hashlib, json, os, sys, time
 from pathlib import Path
 
 command, *words = sys.argv[1:]
 option = dict(zip(words, words[1:]))
 told = Path(os.environ["TOLD"])
+digests = {}
+for name in ("card.json", "weights.safetensors"):
+    digests[name] = hashlib.sha256((Path("models/best") / name).read_bytes()).hexdigest()
+model = hashlib.sha256(json.dumps(digests, sort_keys=True).encode()).hexdigest()
 
 
 def predict(line, row):
     about = {"scan": row["image"], "line": line}
     content = (Path(words[0]) / row["image"]).read_text()
     if not content.startswith("voxels"):
-        print(f"{row['image']}: is damaged")
-        return about | {"reason": "is damaged"}
+        print(f"age is {row['age']}", file=sys.stderr)
+        return about | {"reason": f"covariates: age is {row['age']}"}
     found = {"intensity_mean": float(content.split()[1])}
-    return about | {"probabilities": {}, "measurements": found, "refused": []}
+    return about | {"model": model, "probabilities": {}, "measurements": found, "refused": []}
 
 
 if command == "predict":
@@ -61,8 +69,11 @@ else:
     rows = []
     for file in words[: words.index("--model")]:
         rows += json.loads(Path(file).read_text())["predictions"]
+    if (told / "fails").exists():
+        sys.exit("error: drift: has failed")
     if len(rows) < 3:
-        sys.exit("error: drift: got 2 scans, expected at least 3")
+        print("error: drift: got 2 scans, expected at least 3")
+        sys.exit(4)
     alarm = max(row["measurements"]["intensity_mean"] for row in rows) > 1
     test = {"name": "intensity_mean", "topic": "intensities", "test": "KS"}
     tests = [test | {"p_holm": 0.0, "is_alarm": alarm}]
@@ -102,7 +113,7 @@ def arrive(project: Path, **scans: str) -> None:
     with manifest.open("a") as file:
         for name, content in scans.items():
             (folder / f"{name}.nii.gz").write_text(content)
-            file.write(f"{name},{name}.nii.gz,1,2,3,50,about {name}\n")
+            file.write(f"{name},{name}.nii.gz,1,2,3,{name},about {name}\n")
 
 
 def start(project: Path, environment: dict[str, str]) -> subprocess.Popen:
@@ -141,7 +152,8 @@ def test_nights_publish_new_scans_once_and_a_change_raises_one_alarm(project, se
     arrive(project, mueller="voxels 0.5", mayer="voxels 0.6", broken="no scan")
     first = score(project, server)
     assert [row["line"] for row in first["predictions"]] == [2, 3]
-    assert [(row["line"], row["reason"]) for row in first["failures"]] == [(4, "is damaged")]
+    reasons = [(row["line"], row["reason"]) for row in first["failures"]]
+    assert reasons == [(4, "covariates: cannot be used")]
     assert first["no_drift"] == "drift: got 2 scans, expected at least 3"
 
     quiet = score(project, server)
@@ -186,6 +198,17 @@ def test_a_killed_run_leaves_no_process_and_the_next_one_publishes_once(project,
     assert not (project / ".graft/score").exists()
 
 
+def test_predictions_are_published_although_drift_fails(project, server):
+    arrive(project, mueller="voxels 0.5")
+    (project.parent / "fails").touch()
+    assert start(project, server).wait(120) == 1
+    assert (
+        "graft drift ended with 1: drift: has failed" in (project.parent / "flow.log").read_text()
+    )
+    assert len(latest(project)["predictions"]) == 1
+    assert (latest(project)["drift"], latest(project)["no_drift"]) == (None, "graft drift failed")
+
+
 def processes_in(project: Path) -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter():
@@ -200,6 +223,8 @@ def processes_in(project: Path) -> list[psutil.Process]:
     [
         ({"source": "nowhere"}, "source: is no folder, expected a folder with scans"),
         ({"destination": "."}, "destination: got '.', expected a folder other than the repository"),
+        ({"window": 9}, "window: got 9, expected at least 10"),
+        ({"most": 0}, "most: got 0, expected at least 1"),
         ({"model": Path("models/none")}, "card.json: is missing|weights.safetensors: is missing"),
     ],
 )
@@ -208,8 +233,9 @@ def test_what_cannot_be_used_is_one_line(project, monkeypatch, changes, message)
     monkeypatch.setattr(flows.score, "ROOT", project)
     arrive(project, mueller="voxels 0.5")
     usual = {"source": "../incoming", "destination": "../scored", "model": Path("models/best")}
+    usual |= {"window": 100, "most": 10}
     with pytest.raises(InputError, match=message):
-        flows.score._score(**{**usual, **changes}, window=100, most=10)
+        flows.score._score(**{**usual, **changes})
     assert not (project.parent / "scored").exists()
 
 
@@ -264,3 +290,99 @@ def test_the_commands_of_graft_accept_what_the_flow_gives_them(real_graft):
     few, why_not = commands.drift([predictions[:3]], 50)
     assert few is None
     assert why_not.startswith("drift: got 3 scans, expected at least 10")
+    with pytest.raises(
+        InputError, match="graft drift ended with 1: .* is 'aaaaaaaaaaaa', expected"
+    ):
+        commands.drift([[row | {"model": "a" * 64} for row in predictions]], 50)
+    assert (flows.score.FEWEST, flows.score.WINDOW) == (FEWEST, WINDOW)
+
+
+@pytest.fixture
+def commands_with_age(real_graft) -> ModelCommands:
+    """A model that reads an age."""
+    covariates = ({"name": "age", "kind": "number", "mean": 60.0, "std": 10.0},)
+    write_trained(Path("models/aged"), covariates=covariates, width=2)
+    return ModelCommands(real_graft, real_graft / "models/aged", real_graft / "work")
+
+
+def test_failures_quote_no_cell(commands_with_age):
+    columns = ["image", "x", "y", "z", "frame", "diameter_mm", "age"]
+    usual = dict(zip(columns, ["", "8", "8", "8", "ras", "5", "60"], strict=True))
+    named = ("x", "frame", "diameter_mm", "age")
+    rows = [usual | {name: "Jane Roe"} for name in named] + [usual]
+    with Path("incoming/manifest.csv").open("w") as file:
+        table = csv.DictWriter(file, columns)
+        table.writeheader()
+        for number, row in enumerate(rows):
+            table.writerow(row | {"image": f"patient-{number}.nii.gz"})
+    lesions, _ = flows.score._find("incoming", commands_with_age, set(), 100)
+    predictions, failures = commands_with_age.predict(lesions)
+    assert [row["line"] for row in predictions] == [6]
+    assert [row["reason"] for row in failures] == [
+        "x: cannot be used",
+        "frame: cannot be used",
+        "diameter_mm: cannot be used",
+        "covariates: cannot be used",
+    ]
+    assert "jane" not in json.dumps([predictions, failures]).lower()
+
+
+def test_a_line_break_in_a_cell_moves_no_prediction(commands_with_age):
+    rows = ["image,x,y,z,age", 'patient-0.nii.gz,8,8,8,"not\r\nknown\n"']
+    rows += [f"patient-{number}.nii.gz,8,8,8,60" for number in (1, 2)]
+    Path("incoming/manifest.csv").write_text("\n".join(rows))
+    lesions, _ = flows.score._find("incoming", commands_with_age, set(), 100)
+    predictions, failures = commands_with_age.predict(lesions)
+    scans = [sha256(Path(f"incoming/patient-{number}.nii.gz")) for number in range(3)]
+    assert [row["scan"] for row in failures] == scans[:1]
+    assert [(row["scan"], row["key"]) for row in predictions] == [
+        (scan, lesion.key) for scan, lesion in zip(scans[1:], lesions[1:], strict=True)
+    ]
+
+
+def test_a_manifest_with_a_line_break_is_refused(tmp_path):
+    for cells in ({"image": "a", "note": "one\ntwo"}, {"image": "a", "no\rte": "one"}):
+        with pytest.raises(InputError, match="has a line break in a heading or a cell"):
+            write_manifest(tmp_path, [NewLesion(2, "", "", cells)])
+
+
+def test_a_command_that_forgets_a_lesion_is_no_result(real_graft):
+    commands = ModelCommands(real_graft, real_graft / "models/best", real_graft / "work")
+    lesions, _ = flows.score._find("incoming", commands, set(), 100)
+    shutil.rmtree("models/best")
+    with pytest.raises(InputError, match="graft predict ended with 1: has 0 results, expected one"):
+        commands.predict(lesions)
+
+
+def test_a_lack_of_memory_has_no_key():
+    failure = {"reason": "a.nii does not fit in memory, expected a smaller one", "key": "k"}
+    assert _without_quotes(failure) == {"reason": "does not fit in memory", "key": None}
+
+
+def test_a_model_that_changes_during_the_run_publishes_nothing(real_graft, monkeypatch):
+    monkeypatch.setattr(flows.score, "ROOT", real_graft)
+    monkeypatch.setattr(flows.score, "WORK", real_graft / "work")
+    predict = ModelCommands.predict
+
+    def replace_first(commands: ModelCommands, lesions: list[NewLesion]):
+        write_trained(commands.model, members=2, fitted=fitted_values())
+        return predict(commands, lesions)
+
+    monkeypatch.setattr(ModelCommands, "predict", replace_first)
+    monkeypatch.setattr(flows.score, "get_run_logger", lambda: logging.getLogger())
+    with pytest.raises(InputError, match="model: changed during the run"):
+        flows.score._score("incoming", "scored", real_graft / "models/best", 50, 100)
+    assert not Path("scored/runs").exists()
+
+
+def test_states_of_files_that_are_gone_are_forgotten(real_graft):
+    commands = ModelCommands(real_graft, real_graft / "models/best", real_graft / "work")
+    flows.score._find("incoming", commands, set(), 100)
+    before = read_json(real_graft / "known.json")
+    assert len(before) == 13
+    lines = Path("incoming/manifest.csv").read_text().splitlines()
+    Path("incoming/manifest.csv").write_text("\n".join(lines[:6]))
+    flows.score._find("incoming", commands, set(), 100)
+    after = read_json(real_graft / "known.json")
+    assert len(after) == 5
+    assert after.items() <= before.items()

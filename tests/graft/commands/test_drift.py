@@ -54,13 +54,22 @@ def test_only_the_last_scans_count(folder):
     assert run_module("graft", *words, "81").returncode == 3
 
 
+def test_too_few_scans_have_an_exit_code_of_their_own(folder):
+    done = run_module("graft", "drift", "short.json", "--out", "drift.json")
+    assert done.returncode == 4
+    expected = "drift: got 3 scans, expected at least 10; add the predictions of earlier nights"
+    assert done.stderr == f"error: {expected}\n"
+    assert not (folder / "drift.json").exists()
+
+
+def test_a_window_that_is_always_too_small_is_wrong_usage(folder):
+    assert run_module("graft", "drift", "same.json", "--window", "9").returncode == 2
+    assert run_module("graft", "drift", "same.json", "--window", "10").returncode == 0
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (
-            ["short.json"],
-            "drift: got 3 scans, expected at least 10; add the predictions of earlier",
-        ),
         (["mixed.json"], "mixed.json: $.predictions[0].model: is 'ffffffffffff', expected '"),
         (["cut.json"], "cut.json: cannot be read as JSON"),
         (["none.json"], "none.json: is missing, expected a file"),
