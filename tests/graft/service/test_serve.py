@@ -148,6 +148,12 @@ def test_a_model_that_was_changed_is_refused(model_folder, short_path, monkeypat
     assert name in done.stderr
 
 
+def test_a_device_that_there_is_not_is_wrong_usage(model_folder):
+    done = run_module("graft", "serve", str(model_folder), "--device", "tpu")
+    assert done.returncode == 2
+    assert "'tpu' is not one of 'auto', 'cpu', 'cuda'" in " ".join(done.stderr.split())
+
+
 def test_a_missing_extra_is_named(model_folder, monkeypatch):
     monkeypatch.setitem(sys.modules, "uvicorn", None)
     monkeypatch.delitem(sys.modules, "graft.service.serve")
