@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-MEBIBYTE = 1 << 20
+from graft.commands.predict import Device
+from graft.service.settings import MEBIBYTE, Limits
 
 
 def main(
@@ -21,15 +22,23 @@ def main(
         typer.Option(help="A file with the token (default: GRAFT_SERVE_TOKEN, or a new one)."),
     ] = None,
     sha256: Annotated[str | None, typer.Option(help="Refuse a model with another SHA-256.")] = None,
-    device: Annotated[str, typer.Option(help="cpu, cuda or auto.")] = "auto",
-    workers: Annotated[int, typer.Option(min=1, help="Processes that predict.")] = 1,
-    waiting: Annotated[int, typer.Option(min=0, help="Requests that may wait for one.")] = 16,
+    device: Annotated[Device, typer.Option(help="Where the networks run.")] = "auto",
+    workers: Annotated[int, typer.Option(min=1, help="Processes that predict.")] = Limits.workers,
+    waiting: Annotated[
+        int, typer.Option(min=0, help="Requests that may wait for one.")
+    ] = Limits.waiting,
     seconds: Annotated[
         float, typer.Option(min=0.1, help="For an upload, and again for the work on it.")
-    ] = 60,
-    upload_mib: Annotated[int, typer.Option(min=1, help="MiB of an upload.")] = 1024,
-    inflated_mib: Annotated[int, typer.Option(min=1, help="MiB of what a zip contains.")] = 4096,
-    memory_mib: Annotated[int, typer.Option(min=64, help="MiB that a process may use.")] = 8192,
+    ] = Limits.seconds,
+    upload_mib: Annotated[int, typer.Option(min=1, help="MiB of an upload.")] = (
+        Limits.upload // MEBIBYTE
+    ),
+    inflated_mib: Annotated[int, typer.Option(min=1, help="MiB of what a zip contains.")] = (
+        Limits.inflated // MEBIBYTE
+    ),
+    memory_mib: Annotated[int, typer.Option(min=64, help="MiB that a process may use.")] = (
+        Limits.memory // MEBIBYTE
+    ),
 ) -> None:
     """Serve a model over HTTP, with a page to use it. Research only: not a medical device."""
     from graft.common.files import InputError
@@ -41,7 +50,6 @@ def main(
             f"graft serve: needs {error.name}, which is not installed, "
             "expected the extra `serve`, as in pip install '.[serve]'"
         ) from error
-    from graft.service.settings import Limits
 
     limits = Limits(
         upload=upload_mib * MEBIBYTE,

@@ -61,16 +61,24 @@ def promote(
         yield f"{what}: every gate passed; without --dry-run it would be tagged"
         return
     text = summarise(metrics, read_json(metrics)).text()
-    made = []
-    if history.at(project.head) is None:
-        made.append(tags.register(project, name, f"{project.artifact} {name}: {text}"))
-        history = read_history(project.scm, project.artifact)
-    if wish.stage:
-        version = history.at(project.head)
-        assert version is not None
-        message = f"{project.artifact} {name} in {wish.stage}: {text}"
-        made.append(tags.assign(project, version, wish.stage, message))
+    made = _make_tags(project, name, wish.stage, text)
     yield from _finish(project, made, wish.push)
+
+
+def _make_tags(project: Project, name: str, stage: str | None, text: str) -> list[str]:
+    """Tag the commit with its version, if it has none, and with a stage; all or nothing."""
+    made: list[str] = []
+    if stage:
+        tags.wait_until_newest(project)  # or refuse, before anything is made
+    with tags.all_or_none(project, made):
+        if read_history(project.scm, project.artifact).at(project.head) is None:
+            made.append(tags.register(project, name, f"{project.artifact} {name}: {text}"))
+        if stage:
+            version = read_history(project.scm, project.artifact).at(project.head)
+            assert version is not None
+            message = f"{project.artifact} {name} in {stage}: {text}"
+            made.append(tags.assign(project, version, stage, message))
+    return made
 
 
 def plan_version(history: History, commit: str, wish: Wish) -> str:

@@ -1,7 +1,8 @@
 """Tags of git in the format of GTO: the only things that the registry writes."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from gto.registry import GitRegistry
 from gto.tag import parse_name
@@ -33,7 +34,7 @@ def assign(project: Project, version: Version, stage: str, message: str) -> str:
     Returns:
         The name of the tag.
     """
-    _wait_until_newest(project)
+    wait_until_newest(project)
     with GitRegistry.from_scm(project.scm) as registry:
         # By `force`, a version may get a stage that it had before, as in a rollback.
         made = registry.assign(
@@ -42,10 +43,13 @@ def assign(project: Project, version: Version, stage: str, message: str) -> str:
     return made.tag
 
 
-def _wait_until_newest(project: Project) -> None:
+def wait_until_newest(project: Project) -> None:
     """Wait until a new tag is newer than all others: tags have whole seconds.
 
     The stage belongs to the newest tag, for GTO and for `dvc artifacts get --stage`.
+
+    Raises:
+        InputError: if one is dated so late that the clock here or there must be wrong.
     """
     tags = stage_tags(project.scm, project.artifact)
     if not tags:
@@ -75,14 +79,22 @@ def fetch_tags(project: Project, remote: str) -> None:
 def push_tags(project: Project, remote: str, made: Sequence[str]) -> None:
     """Push all tags of the artifact and the commits that they need, all or none.
 
-    If this fails, the new tags are deleted here too: nobody else has seen them.
+    If this fails, the new tags are deleted here too.
     """
     names = []
     for name in project.scm.list_tags():
         if parse_name(name, raise_on_fail=False).get("name") == project.artifact:
             names.append(f"refs/tags/{name}")
-    try:
+    with all_or_none(project, made):
         project.git.git.push("--atomic", "--quiet", remote, *names)
-    except Exception:
-        project.git.git.tag("--delete", *made)
+
+
+@contextmanager
+def all_or_none(project: Project, made: Sequence[str]) -> Iterator[None]:
+    """Delete the tags that were made if the block fails: nobody else has seen them."""
+    try:
+        yield
+    except BaseException:
+        if made:
+            project.git.git.tag("--delete", *made)
         raise

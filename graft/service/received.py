@@ -1,4 +1,4 @@
-"""What was uploaded: recognised by its name or its first bytes, and given a name of our own."""
+"""What was uploaded: recognised by its name or its first bytes, and renamed."""
 
 from http import HTTPStatus
 from pathlib import Path

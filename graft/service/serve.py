@@ -3,6 +3,7 @@
 import os
 import re
 import secrets
+import shutil
 import signal
 import socket
 import stat
@@ -32,6 +33,7 @@ SHORTEST_TOKEN = 16  # characters
 TOKEN = re.compile(rf"[A-Za-z0-9._~+/=-]{{{SHORTEST_TOKEN},}}")  # of a header (RFC 6750)
 LOCAL_HOSTS = ("127.0.0.1", "localhost", "[::1]")
 UPLOADS = "uploads"
+SOCKETS = "pymp-*"  # as multiprocessing names its folders
 LONGEST_FOLDER = 70  # bytes; the path of a socket may have 107
 END_S = 10  # for requests that are being answered when the service ends
 CONNECTIONS = 256
@@ -76,6 +78,7 @@ class Service:
         private = _private_folder()
         tempfile.tempdir = str(private)  # for the socket of the processes
         with listening, partial_beside(private / UPLOADS, Path.mkdir) as uploads:
+            _delete_stale_sockets(private, uploads)
             pool = Pool(Job(self.model, self.device, self.limits, self.sha256))
             tempfile.tempdir = str(uploads)  # for the parts of uploads that still arrive
             hosts = {*LOCAL_HOSTS, *(host.lower() for host in self.hosts)}
@@ -154,6 +157,17 @@ def _private_folder() -> Path:
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
         raise InputError(f"{folder}: expected a folder that only this user can read; delete it")
     return folder
+
+
+def _delete_stale_sockets(private: Path, uploads: Path) -> None:
+    """Delete the folders of sockets that killed services left, unless another service runs.
+
+    A running one has a folder of uploads, which it made before that of its socket.
+    """
+    found = list(private.glob(SOCKETS))
+    if list(private.glob(f".{UPLOADS}.*.partial")) == [uploads]:
+        for folder in found:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _greet(listening: socket.socket, sha256: str, token: str | None) -> None:

@@ -243,6 +243,22 @@ def test_a_stage_tag_from_the_future_is_refused(project, monkeypatch):
     assert "set the clock" in message
 
 
+def test_a_promotion_whose_stage_is_refused_makes_no_version(project, monkeypatch):
+    with monkeypatch.context() as later:
+        later.setenv("GIT_COMMITTER_DATE", "4000000000 +0000")
+        git(project, "tag", "-am", "early", "diagnosis#staging#1")
+    message = refused("promote", "--version", "v1.0.0", "--stage", "production")
+    assert "diagnosis#staging#1: is dated" in message
+    assert tags(project) == ["diagnosis#staging#1"]
+
+
+def test_a_promotion_whose_stage_fails_makes_no_version(project):
+    in_the_way = "diagnosis#production#1/x"  # git has no tag beside a folder of its name
+    tag(project, in_the_way, 1)
+    assert graft("promote", "--version", "v1.0.0", "--stage", "production").returncode == 1
+    assert tags(project) == [in_the_way]
+
+
 def test_the_versions_are_listed_with_their_stages_and_results(project):
     assert "diagnosis: has no version" in done("versions")
     done("promote", "--version", "v1.0.0", "--stage", "production")

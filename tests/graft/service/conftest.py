@@ -137,9 +137,10 @@ def served(model_folder) -> Iterator[Served]:
         private = Path(folder, "temporary", f"graft-serve-{os.getuid()}")
         private.mkdir(parents=True)
         private.chmod(0o700)
-        left = private / ".uploads.0123456789ab.partial/tmpabc"
-        left.mkdir(parents=True)
-        (left / LEFT).write_bytes(b"a scan")
+        for name in (".uploads.0123456789ab.partial/tmpabc", "pymp-0123abcd"):
+            left = private / name
+            left.mkdir(parents=True)
+            (left / LEFT).write_bytes(b"a scan")
         with serving(model_folder, Path(folder), *limits) as found:
             yield found
             assert found.end() == 0, "after SIGTERM"

@@ -17,7 +17,14 @@ from benchmarks.service.damaged import attack, make_bombs
 from benchmarks.service.known import Known
 from benchmarks.service.served import TOKEN, serving
 from graft.common.files import InputError
-from graft.service.serve import Service, _check_address, _find_token, _private_folder
+from graft.service.model_page import read_model_card
+from graft.service.serve import (
+    Service,
+    _check_address,
+    _delete_stale_sockets,
+    _find_token,
+    _private_folder,
+)
 from tests.commands import run_module
 from tests.graft.service.conftest import LEFT, LESION
 
@@ -125,6 +132,17 @@ def test_what_a_killed_service_left_is_deleted(served):
     assert len(list(served.temporary.glob("graft-serve-*/.uploads.*.partial"))) == 1
 
 
+def test_sockets_of_a_running_service_are_kept(tmp_path):
+    ours, others = tmp_path / ".uploads.0.partial", tmp_path / ".uploads.1.partial"
+    for folder in (ours, others, tmp_path / "pymp-0"):
+        folder.mkdir()
+    _delete_stale_sockets(tmp_path, ours)
+    assert (tmp_path / "pymp-0").exists()
+    others.rmdir()
+    _delete_stale_sockets(tmp_path, ours)
+    assert list(tmp_path.iterdir()) == [ours]
+
+
 def test_a_model_with_another_hash_is_refused_with_one_line(model_folder, short_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(short_path))
     done = run_module("graft", "serve", str(model_folder), "--port", "0", "--sha256", "0" * 64)
@@ -135,7 +153,7 @@ def test_a_model_with_another_hash_is_refused_with_one_line(model_folder, short_
     assert list(short_path.glob("graft-serve-*/.uploads*")) == []
 
 
-@pytest.mark.parametrize("name", ["weights.safetensors", "card.json", "fitted.json", "README.md"])
+@pytest.mark.parametrize("name", ["weights.safetensors", "card.json", "fitted.json"])
 def test_a_model_that_was_changed_is_refused(model_folder, short_path, monkeypatch, name):
     monkeypatch.setattr(tempfile, "tempdir", str(short_path))
     changed = shutil.copytree(model_folder, short_path / "changed")
@@ -146,6 +164,23 @@ def test_a_model_that_was_changed_is_refused(model_folder, short_path, monkeypat
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
     assert name in done.stderr
+
+
+def test_a_model_card_that_was_edited_says_so(model_folder, tmp_path):
+    assert "edited" not in read_model_card(model_folder)["html"]
+    changed = shutil.copytree(model_folder, tmp_path / "changed")
+    (changed / "README.md").write_text("# Another title\n")
+    found = read_model_card(changed)
+    assert found["markdown"] == "# Another title\n"
+    line, title = found["html"].splitlines()
+    assert line == "<p><strong>This card was edited after the release.</strong></p>"
+    assert title == "<h3>Another title</h3>"
+
+
+def test_a_device_that_there_is_not_is_wrong_usage(model_folder):
+    done = run_module("graft", "serve", str(model_folder), "--device", "tpu")
+    assert done.returncode == 2
+    assert "'tpu' is not one of 'auto', 'cpu', 'cuda'" in " ".join(done.stderr.split())
 
 
 def test_a_missing_extra_is_named(model_folder, monkeypatch):
