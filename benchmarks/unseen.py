@@ -117,7 +117,7 @@ class Curves:
         index = pd.concat([known.index, unseen.index.iloc[inside]], ignore_index=True)
         index["sample"] = np.arange(len(index))
         images = np.concatenate([known.images, unseen.images[inside]])
-        domain = replace(known, images=images, index=index, masks=None)
+        domain = replace(known, images=images, index=index, masks=None, spacings=None)
         write_domain(folder / paths.processed(target), domain)
         shutil.copytree(run / paths.PRETRAINED, folder / paths.PRETRAINED, dirs_exist_ok=True)
         added = index.iloc[len(known.index) :]
