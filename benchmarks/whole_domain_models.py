@@ -14,7 +14,14 @@ from graft.statistics.cases import Assessment, assess
 from graft.statistics.compare import compare
 from graft.statistics.scores import PROBABILITY_DECIMALS
 
-SETTINGS = Evaluate(resamples=2000, confidence=0.95, margin=0.05, sensitivity=0.9, specificity=0.9)
+SETTINGS = Evaluate(
+    resamples=2000,
+    confidence=0.95,
+    margin=0.05,
+    sensitivity=0.9,
+    specificity=0.9,
+    miscoverage=0.1,
+)
 
 
 def judge_models(folder: Path, split_file: Path) -> None:

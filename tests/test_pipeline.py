@@ -171,11 +171,22 @@ def results(folder: Path) -> dict[str, bytes]:
 
 def trained(folder: Path) -> dict[str, bytes]:
     """What training wrote: the weights, their cards and the curves."""
-    return {
+    written = {
         name: found
         for name, found in results(folder).items()
         if name.startswith(("models/", "metrics/curves/"))
     }
+    for name in ("README.md", "fitted.json"):  # of the stage evaluate
+        del written[f"models/best/{name}"]
+    return written
+
+
+def fitted(folder: Path) -> dict:
+    """What was fitted with the chosen model, without the hashes of its data and its README."""
+    content = json.loads((folder / "models/best/fitted.json").read_text())
+    for key in ("files", "provenance", "sha256"):
+        del content[key]
+    return content
 
 
 def experiments(folder: Path) -> pd.DataFrame:
@@ -327,6 +338,7 @@ def test_the_test_parts_are_read_by_evaluate_and_by_nothing_else(finished, proje
     learning_curve.main()
     evaluate.main()
     assert trained(project) == trained(finished)
+    assert fitted(project) == fitted(finished)
     ranked = "metrics/sources.json"
     assert results(project)[ranked] == results(finished)[ranked]
     before, after = scores(finished), scores(project)

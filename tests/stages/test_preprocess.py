@@ -75,7 +75,7 @@ def test_raw_volumes_become_a_domain_and_its_split(project, capsys):
 def test_no_patient_is_named_in_what_is_written(project):
     preprocess.main("lung")
     written = contents(project / "data/processed/lung")
-    assert set(written) == {"images.npy", "index.csv", "domain.json"}
+    assert set(written) == {"images.npy", "index.csv", "domain.json", "scans.csv"}
     assert not any(b"Jane" in content for content in written.values())
 
 

@@ -345,7 +345,7 @@ def test_a_domain_without_covariates_has_no_file_of_them(cohort, tmp_path):
     folder = tmp_path / "liver"
     write_domain(folder, read_liver(cohort, {}))
     # groups.csv contains sex and age, which only evaluation uses.
-    files = {"images.npy", "index.csv", "domain.json", "groups.csv"}
+    files = {"images.npy", "index.csv", "domain.json", "groups.csv", "scans.csv"}
     assert {path.name for path in folder.iterdir()} == files
     assert "covariates" not in (folder / "domain.json").read_text()
 

@@ -22,7 +22,7 @@ from graft.evaluation.tuning import tune
 from graft.leakage.rows import passed_check
 from graft.statistics.cases import Cases
 from graft.statistics.formatting import format_estimate
-from tests.run_metrics import ensembles
+from tests.run_metrics import conformal, ensembles, refusals
 
 SETTINGS = Evaluate(
     resamples=100,
@@ -30,6 +30,7 @@ SETTINGS = Evaluate(
     margin=0.05,
     sensitivity=0.9,
     specificity=0.9,
+    miscoverage=0.1,
 )
 RANKED = {
     "target": "liver",
@@ -45,6 +46,7 @@ RANKED = {
         {"source": "random", "logme": -0.7},
     ],
 }
+TWO_CLASSES = ["benign", "malignant"]
 NAMES = ("scratch", "transfer", "regularized", "bagging", "boosting")
 HASHES = dict.fromkeys(("images", "index", "split"), "0" * 64)
 EVIDENCE = {
@@ -60,6 +62,8 @@ EVIDENCE = {
     "sources": RANKED,
     "learning_curve": None,
     "cross_validation": None,
+    "conformal": conformal(TWO_CLASSES),
+    "refusals": refusals(),
 }
 
 
@@ -77,9 +81,6 @@ class NoisyModel:
         noise = np.random.default_rng(self.seed).random(truth.shape)
         noisy = truth + self.noise * noise
         return noisy / noisy.sum(1, keepdims=True)
-
-
-TWO_CLASSES = ["benign", "malignant"]
 
 
 def study(classes: list[str], name: str = "liver", external: bool = True) -> EvaluatedDomain:

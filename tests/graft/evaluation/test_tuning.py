@@ -22,6 +22,7 @@ SETTINGS = Evaluate(
     margin=0.05,
     sensitivity=0.9,
     specificity=0.8,
+    miscoverage=0.1,
 )
 SAMPLES = {"validation": range(100, 160), "test": range(60)}
 # Patients alternate between the classes and have two lesions each.

@@ -1,5 +1,6 @@
 """`graft serve` as a process: what it prints, refuses and leaves behind."""
 
+import multiprocessing
 import shutil
 import signal
 import socket
@@ -31,9 +32,16 @@ from tests.graft.service.conftest import LEFT, LESION
 
 @pytest.fixture
 def short_path() -> Iterator[Path]:
-    """A temporary folder with a path that is short enough for a socket."""
+    """A temporary folder with a path that is short enough for a socket.
+
+    Each service that runs in the process of the tests makes a new folder for its socket there:
+    multiprocessing would keep that of the first, which is gone by then.
+    """
+    configuration = multiprocessing.current_process()._config
+    configuration.pop("tempdir", None)
     with TemporaryDirectory() as folder:
         yield Path(folder)
+    configuration.pop("tempdir", None)
 
 
 @pytest.fixture
