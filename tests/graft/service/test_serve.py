@@ -1,9 +1,10 @@
 """`graft serve` as a process: what it prints, refuses and leaves behind."""
 
-import multiprocessing
+import os
 import shutil
 import signal
 import socket
+import subprocess
 import sys
 import tempfile
 import time
@@ -32,16 +33,9 @@ from tests.graft.service.conftest import LEFT, LESION
 
 @pytest.fixture
 def short_path() -> Iterator[Path]:
-    """A temporary folder with a path that is short enough for a socket.
-
-    Each service that runs in the process of the tests makes a new folder for its socket there:
-    multiprocessing would keep that of the first, which is gone by then.
-    """
-    configuration = multiprocessing.current_process()._config
-    configuration.pop("tempdir", None)
+    """A temporary folder with a path that is short enough for a socket."""
     with TemporaryDirectory() as folder:
         yield Path(folder)
-    configuration.pop("tempdir", None)
 
 
 @pytest.fixture
@@ -162,13 +156,19 @@ def test_a_model_with_another_hash_is_refused_with_one_line(model_folder, short_
 
 
 @pytest.mark.parametrize("name", ["weights.safetensors", "card.json", "fitted.json"])
-def test_a_model_that_was_changed_is_refused(model_folder, short_path, monkeypatch, name):
-    monkeypatch.setattr(tempfile, "tempdir", str(short_path))
+def test_a_model_that_was_changed_is_refused(model_folder, short_path, name):
     changed = shutil.copytree(model_folder, short_path / "changed")
     content = bytearray((changed / name).read_bytes())
     content[len(content) // 2] ^= 1
     (changed / name).write_bytes(content)
-    done = run_module("graft", "serve", str(changed), "--port", "0")
+    # A process of its own, because multiprocessing keeps the folder of its first socket.
+    done = subprocess.run(
+        [sys.executable, "-m", "graft", "serve", changed, "--port", "0"],
+        env={**os.environ, "TMPDIR": str(short_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
     assert name in done.stderr
