@@ -69,17 +69,16 @@ def test_scans_are_copied_under_the_digest_of_their_content(address, tmp_path):
 
 
 def test_a_scan_that_was_there_before_is_not_copied_again(address, tmp_path):
-    known: dict[str, str] = {}
-    first = fetcher(address, tmp_path / "first", known)
+    first = fetcher(address, tmp_path / "first", {})
     lesions, _ = find_new_lesions(list_rows(Source.open(address)), first, [], set(), 10)
     keys = {lesion.key for lesion in lesions}
     put(address, "manifest.csv", MANIFEST.replace(b"mueller.nii.gz", b"renamed.nii.gz"))
     put(address, "renamed.nii.gz", b"voxels")
     put(address, "mayer/b.dcm", b"another")
-    again = fetcher(address, tmp_path / "again", known)
+    again = fetcher(address, tmp_path / "again", first.seen)
     lesions, _ = find_new_lesions(list_rows(Source.open(address)), again, [], keys, 10)
     assert [lesion.line for lesion in lesions] == [3]  # its content is new, the other's name is
-    third = fetcher(address, tmp_path / "third", known)
+    third = fetcher(address, tmp_path / "third", again.seen)
     keys |= {lesion.key for lesion in lesions}
     assert find_new_lesions(list_rows(Source.open(address)), third, [], keys, 10) == ([], [])
     assert names(tmp_path / "third") == []
