@@ -102,7 +102,7 @@ def test_no_identifier_passes_preprocessing_and_split(project, capfd):
     printed = capfd.readouterr().out
     assert "raw: none of its " in printed
     outputs = "data/processed, data/splits, metrics, .graft"  # it has a file per scan and two more
-    assert f"is in the {5 + PATIENTS + 2} files of {outputs} (0 texts were" in printed
+    assert f"is in the {6 + PATIENTS + 2} files of {outputs} (0 texts were" in printed
 
 
 def test_identifiers_are_gathered_from_the_headers_of_dicom(project):
