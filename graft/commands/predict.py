@@ -1,6 +1,7 @@
 """`graft predict`: the answers of a trained model for new scans, as a table, JSON and a page."""
 
 from collections.abc import Sequence
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -110,12 +111,14 @@ def _structured_reports(listed: "Sequence[Listed]") -> "Further":
 
 def _read_position(text: str) -> tuple[float, ...]:
     try:
-        x, y, z = (float(number) for number in text.split(","))
-    except ValueError as error:
+        position = tuple(float(number) for number in text.split(","))
+    except ValueError:
+        position = ()
+    if len(position) != 3 or not all(map(isfinite, position)):
         raise typer.BadParameter(
             f"--at is {text!r}, expected three numbers with commas between them, such as 10,-20,35"
-        ) from error
-    return x, y, z
+        )
+    return position
 
 
 def _read_covariate(text: str) -> tuple[str, str]:

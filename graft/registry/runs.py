@@ -86,6 +86,6 @@ def files_of(project: Project, commit: str, paths: list[str]) -> Iterator[Path]:
             except (OSError, DvcException) as error:
                 raise InputError(
                     f"{path}: cannot be read from commit {commit[:7]}, DVC's cache or its remote "
-                    f"({first_line(error)}); run `dvc push --all-tags` where it was made"
+                    f"({first_line(error)}); push it where it was made: docs/registry.md"
                 ) from error
         yield Path(name)

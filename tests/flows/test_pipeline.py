@@ -7,16 +7,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
 import httpx
-import psutil
 import pytest
 from ruamel.yaml import YAML
 
 from flows import pipeline
 from graft.common.parameters import read_parameter_file
+from tests.flows.seen import processes_in
 
 ENDING_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 OTHER_SIGNALS = (signal.SIGHUP, signal.SIGINT)
@@ -43,16 +42,6 @@ def journal(project: Path) -> dict[str, list[str]]:
     lines = path.read_text().splitlines() if path.exists() else []
     path.unlink(missing_ok=True)
     return {line.split()[0]: line.split()[1:] for line in lines}
-
-
-def processes_in(project: Path) -> list[psutil.Process]:
-    """Processes that live in the project's folder: flow, temporary server, DVC and stages."""
-    found = []
-    for process in psutil.process_iter():
-        with suppress(psutil.Error):
-            if process.cwd() == str(project) and process.status() != psutil.STATUS_ZOMBIE:
-                found.append(process)
-    return found
 
 
 def hold(project: Path, *names: str) -> None:

@@ -7,7 +7,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import fsspec
 import pytest
 from fsspec.implementations.local import LocalFileSystem
 
@@ -17,6 +16,7 @@ from flows.publish import check_destination, publish_document, write_document
 from graft.common.files import InputError
 from graft.common.gates import Gate
 from tests.flows.documents import AUROC, document
+from tests.flows.seen import published_files
 
 ROOT = Path(__file__).parents[2]
 LATER = "2026-01-03T03:04:05Z"
@@ -55,15 +55,6 @@ def test_a_destination_that_cannot_be_meant_is_refused_before_the_run(tmp_path, 
         check_destination(name.format(root=tmp_path), tmp_path)
     for usual in (None, "published", "../elsewhere", "s3://bucket/graft"):
         check_destination(usual, tmp_path)
-
-
-def published_files(destination: str) -> dict[str, dict]:
-    files, folder = fsspec.url_to_fs(destination)
-    files.invalidate_cache()
-    found = {}
-    for path in files.find(folder):
-        found[path.removeprefix(f"{folder}/")] = json.loads(files.cat_file(path))
-    return found
 
 
 def test_publishing_a_run_twice_is_the_same_as_once(destination, artifacts):

@@ -8,14 +8,12 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 import httpx
 import nibabel
 import numpy as np
-import psutil
 import pytest
 
 import flows.score
@@ -27,6 +25,7 @@ from graft.common.files import InputError, read_json, sha256
 from graft.drift.window import FEWEST, WINDOW
 from graft.prediction.identity import model_digest
 from tests.commands import run_module
+from tests.flows.seen import processes_in
 from tests.trained import fitted_values, random_scan, write_trained
 
 ROOT = Path(__file__).parents[2]
@@ -207,15 +206,6 @@ def test_predictions_are_published_although_drift_fails(project, server):
     )
     assert len(latest(project)["predictions"]) == 1
     assert (latest(project)["drift"], latest(project)["no_drift"]) == (None, "graft drift failed")
-
-
-def processes_in(project: Path) -> list[psutil.Process]:
-    found = []
-    for process in psutil.process_iter():
-        with suppress(psutil.Error):
-            if process.cwd() == str(project) and process.status() != psutil.STATUS_ZOMBIE:
-                found.append(process)
-    return found
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from flows.scored import (
     scored_keys,
 )
 from graft.common.files import InputError
+from tests.flows.seen import published_files
 
 ROOT = Path(__file__).parents[2]
 MODEL = "1" * 64
@@ -65,15 +66,6 @@ def document(day: int, keys: str = "", alarm: bool | None = None, model: str = M
     }
 
 
-def published(destination: str) -> dict[str, dict]:
-    files, folder = fsspec.url_to_fs(destination)
-    files.invalidate_cache()
-    found = {}
-    for path in files.find(folder):
-        found[path.removeprefix(f"{folder}/")] = json.loads(files.cat_file(path))
-    return found
-
-
 def write(destination: str, name: str, content: bytes) -> None:
     files, folder = fsspec.url_to_fs(destination)
     files.pipe_file(f"{folder}/{name}", content)
@@ -83,7 +75,7 @@ def test_publishing_twice_is_the_same_as_once_and_sends_one_event(destination, s
     run = document(1, "ab", alarm=True)
     for _ in range(2):
         publish_scores.fn(run, destination)
-        found = published(destination)
+        found = published_files(destination)
         name = "20260101T020000Z-111111111111.json"
         assert set(found) == {f"runs/{name}", "scored.json", "latest.json"}
         assert found[f"runs/{name}"] == found["latest.json"] == run
@@ -97,9 +89,9 @@ def test_publishing_twice_is_the_same_as_once_and_sends_one_event(destination, s
 @pytest.mark.parametrize("lost", ["all but the run", "latest.json"])
 def test_a_run_that_was_killed_while_publishing_is_completed_by_the_next(destination, shown, lost):
     publish_scores.fn(document(1, "a"), destination)
-    before = published(destination)
+    before = published_files(destination)
     publish_scores.fn(document(2, "b", alarm=True), destination)
-    after = published(destination)
+    after = published_files(destination)
     first = shown["events"].copy()
     kept = {"latest.json": before["latest.json"]}
     if lost == "all but the run":  # the kill came before the index was written
@@ -107,7 +99,7 @@ def test_a_run_that_was_killed_while_publishing_is_completed_by_the_next(destina
     for name, content in kept.items():
         write(destination, name, json.dumps(content).encode())
     runs = index_runs(destination)
-    assert published(destination) == after
+    assert published_files(destination) == after
     assert scored_keys(runs, MODEL) == {"a" * 64, "b" * 64}
     if lost == "all but the run":
         assert shown["events"] == [*first, *first]  # the same identifier: Prefect keeps one
@@ -122,14 +114,14 @@ def test_an_event_has_the_same_identifier_when_it_is_sent_again(destination, sho
     index_runs(destination)
     first, second = shown["events"]
     assert first["id"] == second["id"]
-    assert published(destination)["scored.json"]["runs"].keys() == {file_name(document(1))}
+    assert published_files(destination)["scored.json"]["runs"].keys() == {file_name(document(1))}
 
 
 def test_a_quiet_night_is_published_without_an_event(destination, shown):
     publish_scores.fn(document(1, "a", alarm=False), destination)
     publish_scores.fn(document(2), destination)
     assert shown["events"] == []
-    assert published(destination)["latest.json"] == document(2)
+    assert published_files(destination)["latest.json"] == document(2)
 
 
 def test_what_one_model_scored_is_new_to_another(destination, shown):
@@ -178,7 +170,7 @@ def test_nothing_is_published_if_a_document_does_not_match_the_schema(destinatio
         run = document(1, "a")
         del run["predictions"][0]["line"]
         publish_scores.fn(run, destination)
-    assert published(destination) == {}
+    assert published_files(destination) == {}
 
 
 def test_the_automation_in_the_documentation_waits_for_the_alarm():

@@ -161,6 +161,7 @@ def test_a_name_like_a_formula_is_a_failure_that_can_be_written(project):
     [
         ((), "Missing argument"),
         (("scan.nii.gz", "--at", "8,8"), "expected three numbers with commas"),
+        (("scan.nii.gz", "--at", "nan,0,0"), "expected three numbers with commas"),
         (("scan.nii.gz", "b.nii.gz", "--at", "8,8,8"), "expected one INPUT"),
         (("scan.nii.gz", "--at", "8,8,8", "--frame", "mni"), "'mni' is not one of"),
         (("scan.nii.gz", "--series", "2"), "need --at or --mask"),
@@ -180,7 +181,7 @@ def test_wrong_usage_is_2(project, words, message):
     [
         (("scan.nii.gz",), "scan.nii.gz: is a scan, which needs the position of its lesion"),
         (("scan.nii.gz", "--at", "80,8,8"), "lies outside the scan"),
-        (("scan.nii.gz", "--at", "8,nan,8"), "expected three numbers, at most 1e+06 either way"),
+        (("scan.nii.gz", "--at", "8,1e7,8"), "expected three numbers, at most 1e+06 either way"),
         (("scan.nii.gz", "--at", "8,8,8", "--model", "no"), "no/card.json: is missing"),
         (("scan.nii.gz", "--at", "8,8,8", "--out", "."), "expected a new folder"),
         (("scan.nii.gz", "--at", "8,8,8", "--out", "scan.nii.gz"), "is a file, expected a folder"),
