@@ -38,14 +38,16 @@ def write_program(path: Path, program: "ExportedProgram", description: Mapping) 
     """Write a program, and what is known of the model, as one .pt2 file."""
     from torch.export import save
 
-    save(program, path, extra_files={DESCRIPTION: json.dumps(description)})
+    with path.open("wb") as file:  # by a path, PyTorch warns unless it ends in .pt2
+        save(program, file, extra_files={DESCRIPTION: json.dumps(description)})
 
 
 def program_runner(path: Path) -> Run:
     """Read a .pt2 file to run it on arrays."""
     from torch.export import load
 
-    return module_runner(load(path).module())
+    with path.open("rb") as file:
+        return module_runner(load(file).module())
 
 
 def module_runner(module: Callable[..., tuple[Tensor, Tensor]]) -> Run:

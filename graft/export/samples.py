@@ -117,7 +117,7 @@ def largest_difference(name: str, run: Run, samples: Samples) -> float:
 
 
 def _relative_patches(model: Model) -> np.ndarray:
-    """Noise, spheres and the limits (N, C, *patch) float32, where the window is 0 to 1."""
+    """Noise, spheres, and spheres at the limits: (N, C, *patch) float32, the window is 0 to 1."""
     architecture = model.card["architecture"]
     channels, patch = architecture["channels"], architecture["patch"]
     random = generator(0, "samples of an export")
@@ -128,7 +128,10 @@ def _relative_patches(model: Model) -> np.ndarray:
     for size in np.linspace(0.2, 1.2, SPHERES):
         sphere = random.uniform(0, 0.5) + random.uniform(0, 0.7) * (radius < size)
         patches.append(np.broadcast_to(sphere, shape) + random.normal(0, 0.05, shape))
-    patches += [np.full(shape, -BEYOND), np.full(shape, 1 + BEYOND)]
+    # A patch of one value is no input: graft refuses it, and GroupNorm would divide rounding errors
+    # by a deviation near 0.
+    for inside, outside in ((-BEYOND, 1 + BEYOND), (1 + BEYOND, -BEYOND)):
+        patches.append(np.broadcast_to(np.where(radius < 0.5, inside, outside), shape))
     return np.stack(patches).astype(np.float32)
 
 
