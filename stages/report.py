@@ -13,7 +13,7 @@ from graft.common.lock_files import producers, read_lock, stage_names, used_para
 from graft.common.parameters import read_parameter_file
 from graft.common.shown import shown
 from graft.console import run, say
-from graft.report.evidence import load_evidence
+from graft.evidence.evidence import load_evidence
 from graft.report.origin import published_keys
 from graft.report.page import render_page
 from graft.report.words import power

@@ -75,7 +75,7 @@ def metrics_document(classes: list[str]) -> dict:
     decision = decide(gains["transfer"]["test"], curve, MARGIN, CONFIDENCE)
     baselines = {name: model(name, classes) for name in BASELINES}
     return decision | {
-        "schema_version": 5,
+        "schema_version": 6,
         "bootstrap": {
             "unit": "patient",
             "resamples": 2000,

@@ -24,7 +24,7 @@ from graft.statistics.cases import Assessment
 from graft.statistics.compare import compare
 from graft.statistics.verdict import decide
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 SCHEMA = Path(__file__).with_name("metrics.schema.json")
 CHOSEN_BY = {"part": "validation log loss", "folds": "out-of-fold log loss"}
 INTERVAL = "bca"  # of scores and gains, see graft.statistics.correction

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from graft.charts.numbers import number, plural, size, value_of
-from graft.report.evidence import Evidence, score_of
+from graft.evidence.evidence import Evidence, score_of
 from graft.report.origin import first_step, parameter_text
 from graft.report.words import UNKNOWN_PATIENTS
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from graft.charts.numbers import difference, number, plural, signed
-from graft.report.evidence import Block, Evidence
+from graft.evidence.evidence import Block, Evidence
 from graft.report.labels import labelled
 from graft.statistics.sentences import candidate_name
 from graft.statistics.verdict import verdict

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 
 from graft.charts.numbers import estimate, spoken
 from graft.charts.svg import COLOURS, STYLES, Chart, draw_chart, set_unit_square
-from graft.report.evidence import Evidence, score_of
+from graft.evidence.evidence import Evidence, score_of
 
 MAX_POINTS = 300  # of a curve: further points cannot be seen but make the page heavy
 CALIBRATIONS = {"none": "uncalibrated", "temperature": "temperature", "isotonic": "isotonic"}

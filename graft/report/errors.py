@@ -6,7 +6,7 @@ import pandas as pd
 
 from graft.charts.numbers import number, percent
 from graft.charts.table import Table
-from graft.report.evidence import Block, Evidence
+from graft.evidence.evidence import Block, Evidence
 
 HARDEST = 10  # cases listed
 

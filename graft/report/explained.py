@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from graft.charts.numbers import ABSENT, number, percent, plural, share, value_of
 from graft.charts.table import Cell, Row, Table
-from graft.report.evidence import Block, Evidence
+from graft.evidence.evidence import Block, Evidence
 
 MAX_BYTES = 1_500_000  # of pictures on the page; base64 makes them a third larger
 METHODS = {"grad_cam": "Grad-CAM", "occlusion": "Occlusion"}

@@ -16,7 +16,7 @@ from graft.charts.svg import (
     label_positions,
     plot_estimates,
 )
-from graft.report.evidence import Block, Evidence, auroc_of_arm
+from graft.evidence.evidence import Block, Evidence, auroc_of_arm
 from graft.report.labels import labelled
 from graft.statistics.verdict import number_of_labels, verdict
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from graft.charts.numbers import difference, estimate, number, p_value, plural, signed, size
 from graft.charts.table import Cell, Table
-from graft.report.evidence import Block, Evidence, auroc_of_arm
+from graft.evidence.evidence import Block, Evidence, auroc_of_arm
 
 VERDICT_MARKS = {"helps": "good", "harms": "bad"}  # classes of the style sheet
 

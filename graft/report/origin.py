@@ -6,7 +6,7 @@ from pathlib import PurePosixPath, PureWindowsPath
 from graft.charts.numbers import number, patients_of
 from graft.charts.table import Table
 from graft.common.vocabulary import PARTS, PUBLISHED, PUBLISHED_KEYS
-from graft.report.evidence import Block, Evidence
+from graft.evidence.evidence import Block, Evidence
 
 ROLES = ("source", "target")
 CARD_HASHES = {"train_sha256": "train", "validation_sha256": "validation"}

@@ -7,6 +7,7 @@ import jinja2
 
 from graft.charts import numbers
 from graft.charts.svg import line_sample
+from graft.evidence.evidence import Evidence
 from graft.report import (
     card,
     comparisons,
@@ -21,7 +22,6 @@ from graft.report import (
     sets,
     words,
 )
-from graft.report.evidence import Evidence
 from graft.statistics.sentences import below_size_alone, labels_used
 
 TEMPLATES = Path(__file__).with_name("templates")

@@ -2,7 +2,7 @@
 
 from graft.charts.numbers import difference, estimate, number, p_value, patients_of, plural, spoken
 from graft.charts.table import Cell, Row, Table
-from graft.report.evidence import Block, Evidence, score_of
+from graft.evidence.evidence import Block, Evidence, score_of
 
 LOSSES = {"log_loss": "log loss", "brier": "Brier score", "ece": "calibration error"}
 CALIBRATIONS = {"before": "uncalibrated", "temperature": "temperature", "isotonic": "isotonic"}

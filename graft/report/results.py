@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from graft.charts.numbers import ABSENT, difference, estimate, number, p_value, signed, size, spoken
 from graft.charts.table import Table
 from graft.common.vocabulary import TESTS
-from graft.report.evidence import Block, Evidence, score_of
+from graft.evidence.evidence import Block, Evidence, score_of
 
 ABLATION = ("both", "image_only", "covariates_only")
 ABLATION_GAINS = {

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from graft.charts.numbers import estimate, number, percent, plural, share, spoken
 from graft.charts.table import Cell, Row, Table
 from graft.conformal.coverage import failures
-from graft.report.evidence import Evidence
+from graft.evidence.evidence import Evidence
 
 WHERE = {"test": "On the test part", "external": "At the external site"}
 

@@ -10,7 +10,7 @@ from graft.charts.numbers import (
     value_of,
 )
 from graft.common.vocabulary import REFERENCE
-from graft.report.evidence import Block, Evidence, score_of
+from graft.evidence.evidence import Block, Evidence, score_of
 from graft.statistics.power import POWER
 from graft.statistics.verdict import point_with_all_labels
 

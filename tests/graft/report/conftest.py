@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from graft.config.parameters import load_parameters
-from graft.report.evidence import Evidence, load_evidence
+from graft.evidence.evidence import Evidence, load_evidence
 from tests import runs
 
 ROOT = Path(__file__).parents[3]

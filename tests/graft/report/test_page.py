@@ -14,14 +14,14 @@ from graft.charts.svg import Chart
 from graft.common.documents import check_schema
 from graft.common.files import InputError
 from graft.evaluation.metrics import without_patients
-from graft.report import curves, figures, page
-from graft.report.evidence import (
+from graft.evidence.evidence import (
     CURVES,
     OF_BOTH_CLASSES,
     REQUIRED_KEYS,
     Evidence,
     load_evidence,
 )
+from graft.report import curves, figures, page
 from tests.seals import flip_bit, reseal
 
 ROOT = Path(__file__).parents[3]

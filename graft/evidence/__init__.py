@@ -1,0 +1,1 @@
+"""What a run found: its metrics, tables and pictures, read from the files and checked."""
