@@ -34,6 +34,7 @@ from graft.networks.card import has_model
 from graft.networks.device import pick_device, use_deterministic_algorithms
 from graft.networks.saved import load_model
 from graft.networks.settings import Device
+from graft.patient_effect.block import patient_effect_block
 from graft.release.chosen import fit_chosen, release_blocks
 from graft.release.fitted import Fitted
 from graft.release.folder import fill_release, fitted_of
@@ -101,6 +102,9 @@ def main() -> None:
         "sources": read_sealed(paths.SOURCES),
         "tasks": judge_tasks(source, parameters, device),
         **release_blocks(chosen, target, settings.confidence),
+        "patient_effect": patient_effect_block(
+            target.cases, chosen.probabilities, settings.confidence
+        ),
         **judge_trainings(target, scored, trained, parameters, device),
     }
     metrics = assemble_metrics(source, target, pretrained, scored, settings, evidence)

@@ -54,6 +54,14 @@ def main(
         list[str] | None,
         typer.Option(metavar="NAME=VALUE", help="A covariate of the patient; can be repeated."),
     ] = None,
+    known: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="CLASS@X,Y,Z",
+            help="Another lesion of the scan whose class is known; can be repeated. "
+            "A manifest has the columns patient and known instead.",
+        ),
+    ] = None,
     point: Annotated[Point, typer.Option(help="The operating point.")] = "sensitivity",
     explain: Annotated[
         bool, typer.Option("--explain", help="Write where the model looked, as NIfTI.")
@@ -69,16 +77,18 @@ def main(
     is_one = at is not None or mask is not None
     if is_one and len(inputs) > 1:
         raise typer.BadParameter("--at and --mask are of one scan, expected one INPUT")
-    if not is_one and (segment or series or diameter is not None):
-        raise typer.BadParameter("--segment, --series and --diameter need --at or --mask")
+    if not is_one and (segment or series or diameter is not None or known):
+        raise typer.BadParameter("--segment, --series, --diameter and --known need --at or --mask")
     if out is None and (explain or report or sr):
         raise typer.BadParameter("--explain, --report and --sr write files, expected --out FOLDER")
     position = None if at is None else _read_position(at)
     given = dict(_read_covariate(text) for text in covariate or ())
+    others = [_read_known(text) for text in known or ()]
 
     import sys
     from contextlib import redirect_stdout
 
+    from graft.commands.known import add_known, check_known, keep_first, use_known
     from graft.prediction.batch import list_inputs, predict_listed, print_batch, write_batch
     from graft.prediction.inputs import check_name
     from graft.prediction.lesions import Lesion
@@ -90,9 +100,12 @@ def main(
     one = Lesion(inputs[0], position, frame, mask, series, segment, diameter) if is_one else None
     with redirect_stdout(sys.stderr):  # standard output is for the results
         predictor = load(model, device)
-        listed = [check_name(one)] if one else list_inputs(predictor, inputs)
+        listed = [*map(check_name, add_known(one, others))] if one else list_inputs(predictor, inputs)
+        listed = check_known(predictor, listed)
         further = _structured_reports(listed) if sr else None
-        batch = predict_listed(predictor, listed, given, point)
+        batch = use_known(predictor, predict_listed(predictor, listed, given, point))
+        if one:
+            batch = keep_first(batch)
         if out is not None:
             write_batch(out, predictor, batch, explain, report, method, further)
     print_batch(predictor, batch)
@@ -109,14 +122,23 @@ def _structured_reports(listed: "Sequence[Listed]") -> "Further":
     return write_structured_reports
 
 
-def _read_position(text: str) -> tuple[float, ...]:
+def _read_known(text: str) -> tuple[str, tuple[float, ...]]:
+    name, sign, place = text.rpartition("@")
+    if not name or not sign:
+        raise typer.BadParameter(
+            f"--known is {text!r}, expected CLASS@X,Y,Z, such as malignant@10,-20,35"
+        )
+    return name, _read_position(place, "--known")
+
+
+def _read_position(text: str, option: str = "--at") -> tuple[float, ...]:
     try:
         position = tuple(float(number) for number in text.split(","))
     except ValueError:
         position = ()
     if len(position) != 3 or not all(map(isfinite, position)):
         raise typer.BadParameter(
-            f"--at is {text!r}, expected three numbers with commas between them, such as 10,-20,35"
+            f"{option} is {text!r}, expected three numbers with commas between them, such as 10,-20,35"
         )
     return position
 

@@ -49,8 +49,8 @@ def assemble_metrics(
         settings: the parameters of the evaluation.
         evidence: blocks that are copied: `checks` for leaks; `hashes` of data and models;
             `boosting_alphas` of the members; `sources`, `learning_curve` and `cross_validation` as
-            their stages wrote them; `tasks` of the source; `conformal` and `refusals` of the chosen
-            model.
+            their stages wrote them; `tasks` of the source; `conformal`, `refusals` and
+            `patient_effect` of the chosen model.
 
     Raises:
         jsonschema.ValidationError: if the result breaks the schema, which is a fault in graft.

@@ -1,7 +1,8 @@
 """Answers: what probabilities mean at an operating point, as a set, and for unfamiliar inputs."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -72,6 +73,35 @@ class Answers:
                 )
             )
         return predictions
+
+    def revise(
+        self, one: Prediction, calibrated: Mapping[str, float], known: Mapping[str, Any]
+    ) -> Prediction:
+        """Answer again with other calibrated probabilities of the same lesion.
+
+        The set comes from them. So does the class at the operating point, whose threshold is that of
+        the probability before calibration: the calibration is undone. `probabilities` stay those of
+        the model.
+
+        Args:
+            one: the prediction, of a model with calibration.
+            calibrated: by class.
+            known: why they are others, for `Prediction.known`.
+        """
+        assert self.fitted is not None
+        found = np.array([list(calibrated.values())]).round(PROBABILITY_DECIMALS)  # (1, C)
+        raw = Temperature(1 / self.fitted.temperature, fitted_on=()).apply(found)
+        sets = self._find_sets(found)
+        assert sets is not None
+        called = None if one.threshold is None else self.classes[call(raw, one.threshold)[0]]
+        return replace(
+            one,
+            calibrated=self._by_class(found[0]),
+            called=called,
+            plausible=self._names(sets[0]),
+            answer=self._answer(raw[0], sets[0], called, one.refused),
+            known=known,
+        )
 
     def _calibrate(self, raw: np.ndarray) -> np.ndarray | None:
         if self.fitted is None:

@@ -165,7 +165,8 @@ def print_batch(predictor: Predictor, batch: Batch) -> None:
     disease = predictor.classes[-1]
     for found in predictions:
         probability = (found.calibrated or found.probabilities)[disease]
-        say(f"{found.lesion.name}: {found.answer}, {disease} {probability:.3f}")
+        note = f" ({found.known_note})" if found.known else ""
+        say(f"{found.lesion.name}: {found.answer}, {disease} {probability:.3f}{note}")
     summary = (
         f"{counted(len(predictions), 'prediction')}, {counted(len(batch.failures), 'failure')}"
     )

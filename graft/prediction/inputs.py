@@ -105,6 +105,8 @@ def _list_manifest(path: Path, form: InputForm) -> Iterator[Listed]:
             covariates={name: cells[name] for name in form.columns if name in cells},
             scan=scan,
             line=line,
+            patient=cells.get("patient", "") and f"{path}:{cells['patient']}",
+            known="" if "known" in form.columns else cells.get("known", ""),
         )
 
 

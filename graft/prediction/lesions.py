@@ -29,6 +29,8 @@ class Lesion:
         scan: as the user named the image; by default its path.
         line: of the manifest; None without one.
         row: of an array, such as `3` or `test:3`; "" for other images.
+        patient: a key that lesions of one patient share, "" if unknown. It is never shown or written.
+        known: the class, as the user knows it; "" if unknown.
     """
 
     image: Path
@@ -42,6 +44,8 @@ class Lesion:
     scan: str = ""
     line: int | None = None
     row: str = ""
+    patient: str = field(default="", repr=False)
+    known: str = ""
 
     @property
     def name(self) -> str:

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from graft.common.files import DIGITS
+from graft.common.shown import counted
 from graft.prediction.lesions import Lesion
 
 if TYPE_CHECKING:  # it needs PyTorch, which takes seconds, and the processes that cut need not
@@ -32,6 +33,8 @@ class Prediction:
         refused: why the input is unlike those of the training; empty if it is familiar.
         measurements: what was measured of the input, None for what is unknown.
         model: SHA-256 of the model.
+        known: what known lesions of the patient have to do with it, as JSON values: `class`, if the
+            lesion itself is known; or their number `lesions`, and `calibrated_without` them.
     """
 
     lesion: Lesion
@@ -45,6 +48,7 @@ class Prediction:
     refused: "tuple[Reason, ...]"
     measurements: Mapping[str, float | None]
     model: str
+    known: Mapping[str, Any] | None = None
 
     def document(self) -> dict:
         """The prediction as JSON values: an entry of predictions.json."""
@@ -60,7 +64,20 @@ class Prediction:
             "refused": [asdict(reason) for reason in self.refused],
             "measurements": dict(self.measurements),
             "model": self.model,
+            **({} if self.known is None else {"known": dict(self.known)}),
         }
+
+    @property
+    def known_note(self) -> str:
+        """What known lesions of the patient have to do with it, in words; "" without them."""
+        if self.known is None:
+            return ""
+        if "class" in self.known:
+            return f"known: {self.known['class']}"
+        lesions = counted(self.known["lesions"], "known lesion")
+        before = self.known["calibrated_without"]
+        disease = list(before)[-1]
+        return f"given {lesions} of the patient; {disease} {before[disease]:.3f} without"
 
     def __repr__(self) -> str:
         """The prediction as a few lines to read in a notebook."""
@@ -68,6 +85,8 @@ class Prediction:
         shown = self.calibrated or self.probabilities
         listed = ", ".join(f"{name} {value:.3f}" for name, value in shown.items())
         lines = [f"{self.lesion.name}: {self.answer}", f"  probabilities ({noun}): {listed}"]
+        if self.known is not None:
+            lines.append(f"  {self.known_note}")
         if self.called is not None:
             lines.append(
                 f"  at the point of {self.point}: {self.called} (threshold {self.threshold:g}, "

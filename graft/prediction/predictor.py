@@ -53,6 +53,11 @@ class Predictor:
         """The names of the classes; the last one is the disease."""
         return self.model.card["classes"]
 
+    @property
+    def answers(self) -> Answers:
+        """How the model answers."""
+        return Answers(self.classes, self.form, self.fitted, self.sha256)
+
     def predict(
         self,
         scan: str | Path,
@@ -175,8 +180,7 @@ class Predictor:
         images = np.stack([one.image for one in inputs])
         raw = self.model.predict(images, covariates)
         features = model_features(self.model, images) if self.fitted else None
-        answers = Answers(self.classes, self.form, self.fitted, self.sha256)
-        return answers.give(inputs, raw, features, point)
+        return self.answers.give(inputs, raw, features, point)
 
     def __repr__(self) -> str:
         about = f"{self.fitted.name}, for {self.fitted.target}" if self.fitted else "no calibration"

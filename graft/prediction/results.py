@@ -109,6 +109,11 @@ def _table_row(classes: Sequence[str], result: Result) -> dict[str, object]:
         row["answer"] = result.answer
         row["refused"] = " ".join(reason.text for reason in result.refused)
         row |= result.measurements
+        if result.known is not None:
+            before = result.known.get("calibrated_without", {})
+            row |= {f"known_{name}": result.known.get(name) for name in ("class", "lesions")}
+            row |= {f"without_known_{name}": before.get(name) for name in classes}
+
         return {**row, "model": result.model, "error": ""}
     columns = [*probability_columns(classes), *calibrated]
     return {**row, **dict.fromkeys(columns), "error": result.reason}

@@ -13,6 +13,7 @@ FITTED = "fitted.json"  # of a model folder
 README = "README.md"
 SCHEMA = Path(__file__).with_name("fitted.schema.json")
 FORMAT = 1  # of fitted.json
+PATIENT_EFFECT = ("sd", "interval", "distinguishable", "applied_sd")
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,8 @@ class Fitted:
         familiar: what familiar inputs look like.
         licence: of the model, an SPDX expression.
         provenance: SHA-256 of data, split and weights, and the version of graft.
+        patient_effect: the keys PATIENT_EFFECT of the block in metrics.json; None without an
+            estimate, as in an older folder.
     """
 
     name: str
@@ -46,6 +49,7 @@ class Fitted:
     familiar: Familiar
     licence: str
     provenance: dict
+    patient_effect: dict | None = None
 
     @classmethod
     def read(cls, folder: Path) -> "Fitted | None":
@@ -62,7 +66,7 @@ class Fitted:
         check_read(path, content, SCHEMA)
         check_files(path, content, [WEIGHTS, CARD])
         familiar = Familiar.from_document(content["familiar"])
-        names = [field.name for field in fields(cls)]
+        names = [field.name for field in fields(cls) if field.name in content]
         return cls(**{**{name: content[name] for name in names}, "familiar": familiar})
 
     def write(self, folder: Path) -> None:

@@ -10,7 +10,7 @@ from graft.evaluation.scored import ScoredModels
 from graft.networks.card import CARD, read_card
 from graft.networks.saved import WEIGHTS
 from graft.release.chosen import ChosenModel
-from graft.release.fitted import README, Fitted
+from graft.release.fitted import PATIENT_EFFECT, README, Fitted
 from graft.release.readme import model_card
 
 
@@ -27,7 +27,7 @@ def fitted_of(
     """
     tuned = scored.tuned[chosen.name]
     points = tuned.points or {}
-    hashes = metrics["hashes"]
+    hashes, effect = metrics["hashes"], metrics["patient_effect"]
     return Fitted(
         name=chosen.name,
         source=metrics["source"]["name"],
@@ -46,6 +46,7 @@ def fitted_of(
             "weights": hashes["models"][chosen.name],
             "pretrained": hashes["models"]["pretrained"],
         },
+        patient_effect=effect and {name: effect[name] for name in PATIENT_EFFECT},
     )
 
 

@@ -1,0 +1,1 @@
+"""A random patient effect: what the known lesions of a patient say about the others."""
