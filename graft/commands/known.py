@@ -98,7 +98,9 @@ def keep_first(batch: Batch) -> Batch:
     for other in batch.results[1:]:
         if isinstance(other, Failure):
             raise InputError(f"--known: {other.message}")
-    return Batch(batch.results[:1], {number: batch.inputs[number] for number in batch.inputs if not number})
+    return Batch(
+        batch.results[:1], {number: batch.inputs[number] for number in batch.inputs if not number}
+    )
 
 
 def _revise(predictor: Predictor, predictions: Mapping[int, Prediction]) -> dict[int, Result]:
@@ -120,7 +122,9 @@ def _revise(predictor: Predictor, predictions: Mapping[int, Prediction]) -> dict
     usable = [one for one in known if not one.refused]
     for one in known:
         if one.refused:
-            say(f"{one.lesion.name}: is unlike the training data, so nothing follows from its class")
+            say(
+                f"{one.lesion.name}: is unlike the training data, so nothing follows from its class"
+            )
     for number, one in predictions.items():
         if usable and number not in revised:
             revised[number] = _shift(predictor, one, usable)

@@ -100,7 +100,9 @@ def main(
     one = Lesion(inputs[0], position, frame, mask, series, segment, diameter) if is_one else None
     with redirect_stdout(sys.stderr):  # standard output is for the results
         predictor = load(model, device)
-        listed = [*map(check_name, add_known(one, others))] if one else list_inputs(predictor, inputs)
+        listed = (
+            [*map(check_name, add_known(one, others))] if one else list_inputs(predictor, inputs)
+        )
         listed = check_known(predictor, listed)
         further = _structured_reports(listed) if sr else None
         batch = use_known(predictor, predict_listed(predictor, listed, given, point))

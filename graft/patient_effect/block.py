@@ -56,16 +56,16 @@ def sentences(effect: PatientEffect, gain: Mapping | None) -> list[str]:
         f"{counted(effect.patients_with_several, 'patient')} with several lesions)"
     )
     if not effect.distinguishable:
-        return [f"The patient effect cannot be distinguished from 0: {found}.",
-                "Known lesions change no prediction."]
+        return [
+            f"The patient effect cannot be distinguished from 0: {found}.",
+            "Known lesions change no prediction.",
+        ]
     said = [f"Lesions of one patient resemble each other beyond what the model sees: {found}."]
     if gain is None:
         return [*said, "No patient of the test part has several lesions to show what that adds."]
     difference = gain["log_loss"]["difference"]
     where = f"over {counted(gain['patients'], 'patient')} of the test part"
-    change = (
-        f"{difference['value']:+.3f} ({difference['low']:+.3f} to {difference['high']:+.3f}) {where}"
-    )
+    change = f"{difference['value']:+.3f} ({difference['low']:+.3f} to {difference['high']:+.3f}) {where}"
     if difference["high"] < 0:
         return [*said, f"One known lesion lowers the log loss of the next one: {change}."]
     if difference["low"] > 0:
