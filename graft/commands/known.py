@@ -45,17 +45,17 @@ def check_known(predictor: Predictor, listed: Sequence[Listed]) -> list[Listed]:
     """
     if not any(isinstance(one, Lesion) and one.known for one in listed):
         return list(listed)
-    effect = predictor.fitted and predictor.fitted.patient_effect
+    effect = None if predictor.fitted is None else predictor.fitted.patient_effect
     if effect is None:
         raise InputError(
-            f"{predictor.folder / FITTED}: has no patient effect, which known lesions need; expected "
-            "a model for two classes that this version of graft evaluated, on patients of whom some "
-            "had several lesions"
+            f"{predictor.folder / FITTED}: has no patient effect, which known lesions need; "
+            "expected a model for two classes that `evaluate` of this version chose, and that was "
+            "validated on patients with several lesions"
         )
     if not effect["distinguishable"]:
         say(
-            f"{predictor.folder}: the patient effect cannot be distinguished from 0, so known lesions "
-            "change nothing"
+            f"{predictor.folder}: the patient effect cannot be distinguished from 0, so known "
+            "lesions change nothing"
         )
         return [replace(one, known="") if isinstance(one, Lesion) else one for one in listed]
     return [_check(one, predictor.classes) for one in listed]

@@ -140,7 +140,8 @@ def _read_position(text: str, option: str = "--at") -> tuple[float, ...]:
         position = ()
     if len(position) != 3 or not all(map(isfinite, position)):
         raise typer.BadParameter(
-            f"{option} is {text!r}, expected three numbers with commas between them, such as 10,-20,35"
+            f"{option} is {text!r}, expected three numbers with commas between them, "
+            "such as 10,-20,35"
         )
     return position
 

@@ -1,6 +1,6 @@
 """The block `patient_effect` of metrics.json: τ, what one known lesion adds, and a sentence."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from graft.common.documents import clean
 from graft.common.shown import counted
 from graft.patient_effect.fit import PatientEffect, fit_patient_effect
 from graft.patient_effect.known import gain_of_one
+from graft.patient_effect.model import LARGEST_SD
 from graft.statistics.cases import Cases
 
 SCHEMA = Path(__file__).with_name("patient_effect.schema.json")
@@ -41,8 +42,8 @@ def patient_effect_block(
     return {**block, "sentence": " ".join(sentences(effect, block["gain"]))}
 
 
-def sentences(effect: PatientEffect, gain: Mapping | None) -> list[str]:
-    """What was found, in words.
+def sentences(effect: PatientEffect, gain: Mapping | None) -> Iterator[str]:
+    """Yield what was found, in words.
 
     Args:
         effect: the estimate.
@@ -50,24 +51,27 @@ def sentences(effect: PatientEffect, gain: Mapping | None) -> list[str]:
     """
     low, high = effect.interval
     level = f"{effect.confidence * 100:g} %"
+    sd = f"{effect.sd:.2f}" if effect.sd < LARGEST_SD else f"at least {LARGEST_SD:g}"
     upper = "without an upper limit" if high is None else f"to {high:.2f}"
     found = (
-        f"τ = {effect.sd:.2f} ({level} interval from {low:.2f} {upper}, p = {effect.p:.3f}, "
+        f"τ is {sd} ({level} interval from {low:.2f} {upper}, p = {effect.p:.3f}, "
         f"{counted(effect.patients_with_several, 'patient')} with several lesions)"
     )
     if not effect.distinguishable:
-        return [
-            f"The patient effect cannot be distinguished from 0: {found}.",
-            "Known lesions change no prediction.",
-        ]
-    said = [f"Lesions of one patient resemble each other beyond what the model sees: {found}."]
+        yield f"The patient effect cannot be distinguished from 0: {found}."
+        yield "Known lesions change no prediction."
+        return
+    yield f"Lesions of one patient resemble each other beyond what the model sees: {found}."
     if gain is None:
-        return [*said, "No patient of the test part has several lesions to show what that adds."]
+        yield "Too few patients of the test part have several lesions to show what that adds."
+        return
     difference = gain["log_loss"]["difference"]
-    where = f"over {counted(gain['patients'], 'patient')} of the test part"
-    change = f"{difference['value']:+.3f} ({difference['low']:+.3f} to {difference['high']:+.3f}) {where}"
-    if difference["high"] < 0:
-        return [*said, f"One known lesion lowers the log loss of the next one: {change}."]
-    if difference["low"] > 0:
-        return [*said, f"But one known lesion raises the log loss of the next one: {change}."]
-    return [*said, f"No gain by one known lesion is shown: its log loss differs by {change}."]
+    value, low, high = (difference[name] for name in ("value", "low", "high"))
+    change = f"by {value:+.3f} ({low:+.3f} to {high:+.3f})"
+    if high < 0:
+        said = "One known lesion lowers the log loss of the next one"
+    elif low > 0:
+        said = "However, one known lesion raises the log loss of the next one"
+    else:
+        said = "No gain by one known lesion is shown: it changes the log loss of the next one"
+    yield f"{said} {change}, over {counted(gain['patients'], 'patient')} of the test part."

@@ -9,6 +9,7 @@ from graft.statistics.cases import Cases, ResampledScores, estimates, gain, scor
 from graft.statistics.scores import PROBABILITY_DECIMALS, score
 
 SCORES = ("log_loss", "auroc")
+FEWEST = 10  # patients with several lesions, as an interval over fewer means little
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Pairs:
 def gain_of_one(
     cases: Cases, probabilities: np.ndarray, sd: float, confidence: float
 ) -> dict | None:
-    """Score the next lesion with and without the known one; None if no patient has several.
+    """Score the next lesion with and without the known one; None with fewer than FEWEST patients.
 
     The pairs of a patient have the weight of one patient together, and a resample draws patients.
 
@@ -50,7 +51,8 @@ def gain_of_one(
         known lesion and the `difference`, with minus without.
     """
     pairs = Pairs.of(cases.patient)
-    if not len(pairs.known):
+    numbers, of_pair = np.unique(cases.patient[pairs.further], return_inverse=True)
+    if len(numbers) < FEWEST:
         return None
     disease = probabilities[:, 1]
     shifted = disease[pairs.further].copy()
@@ -58,7 +60,6 @@ def gain_of_one(
         rows = pairs.known == known
         label = cases.labels[[known]] == 1
         shifted[rows] = shift(shifted[rows], disease[[known]], label, sd)
-    numbers, of_pair = np.unique(cases.patient[pairs.further], return_inverse=True)
     of_pairs = Cases(
         rows=cases.rows.iloc[pairs.further],
         labels=cases.labels[pairs.further],

@@ -1,14 +1,15 @@
-"""The model: the lesions of a patient share an effect b ~ N(0, τ²) on the logit of the disease.
+"""The model: lesions of a patient share an effect b ~ N(0, τ²) on the logit of the disease.
 
-P(disease | b) = σ(Δ + b), where Δ follows from the calibrated probability p and τ by E[σ(Δ + b)] = p.
-So p stays the probability of a lesion as long as nothing is known of the patient, whatever τ is.
+P(disease | b) = σ(Δ + b). Δ follows from the calibrated probability p and τ by E[σ(Δ + b)] = p, so
+that p stays the probability of a lesion as long as nothing is known of the patient, for every τ.
 With Δ = logit p instead, E[σ(logit p + b)] would be nearer to ½ than p, which is calibrated over
-all patients. Heagerty and Zeger (2000), Marginalized Multilevel Models and Likelihood Inference,
-Statistical Science 15.
+all patients, and τ would come out too small (benchmarks.patient_effect). Heagerty and Zeger (2000),
+Marginalized Multilevel Models and Likelihood Inference, Statistical Science 15.
 
-Integrals over b are sums over a regular grid. Its error falls exponentially in 1 / (τ · STEP):
-Trefethen and Weideman (2014), The Exponentially Convergent Trapezoidal Rule, SIAM Review 56. It is
-below 10⁻⁸ up to LARGEST_SD.
+Integrals over b are sums over a regular grid. Their error falls exponentially in 1 / (τ · STEP):
+Trefethen and Weideman (2014), The Exponentially Convergent Trapezoidal Rule, SIAM Review 56.
+Laplace's approximation has too large an error for the one to three binary lesions of a patient
+(benchmarks.patient_effect).
 """
 
 import numpy as np

@@ -58,6 +58,10 @@ def _describe_fitted(predictor: Predictor) -> dict[str, str]:
         found[point] = at
     wanted = f"{1 - fitted.miscoverage:.0%}"
     found["sets"] = f"should hold the true class of {wanted} of each class, measured: {README}"
+    effect = fitted.patient_effect
+    if effect is not None:
+        used = f"τ = {effect['applied_sd']:g}, which --known uses"
+        found["patients"] = used if effect["distinguishable"] else "no effect of theirs was shown"
     unfitted = [name for name, quantile in fitted.quantiles.items() if quantile is None]
     if unfitted:
         found["sets"] += f"; {', '.join(unfitted)} is in each set, because it has too few cases"

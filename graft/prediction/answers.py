@@ -79,9 +79,9 @@ class Answers:
     ) -> Prediction:
         """Answer again with other calibrated probabilities of the same lesion.
 
-        The set comes from them. So does the class at the operating point, whose threshold is that of
-        the probability before calibration: the calibration is undone. `probabilities` stay those of
-        the model.
+        The set and the class at the operating point come from them. The threshold is that of the
+        probability before calibration, so the calibration is undone for it. `probabilities` stay
+        those of the model.
 
         Args:
             one: the prediction, of a model with calibration.

@@ -29,7 +29,7 @@ class Lesion:
         scan: as the user named the image; by default its path.
         line: of the manifest; None without one.
         row: of an array, such as `3` or `test:3`; "" for other images.
-        patient: a key that lesions of one patient share, "" if unknown. It is never shown or written.
+        patient: what lesions of one patient have in common; "" if unknown. Never shown or written.
         known: the class, as the user knows it; "" if unknown.
     """
 

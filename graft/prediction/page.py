@@ -142,6 +142,8 @@ def _draw_case(predictor: Predictor, one: Prediction, found: Input, method: str)
     draw_maps(picture, "", found.image, maps, 0, None, spacing)
     content = base64.b64encode(picture.getvalue()).decode()
     notes = [reason.text for reason in one.refused]
+    if one.known is not None:
+        notes.insert(0, one.known_note)
     if one.lesion.position is not None:
         x, y, z = one.lesion.position
         unit = "" if one.lesion.frame == "voxel" else " mm"

@@ -38,6 +38,7 @@ ANSWER = private("answer", "Answer")
 FAMILIAR = private("familiar", "Image is like the training data")
 REASON = private("refusal", "Reason for the refusal")
 SET = private("set", "Conformal set")
+KNOWN = private("known", "Known lesions of the patient")
 SCHEMES = [CodingSchemeIdentificationItem(SCHEME, name="graft", responsible_organization="graft")]
 
 

@@ -161,6 +161,8 @@ def _make_texts(prediction: Prediction) -> list[tuple[CodedConcept, str]]:
         texts.append((own.POINT, point))
     if prediction.plausible is not None:
         texts.append((own.SET, ", ".join(prediction.plausible) or "no class"))
+    if prediction.known is not None:
+        texts.append((own.KNOWN, prediction.known_note))
     for reason in prediction.refused:
         texts.append((own.REASON, f"{reason.check}: {reason.text}"))
     return texts
