@@ -13,10 +13,11 @@ from graft.console import run, say
 from graft.data.domain import Domain
 from graft.data.split import read_split
 from graft.membership.attack import attack_model
+from graft.membership.bound import find_guarantee
 from graft.membership.document import attacks_document
 from graft.membership.patients import choose_patients
 from graft.membership.shadows import read_shadows
-from graft.networks.card import has_model
+from graft.networks.card import CARD, has_model
 from graft.networks.device import pick_device, use_deterministic_algorithms
 from graft.networks.saved import load_model
 from graft.networks.settings import Device
@@ -98,8 +99,14 @@ def attack_domain(
             continue
         check_data(trained, "train", {})
         model = load_model(folder, pick_device(parameters.device))
-        of_model = shadows.get("scratch" if model_name == "scratch" else "transfer")
-        attack = attack_model(model, domain, people, parameters.confidence, of_model)
+        attack = attack_model(
+            model,
+            domain,
+            people,
+            parameters.confidence,
+            guarantee=find_guarantee(trained.card, name, folder / CARD),
+            shadows=shadows.get("scratch" if model_name == "scratch" else "transfer"),
+        )
         about = {
             "model": model_name,
             "weights_sha256": trained.card["weights_sha256"],

@@ -1,13 +1,12 @@
 """The attack on one model: scores of its patients, rates, and the limits of its guarantee."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from graft.data.domain import Domain
 from graft.data.image_rows import ImageRows
-from graft.membership.bound import largest_auc, most_true_positives
+from graft.membership.bound import Guarantee
 from graft.membership.lira import offline_scores
 from graft.membership.patients import Patients
 from graft.membership.rates import Rate, auc, true_positives
@@ -26,6 +25,7 @@ def attack_model(
     domain: Domain,
     people: Patients,
     confidence: float,
+    guarantee: Guarantee | None = None,
     shadows: np.ndarray | None = None,
 ) -> dict[str, Any]:
     """Infer from the predictions of a model which patients it was trained on.
@@ -39,6 +39,7 @@ def attack_model(
         domain: with the lesions of the patients.
         people: the members and the non-members.
         confidence: of the intervals.
+        guarantee: of the model towards the patients of the domain, if there is one.
         shadows: (K, lesions of the domain, C) predictions by models trained without the patient.
 
     Returns:
@@ -60,7 +61,7 @@ def attack_model(
         "fpr": false,
         "false_positives": wrong,
         "succeeds": found["low"] > CHANCE,
-        "bound": compare_with_guarantee(model.card, domain.name, found, positives, false),
+        "bound": compare_with_guarantee(guarantee, found, positives, false),
     }
 
 
@@ -87,7 +88,7 @@ def score_patients(
 
 
 def compare_with_guarantee(
-    card: Mapping[str, Any], domain: str, found: Rate, positives: Rate, false: Rate
+    guarantee: Guarantee | None, found: Rate, positives: Rate, false: Rate
 ) -> dict[str, Any] | None:
     """Compare an attack with what the model's differential privacy allows.
 
@@ -96,31 +97,26 @@ def compare_with_guarantee(
     positives.
 
     Args:
-        card: of the model; its entry `privacy` has the guarantees.
-        domain: the one whose patients are attacked.
+        guarantee: towards the attacked patients.
         found: the AUC.
         positives: the rate of true positives.
         false: the rate of false positives.
 
     Returns:
-        The block `bound`; None if the model guarantees nothing towards these patients.
+        The block `bound`; None without a guarantee.
     """
-    for entry in card.get("privacy", ()):
-        if entry["domain"] != domain:
-            continue
-        epsilon, delta = float(entry["epsilon"]), float(entry["delta"])
-        largest = largest_auc(epsilon, delta)
-        most = most_true_positives(FALSE_POSITIVES, epsilon, delta)
-        most_surely = most_true_positives(false["high"], epsilon, delta)
-        return {
-            "epsilon": epsilon,
-            "delta": delta,
-            "auc": largest,
-            "tpr": most,
-            "below": found["value"] <= largest and positives["value"] <= most,
-            "broken": found["low"] > largest or positives["low"] > most_surely,
-        }
-    return None
+    if guarantee is None:
+        return None
+    most = guarantee.most_true_positives(FALSE_POSITIVES)
+    most_surely = guarantee.most_true_positives(false["high"])
+    return {
+        "epsilon": guarantee.epsilon,
+        "delta": guarantee.delta,
+        "auc": guarantee.largest_auc,
+        "tpr": most,
+        "below": found["value"] <= guarantee.largest_auc and positives["value"] <= most,
+        "broken": found["low"] > guarantee.largest_auc or positives["low"] > most_surely,
+    }
 
 
 def _confidences(probabilities: np.ndarray, people: Patients) -> np.ndarray:

@@ -44,16 +44,14 @@ def attacks_document(
 def describe(attack: Attack) -> str:
     """Say in words what an attack found, and whether a guarantee holds."""
     unit = attack["unit"]
-    verdict = "succeeds: it does better than guessing"
-    if not attack["succeeds"]:
-        verdict = "is not better than guessing as far as the interval shows"
+    verdict = "succeeds" if attack["succeeds"] else "does no better than guessing"
+    members = counted(attack["members"], f"training {unit}")
+    others = counted(attack["non_members"], f"other {unit}")
+    alarms = counted(attack["false_positives"], "false alarm")
     sentence = (
-        f"The attack on {attack['model']} {verdict}. It tells its "
-        f"{counted(attack['members'], f'training {unit}')} of {attack['domain']} from "
-        f"{counted(attack['non_members'], f'other {unit}')} with an AUC of "
-        f"{format_estimate(attack['auc'])} (guessing: 0.5). It finds {percent(attack['tpr'])} of "
-        f"them with {counted(attack['false_positives'], 'false alarm')} (a rate of at most "
-        f"{attack['fpr']['high']:.1%} among all others)."
+        f"{attack['model']}: the attack {verdict}. It tells {members} of {attack['domain']} from "
+        f"{others} with an AUC of {format_estimate(attack['auc'])}, and with {alarms} it finds "
+        f"{percent(attack['tpr'])} of those who were trained on."
     )
     return f"{sentence} {describe_bound(attack)}".rstrip()
 
@@ -63,15 +61,15 @@ def describe_bound(attack: Attack) -> str:
     bound = attack["bound"]
     if bound is None:
         return ""
-    verdict = "The attack is below both."
+    verdict = "the attack stays below both"
     if bound["broken"]:
-        verdict = "The attack is above even at the lower limit: the guarantee is broken."
+        verdict = "the attack exceeds that even at its lower limit, so the guarantee is broken"
     elif not bound["below"]:
-        verdict = "The attack is above one of them, but not beyond chance."
+        verdict = "the attack exceeds one of them, but not beyond chance"
     return (
-        f"Its guarantee (ε = {bound['epsilon']:g}, δ = {bound['delta']:g}) allows an AUC of "
-        f"{bound['auc']:.3f} and a share of {bound['tpr']:.1%} at {FALSE_POSITIVES:.0%} false "
-        f"positives. {verdict}"
+        f"The guarantee (ε = {bound['epsilon']:g}, δ = {bound['delta']:.1g}) allows an AUC of "
+        f"{bound['auc']:.3f} and {bound['tpr'] * 100:.1f} % at {FALSE_POSITIVES * 100:g} % false "
+        f"positives: {verdict}."
     )
 
 

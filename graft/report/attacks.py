@@ -37,7 +37,7 @@ def membership(evidence: Evidence) -> Table | None:
         "found allowed by ε",
         "guarantee",
     ]
-    return Table("Membership inference by patient (guessing: AUC 0.5)", head, rows, wide=True)
+    return Table("Who was trained on? Guessing has an AUC of 0.5", head, rows, wide=True)
 
 
 def _verdict(bound: Block) -> str | Cell:
