@@ -35,6 +35,7 @@ BEST = Path("models/best")
 METRICS = Path("metrics")
 CHECKS = Path("metrics/checks.json")
 SOURCES = Path("metrics/sources.json")
+ATTACKS = Path("metrics/attacks.json")
 CURVES = Path("metrics/curves")
 REPEATED = {
     "learning_curve": Path("metrics/repeated/learning_curve.csv"),

@@ -24,7 +24,14 @@ COMMANDS = {
     "cross_validation": "dvc exp run -S cross_validation.folds=5",
 }
 
-SHOWN = (paths.EXPLAIN, paths.METRICS_DOCUMENT, paths.PLOTS, paths.PREDICTIONS, paths.BEST)
+SHOWN = (
+    paths.ATTACKS,
+    paths.EXPLAIN,
+    paths.METRICS_DOCUMENT,
+    paths.PLOTS,
+    paths.PREDICTIONS,
+    paths.BEST,
+)
 
 
 def main() -> None:

@@ -9,6 +9,7 @@ from PIL import Image
 
 from graft.common.files import write_sealed
 from graft.statistics.verdict import decide
+from tests.run_attacks import attacks_of_run
 from tests.run_explained import card_document, robustness_document, saliency_document
 from tests.run_metrics import MARGIN, TESTS, metrics_document, undefined
 from tests.run_tables import curve_tables, draw_predictions
@@ -68,6 +69,7 @@ def write_run(
     tables = ["predictions.csv", *(f"plots/{path.name}" for path in (folder / "plots").iterdir())]
     pictures = [case["picture"] for case in saliency["cases"]]
     write_sealed(folder / "metrics.json", metrics, tables)
+    write_sealed(folder / "attacks.json", attacks_of_run())
     write_sealed(folder / "explain/saliency.json", saliency, pictures)
     write_sealed(folder / "explain/robustness.json", robustness)
     write_sealed(root / "models/best/card.json", card_document(labels))

@@ -61,6 +61,7 @@ class Evidence:
     card: Block  # card.json of the chosen model
     saliency: Block  # explain/saliency.json
     robustness: Block  # explain/robustness.json
+    attacks: Block  # attacks.json
     pictures: Mapping[str, bytes]  # PNG files by their path in `explain`, as maps/<sample>.png
     pictures_folder: str  # where people find these files
     model_folder: str  # where people find the chosen model
@@ -127,7 +128,7 @@ def load_evidence(
     """Load the files that evaluation and explanation wrote.
 
     Args:
-        metrics: the folder with metrics.json, predictions.csv, plots/ and explain/.
+        metrics: the folder with metrics.json, attacks.json, predictions.csv, plots/ and explain/.
         card: card.json of the chosen model.
         parameters: all parameters of the run, as nested mappings.
         parameters_name: the name of the parameter file, shown as a caption.
@@ -157,6 +158,7 @@ def load_evidence(
         card=read_sealed(card),
         saliency=saliency,
         robustness=read_sealed(explain / "robustness.json"),
+        attacks=read_sealed(metrics / "attacks.json"),
         pictures={name: (explain / name).read_bytes() for name in pictures},
         pictures_folder=(explain / "maps").as_posix(),
         model_folder=card.parent.as_posix(),
@@ -165,6 +167,7 @@ def load_evidence(
         synthetic=synthetic,
     )
     _check_run(evidence, card, explain)
+    _check_attacks(evidence, metrics / "attacks.json")
     _check_cases(evidence, metrics / "predictions.csv")
     for name, file in names.items():
         _check_curve(evidence, name, metrics / file)
@@ -190,6 +193,17 @@ def _check_run(evidence: Evidence, card: Path, explain: Path) -> None:
             f"{evidence.parameters_name}: has the classes {evidence.classes}, expected {classes}, "
             "which the models were trained on"
         )
+
+
+def _check_attacks(evidence: Evidence, path: Path) -> None:
+    """Raise InputError if a model of another run was attacked."""
+    for attack in evidence.attacks["models"]:
+        name = attack["model"]
+        if attack["weights_sha256"] != evidence.metrics["hashes"]["models"].get(name):
+            raise InputError(
+                f"{path}: is about other weights of {name}, expected those of metrics.json; "
+                f"{REMEDY}"
+            )
 
 
 def _check_cases(evidence: Evidence, path: Path) -> None:

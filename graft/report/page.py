@@ -9,6 +9,7 @@ from graft.charts import numbers
 from graft.charts.svg import line_sample
 from graft.evidence.evidence import Evidence
 from graft.report import (
+    attacks,
     card,
     comparisons,
     curves,
@@ -26,6 +27,7 @@ from graft.statistics.sentences import below_size_alone, labels_used
 
 TEMPLATES = Path(__file__).with_name("templates")
 MODULES = {
+    "attacks": attacks,
     "card": card,
     "comparisons": comparisons,
     "curves": curves,
@@ -58,6 +60,7 @@ SECTIONS = (
     PageSection("sets", "Coverage and refusals"),
     PageSection("groups", "Subgroups and robustness"),
     PageSection("looked", "Where the model looked"),
+    PageSection("attacks", "Membership inference"),
     PageSection("data", "Data and split"),
     PageSection("checks", "Checks"),
     PageSection("card", "Model card"),

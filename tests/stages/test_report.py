@@ -38,8 +38,9 @@ def write_lock(root: Path, **changes: object) -> None:
         "evaluate": {
             "deps": ["data/processed"],
             "params": {"params.yaml": recorded},
-            "outs": [*map(str, report.SHOWN[1:])],
+            "outs": [*map(str, report.SHOWN[2:])],
         },
+        "attack": {"deps": ["data/processed"], "outs": ["metrics/attacks.json"]},
         "explain": {"deps": ["metrics/metrics.json"], "outs": ["metrics/explain"]},
         "report": {"params": former, "outs": ["metrics/report.html"]},
     }

@@ -21,7 +21,9 @@ from graft.evidence.evidence import (
     Evidence,
     load_evidence,
 )
+from graft.membership.document import attacks_document
 from graft.report import curves, figures, page
+from tests.run_attacks import attack, guarantee
 from tests.seals import flip_bit, reseal
 
 ROOT = Path(__file__).parents[3]
@@ -74,6 +76,31 @@ def test_a_model_that_is_worse_than_lesion_size_is_named_before_the_verdict(read
     warning = "The chosen model, bagging, scores below size alone on the test part: its AUROC is"
     assert html.index(warning) < html.index('id="verdict"')
     assert "(difference −0.105 [−0.200,\N{NO-BREAK SPACE}−0.010])" in html
+
+
+def test_a_successful_attack_is_named_before_the_verdict_and_a_broken_guarantee_in_red(
+    read_run, undrawn
+):
+    run = read_run()
+    html = page.render_page(run)
+    warning = "Who has one of these models can infer better than by guessing"
+    assert html.index(warning) < html.index('id="verdict"')
+    assert 'class="broken"' not in html
+    section = html[html.index('<section id="attacks"') :]
+    assert section.count("the attack does no better than guessing") == 5
+    assert "deep was not attacked: this run has no such model." in section
+    broken = attack("pretrained", 0.9, guarantee(below=False, broken=True))
+    html = page.render_page(replace(run, attacks=attacks_document([broken], {}, 0.95)))
+    first = '<strong class="broken">The privacy guarantee of pretrained is broken: the attack'
+    assert html.index(first) < html.index('id="verdict"')
+    assert '<td class="bad">broken</td>' in html
+    assert '<strong class="broken">pretrained: the attack succeeds.' in html
+
+
+def test_a_run_without_attacks_says_why(read_run, undrawn):
+    left_out = {"pretrained": "its weights were trained elsewhere, on unknown patients"}
+    html = page.render_page(replace(read_run(), attacks=attacks_document([], left_out, 0.95)))
+    assert "pretrained was not attacked: its weights were trained elsewhere" in html
 
 
 def test_one_line_says_how_many_labels_were_used_for_what(read_run, undrawn):
@@ -294,6 +321,17 @@ def test_an_explanation_of_another_model_is_noticed(write_run, name):
         load(folder)
 
 
+def test_attacks_on_models_of_another_run_are_noticed(write_run):
+    folder = write_run()
+
+    def change(content: dict) -> None:
+        content["models"][2]["weights_sha256"] = "1" * 64
+
+    reseal(folder / "attacks.json", change)
+    with pytest.raises(InputError, match="attacks.json: is about other weights of transfer, expe"):
+        load(folder)
+
+
 def test_a_card_of_another_model_is_noticed(write_run):
     folder = write_run()
     change = {"weights_sha256": "1" * 64}
@@ -306,7 +344,7 @@ def test_a_flipped_bit_in_any_file_is_noticed(write_run):
     folder = write_run()
     random = np.random.default_rng(3)
     paths = [path for path in sorted(folder.parent.rglob("*.*")) if path.is_file()]
-    assert len(paths) == 11
+    assert len(paths) == 12
     for path in paths:
         content = path.read_bytes()
         flip_bit(path, int(random.integers(len(content) - 1)), int(random.integers(8)))
