@@ -13,11 +13,7 @@ PARAMETERS = Path("params.yaml")
 TO = Path("models/federated")
 ADDRESS = "127.0.0.1:9099"
 
-app = typer.Typer(
-    rich_markup_mode=None,
-    no_args_is_help=True,
-    help="Train one network at several sites, whose data stays where it is.",
-)
+app = typer.Typer(rich_markup_mode=None, no_args_is_help=True)
 
 RoundsOption = Annotated[
     int | None,
@@ -36,6 +32,11 @@ Insecure = Annotated[
     bool, typer.Option("--insecure", help="Allow another machine without encryption.")
 ]
 Wait = Annotated[float, typer.Option(min=0, metavar="S", help="Seconds to wait for the others.")]
+
+
+@app.callback()
+def main() -> None:
+    """Train one network at several sites, whose data stays where it is."""
 
 
 @app.command()

@@ -122,9 +122,7 @@ def gather(connections: Connections, wish: Rounds) -> Federation:
         questions[name] = Message(PREPARE, content)
     answers = connections.ask_each(questions)
     prepared = {name: read_answer(Prepared, answers[name], name) for name in connections.names}
-    return Federation(
-        connections, sites, prepared, parameters, wish.local_epochs, rounds, wish.mu
-    )
+    return Federation(connections, sites, prepared, parameters, wish.local_epochs, rounds, wish.mu)
 
 
 def run_rounds(federation: Federation) -> tuple[dict[str, Tensor], list[dict]]:

@@ -7,6 +7,7 @@ SuperNode, would run a program at the site that the server sends.
 
 import logging
 import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -56,6 +57,8 @@ def serve(place: Place, sites: int, wish: Rounds, folder: Path) -> None:
                 f"federated: {len(manager)} of {sites} sites came within {place.wait_s:g} s, "
                 "expected all of them"
             )
+        if len(manager) > sites:
+            raise InputError(f"federated: {len(manager)} sites came, expected {sites}")
         reached = [_connect(proxy, place.timeout_s) for proxy in manager.all().values()]
         federate(Connections(reached, at_once=sites), wish, folder)
 
@@ -165,13 +168,13 @@ def _connect(proxy: ClientProxy, timeout_s: float) -> Connection:
 
     def ask(question: Message) -> Message:
         instruction = FitIns(Parameters(encode(question), TENSOR_TYPE), config={})
+        began = time.monotonic()
         try:
             result = proxy.fit(instruction, timeout=timeout_s, group_id=None)
         except Exception as error:  # Flower documents no type
-            raise InputError(
-                f"is lost, or gave no answer within {timeout_s:g} s, expected it until the end of "
-                "the training"
-            ) from error
+            late = time.monotonic() - began >= timeout_s
+            found = f"gave no answer within {timeout_s:g} s" if late else "is lost"
+            raise InputError(f"{found}, expected it until the end of the training") from error
         return decode(result.parameters.tensors)
 
     return ask

@@ -93,9 +93,7 @@ class LocalTraining:
         return row
 
     @torch.no_grad()
-    def validate(
-        self, tensors: Mapping[str, Tensor], class_weights: Tensor
-    ) -> tuple[float, float]:
+    def validate(self, tensors: Mapping[str, Tensor], class_weights: Tensor) -> tuple[float, float]:
         """The weighted sum of the validation losses, and the sum of the weights.
 
         Those of all sites, added up and divided, are the weighted mean over all lesions.

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from graft.common.files import InputError
 from graft.federated.connections import Connection, Connections
 from graft.federated.coordinate import federate
 from graft.federated.messages import FINISH, STOP, Message, decode, encode

@@ -183,9 +183,7 @@ class Site:
     def _task(self, rows: dict[str, np.ndarray], device: torch.device) -> Task:
         """The samples. Covariates are not used: their encoding would depend on the site."""
         memory = self.parameters.training.memory
-        return make_task(
-            self.domain, rows["train"], rows["validation"], device, Encoding(), memory
-        )
+        return make_task(self.domain, rows["train"], rows["validation"], device, Encoding(), memory)
 
     def _parameters(self) -> dict:
         """All parameters, and no more than `memory` needs to be one."""
@@ -197,5 +195,7 @@ class Site:
 
     def _patients(self, *parts: str) -> list[str]:
         """The patients of some parts, each once."""
-        rows = np.concatenate([NO_ROWS, *(self.parts[part] for part in parts if part in self.parts)])
+        rows = np.concatenate(
+            [NO_ROWS, *(self.parts[part] for part in parts if part in self.parts)]
+        )
         return sorted(set(self.domain.index["patient"].iloc[rows]))
