@@ -15,7 +15,7 @@ from graft.data.reference import DomainReference
 from graft.data.task import read_task
 from graft.multitask.train import TaskTraining
 from graft.networks.build import architecture_for
-from graft.networks.card import has_model
+from graft.networks.card import has_model, is_model
 from graft.networks.device import pick_device, use_deterministic_algorithms
 from graft.networks.reference import ModelReference
 from graft.networks.saved import load_model
@@ -28,7 +28,7 @@ from graft.training.fitting import (
 )
 from graft.training.plan import Plan
 from graft.training.settings import Augment, Training
-from graft.transfer.adopt import save_adopted
+from graft.transfer.adopt import save_adopted, save_trained_elsewhere
 from graft.transfer.settings import SELF_SUPERVISED, Pretrain
 from graft.transfer.start import fit_start, start_from_body
 from graft.transfer.weights import find_weights, weights_of_model
@@ -115,11 +115,17 @@ def train_tasks(training: TaskTraining, folder: Path, alone: bool) -> None:
 
 
 def adopt(parameters: Parameters) -> None:
-    """Write a pretrained model with a new head, and a body that no label of the source trained.
+    """Write a pretrained model that nothing in this folder trained with labels.
 
-    The body learned without labels, or has published weights or those of a file.
+    It is a model that graft trained elsewhere. Or its head is new, and its body learned without
+    labels, or has published weights or those of a file.
     """
     domain = Domain.read(paths.processed(parameters.source), paths.VERIFIED)
+    start = Path(parameters.pretrain.source)
+    if is_model(start):
+        save_trained_elsewhere(paths.PRETRAINED, start, parameters.network, domain)
+        write_empty_curves(paths.CURVES / "pretrain")
+        return
     architecture = architecture_for(parameters.network, domain)
     seed = derive(parameters.seed, "network")
     parent = None

@@ -19,6 +19,7 @@ from graft.console import run_app, say
 COMMANDS = {
     "drift": "graft.commands.drift",
     "export": "graft.commands.export",
+    "federate": "graft.commands.federate",
     "log-mlflow": "graft.commands.log_mlflow",
     "predict": "graft.commands.predict",
     "promote": "graft.commands.promote",
@@ -31,7 +32,11 @@ NAME = "graft"
 
 app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, no_args_is_help=True)
 for command_name, module in COMMANDS.items():
-    app.command(command_name)(import_module(module).main)
+    command = import_module(module)
+    if hasattr(command, "app"):  # of several commands
+        app.add_typer(command.app, name=command_name)
+    else:
+        app.command(command_name)(command.main)
 
 
 def _print_version(wanted: bool) -> None:

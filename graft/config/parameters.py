@@ -14,6 +14,7 @@ from graft.data.settings import SplitRules
 from graft.evaluation.settings import Evaluate
 from graft.explain.settings import Explain
 from graft.ingest.settings import Preprocess, PseudonymKey, RawDomain
+from graft.networks.card import is_model
 from graft.networks.settings import Network, Predict
 from graft.phantom.settings import SyntheticCohort
 from graft.ranking.settings import Sources
@@ -125,11 +126,13 @@ class Parameters(Section):
             raise ValueError(
                 f"pretrain.source: got {start!r}, {LABEL_RULE}, because tables have this file name"
             )
+        if start not in self.domains and is_model(Path(start)):
+            return self  # of this network, or the stage stops
         if start in self.domains or not (start in PUBLISHED or start.endswith(WEIGHT_SUFFIXES)):
             raise ValueError(
                 f"pretrain.source: got {start!r}, expected {self.source!r} to train on the "
-                f"source, one of the published weights {', '.join(PUBLISHED)}, or a file that "
-                f"ends in {', '.join(WEIGHT_SUFFIXES)}"
+                f"source, one of the published weights {', '.join(PUBLISHED)}, a file that ends "
+                f"in {', '.join(WEIGHT_SUFFIXES)}, or the folder of a model"
             )
         prefix = PUBLISHED.get(start, "")
         if not network.startswith(prefix):

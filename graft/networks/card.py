@@ -45,6 +45,11 @@ def has_model(folder: Path) -> bool:
     return False
 
 
+def is_model(folder: Path) -> bool:
+    """Whether a path is the folder of a model."""
+    return (folder / CARD).is_file()
+
+
 def check_shares(path: Path, shares: Sequence[float]) -> None:
     """Raise InputError if networks cannot have these shares of a prediction."""
     are_numbers = all(isinstance(share, int | float) for share in shares)

@@ -8,10 +8,11 @@ from torch import Tensor
 from graft.common.files import InputError, whole_folder
 from graft.console import say
 from graft.data.domain import Domain
-from graft.networks.build import build_network
+from graft.networks.build import adapt_architecture, build_network
 from graft.networks.classifier import Classifier
-from graft.networks.saved import save_model
-from graft.transfer.carry import carry
+from graft.networks.saved import load_model, save_model
+from graft.networks.settings import Network
+from graft.transfer.carry import Carried, carry
 from graft.transfer.weights import Weights
 
 
@@ -61,6 +62,42 @@ def save_adopted(
             },
         )
     say(f"pretrain: from {weights.title}, stem {stem}: {carried}")
+    say(f"pretrain: wrote {folder}")
+
+
+def save_trained_elsewhere(folder: Path, source: Path, network: Network, domain: Domain) -> None:
+    """Write a model that graft trained elsewhere as the pretrained one, with its head and its card.
+
+    Args:
+        folder: where the model is written.
+        source: the folder of the model, such as that of a federated training.
+        network: the parameters of the network, which training from scratch uses.
+        domain: the source, whose images have to fit.
+
+    Raises:
+        InputError: if the model has several networks, or another one than the parameters.
+    """
+    model = load_model(source)
+    card = model.card
+    if len(model.networks) > 1:
+        raise InputError(f"{source}: has {len(model.networks)} networks, expected one")
+    architecture = adapt_architecture(card["architecture"], domain)
+    for key, expected in network.model_dump().items():
+        if architecture[key] != expected:
+            raise InputError(
+                f"network.{key}: got {expected!r}, expected {architecture[key]!r} as in {source}"
+            )
+    loaded = sorted(model.networks[0].saved_tensors())
+    about = {"source": "model", "file": source.name, "sha256": card["weights_sha256"]}
+    carried = Carried(loaded=loaded, new=[], left=[])
+    weights = {**about, "stem": "unchanged", "carried": vars(carried)}
+    with whole_folder(folder) as partial:
+        save_model(
+            partial,
+            model.networks,
+            {**card, "stage": "pretrain", "parent": None, "weights": weights},
+        )
+    say(f"pretrain: from {source}, with its head: {carried}")
     say(f"pretrain: wrote {folder}")
 
 
