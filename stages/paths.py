@@ -35,6 +35,7 @@ BEST = Path("models/best")
 METRICS = Path("metrics")
 CHECKS = Path("metrics/checks.json")
 SOURCES = Path("metrics/sources.json")
+WITHOUT_PRIVACY = Path("metrics/without_privacy.csv")  # what pretraining without it predicts
 CURVES = Path("metrics/curves")
 REPEATED = {
     "learning_curve": Path("metrics/repeated/learning_curve.csv"),

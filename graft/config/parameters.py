@@ -13,9 +13,10 @@ from graft.config.strategies import check_strategies, networks_of_draw, networks
 from graft.data.settings import SplitRules
 from graft.evaluation.settings import Evaluate
 from graft.explain.settings import Explain
-from graft.ingest.settings import Preprocess, PseudonymKey, RawDomain
+from graft.ingest.settings import Preprocess, RawDomain
 from graft.networks.settings import Network, Predict
 from graft.phantom.settings import SyntheticCohort
+from graft.private_training.settings import Privacy
 from graft.ranking.settings import Sources
 from graft.release.settings import Release
 from graft.repeated.settings import CrossValidation, LearningCurve
@@ -46,7 +47,7 @@ class Parameters(Section):
     source: Identifier
     target: Identifier
     domains: Annotated[dict[Identifier, DomainParameters], Field(min_length=1, max_length=100)]
-    privacy: PseudonymKey
+    privacy: Privacy
     phantom: dict[Literal["lung", "liver", "liver_mr", "unrelated"], SyntheticCohort]
     preprocess: Preprocess
     network: Network

@@ -48,7 +48,7 @@ def train_network(
     Raises:
         InputError: if the loss or the penalty is not finite.
     """
-    key = _training_key(network, task, plan, weights)
+    key = training_key(network, task, plan, weights)
     checkpoint = Checkpoint(plan.checkpoints / plan.stage, key)
 
     def log_epoch(row: Row) -> None:
@@ -206,7 +206,7 @@ def _where_images_are(task: Task) -> str:
     return f"; their {gigabytes:.1f} GB are more than training.memory allows and stay in their file"
 
 
-def _training_key(
+def training_key(
     network: nn.Module,
     task: Task,
     plan: Plan,
