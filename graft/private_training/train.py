@@ -22,7 +22,7 @@ from graft.keys.pseudonyms import fingerprint
 from graft.keys.stream import SecretStream
 from graft.networks.classifier import Classifier
 from graft.private_training.budget import Budget, make_accountant, spent
-from graft.private_training.gradients import PatientGradients
+from graft.private_training.gradients import ClippedSum
 from graft.training.augment import apply, draw, draw_noise
 from graft.training.checkpoint import Checkpoint
 from graft.training.fitting import training_key
@@ -31,8 +31,7 @@ from graft.training.loss import learning_rate, penalty
 from graft.training.plan import Plan
 from graft.training.state import Row, State, make_optimizer, restore_state, save_state
 
-AT_ONCE = 32  # patients, and images, whose gradients are in memory at most
-MOST_NUMBERS = 2**28  # of the gradients of patients in memory, for large networks
+AT_ONCE = 16  # lesions of a patient in one pass
 PACKAGES = ("keys", "private_training")  # which decide a private training beside others
 
 
@@ -94,7 +93,6 @@ def train_privately(run: PrivateRun, log: Log) -> tuple[Row, float]:
             log(row)
             if checkpoint.due() or epoch == plan.recipe.epochs:
                 save_state(state, checkpoint)
-    steps.gradients.close()
     accountant = make_accountant()
     for _ in range(int(state.history[-1]["epoch"]) * steps.in_epoch):
         accountant.step(noise_multiplier=budget.noise_multiplier, sample_rate=budget.sampling_rate)
@@ -114,12 +112,11 @@ class Steps:
         self.train: Samples = run.task.train
         self.device = self.train.labels.device
         self.secret = secret
-        self.gradients = PatientGradients(run.network, run.budget.clip)
-        _, codes = np.unique(self.train.patients, return_inverse=True)
-        self.rows_of = [np.flatnonzero(codes == code) for code in range(codes.max() + 1)]
+        self.clipped = ClippedSum(run.network, run.budget.clip)
+        _, self.patient_of = np.unique(self.train.patients, return_inverse=True)  # (N,)
+        count = self.patient_of.max() + 1
+        self.rows_of = [np.flatnonzero(self.patient_of == patient) for patient in range(count)]
         self.in_epoch = run.budget.steps // run.plan.recipe.epochs
-        numbers = sum(parameter.numel() for parameter in self.gradients.parameters)
-        self.at_once = max(1, min(AT_ONCE, MOST_NUMBERS // numbers))
         self.bank = self._draw_bank()
 
     def run(self, optimizer: torch.optim.Optimizer, epoch: int) -> None:
@@ -136,7 +133,7 @@ class Steps:
                 group["lr"].fill_(rate)
             self.set_gradient(step)
             optimizer.step()
-        for parameter in self.gradients.parameters:
+        for parameter in self.clipped.parameters:
             if not torch.isfinite(parameter).all():
                 raise InputError(
                     f"{self.plan.purpose}: a weight became NaN or infinite in epoch {epoch} with "
@@ -146,13 +143,12 @@ class Steps:
     def set_gradient(self, step: int) -> None:
         """Give the parameters their private gradient of a step, and the one of the penalties."""
         self.add_patients(self.draw_patients(step), step)
-        for number, (parameter, total) in enumerate(
-            zip(self.gradients.parameters, self.gradients.sums, strict=True)
-        ):
+        deviation = self.budget.noise_multiplier * self.budget.clip
+        pairs = zip(self.clipped.parameters, self.clipped.totals, strict=True)
+        for number, (parameter, total) in enumerate(pairs):
             drawn = self.secret.normal(parameter.numel(), "noise", step, number)
-            noise = torch.from_numpy(drawn).view(parameter.shape).to(total)
-            deviation = self.budget.noise_multiplier * self.budget.clip
-            parameter.grad = (total + deviation * noise) / self.budget.expected
+            noise = torch.from_numpy(deviation * drawn).view(parameter.shape).to(total)
+            parameter.grad = (total + noise) / self.budget.expected
         weights = penalty(self.network, self.plan)
         if weights.requires_grad:
             weights.backward()  # of the weights alone, so it needs no noise
@@ -164,30 +160,29 @@ class Steps:
 
     def add_patients(self, patients: np.ndarray, step: int) -> None:
         """Add up the clipped gradients of some patients."""
-        self.gradients.reset()
+        self.clipped.reset()
         random = self.secret.generator("transforms", step)
-        for start in range(0, len(patients), self.at_once):
-            chunk = patients[start : start + self.at_once]
-            rows = np.concatenate([self.rows_of[patient] for patient in chunk])
-            counts = [len(self.rows_of[patient]) for patient in chunk]
-            owners = np.repeat(np.arange(len(chunk)), counts)
-            self.gradients.begin(len(chunk))
-            self._add_rows(torch.from_numpy(rows), torch.from_numpy(owners), random)
-            self.gradients.finish()
-
-    def _add_rows(self, rows: Tensor, owners: Tensor, random: np.random.Generator) -> None:
-        """Add the gradients of lesions and of their transforms to those of their patients."""
-        copies = self.plan.recipe.transforms
-        size = max(1, self.at_once // (1 + copies))
-        batches = rows.split(size)
+        batches = []
+        for patient in patients:
+            batches += torch.from_numpy(self.rows_of[patient]).split(AT_ONCE)
         images_of_batches = read_batches(self.train.images, batches, self.device)
-        for batch, own, images in zip(batches, owners.split(size), images_of_batches, strict=True):
-            labels = self.train.labels[batch.to(self.device)].repeat(1 + copies)
-            outputs = self.network(self._with_transforms(images, random))
-            weights = outputs.new_ones(len(labels))
-            weights[len(batch) :] /= max(1, copies)  # the mean over the transforms of a lesion
-            losses = F.cross_entropy(outputs, labels, reduction="none") * weights
-            self.gradients.add(losses, own.to(self.device).repeat(1 + copies))
+        for rows, images in zip(batches, images_of_batches, strict=True):
+            self.clipped.add_images(self._losses(rows, images, random))
+            last = self.rows_of[self.patient_of[rows[-1]]][-1]
+            if rows[-1] == last:
+                self.clipped.end_patient()
+
+    def _losses(self, rows: Tensor, images: Tensor, random: np.random.Generator) -> Tensor:
+        """The losses of lesions (B,) and of their transforms, (M + 1)·B in all.
+
+        Those of the M transforms of a lesion count as much as its own, as in `augmented_loss`.
+        """
+        copies = self.plan.recipe.transforms
+        labels = self.train.labels[rows.to(self.device)].repeat(1 + copies)
+        outputs = self.network(self._with_transforms(images, random))
+        weights = outputs.new_ones(len(labels))
+        weights[len(rows) :] /= max(1, copies)
+        return F.cross_entropy(outputs, labels, reduction="none") * weights
 
     def _with_transforms(self, images: Tensor, random: np.random.Generator) -> Tensor:
         """A batch (B, C, *spatial) followed by its M transforms: ((1 + M)·B, C, *spatial)."""
