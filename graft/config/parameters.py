@@ -9,6 +9,7 @@ from graft.common.links import follow_links
 from graft.common.names import LABEL_RULE, Identifier, is_label
 from graft.common.parameters import Section, Seed, Weight, check_parameters, read_parameter_file
 from graft.config.cost import check_memory, check_trainings
+from graft.config.privacy import check_privacy
 from graft.config.strategies import check_strategies, networks_of_draw, networks_of_fold
 from graft.data.settings import SplitRules
 from graft.evaluation.settings import Evaluate
@@ -179,6 +180,11 @@ class Parameters(Section):
     @model_validator(mode="after")
     def _check_strategies(self) -> "Parameters":
         check_strategies(self)
+        return self
+
+    @model_validator(mode="after")
+    def _check_privacy(self) -> "Parameters":
+        check_privacy(self)
         return self
 
     @model_validator(mode="after")

@@ -73,5 +73,5 @@ def check_layers(network: nn.Module) -> None:
     if faults:
         raise InputError(
             f"network.name: {len(faults)} of the layers mix the images of a batch or keep "
-            f"statistics of them, expected none with privacy.epsilon: {first_line(str(faults[0]))}"
+            f"statistics of them, expected none with privacy.epsilon: {first_line(faults[0])}"
         )

@@ -13,6 +13,7 @@ from graft.common.shown import first_line
 from graft.console import progress, say
 from graft.data.covariates import regress
 from graft.data.task import Task
+from graft.networks.card import read_card
 from graft.networks.classifier import Classifier
 from graft.networks.saved import save_model
 from graft.training.checkpoint import Checkpoint, clear_checkpoints
@@ -189,6 +190,9 @@ def complete_card(architecture: dict, task: Task, plan: Plan, card: dict) -> dic
         **plan.recipe.model_dump(),
         "seed": plan.seed,
     }
+    parent = card.get("parent")
+    if parent and (privacy := read_card(Path(parent["folder"])).get("privacy")):
+        complete["privacy"] = privacy  # a model says no more about patients than its parent did
     return {**complete, **card}
 
 
