@@ -15,7 +15,7 @@ import pandas as pd
 from benchmarks.lung_to_adrenal import NODULES, VOLUMES, require_files
 from graft.common.files import InputError
 from graft.data.domain import Domain
-from graft.ingest.pseudonyms import PUBLISHED_KEY, pseudonym
+from graft.keys.pseudonyms import PUBLISHED_KEY, pseudonym
 
 RATINGS = Path("lung_lidc/ratings.csv")
 SIDE = 16  # voxels of 1 mm of a patch; 54 of the 815 nodules lose more than a tenth of theirs

@@ -11,7 +11,7 @@ from graft.common.parameters import Section, read_parameters
 from graft.console import run, say
 from graft.data.repeats import check_repeats
 from graft.data.settings import SplitRules
-from graft.leakage.across import check_across
+from graft.leakage.across import check_across, check_private_patients
 from graft.leakage.channels import check_channels
 from graft.leakage.columns import check_columns
 from graft.leakage.pseudonyms import check_keys
@@ -30,6 +30,7 @@ class Parameters(Section):
     target: str
     candidates: list[str] = Field(alias="sources.candidates")
     start: str = Field(alias="pretrain.source")
+    epsilon: float | None = Field(alias="privacy.epsilon")
     source_rules: SplitRules = Field(alias="domains.${source}.split")
     target_rules: SplitRules = Field(alias="domains.${target}.split")
     seed: int
@@ -89,6 +90,8 @@ def check_between(parameters: Parameters, domains: Sequence[SplitDomain]) -> lis
     rows = check_keys(list(checked.values())) + check_columns(list(checked.values()))
     for other in others:
         rows.append(check_channels(other.domain, target.domain))
+        if parameters.epsilon is not None:
+            rows.append(check_private_patients(other, target))
         starts_elsewhere = other.name == parameters.source != parameters.start
         rows += check_across(
             other, target, parameters.folds > 0, not starts_elsewhere, paths.FEATURES

@@ -1,6 +1,8 @@
 """Evaluate every model on the test part and the external site, and what transfer gained there."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -23,11 +25,15 @@ from graft.data.repeats import pool_for_cross_validation
 from graft.evaluation.ensembles import judge_ensembles
 from graft.evaluation.evaluated_domain import EvaluatedDomain
 from graft.evaluation.metrics import assemble_metrics, headline
+from graft.evaluation.privacy import privacy_block
 from graft.evaluation.scored import ScoredModels, score_models
 from graft.evaluation.settings import Evaluate
 from graft.evaluation.summary import summary_lines
 from graft.evaluation.tables import plot_tables, prediction_table
 from graft.evaluation.tasks import check_task_columns, score_tasks, task_lines
+from graft.keys.find import find_secret
+from graft.keys.pseudonyms import keyed_sha256
+from graft.keys.settings import PseudonymKey
 from graft.leakage.rows import CheckRow, read_checks
 from graft.multitask.saved import ALONE
 from graft.networks.card import has_model
@@ -71,6 +77,7 @@ class Parameters(Section):
     candidates: list[str] = Field(alias="sources.candidates")
     evaluate: Evaluate
     licence: Licence = Field(alias="release.licence")
+    key: PseudonymKey = Field(alias="privacy")
     device: Device = Field(alias="training.device")
     seed: int
 
@@ -85,7 +92,7 @@ def main() -> None:
     target = read_evaluated(parameters.target, settings, parameters.seed)
 
     body = paths.SELF_SUPERVISED if has_model(paths.SELF_SUPERVISED) else None
-    trained = describe_models(source, target, body)
+    trained = describe_models(source, target, body, parameters.key)
     checks = check_training(parameters, source, target, trained, body)
     pretrained = score_pretrained(source, device)
     of_target = {name: trained[name] for name in MODELS}
@@ -101,6 +108,13 @@ def main() -> None:
         "boosting_alphas": trained["boosting"].card["alphas"],
         "sources": read_sealed(paths.SOURCES),
         "tasks": judge_tasks(source, parameters, device),
+        "privacy": privacy_block(
+            trained["pretrained"].card,
+            paths.WITHOUT_PRIVACY,
+            source,
+            pretrained,
+            settings.confidence,
+        ),
         **release_blocks(chosen, target, settings.confidence),
         "patient_effect": patient_effect_block(
             target.cases, chosen.probabilities, settings.confidence
@@ -126,7 +140,7 @@ def read_evaluated(name: str, settings: Evaluate, seed: int) -> EvaluatedDomain:
 
 
 def describe_models(
-    source: EvaluatedDomain, target: EvaluatedDomain, body: Path | None
+    source: EvaluatedDomain, target: EvaluatedDomain, body: Path | None, key: PseudonymKey
 ) -> dict[str, TrainedModel]:
     """What the card of each model should say, by name.
 
@@ -134,8 +148,14 @@ def describe_models(
         source: the domain of the pretrained network.
         target: the domain of all other models.
         body: the folder of the network that learned without labels, if there is one.
+        key: where the key is found that a privately trained network needs to be checked.
     """
-    trained = {"pretrained": TrainedModel(paths.PRETRAINED, body, source.domain, source.rows)}
+    pretrained = TrainedModel(paths.PRETRAINED, body, source.domain, source.rows)
+    if "private_training" in pretrained.card:
+        secret = find_secret(source.domain.name, source.domain.patient_key, key)
+        rows = {part: found for part, found in source.rows.items() if part != "validation"}
+        pretrained = replace(pretrained, rows=rows, keyed=partial(keyed_sha256, key=secret))
+    trained = {"pretrained": pretrained}
     for name, folder in MODELS.items():
         trained[name] = TrainedModel(folder, PARENTS[name], target.domain, target.rows)
     if has_model(paths.DEEP):

@@ -36,6 +36,7 @@ METRICS = Path("metrics")
 CHECKS = Path("metrics/checks.json")
 SOURCES = Path("metrics/sources.json")
 ATTACKS = Path("metrics/attacks.json")
+WITHOUT_PRIVACY = Path("metrics/without_privacy.csv")  # what pretraining without it predicts
 CURVES = Path("metrics/curves")
 REPEATED = {
     "learning_curve": Path("metrics/repeated/learning_curve.csv"),

@@ -15,7 +15,8 @@ from graft.data.domain import Domain, fill_folder
 from graft.duplicates.listing import write_file_names
 from graft.ingest.manifest import Storage
 from graft.ingest.read import read_raw_domain
-from graft.ingest.settings import Preprocess, PseudonymKey, RawDomain
+from graft.ingest.settings import Preprocess, RawDomain
+from graft.keys.settings import PseudonymKey
 from stages import paths
 
 

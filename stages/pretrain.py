@@ -4,6 +4,7 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated
 
+import torch
 import typer
 
 from graft.common.files import whole_folder
@@ -20,6 +21,11 @@ from graft.networks.device import pick_device, use_deterministic_algorithms
 from graft.networks.reference import ModelReference
 from graft.networks.saved import load_model
 from graft.networks.settings import Network
+from graft.private_training.refusals import refuse_self_supervision
+from graft.private_training.settings import Privacy
+from graft.private_training.source import PrivateSource, train_source, train_without_privacy
+from graft.private_training.without import write_without_privacy
+from graft.training.checkpoint import clear_checkpoints
 from graft.training.fitting import (
     log_curves,
     parent_reference,
@@ -30,7 +36,7 @@ from graft.training.plan import Plan
 from graft.training.settings import Augment, Training
 from graft.transfer.adopt import save_adopted, save_trained_elsewhere
 from graft.transfer.settings import SELF_SUPERVISED, Pretrain
-from graft.transfer.start import fit_start, start_from_body
+from graft.transfer.start import fit_start, start_from_body, start_from_scratch
 from graft.transfer.weights import find_weights, weights_of_model
 from stages import paths
 
@@ -43,6 +49,7 @@ class Parameters(Section):
     training: Training
     augment: Augment
     pretrain: Pretrain
+    privacy: Privacy
     seed: int
 
 
@@ -51,8 +58,14 @@ def main(
         str | None, typer.Argument(help="The domain to train on (default: source).")
     ] = None,
 ) -> None:
-    """Write models/pretrained, or models/candidates/<candidate>, and the curves of the training."""
+    """Write models/pretrained, or models/candidates/<candidate>, and the curves of the training.
+
+    For the source, also write what a network without privacy predicts, if there is privacy.
+    """
     parameters = read_parameters(Parameters, paths.PARAMETERS)
+    if candidate is None and parameters.privacy.epsilon is None:
+        source = Domain.read(paths.processed(parameters.source), paths.VERIFIED)
+        write_without_privacy(paths.WITHOUT_PRIVACY, source)
     if candidate:
         train(parameters, candidate, f"pretrain-{candidate}")
     elif parameters.pretrain.source == parameters.source:
@@ -81,6 +94,9 @@ def train(parameters: Parameters, name: str, stage: str) -> None:
     begin = partial(start_from_body, parameters.network, body, seed=parameters.seed)
     folder = paths.PRETRAINED if stage == "pretrain" else paths.CANDIDATES / name
     domain = DomainReference.to(paths.processed(name), paths.VERIFIED)
+    if parameters.privacy.epsilon is not None:
+        train_with_privacy(parameters, name, plan, folder, device)
+        return
     if domain.read().tasks is not None:
         weighting = parameters.pretrain.tasks
         alone = parameters.pretrain.alone == "train" and stage == "pretrain"
@@ -99,6 +115,29 @@ def train(parameters: Parameters, name: str, stage: str) -> None:
         best = fit_start(start, task, plan, log)
     card = {"parent": parent, "scores": best}
     save_trained(folder, [start.network], start.architecture, task, plan, card)
+
+
+def train_with_privacy(
+    parameters: Parameters, name: str, plan: Plan, folder: Path, device: torch.device
+) -> None:
+    """Train with differential privacy per patient, and the source without it for comparison."""
+    privacy = parameters.privacy
+    source = PrivateSource.read(
+        paths.processed(name),
+        paths.split(name),
+        device,
+        parameters.training.memory,
+        paths.VERIFIED,
+    )
+    if has_model(paths.SELF_SUPERVISED):
+        refuse_self_supervision()
+    begin = partial(start_from_scratch, parameters.network, source.task, parameters.seed, device)
+    with log_curves(paths.CURVES / plan.stage) as log:
+        train_source(source, begin(), plan, privacy, folder, log)
+    if plan.stage == "pretrain":
+        model = train_without_privacy(source, begin(), plan)
+        write_without_privacy(paths.WITHOUT_PRIVACY, source.task.domain, source.other_rows, model)
+    clear_checkpoints(plan.checkpoints / plan.stage)
 
 
 def train_tasks(training: TaskTraining, folder: Path, alone: bool) -> None:

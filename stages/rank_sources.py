@@ -40,7 +40,8 @@ def main() -> None:
     trained_on = {}
     for name, folder in read_sealed(paths.SOURCE_LIST).items():
         models[name] = load_model(Path(folder), device)
-        if "weights" not in models[name].card:  # else the weights were trained elsewhere
+        # Weights from elsewhere have no training part here, and a private one is not described.
+        if not {"weights", "privacy"} & set(models[name].card):
             trained_on[name] = read_domain_task(name, device).train
     architecture = architecture_for(parameters.network, task.domain)
     fresh = build_network(**architecture, seed=derive(parameters.seed, "network"))

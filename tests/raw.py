@@ -5,7 +5,8 @@ from pathlib import Path
 from graft.data.domain import Domain
 from graft.grids.grid import Grid
 from graft.ingest.read import read_raw_domain
-from graft.ingest.settings import Preprocess, PseudonymKey, RawDomain
+from graft.ingest.settings import Preprocess, RawDomain
+from graft.keys.settings import PseudonymKey
 
 KEY = PseudonymKey(key_variable="GRAFT_PATIENT_KEY", key_file=None)
 

@@ -106,6 +106,7 @@ def metrics_document(classes: list[str]) -> dict:
         "subgroups": subgroups(),
         "conformal": conformal(classes),
         "refusals": refusals(),
+        "privacy": None,
     }
 
 

@@ -13,7 +13,8 @@ from PIL import Image
 
 from graft.data.domain import write_domain
 from graft.ingest.read import read_raw_domain
-from graft.ingest.settings import Preprocess, PseudonymKey, RawDomain
+from graft.ingest.settings import Preprocess, RawDomain
+from graft.keys.settings import PseudonymKey
 from graft.phantom.cohort import write_cohort
 
 CLASSES = ["benign", "malignant"]

@@ -9,14 +9,16 @@ from graft.common.links import follow_links
 from graft.common.names import LABEL_RULE, Identifier, is_label
 from graft.common.parameters import Section, Seed, Weight, check_parameters, read_parameter_file
 from graft.config.cost import check_memory, check_trainings
+from graft.config.privacy import check_privacy
 from graft.config.strategies import check_strategies, networks_of_draw, networks_of_fold
 from graft.data.settings import SplitRules
 from graft.evaluation.settings import Evaluate
 from graft.explain.settings import Explain
-from graft.ingest.settings import Preprocess, PseudonymKey, RawDomain
+from graft.ingest.settings import Preprocess, RawDomain
 from graft.networks.card import is_model
 from graft.networks.settings import Network, Predict
 from graft.phantom.settings import SyntheticCohort
+from graft.private_training.settings import Privacy
 from graft.ranking.settings import Sources
 from graft.release.settings import Release
 from graft.repeated.settings import CrossValidation, LearningCurve
@@ -47,7 +49,7 @@ class Parameters(Section):
     source: Identifier
     target: Identifier
     domains: Annotated[dict[Identifier, DomainParameters], Field(min_length=1, max_length=100)]
-    privacy: PseudonymKey
+    privacy: Privacy
     phantom: dict[Literal["lung", "liver", "liver_mr", "unrelated"], SyntheticCohort]
     preprocess: Preprocess
     network: Network
@@ -181,6 +183,11 @@ class Parameters(Section):
     @model_validator(mode="after")
     def _check_strategies(self) -> "Parameters":
         check_strategies(self)
+        return self
+
+    @model_validator(mode="after")
+    def _check_privacy(self) -> "Parameters":
+        check_privacy(self)
         return self
 
     @model_validator(mode="after")

@@ -13,9 +13,9 @@ from graft.common.files import InputError
 from graft.common.vocabulary import PUBLISHED_KEYS
 from graft.data.domain import Domain
 from graft.federated.messages import Description
-from graft.ingest.keys import find_key
-from graft.ingest.pseudonyms import PUBLISHED_KEY, fingerprint
-from graft.ingest.settings import PseudonymKey
+from graft.keys.find import find_key
+from graft.keys.pseudonyms import PUBLISHED_KEY, fingerprint
+from graft.keys.settings import PseudonymKey
 
 TOKEN_DIGITS = 32  # hexadecimal
 

@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from graft.common.parameters import Count, Section, Seed, Weight
-from graft.ingest.settings import PseudonymKey
+from graft.keys.settings import PseudonymKey
 from graft.networks.settings import Network
 from graft.training.settings import Augment, Recipe, Training
 

@@ -20,7 +20,7 @@ from graft.federated.local import LocalTraining, pooled_class_weights
 from graft.federated.messages import DESCRIBE, PREPARE, TRAIN, VALIDATE, Message
 from graft.federated.patients import Tokens, key_of, tokens_of
 from graft.federated.settings import SiteParameters
-from graft.ingest.settings import PseudonymKey
+from graft.keys.settings import PseudonymKey
 from graft.networks.build import architecture_for, build_network
 from graft.networks.device import pick_device
 from graft.training.plan import Plan

@@ -12,8 +12,8 @@ from graft.console import say
 from graft.data.domain import Domain
 from graft.grids.grid import Grid
 from graft.ingest.channels import LUMA
-from graft.ingest.pseudonyms import PUBLISHED_KEY
 from graft.ingest.rows import MANIFEST, LesionRow, read_lesion_rows
+from graft.keys.pseudonyms import PUBLISHED_KEY
 from graft.pictures.picture_files import is_picture
 from graft.pictures.picture_patches import NamedPicture, cut_pictures
 from graft.scans.cache import digest_code

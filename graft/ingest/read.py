@@ -12,15 +12,16 @@ from graft.grids.grid import Grid
 from graft.ingest.arrays import DATA_FILE, LABELS_FILE, read_arrays
 from graft.ingest.channels import convert_channels
 from graft.ingest.covariates import read_covariates
-from graft.ingest.keys import find_key
 from graft.ingest.log_size import LOG_SIZE, add_log_size
 from graft.ingest.manifest import Storage, VolumeOptions, read_manifest
 from graft.ingest.medmnist import list_npz_files, read_medmnist
-from graft.ingest.pseudonyms import PUBLISHED_KEY, fingerprint, pseudonym
 from graft.ingest.rows import MANIFEST
-from graft.ingest.settings import Preprocess, PseudonymKey, RawDomain
+from graft.ingest.settings import Preprocess, RawDomain
 from graft.ingest.subgroups import read_subgroup_columns
 from graft.ingest.tasks import FORMS, TASKS_FILE, check_rows, read_tasks
+from graft.keys.find import find_key
+from graft.keys.pseudonyms import PUBLISHED_KEY, fingerprint, pseudonym
+from graft.keys.settings import PseudonymKey
 from graft.pictures.folder import has_image_folders, read_image_folder
 
 

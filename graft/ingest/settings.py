@@ -99,13 +99,6 @@ def _fault_of_pattern(pattern: str, groups: int | None) -> str | None:
     return f"{found} groups" if groups not in (None, found) else None
 
 
-class PseudonymKey(Section):
-    """Where the key of the pseudonyms is found."""
-
-    key_variable: Annotated[str, Field(pattern="^[A-Za-z_][A-Za-z0-9_]*$", max_length=100)]
-    key_file: Text | None
-
-
 class Preprocess(Section):
     """The grid that every patch is resampled to: voxels, and mm per voxel."""
 

@@ -60,6 +60,27 @@ def check_across(
     return [_check_patients(source, target, everybody), _check_images(source, target, used, cache)]
 
 
+def check_private_patients(source: SplitDomain, target: SplitDomain) -> CheckRow:
+    """Check that no patient of a source with differential privacy is in the target.
+
+    The models of the target train on its patients without privacy, so they could not keep the
+    guarantee towards such a patient.
+
+    Raises:
+        InputError: if there is one.
+    """
+    both = _patients(source, *TRAINING_PARTS) & _patients(target, *PARTS)
+    names = across_names(source.name, target.name)
+    if both:
+        raise InputError(
+            f"domains.{names}: {counted(len(both), 'patient')} of {_origin(source)} also in "
+            f"{target.name}, whose models train without privacy; expected none with "
+            "privacy.epsilon: leave their scans out of one of the domains"
+        )
+    found = "none in both, so every model keeps the guarantee towards the source"
+    return passed_check("private patients", names, source.name, found)
+
+
 def _check_patients(source: SplitDomain, target: SplitDomain, everybody: bool) -> CheckRow:
     evaluating_parts = PARTS if everybody else EVALUATING_PARTS
     trained_on = source.rows(*TRAINING_PARTS)

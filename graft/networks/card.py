@@ -1,8 +1,9 @@
 """card.json: what a saved model is, what it was trained on, and the SHA-256 of its weights."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import fsum, isclose
 from pathlib import Path
+from typing import Any
 
 from graft.common.files import InputError, read_sealed, whole_folder, write_sealed
 
@@ -24,6 +25,14 @@ def read_card(folder: Path) -> dict:
         raise InputError(f"{path}: has no key {missing[0]!r}, expected the card of a model")
     check_shares(path, card["shares"])
     return card
+
+
+def describe_guarantee(entry: Mapping[str, Any]) -> str:
+    """Describe an entry `privacy` of a card: towards whom a model keeps which guarantee."""
+    return (
+        f"towards each {entry['unit']} of {entry['domain']} who was trained on: "
+        f"ε = {entry['epsilon']:.3g}, δ = {entry['delta']:.2g}"
+    )
 
 
 def write_no_model(folder: Path, reason: str) -> None:

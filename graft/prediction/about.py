@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from graft.common.shown import counted
+from graft.networks.card import describe_guarantee
 from graft.prediction.predictor import Predictor
 from graft.release.fitted import README
 
@@ -29,6 +30,8 @@ def facts_of(predictor: Predictor) -> dict[str, str]:
     if predictor.form.kinds:
         kinds = [f"{name} ({kind})" for name, kind in predictor.form.kinds.items()]
         facts["covariates"] = ", ".join(kinds)
+    for entry in card.get("privacy", []):
+        facts["private"] = describe_guarantee(entry)
     if fitted is None:
         facts["fitted"] = "nothing: no calibration, no operating points, no check of the inputs"
     else:

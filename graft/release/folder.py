@@ -41,7 +41,8 @@ def fitted_of(
         licence=licence,
         provenance={
             "graft": library_versions(["graft"])["graft"],
-            "source": hashes["source"],
+            # It would tell whether a patient is in the training part of a private source.
+            "source": None if metrics["privacy"] else hashes["source"],
             "target": hashes["target"],
             "weights": hashes["models"][chosen.name],
             "pretrained": hashes["models"]["pretrained"],

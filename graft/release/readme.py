@@ -12,6 +12,7 @@ from graft.charts.numbers import difference, estimate, number, percent, share, s
 from graft.common.vocabulary import TESTS
 from graft.conformal.coverage import failures
 from graft.familiarity.familiar import CHECKS
+from graft.networks.card import describe_guarantee
 from graft.release.fitted import Fitted
 from graft.statistics.sentences import VALIDATION
 
@@ -41,6 +42,7 @@ def model_card(metrics: Block, card: Block, fitted: Fitted) -> str:
     )
     environment.filters |= {
         "difference": difference,
+        "guarantee": describe_guarantee,
         "estimate": estimate,
         "number": number,
         "percent": percent,

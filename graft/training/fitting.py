@@ -13,6 +13,7 @@ from graft.common.shown import first_line
 from graft.console import progress, say
 from graft.data.covariates import regress
 from graft.data.task import Task
+from graft.networks.card import read_card
 from graft.networks.classifier import Classifier
 from graft.networks.saved import save_model
 from graft.training.checkpoint import Checkpoint, clear_checkpoints
@@ -48,7 +49,7 @@ def train_network(
     Raises:
         InputError: if the loss or the penalty is not finite.
     """
-    key = _training_key(network, task, plan, weights)
+    key = training_key(network, task, plan, weights)
     checkpoint = Checkpoint(plan.checkpoints / plan.stage, key)
 
     def log_epoch(row: Row) -> None:
@@ -189,6 +190,9 @@ def complete_card(architecture: dict, task: Task, plan: Plan, card: dict) -> dic
         **plan.recipe.model_dump(),
         "seed": plan.seed,
     }
+    parent = card.get("parent")
+    if parent and (privacy := read_card(Path(parent["folder"])).get("privacy")):
+        complete["privacy"] = privacy  # a model says no more about patients than its parent did
     return {**complete, **card}
 
 
@@ -206,7 +210,7 @@ def _where_images_are(task: Task) -> str:
     return f"; their {gigabytes:.1f} GB are more than training.memory allows and stay in their file"
 
 
-def _training_key(
+def training_key(
     network: nn.Module,
     task: Task,
     plan: Plan,

@@ -16,7 +16,7 @@ from ruamel.yaml import YAML
 
 from graft.common.vocabulary import PARTS
 from graft.data.domain import Domain
-from graft.ingest.pseudonyms import PUBLISHED_KEY, pseudonym
+from graft.keys.pseudonyms import PUBLISHED_KEY, pseudonym
 from stages import preprocess, split
 from tests.commands import run_module
 from tests.processed import read_parts

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from graft.common.files import InputError
-from graft.ingest.keys import MAX_BYTES, find_key, private_file
-from graft.ingest.pseudonyms import PUBLISHED_KEY, fingerprint, pseudonym
-from graft.ingest.settings import PseudonymKey
+from graft.keys.find import MAX_BYTES, find_key, private_file
+from graft.keys.pseudonyms import PUBLISHED_KEY, fingerprint, pseudonym
+from graft.keys.settings import PseudonymKey
 
 ROOT = Path(__file__).parents[3]
 KEY = "what do ya want for nothing"
@@ -67,8 +67,8 @@ def test_two_users_have_two_keys(configuration, monkeypatch):
 
 def test_processes_that_start_together_get_one_key(configuration):
     code = (
-        "from graft.ingest.keys import find_key\n"
-        "from graft.ingest.settings import PseudonymKey\n"
+        "from graft.keys.find import find_key\n"
+        "from graft.keys.settings import PseudonymKey\n"
         "input()\n"
         "print(find_key(PseudonymKey(key_variable='OUR_KEY', key_file=None)))\n"
     )

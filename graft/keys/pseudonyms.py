@@ -9,6 +9,7 @@ PUBLISHED_KEY = "graft: a published key, which hides nobody"
 DIGITS = 16  # hexadecimal
 FINGERPRINT_DIGITS = 8  # hexadecimal
 FINGERPRINTED = "graft key fingerprint"
+KEYED = "graft keyed sha256"
 
 
 def pseudonym(patient: str, key: str) -> str:
@@ -21,6 +22,11 @@ def fingerprint(key: str) -> str:
     if key == PUBLISHED_KEY:
         return PUBLISHED
     return _digest(FINGERPRINTED, key)[:FINGERPRINT_DIGITS]
+
+
+def keyed_sha256(sha256: str, key: str) -> str:
+    """A digest of a SHA-256 that nobody can compare with their own data without the key."""
+    return _digest(f"{KEYED} {sha256}", key)
 
 
 def _digest(text: str, key: str) -> str:

@@ -6,8 +6,10 @@ import stat
 from pathlib import Path
 
 from graft.common.files import InputError
+from graft.common.vocabulary import PUBLISHED, SYNTHETIC
 from graft.console import say
-from graft.ingest.settings import PseudonymKey
+from graft.keys.pseudonyms import PUBLISHED_KEY, fingerprint
+from graft.keys.settings import PseudonymKey
 
 PRIVATE_FILE = Path("graft/patient.key")  # below $XDG_CONFIG_HOME or ~/.config
 PRIVATE_MODE = 0o600
@@ -15,6 +17,7 @@ KEY_BYTES = 32  # of a key that is made here
 MAX_BYTES = 4096  # of a file with a key
 MIN_CHARACTERS = 16  # shorter keys can be guessed
 MIN_DIFFERENT = 5  # characters: not one that is repeated
+NO_PROTECTION = "the noise follows from a published key, so it protects nobody"
 COMMAND = f"python3 -c 'import secrets; print(secrets.token_hex({KEY_BYTES}))'"
 
 
@@ -50,6 +53,35 @@ def find_key(settings: PseudonymKey) -> str:
             f"{others}"
         ) from None
     return _checked(where, _read(file, where))
+
+
+def find_secret(name: str, made_by: str, settings: PseudonymKey) -> str:
+    """The key that made the pseudonyms of a domain, for noise that protects its patients.
+
+    Args:
+        name: of the domain.
+        made_by: its `patient_key`.
+        settings: where the key of this user is found.
+
+    Raises:
+        InputError: if the key is not found, is another one, or is published although the patients
+            exist.
+    """
+    if made_by == SYNTHETIC:
+        return PUBLISHED_KEY
+    if made_by == PUBLISHED:
+        raise InputError(
+            f"privacy.epsilon: the pseudonyms of {name} have the published key, expected a key of "
+            f"your own: {NO_PROTECTION}"
+        )
+    key = find_key(settings)
+    found = fingerprint(key)
+    if made_by not in ("", found):
+        raise InputError(
+            f"privacy.key_file: found the key {found}, expected {made_by}, which made the "
+            f"pseudonyms of {name}; docs/privacy.md says where graft looks for it"
+        )
+    return key
 
 
 def private_file() -> Path:

@@ -1,0 +1,1 @@
+"""Training with differential privacy per patient, and what it costs."""
