@@ -19,6 +19,7 @@ from graft.console import run_app, say
 COMMANDS = {
     "drift": "graft.commands.drift",
     "export": "graft.commands.export",
+    "forget": "graft.commands.forget",
     "log-mlflow": "graft.commands.log_mlflow",
     "predict": "graft.commands.predict",
     "promote": "graft.commands.promote",
