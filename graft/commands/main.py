@@ -20,6 +20,7 @@ COMMANDS = {
     "drift": "graft.commands.drift",
     "export": "graft.commands.export",
     "federate": "graft.commands.federate",
+    "forget": "graft.commands.forget",
     "log-mlflow": "graft.commands.log_mlflow",
     "predict": "graft.commands.predict",
     "promote": "graft.commands.promote",

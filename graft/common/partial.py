@@ -29,7 +29,7 @@ def partial_beside(path: Path, make: Callable[[Path], None]) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with locked(path.parent):
-            _delete_leftovers(path)
+            delete_leftovers(path)
             make(partial)
             handle = _try_to_lock(partial)
         yield partial
@@ -77,7 +77,7 @@ def locked(folder: Path) -> Iterator[None]:
         os.close(handle)
 
 
-def _delete_leftovers(path: Path) -> None:
+def delete_leftovers(path: Path) -> None:
     """Delete the partial and former ones of an output that no process has locked."""
     for leftover in path.parent.glob(f".{glob.escape(path.name)}.*"):
         if leftover.suffix not in (".partial", ".former"):

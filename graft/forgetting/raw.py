@@ -1,0 +1,73 @@
+"""The raw data of a patient in a domain, in any of its forms."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from graft.common.links import follow_links
+
+Change = Callable[[], None]
+
+
+@dataclass(frozen=True)
+class RawTrace:
+    """What the raw data of a domain has of a patient.
+
+    Attributes:
+        domain: its name.
+        root: the folder or file of its raw data.
+        names: of the patient there. They must never be printed.
+        lesions: how many.
+        where: the tables and arrays that have them, in words.
+        files: that belong to this patient alone.
+        left: how many lesions of each class the other patients have.
+        rewrite: takes the patient out of tables and arrays. It comes after the files, because the
+            patient is found by them. It may run again after it was killed.
+        bytes_of_rows: the bytes of the patient's rows of an array.
+    """
+
+    domain: str
+    root: Path
+    names: frozenset[str]
+    lesions: int
+    where: str
+    files: Sequence[Path]
+    left: Mapping[str, int]
+    rewrite: Change
+    bytes_of_rows: Sequence[bytes] = field(default=(), repr=False)
+
+    def root_is_inside(self, project: Path) -> bool:
+        """Whether the raw data is in the folder of the project, and not only linked from there."""
+        return inside(self.root, project)
+
+    def emptied(self, classes: Iterable[str]) -> list[str]:
+        """The classes that no other patient has."""
+        return [label for label in classes if not self.left.get(label)]
+
+
+def nothing() -> None:
+    """The change of raw data that has neither tables nor arrays."""
+
+
+def count_left(labels: Iterable[str], rows: Iterable[int]) -> Counter[str]:
+    """Count the labels (N,) of all rows but some."""
+    gone = set(rows)
+    return Counter(label for row, label in enumerate(labels) if row not in gone)
+
+
+def inside(path: Path, root: Path) -> bool:
+    """Whether a path, or what it links to, is in a folder."""
+    return follow_links(path).is_relative_to(follow_links(root))
+
+
+def delete_files(files: Iterable[Path], root: Path) -> None:
+    """Delete files, what they link to, and the folders inside `root` that this leaves empty."""
+    top = follow_links(root)
+    for file in files:
+        folder = follow_links(file.parent)
+        for path in (follow_links(file), file):  # the link last, because it shows the way
+            path.unlink(missing_ok=True)
+        while folder != top and folder.is_relative_to(top) and not any(folder.iterdir()):
+            folder.rmdir()
+            folder = folder.parent

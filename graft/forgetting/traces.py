@@ -1,0 +1,159 @@
+"""The search for what is left of a patient: names, pseudonyms, and bytes of images."""
+
+import hashlib
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import ahocorasick
+
+from graft.common.files import InputError
+from graft.privacy.contents import Piece, read_contents
+from graft.privacy.gather import Identifiers, Origin
+from graft.privacy.search import DIGEST, HEXADECIMAL, Match, TextSearch
+
+CHUNK = 64  # bytes of an image that are searched for
+LEAST_DIFFERENT = 20  # bytes of a chunk: fewer turn up in other images
+CHUNKS = 4  # of each image, in equal parts of it
+PLACES = 256  # in a part, that a chunk may begin at
+STEP = 16  # bytes between them, or more
+NOT_SEARCHED = (".git", "__pycache__")
+ENVIRONMENT = "pyvenv.cfg"  # in the folder of an environment of Python
+IMAGES = "bytes of an image"
+
+
+@dataclass(frozen=True)
+class Needles:
+    """What is searched for.
+
+    Attributes:
+        texts: with what each of them is.
+        chunks: of images.
+    """
+
+    texts: Identifiers = field(default_factory=Identifiers)
+    chunks: set[bytes] = field(default_factory=set)
+
+    def add_text(self, text: str, what: str) -> None:
+        """Search for a text in all its spellings, unless it is so short that it is anywhere."""
+        self.texts.add(text, Origin(what, "", 0))
+
+    def add_image(self, content: bytes) -> None:
+        """Search for some bytes of an image: in each part of it the most varied ones."""
+        length = len(content) // CHUNKS
+        step = max(STEP, length // PLACES)
+        for part in range(CHUNKS):
+            begin = part * length
+            best = max(
+                range(begin, max(begin + length - CHUNK, begin) + 1, step),
+                key=lambda start: len(set(content[start : start + CHUNK])),
+            )
+            chunk = content[best : best + CHUNK]
+            if len(chunk) == CHUNK and len(set(chunk)) >= LEAST_DIFFERENT:
+                self.chunks.add(chunk)
+
+    def add_file(self, file: Path) -> None:
+        """Search for copies of a file, and for its digests in lists of files."""
+        content = file.read_bytes()
+        for name in ("md5", "sha256"):
+            self.add_text(hashlib.new(name, content).hexdigest(), f"the {name.upper()} of a file")
+        self.add_image(content[len(content) // 2 :])  # headers are the same in many files
+
+
+@dataclass(frozen=True)
+class Trace:
+    """A file that has something of the patient.
+
+    Attributes:
+        file: it.
+        what: was found there, in words.
+        place: the line or byte.
+        in_name: whether the name of the file has it, so that it must not be printed.
+    """
+
+    file: Path
+    what: str
+    place: str
+    in_name: bool
+
+
+class TraceSearch:
+    """A search for needles in many files."""
+
+    def __init__(self, needles: Needles) -> None:
+        """Prepare the search."""
+        self._kinds = {text: origin.kind for text, origin in needles.texts.origins.items()}
+        self._texts = TextSearch(self._kinds)
+        self._chunks = ahocorasick.Automaton()  # of str, hence bytes as Latin-1
+        for chunk in needles.chunks:
+            self._chunks.add_word(chunk.decode("latin-1"), chunk)
+        self._chunks.make_automaton()
+
+    def find(self, file: Path, name: str) -> Trace | None:
+        """The first trace in a file or in its name.
+
+        Args:
+            file: to search.
+            name: of the file, as it would be printed.
+        """
+        for match in self._matches(os.fsencode(name)):
+            return Trace(file, f"{self._kinds[match.text]}, in its name", "", in_name=True)
+        try:
+            for piece in read_contents(file, TextSearch.MAX_BYTES):
+                trace = self._find_in(file, piece)
+                if trace is not None:
+                    return trace
+        except InputError:  # it cannot be unpacked, but its own bytes were searched
+            pass
+        return None
+
+    def is_in(self, content: bytes) -> bool:
+        """Whether some bytes have a trace."""
+        piece = Piece(content, 0, 0, None, 0)
+        return self._find_in(Path(), piece) is not None
+
+    def _find_in(self, file: Path, piece: Piece) -> Trace | None:
+        for match in self._matches(piece.content):
+            return Trace(file, self._kinds[match.text], piece.place(match.start), in_name=False)
+        if len(self._chunks):
+            for end, _ in self._chunks.iter(piece.content.decode("latin-1")):
+                return Trace(file, IMAGES, piece.place(end + 1 - CHUNK), in_name=False)
+        return None
+
+    def _matches(self, content: bytes) -> Iterator[Match]:
+        for match in self._texts.find(content):
+            if not _is_part_of_number(content, match):
+                yield match
+
+
+def _is_part_of_number(content: bytes, match: Match) -> bool:
+    """Whether digits continue a text: patient-1 is not patient-12.
+
+    Not so for digests, nor for a number in an array of NumPy, beside which the next one begins.
+    """
+    text = match.text
+    width = max((match.stop - match.start) // len(text), 1)  # bytes of a character
+    if HEXADECIMAL.issuperset(text) and (len(text) >= DIGEST or width > 1):
+        return False
+    before = content[max(match.start - width, 0) : match.start].strip(b"\0")
+    after = content[match.stop : match.stop + width].strip(b"\0")
+    return (text[0].isdigit() and before.isdigit()) or (text[-1].isdigit() and after.isdigit())
+
+
+def list_tree(root: Path, left_out: Iterable[Path] = ()) -> Iterator[Path]:
+    """All files below a folder but those of git, of environments of Python, and of some folders."""
+    skipped = {path.resolve() for path in left_out}
+    for folder, folders, files in os.walk(root):
+        here = Path(folder)
+        folders[:] = sorted(
+            name
+            for name in folders
+            if name not in NOT_SEARCHED
+            and not (here / name / ENVIRONMENT).exists()
+            and (here / name).resolve() not in skipped
+        )
+        for name in sorted(files):
+            path = here / name
+            if path.is_file():
+                yield path
