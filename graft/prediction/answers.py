@@ -13,7 +13,6 @@ from graft.prediction.cut import Input
 from graft.prediction.form import InputForm
 from graft.prediction.prediction import REFUSED, Prediction
 from graft.release.fitted import Fitted
-from graft.statistics.calibrate import Temperature
 from graft.statistics.scores import PROBABILITY_DECIMALS, call
 
 UNFITTED = Familiar({}, [], [], {}, ())  # of an older folder: every input is familiar
@@ -76,8 +75,7 @@ class Answers:
     def _calibrate(self, raw: np.ndarray) -> np.ndarray | None:
         if self.fitted is None:
             return None
-        calibrated = Temperature(self.fitted.temperature, fitted_on=()).apply(raw)
-        return calibrated.round(PROBABILITY_DECIMALS)
+        return self.fitted.calibration.apply(raw).round(PROBABILITY_DECIMALS)
 
     def _find_sets(self, calibrated: np.ndarray | None) -> np.ndarray | None:
         """Which classes are plausible: (N, C) bool."""
