@@ -17,6 +17,7 @@ import typer
 from graft.console import run_app, say
 
 COMMANDS = {
+    "adapt": "graft.commands.adapt",
     "drift": "graft.commands.drift",
     "export": "graft.commands.export",
     "federate": "graft.commands.federate",

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -87,8 +87,10 @@ def export_model(
     _check_packages(form, chosen.needs)
     window = window_of(model.card.get("preprocessing")) if chosen.window else None
     temperature = 1.0 if fitted is None else fitted.temperature
-    samples = make_samples(model, temperature, window, patches)
-    program = trace_program(Exported(model, temperature, window), samples)
+    bias = () if fitted is None else tuple(fitted.bias.values())
+    intensity = None if fitted is None else fitted.intensity
+    samples = make_samples(model, temperature, window, patches, bias, intensity)
+    program = trace_program(Exported(model, temperature, window, bias, intensity), samples)
     description = describe(model, fitted, model_sha256, window is not None)
     with chosen.whole(path) as partial:
         chosen.write(partial, program, description)
@@ -115,6 +117,8 @@ def describe(model: Model, fitted: Fitted | None, model_sha256: str, window_insi
         "inputs": [IMAGE, COVARIATES] if model.encoding.width else [IMAGE],
         "outputs": [CALIBRATED, PROBABILITIES],
         "temperature": None if fitted is None else fitted.temperature,
+        "bias": {} if fitted is None else fitted.bias,
+        "intensity": asdict(fitted.intensity) if fitted and fitted.intensity else None,
         "thresholds_of_raw_probability": {} if fitted is None else fitted.points,
         "conformal_quantiles": {} if fitted is None else fitted.quantiles,
         "tolerance": TOLERANCE,

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+from graft.grids.intensity_map import IntensityMap
 from graft.networks.saved import Model
 from graft.statistics.scores import LEAST_PROBABILITY
 
@@ -24,18 +25,23 @@ class Exported(nn.Module):
         model: the trained model, on the CPU.
         temperature: by which the log-probabilities are divided to calibrate them.
         window: the intensities that become 0 and 1; None if the images are in [0, 1] already.
+        bias: of each class, for the calibration; empty without one.
+        intensity: how patches in [0, 1] are mapped before the networks see them.
     """
 
     low: Tensor
     high: Tensor
     shares: Tensor
     temperature: Tensor
+    bias: Tensor
 
     def __init__(
         self,
         model: Model,
         temperature: float = 1.0,
         window: tuple[float, float] | None = None,
+        bias: tuple[float, ...] = (),
+        intensity: IntensityMap | None = None,
     ) -> None:
         super().__init__()
         self.model = model
@@ -46,6 +52,9 @@ class Exported(nn.Module):
         self.register_buffer("high", torch.tensor(high, dtype=torch.float32))
         self.register_buffer("shares", torch.tensor(model.card["shares"], dtype=torch.float32))
         self.register_buffer("temperature", torch.tensor(temperature, dtype=torch.float32))
+        added = bias or (0.0,) * len(model.card["classes"])
+        self.register_buffer("bias", torch.tensor(added, dtype=torch.float32))
+        self.intensity = intensity
         self.eval()
 
     def forward(self, image: Tensor, covariates: Tensor | None = None) -> tuple[Tensor, Tensor]:
@@ -58,6 +67,8 @@ class Exported(nn.Module):
         if self.has_window:
             image = ((image - self.low) / (self.high - self.low)).clamp(0, 1)
         image = image.half().float()  # as the images of a processed domain are stored
+        if self.intensity is not None:
+            image = (image * self.intensity.scale + self.intensity.shift).clamp(0, 1).half().float()
         views = list(self.model.views(image))
         together = torch.cat(views)  # (V * B, C, *patch): one pass keeps the exported graph small
         known = None if covariates is None else covariates.repeat(len(views), 1)
@@ -67,7 +78,7 @@ class Exported(nn.Module):
             terms.append(share * softmax.unflatten(0, (len(views), -1)).mean(0))
         probabilities = torch.stack(terms).sum(0)
         logs = probabilities.clamp(min=LEAST_PROBABILITY).log()
-        return (logs / self.temperature).softmax(1), probabilities
+        return (logs / self.temperature + self.bias).softmax(1), probabilities
 
 
 def window_inside(preprocessing: Mapping | None) -> tuple[float, float] | None:

@@ -9,6 +9,7 @@ import pandas as pd
 from graft.common.files import InputError
 from graft.common.seeds import generator
 from graft.data.covariates import WORD_BUCKETS
+from graft.grids.intensity_map import IntensityMap
 from graft.networks.saved import Model
 from graft.statistics.calibrate import Temperature
 
@@ -52,6 +53,8 @@ def make_samples(
     temperature: float,
     window: tuple[float, float] | None,
     given: np.ndarray | None = None,
+    bias: tuple[float, ...] = (),
+    intensity: IntensityMap | None = None,
 ) -> Samples:
     """Make random and reference patches, and let the model predict for them.
 
@@ -60,6 +63,8 @@ def make_samples(
         temperature: of its calibration.
         window: the intensities that become 0 and 1, None if the export expects these.
         given: further patches (N, C, *patch) in [0, 1]; at most GIVEN of them are used.
+        bias: of its calibration.
+        intensity: how patches in [0, 1] are mapped before the networks see them.
 
     Raises:
         InputError: if the given patches have another shape than those of the model.
@@ -75,8 +80,9 @@ def make_samples(
         images = low + relative * (high - low)
         windowed = ((images - low) / (high - low)).clip(0, 1)
     table = _random_covariates(model.encoding.columns, len(images))
-    probabilities = model.predict(windowed.astype(np.float16), table)
-    calibrated = Temperature(temperature, ()).apply(probabilities)
+    inputs = windowed.astype(np.float16)
+    probabilities = model.predict(intensity.apply(inputs) if intensity else inputs, table)
+    calibrated = Temperature(temperature, (), bias).apply(probabilities)
     covariates = model.encoding.encode(table) if model.encoding.width else None
     stored = images if window is not None else windowed
     return Samples(stored, covariates, (calibrated, probabilities))

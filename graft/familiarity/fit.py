@@ -46,7 +46,7 @@ def fit_familiar(
         values[DISTANCE] = held_out  # no centre is fitted on new inputs either
     if probability is not None:
         values["probability"] = probability
-    familiar.reference.update({name: _sample(found) for name, found in values.items()})
+    familiar.reference.update({name: sample_values(found) for name, found in values.items()})
     return familiar
 
 
@@ -111,7 +111,7 @@ def prediction_limit(held_out: np.ndarray) -> float:
     return float(np.exp(logs.mean() + factor * logs.std(ddof=1)))
 
 
-def _sample(values: np.ndarray) -> list[float]:
+def sample_values(values: np.ndarray) -> list[float]:
     """At most REFERENCE of the sorted values that are known, evenly spaced by rank."""
     known = np.sort(values[np.isfinite(values)])
     if len(known) > REFERENCE:

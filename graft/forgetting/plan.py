@@ -22,7 +22,7 @@ from graft.forgetting.wanted import Wanted
 from graft.ingest.arrays import DATA_FILE, LABELS_FILE
 from graft.ingest.medmnist import list_npz_files
 from graft.ingest.rows import MANIFEST
-from graft.ingest.settings import PseudonymKey
+from graft.keys.settings import PseudonymKey
 from graft.networks.card import CARD, NO_MODEL
 from graft.networks.out_of_fold import FILE as OUT_OF_FOLD
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from graft.common.files import InputError, read_json
 from graft.common.vocabulary import PUBLISHED_KEYS
 from graft.data.domain import DOCUMENT
-from graft.ingest.keys import find_key, private_file
-from graft.ingest.pseudonyms import PUBLISHED_KEY, fingerprint, pseudonym
-from graft.ingest.settings import PseudonymKey
+from graft.keys.find import find_key, private_file
+from graft.keys.pseudonyms import PUBLISHED_KEY, fingerprint, pseudonym
+from graft.keys.settings import PseudonymKey
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,9 @@
 """What a model is, as lines to print."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
+from graft.common.files import DIGITS
 from graft.common.shown import counted
 from graft.networks.card import describe_guarantee
 from graft.prediction.predictor import Predictor
@@ -49,10 +51,23 @@ def _describe_input(predictor: Predictor) -> str:
     return f"{made}, {channels}, {grid.intensity} {low:g} to {high:g}"
 
 
+def _describe_adaptation(about: Mapping[str, Any]) -> str:
+    lesions = counted(about["lesions"], "lesion")
+    known = f"{lesions} of {counted(about['patients'], 'patient')}, {about['labelled']} labelled"
+    return f"to a site by {about['method']}, on {known}; parent {about['parent'][:DIGITS]}"
+
+
 def _describe_fitted(predictor: Predictor) -> dict[str, str]:
     fitted = predictor.fitted
     assert fitted is not None
     found = {"temperature": f"{fitted.temperature:g}"}
+    if fitted.adaptation:
+        found["adapted"] = _describe_adaptation(fitted.adaptation)
+    if fitted.bias:
+        found["bias"] = ", ".join(f"{name} {value:+g}" for name, value in fitted.bias.items())
+    if fitted.intensity:
+        scale, shift = fitted.intensity.scale, fitted.intensity.shift
+        found["intensities"] = f"of the site, multiplied by {scale:g}, then {shift:+g}"
     disease = predictor.classes[-1]
     for point, threshold in fitted.points.items():
         rate = fitted.wanted.get(point)

@@ -14,7 +14,6 @@ from graft.prediction.cut import Input
 from graft.prediction.form import InputForm
 from graft.prediction.prediction import REFUSED, Prediction
 from graft.release.fitted import Fitted
-from graft.statistics.calibrate import Temperature
 from graft.statistics.scores import PROBABILITY_DECIMALS, call
 
 UNFITTED = Familiar({}, [], [], {}, ())  # of an older folder: every input is familiar
@@ -90,7 +89,7 @@ class Answers:
         """
         assert self.fitted is not None
         found = np.array([list(calibrated.values())]).round(PROBABILITY_DECIMALS)  # (1, C)
-        raw = Temperature(1 / self.fitted.temperature, fitted_on=()).apply(found)
+        raw = self.fitted.calibration.inverse().apply(found)
         sets = self._find_sets(found)
         assert sets is not None
         called = None if one.threshold is None else self.classes[call(raw, one.threshold)[0]]
@@ -106,8 +105,7 @@ class Answers:
     def _calibrate(self, raw: np.ndarray) -> np.ndarray | None:
         if self.fitted is None:
             return None
-        calibrated = Temperature(self.fitted.temperature, fitted_on=()).apply(raw)
-        return calibrated.round(PROBABILITY_DECIMALS)
+        return self.fitted.calibration.apply(raw).round(PROBABILITY_DECIMALS)
 
     def _find_sets(self, calibrated: np.ndarray | None) -> np.ndarray | None:
         """Which classes are plausible: (N, C) bool."""

@@ -180,13 +180,14 @@ def _cut_rows(form: InputForm, lesions: Group) -> list[Found]:
 
 
 def _match_channels(form: InputForm, image: np.ndarray, path: Path) -> np.ndarray:
-    """The image (C, *patch) with the channels of the model."""
+    """The image (C, *patch) with the channels of the model, and the intensities that it expects."""
     if image.shape[0] != form.channels and not {image.shape[0], form.channels} <= {1, len(LUMA)}:
         raise InputError(
             f"{path}: has {image.shape[0]} channels, expected {form.channels}, as the images that "
             "the model was trained on"
         )
-    return with_channels(image[None], form.channels)[0]
+    matched = with_channels(image[None], form.channels)[0]
+    return matched if form.intensity is None else form.intensity.apply(matched)
 
 
 def _measure_size(form: InputForm, patch: np.ndarray, diameter: float | None) -> float | None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from graft.common.files import InputError
 from graft.grids.grid import Grid
+from graft.grids.intensity_map import IntensityMap
 from graft.ingest.log_size import LOG_SIZE
 from graft.networks.card import CARD
 
@@ -24,6 +25,8 @@ class InputForm:
         size_is_diameter: whether the size of a lesion is its diameter in mm. Otherwise it is a
             number of voxels.
         kinds: number, category or text for each covariate that the model reads.
+        intensity: how patches are mapped before the networks see them, if the model was adapted to
+            the intensities of a site.
     """
 
     grid: Grid
@@ -31,6 +34,7 @@ class InputForm:
     spaced: bool
     size_is_diameter: bool
     kinds: Mapping[str, str]
+    intensity: IntensityMap | None = None
 
     @classmethod
     def of_card(cls, folder: Path, card: Mapping[str, Any]) -> "InputForm":

@@ -1,7 +1,7 @@
 """A trained model that is ready to predict: `graft.load("models/best")`."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -137,7 +137,7 @@ class Predictor:
         rows = {}
         for number, one in enumerate(inputs):
             try:
-                rows[number] = self._covariates(one)
+                rows[number] = self.covariates_of(one)
             except InputError as error:
                 results[number] = Failure(one.lesion, str(error))
         if rows:
@@ -165,13 +165,18 @@ class Predictor:
         Raises:
             InputError: if the image has no grid in mm.
         """
-        return explain_input(self.model, self.form, found, self._covariates(found), method)
+        return explain_input(self.model, self.form, found, self.covariates_of(found), method)
 
     def explain_patch(self, found: Input, method: str = DEFAULT_METHOD) -> SaliencyMaps:
         """Make the map of what `cut_inputs` has cut, on the grid of its patch."""
-        return explain_patch(self.model, found.image, self._covariates(found), method)
+        return explain_patch(self.model, found.image, self.covariates_of(found), method)
 
-    def _covariates(self, found: Input) -> pd.DataFrame:
+    def covariates_of(self, found: Input) -> pd.DataFrame:
+        """The covariates of what `cut_inputs` has cut, as the table that the model reads.
+
+        Raises:
+            InputError: if a value is missing or cannot be read.
+        """
         return covariate_row(self.form, self.model.encoding, found.lesion.covariates, found.size)
 
     def _predict(
@@ -208,11 +213,13 @@ def load(folder: str | Path, device: str = "auto") -> Predictor:
         raise InputError(f"{folder}: has no model, expected one that was trained")
     use_deterministic_algorithms()
     model = load_model(folder, pick_device(device))
+    fitted = Fitted.read(folder)
+    form = InputForm.of_card(folder, model.card)
     return Predictor(
         folder=folder,
         model=model,
-        fitted=Fitted.read(folder),
-        form=InputForm.of_card(folder, model.card),
+        fitted=fitted,
+        form=replace(form, intensity=fitted.intensity) if fitted else form,
         sha256=model_digest(folder),
     )
 

@@ -1,19 +1,22 @@
 """fitted.json: what was fitted with a model, on validation or out-of-fold cases only."""
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
 from graft.common.documents import check_read
 from graft.common.files import check_files, read_sealed, write_sealed
 from graft.familiarity.familiar import Familiar
+from graft.grids.intensity_map import IntensityMap
 from graft.networks.card import CARD
 from graft.networks.saved import WEIGHTS
+from graft.statistics.calibrate import Temperature
 
 FITTED = "fitted.json"  # of a model folder
 README = "README.md"
 SCHEMA = Path(__file__).with_name("fitted.schema.json")
 FORMAT = 1  # of fitted.json
 PATIENT_EFFECT = ("sd", "interval", "distinguishable", "applied_sd")
+OPTIONAL = ("bias", "intensity", "adaptation")  # fields that are left out if they are empty
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,10 @@ class Fitted:
         provenance: SHA-256 of data, split and weights, and the version of graft.
         patient_effect: the keys PATIENT_EFFECT of the block in metrics.json; None without an
             estimate, as in an older folder.
+        bias: by class, what is added to the log-probabilities after the temperature; empty unless
+            the model was adapted to a site.
+        intensity: how patches of the site are mapped before the networks see them.
+        adaptation: the parent of a model that was adapted to a site, and how it was adapted.
     """
 
     name: str
@@ -50,6 +57,14 @@ class Fitted:
     licence: str
     provenance: dict
     patient_effect: dict | None = None
+    bias: dict[str, float] = field(default_factory=dict)
+    intensity: IntensityMap | None = None
+    adaptation: dict | None = None
+
+    @property
+    def calibration(self) -> Temperature:
+        """What maps the raw probabilities to calibrated ones."""
+        return Temperature(self.temperature, (), tuple(self.bias.values()))
 
     @classmethod
     def read(cls, folder: Path) -> "Fitted | None":
@@ -65,10 +80,16 @@ class Fitted:
         content = read_sealed(path)
         check_read(path, content, SCHEMA)
         check_files(path, content, [WEIGHTS, CARD])
-        familiar = Familiar.from_document(content["familiar"])
-        names = [field.name for field in fields(cls) if field.name in content]
-        return cls(**{**{name: content[name] for name in names}, "familiar": familiar})
+        known = {one.name: content[one.name] for one in fields(cls) if one.name in content}
+        known["familiar"] = Familiar.from_document(content["familiar"])
+        if known.get("intensity"):
+            known["intensity"] = IntensityMap(**known["intensity"])
+        return cls(**known)
 
     def write(self, folder: Path) -> None:
         """Write fitted.json beside the weights, the card and the README.md that it names."""
-        write_sealed(folder / FITTED, {"format": FORMAT, **asdict(self)}, [WEIGHTS, CARD, README])
+        content = asdict(self)
+        for name in OPTIONAL:
+            if not content[name]:
+                del content[name]
+        write_sealed(folder / FITTED, {"format": FORMAT, **content}, [WEIGHTS, CARD, README])

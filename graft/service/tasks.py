@@ -49,6 +49,7 @@ class Tasks:
                 "source": fitted.source,
                 "target": fitted.target,
                 "temperature": fitted.temperature,
+                "bias": fitted.bias,
                 "points": fitted.points,
                 "wanted": fitted.wanted,
                 "miscoverage": fitted.miscoverage,

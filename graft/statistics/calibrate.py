@@ -18,19 +18,27 @@ Knots = tuple[np.ndarray, np.ndarray]  # x and y of a curve's corners
 
 @dataclass(frozen=True)
 class Temperature:
-    """Softmax of the log-probabilities divided by `value`.
+    """Softmax of the log-probabilities divided by `value`, plus a bias for each class if any.
 
     A value below 1 makes a model more confident, one above 1 less.
     """
 
     value: float
     fitted_on: tuple[int, ...]  # sample numbers
+    bias: tuple[float, ...] = ()  # of C classes
 
     def apply(self, probabilities: np.ndarray) -> np.ndarray:
-        """Calibrate (N, C); the order of the cases and their most probable class do not change."""
+        """Calibrate (N, C); without a bias, the most probable class of a case does not change."""
         logs = _logs(probabilities)  # (N, C)
         scaled = logs / self.value
+        if self.bias:
+            scaled = scaled + np.array(self.bias)
         return softmax(scaled, axis=1)
+
+    def inverse(self) -> "Temperature":
+        """What makes the probabilities (N, C) again that were calibrated."""
+        bias = tuple(-self.value * one for one in self.bias)
+        return Temperature(1 / self.value, self.fitted_on, bias)
 
 
 @dataclass(frozen=True)

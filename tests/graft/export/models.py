@@ -57,6 +57,8 @@ class Calibration:
     """What an export reads of what was fitted."""
 
     temperature = TEMPERATURE
+    bias: dict = {}
+    intensity = None
     points = {"sensitivity": 0.3}
     quantiles = {"benign": 0.9, "malignant": None}
     licence = "Apache-2.0"

@@ -1,0 +1,39 @@
+"""What may change without enough labels: only what can be told from no change at all."""
+
+import numpy as np
+
+from graft.adaptation.fits import NONE, PRIOR, Fitter
+from graft.adaptation.prior import Prior, estimate_prior
+from graft.adaptation.site import UNKNOWN
+
+CONFIDENCE = 0.95
+
+
+def choose_without_labels(fitter: Fitter, labelled: np.ndarray, seen: np.ndarray, seed: int) -> str:
+    """The prior if it can be told from the old one, otherwise nothing."""
+    prior = site_prior(fitter, labelled, seen, seed)
+    return PRIOR if prior is not None and prior.distinguishable else NONE
+
+
+def site_prior(fitter: Fitter, labelled: np.ndarray, seen: np.ndarray, seed: int) -> Prior | None:
+    """The share of the disease at the site; None with more than two classes or no reference.
+
+    Args:
+        fitter: of the site.
+        labelled: the numbers of the lesions whose labels are used.
+        seen: the numbers of the lesions whose images are used, with those above.
+        seed: of the random draws.
+    """
+    if len(fitter.predictor.classes) != 2 or not len(fitter.reference):
+        return None
+    calibrated = fitter.fit(NONE, labelled, seen).calibrated
+    labels = np.full(len(fitter.site), UNKNOWN)
+    labels[labelled] = fitter.site.labels[labelled]
+    return estimate_prior(
+        calibrated[seen],
+        fitter.reference,
+        labels[seen],
+        fitter.site.patients[seen],
+        CONFIDENCE,
+        seed,
+    )
