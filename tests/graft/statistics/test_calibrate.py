@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from graft.statistics.calibrate import TEMPERATURES, fit_isotonic, fit_temperature, wilson
+from graft.statistics.calibrate import (
+    TEMPERATURES,
+    Temperature,
+    fit_isotonic,
+    fit_temperature,
+    wilson,
+)
 
 
 def two_classes(disease):
@@ -37,6 +43,14 @@ def test_predictions_of_75_percent_that_are_right_9_times_of_10_have_temperature
     fitted = temperature(labels, two_classes([0.75] * 10))
     # Odds of 3 become odds of 9, their square.
     assert fitted.value == 0.5
+
+
+def test_temperature_2_and_a_bias_of_log_2_and_their_inverse():
+    calibration = Temperature(2, (), (0, np.log(2)))
+    # Odds of 9 become odds of 3, which the bias doubles.
+    after = calibration.apply(two_classes([0.9]))
+    assert after == pytest.approx(two_classes([6 / 7]))
+    assert calibration.inverse().apply(after) == pytest.approx(two_classes([0.9]))
 
 
 def test_three_classes_have_one_temperature():
