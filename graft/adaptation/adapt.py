@@ -1,6 +1,6 @@
 """Adapt a model to a site: estimate, choose, score, and write what is worth it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from graft.adaptation.crossfit import Adapted, Choice, CrossFit, standard_error
-from graft.adaptation.fits import NONE, Fitter
+from graft.adaptation.fits import INTENSITY, NONE, PRIOR, Fitter
 from graft.adaptation.prior import Prior
-from graft.adaptation.scoring import score_curve
+from graft.adaptation.scoring import SIZES, score_curve
 from graft.adaptation.site import Site
 from graft.adaptation.unlabelled import CONFIDENCE, site_prior
 from graft.common.documents import check_schema, clean
@@ -33,7 +33,13 @@ class Result:
     adapted: Adapted
 
 
-def adapt(predictor: Predictor, site: Site, seed: int, anyway: bool = False) -> Result:
+def adapt(
+    predictor: Predictor,
+    site: Site,
+    seed: int,
+    anyway: bool = False,
+    sizes: Sequence[int] = SIZES,
+) -> Result:
     """Choose and fit a method for a site, and score it.
 
     Args:
@@ -41,6 +47,7 @@ def adapt(predictor: Predictor, site: Site, seed: int, anyway: bool = False) -> 
         site: its lesions.
         seed: of the random draws.
         anyway: whether the best other method is fitted if none is chosen.
+        sizes: the numbers of labels to score adaptation with, before all of them.
 
     Raises:
         InputError: if nothing was fitted with the model.
@@ -49,7 +56,7 @@ def adapt(predictor: Predictor, site: Site, seed: int, anyway: bool = False) -> 
     everything = cross.outside()
     choice = cross.choose(site.labelled, everything)
     prior = site_prior(cross.fitter, site.labelled, everything, seed)
-    curve = score_curve(cross, CONFIDENCE) if cross.can_choose else []
+    curve = score_curve(cross, CONFIDENCE, sizes) if cross.can_choose else []
     recommended = is_recommended(choice.method, curve)
     method = choice.method
     if method == NONE and anyway:
@@ -68,7 +75,7 @@ def adapt(predictor: Predictor, site: Site, seed: int, anyway: bool = False) -> 
             "chosen": choice.method,
             "fitted": _describe_fit(adapted, predictor),
             "recommended": recommended,
-            "sentence": conclude(choice.method, curve, prior, site),
+            "sentence": conclude(choice, curve, prior, site, recommended),
         }
     )
     check_schema(document, SCHEMA)
@@ -86,26 +93,38 @@ def is_recommended(method: str, curve: list[dict]) -> bool:
     return not curve or curve[-1]["gain"]["low"] > 0
 
 
-def conclude(method: str, curve: list[dict], prior: Prior | None, site: Site) -> str:
-    """The conclusion in one or two sentences."""
+def conclude(
+    choice: Choice, curve: list[dict], prior: Prior | None, site: Site, recommended: bool
+) -> str:
+    """The conclusion in a few sentences."""
     if not curve:
-        reason = "there are no labels" if not len(site.labelled) else "there are too few labels"
-        if prior is None:
-            return f"Do not adapt: {reason}, and the shares of the classes cannot be estimated."
-        estimate = (
-            f"the share of the disease is estimated as {prior.new:.0%} "
-            f"({prior.low:.0%} to {prior.high:.0%}), and was {prior.old:.0%}"
-        )
-        if method == NONE:
-            return f"Do not adapt: {estimate}, which is no distinguishable difference."
-        return f"Adapt by {method}: {estimate}. The benefit is not measured, as {reason}."
+        return _conclude_without_labels(choice.method, prior, site)
+    method, images = choice.method, next(iter(choice.losses))
     found = curve[-1]["gain"]
     gained = f"{found['value']:+.3f} ({found['low']:+.3f} to {found['high']:+.3f})"
-    if method == NONE:
-        return "Do not adapt: no method lowers the log loss by more than one standard error."
-    if found["low"] > 0:
+    if recommended:
         return f"Adapt by {method}: the log loss falls by {gained}."
-    return f"Do not adapt: the log loss falls by {gained}, which is not distinguishable from 0."
+    sentence = f"Do not adapt: the log loss falls by {gained}, not distinguishable from 0."
+    if method == NONE:
+        sentence = "Do not adapt: no method lowers the log loss by more than a standard error."
+    if images != NONE:
+        sentence += f" The images alone would have chosen {images}: more labels can show its gain."
+    return sentence
+
+
+def _conclude_without_labels(method: str, prior: Prior | None, site: Site) -> str:
+    found = {NONE: "Do not adapt: the intensities are like those of the training"}
+    found[INTENSITY] = "Adapt by intensity: the intensities differ from those of the training"
+    found[PRIOR] = "Adapt by prior"
+    sentence = found[method]
+    if prior is not None:
+        is_new = "differs" if prior.distinguishable else "cannot be told"
+        sentence += (
+            f"; the share of the disease, {prior.new:.0%} ({prior.low:.0%} to {prior.high:.0%}), "
+            f"{is_new} from that of the model, {prior.old:.0%}"
+        )
+    reason = "too few labels" if len(site.labelled) else "no labels"
+    return f"{sentence}. There are {reason}, so no benefit is measured."
 
 
 def _best_other(choice: Choice) -> str:

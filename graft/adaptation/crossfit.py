@@ -20,7 +20,7 @@ from graft.data.folds import deal_patients, random_orders
 from graft.statistics.scores import LEAST_PROBABILITY
 
 FOLDS = 5
-FEWEST = 8  # labelled patients, of at least two classes: fewer cannot choose a method
+FEWEST = 10  # labelled patients, of at least two classes: fewer cannot choose a method
 
 Points = dict[str, float | None]
 
@@ -141,17 +141,20 @@ class CrossFit:
         return Adapted(choice.method, fit, points, quantiles)
 
     def choose(self, labelled: np.ndarray, seen: np.ndarray, method: str | None = None) -> Choice:
-        """Choose a method by a cross-validation over the patients of the labelled lesions."""
-        nothing = np.zeros((0, self.fitter.site.raw.shape[1]))
+        """Choose a method by a cross-validation over the patients of the labelled lesions.
+
+        What the images alone would choose comes first, then all methods from cheap to expensive.
+        """
+        default = choose_without_labels(self.fitter, labelled, seen, self.seed)
         if not enough_labels(self.fitter.site, labelled):
-            chosen = method or choose_without_labels(self.fitter, labelled, seen, self.seed)
-            return Choice(chosen, {}, nothing, nothing)
-        fits = {name: self._out_of_fold(name, labelled, seen) for name in METHODS}
+            nothing = np.zeros((0, self.fitter.site.raw.shape[1]))
+            return Choice(method or default, {}, nothing, nothing)
+        fits = {name: self._out_of_fold(name, labelled, seen) for name in (default, *METHODS)}
         cases, labels = np.arange(len(labelled)), self.fitter.site.labels[labelled]
         losses = {}
         for name, (_, calibrated) in fits.items():
             losses[name] = -np.log(np.maximum(calibrated[cases, labels], LEAST_PROBABILITY))
-        chosen = method or cheapest(losses, self.fitter.site.patients[labelled])
+        chosen = method or first_within_error(losses, self.fitter.site.patients[labelled])
         return Choice(chosen, losses, *fits[chosen])
 
     def _out_of_fold(
@@ -175,14 +178,14 @@ def enough_labels(site: Site, labelled: np.ndarray) -> bool:
     return len(patients) >= FEWEST and len(np.unique(site.labels[labelled])) > 1
 
 
-def cheapest(losses: dict[str, np.ndarray], patients: np.ndarray) -> str:
+def first_within_error(losses: dict[str, np.ndarray], patients: np.ndarray) -> str:
     """The first method that is not worse than the best one by more than one standard error.
 
     The error is that of the mean difference, over patients. Breiman, Friedman, Olshen and Stone
     (1984), Classification and Regression Trees, section 3.4.3, here for paired losses.
 
     Args:
-        losses: (n,) by method, from cheap to expensive.
+        losses: (n,) by method, in the order of preference.
         patients: (n,) numbers.
     """
     best = min(losses, key=lambda name: losses[name].mean())

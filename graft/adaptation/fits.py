@@ -1,7 +1,7 @@
 """The methods, from cheap to expensive, and what each fits to some lesions of a site."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -18,9 +18,11 @@ from graft.release.fitted import Fitted
 from graft.statistics.calibrate import TEMPERATURES, Temperature
 from graft.statistics.scores import LEAST_PROBABILITY, PROBABILITY_DECIMALS
 
-NONE, PRIOR, INTENSITY, RECALIBRATION = "none", "prior", "intensity", "recalibration"
-BOTH, HEAD = "intensity-recalibration", "head"
-METHODS = (NONE, PRIOR, INTENSITY, RECALIBRATION, BOTH, HEAD)  # from cheap to expensive
+NONE, INTENSITY, PRIOR = "none", "intensity", "prior"
+RECALIBRATION, HEAD = "recalibration", "head"
+# From cheap to expensive. All but the first map the intensities if they differ from the training's.
+METHODS = (NONE, INTENSITY, PRIOR, RECALIBRATION, HEAD)
+NO_LABELS = np.zeros(0, dtype=int)
 DECIMALS = 4  # of a temperature and a bias; the last bits of a sum depend on the machine
 
 
@@ -62,9 +64,9 @@ class Fitter:
     predictor: Predictor
     fitted: Fitted
     site: Site
-    heads: Heads
     _fits: dict[tuple, Fit] = field(default_factory=dict)
-    _mapped: dict[IntensityMap, np.ndarray] = field(default_factory=dict)
+    _predicted: dict[IntensityMap, np.ndarray] = field(default_factory=dict)
+    _heads: dict[IntensityMap | None, Heads] = field(default_factory=dict)
 
     @classmethod
     def of(cls, predictor: Predictor, site: Site) -> "Fitter":
@@ -77,7 +79,7 @@ class Fitter:
             raise InputError(
                 f"{predictor.folder}: has no fitted.json, expected a folder that evaluate wrote"
             )
-        return cls(predictor, predictor.fitted, site, Heads.of(predictor, site))
+        return cls(predictor, predictor.fitted, site)
 
     @property
     def reference(self) -> Sequence[float]:
@@ -98,19 +100,30 @@ class Fitter:
         return self._fits[key]
 
     def _fit(self, method: str, labelled: np.ndarray, seen: np.ndarray) -> Fit:
-        bias = tuple(self.fitted.bias.values()) or (0.0,) * len(self.predictor.classes)
-        unchanged = Fit(self.site.raw, self.fitted.temperature, bias)
-        if method == PRIOR:
-            return self._with_prior(unchanged, labelled, seen)
+        if method == NONE:
+            bias = tuple(self.fitted.bias.values()) or (0.0,) * len(self.predictor.classes)
+            return Fit(self.site.raw, self.fitted.temperature, bias)
         if method == INTENSITY:
-            return self._with_intensity(unchanged, seen)
+            return self._with_intensity(self.fit(NONE, NO_LABELS, NO_LABELS), seen)
+        start = self.fit(INTENSITY, NO_LABELS, seen)
+        if method == PRIOR:
+            return self._with_prior(start, labelled, seen)
+        if not len(labelled):
+            return start
         if method == RECALIBRATION:
-            return self._recalibrated(unchanged, labelled)
-        if method == BOTH:
-            return self._recalibrated(self._with_intensity(unchanged, seen), labelled)
-        if method == HEAD:
-            return self._with_heads(unchanged, labelled, seen)
-        return unchanged
+            return self._recalibrated(start, labelled)
+        heads = self._heads_of(start.intensity)
+        labels = self.site.labels
+        found = heads.fit(labelled, seen, labels, start.temperature, start.bias)
+        return replace(start, raw=heads.predict(found), heads=found)
+
+    def _with_intensity(self, fit: Fit, seen: np.ndarray) -> Fit:
+        measured = {name: self.site.measured[name][seen] for name in NAMES}
+        reference = self.fitted.familiar.reference
+        found = fit_intensity(measured, self.site.patients[seen], reference)
+        if found is None:
+            return fit
+        return replace(fit, raw=self._predict_mapped(found), intensity=found)
 
     def _with_prior(self, fit: Fit, labelled: np.ndarray, seen: np.ndarray) -> Fit:
         if len(fit.bias) != 2 or not len(self.reference):
@@ -120,38 +133,32 @@ class Fitter:
         old = shares_of(float(np.mean(self.reference)))
         weights = np.ones((1, len(seen)))
         [new] = estimate_shares(fit.calibrated[seen], old, labels[seen], weights)
-        bias = np.array(fit.bias) + np.log(new / old)
-        return Fit(fit.raw, fit.temperature, _centred(bias), fit.intensity)
-
-    def _with_intensity(self, fit: Fit, seen: np.ndarray) -> Fit:
-        measured = {name: self.site.measured[name][seen] for name in NAMES}
-        found = fit_intensity(measured, self.fitted.familiar.reference)
-        if found is None:
-            return fit
-        return Fit(self._predict_mapped(found), fit.temperature, fit.bias, found)
+        return replace(fit, bias=_centred(np.array(fit.bias) + np.log(new / old)))
 
     def _recalibrated(self, fit: Fit, labelled: np.ndarray) -> Fit:
-        if not len(labelled):
-            return fit
         logits = np.log(np.maximum(fit.calibrated[labelled], LEAST_PROBABILITY))
         slope, bias = fit_slope_and_bias(logits, self.site.labels[labelled])
         temperature = float(np.clip(fit.temperature / slope, *TEMPERATURES))
         total = slope * np.array(fit.bias) + bias
-        return Fit(fit.raw, round(temperature, DECIMALS), _centred(total), fit.intensity)
+        return replace(fit, temperature=round(temperature, DECIMALS), bias=_centred(total))
 
-    def _with_heads(self, fit: Fit, labelled: np.ndarray, seen: np.ndarray) -> Fit:
-        if not len(labelled):
-            return fit
-        heads = self.heads.fit(labelled, seen, self.site.labels, fit.temperature, fit.bias)
-        return Fit(self.heads.predict(heads), fit.temperature, fit.bias, heads=heads)
+    def _images(self, intensity: IntensityMap | None) -> list[np.ndarray]:
+        images = [one.image for one in self.site.inputs]
+        return images if intensity is None else [intensity.apply(image) for image in images]
 
     def _predict_mapped(self, intensity: IntensityMap) -> np.ndarray:
-        if intensity not in self._mapped:
-            patches = [intensity.apply(one.image) for one in self.site.inputs]
-            predicted = self.predictor.predict_inputs(map_inputs(self.site, patches))
+        if intensity not in self._predicted:
+            inputs = map_inputs(self.site, self._images(intensity))
+            predicted = self.predictor.predict_inputs(inputs)
             found = [one for one in predicted if isinstance(one, Prediction)]
-            self._mapped[intensity] = probabilities_of(found)
-        return self._mapped[intensity]
+            self._predicted[intensity] = probabilities_of(found)
+        return self._predicted[intensity]
+
+    def _heads_of(self, intensity: IntensityMap | None) -> Heads:
+        if intensity not in self._heads:
+            images = np.stack(self._images(intensity))
+            self._heads[intensity] = Heads.of(self.predictor, self.site, images)
+        return self._heads[intensity]
 
 
 def _centred(bias: np.ndarray) -> tuple[float, ...]:

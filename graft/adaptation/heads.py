@@ -50,14 +50,14 @@ class Heads:
     covariates: np.ndarray | None
 
     @classmethod
-    def of(cls, predictor: Predictor, site: Site) -> "Heads":
-        """Prepare the heads of a model for the lesions of a site."""
+    def of(cls, predictor: Predictor, site: Site, images: np.ndarray) -> "Heads":
+        """Prepare the heads of a model for the lesions of a site and their images."""
         encoding = predictor.model.encoding
         covariates = None
         if encoding.width:
             rows = pd.concat([predictor.covariates_of(one) for one in site.inputs])
             covariates = encoding.encode(rows).astype(np.float64)
-        return cls(predictor.model, np.stack([one.image for one in site.inputs]), covariates)
+        return cls(predictor.model, images, covariates)
 
     @cached_property
     def inputs(self) -> list[np.ndarray]:

@@ -97,8 +97,9 @@ def _methods(document: Block) -> list[str]:
     lines = [
         "## Methods",
         "",
-        "Each on all labelled lesions, fitted to other patients. The chosen one is the first that "
-        "is not worse than the best one by more than one standard error.",
+        "Each on all labelled lesions, fitted to other patients. The first row is what the images "
+        "alone would choose. The chosen method is the first that is not worse than the best one by "
+        "more than one standard error.",
         "",
         "| method | log loss | gain | standard error |",
         "| --- | --- | --- | --- |",

@@ -1,6 +1,7 @@
 """What adaptation is worth, by the number of labels, on patients that it was not fitted to."""
 
 from collections import Counter
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -17,11 +18,16 @@ RESAMPLES = 2000
 POINT = "sensitivity"  # the operating point that is scored
 
 
-def score_curve(cross: CrossFit, confidence: float) -> list[dict]:
+def score_curve(cross: CrossFit, confidence: float, sizes: Sequence[int] = SIZES) -> list[dict]:
     """Score adaptation with several numbers of labels, each on all labelled patients.
 
     For each fold, only the first labels outside of it are used, and all images outside of it. The
     last entry is for all labels.
+
+    Args:
+        cross: chooses and fits the methods.
+        confidence: of the intervals.
+        sizes: the numbers of labels before all.
     """
     site = cross.fitter.site
     cases = _cases(cross)
@@ -30,7 +36,7 @@ def score_curve(cross: CrossFit, confidence: float) -> list[dict]:
     before = _score(cross, cases, dict.fromkeys(cross.numbers, unchanged))
     fewest = min(len(cross.first(None, cross.outside(fold))) for fold in cross.numbers)
     entries = []
-    for size in (*(size for size in SIZES if size < fewest), None):
+    for size in (*(size for size in sizes if size < fewest), None):
         adapted = {}
         for fold in cross.numbers:
             seen = cross.outside(fold)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from graft.adaptation.fits import NONE, PRIOR, Fitter
+from graft.adaptation.fits import INTENSITY, NO_LABELS, NONE, PRIOR, Fitter
 from graft.adaptation.prior import Prior, estimate_prior
 from graft.adaptation.site import UNKNOWN
 
@@ -10,13 +10,17 @@ CONFIDENCE = 0.95
 
 
 def choose_without_labels(fitter: Fitter, labelled: np.ndarray, seen: np.ndarray, seed: int) -> str:
-    """The prior if it can be told from the old one, otherwise nothing."""
+    """The prior if it can be told from the old one, else the intensities if these can."""
     prior = site_prior(fitter, labelled, seen, seed)
-    return PRIOR if prior is not None and prior.distinguishable else NONE
+    if prior is not None and prior.distinguishable:
+        return PRIOR
+    return NONE if fitter.fit(INTENSITY, NO_LABELS, seen).intensity is None else INTENSITY
 
 
 def site_prior(fitter: Fitter, labelled: np.ndarray, seen: np.ndarray, seed: int) -> Prior | None:
     """The share of the disease at the site; None with more than two classes or no reference.
+
+    Intensities are mapped before, if they differ from those of the training.
 
     Args:
         fitter: of the site.
@@ -26,7 +30,7 @@ def site_prior(fitter: Fitter, labelled: np.ndarray, seen: np.ndarray, seed: int
     """
     if len(fitter.predictor.classes) != 2 or not len(fitter.reference):
         return None
-    calibrated = fitter.fit(NONE, labelled, seen).calibrated
+    calibrated = fitter.fit(INTENSITY, NO_LABELS, seen).calibrated
     labels = np.full(len(fitter.site), UNKNOWN)
     labels[labelled] = fitter.site.labels[labelled]
     return estimate_prior(

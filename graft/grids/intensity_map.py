@@ -1,4 +1,4 @@
-"""A linear map of the intensities of patches, from those of one site to those of another."""
+"""A linear map of the intensities of patches, from those of a site to those of a training."""
 
 from dataclasses import dataclass
 
