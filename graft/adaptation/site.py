@@ -84,7 +84,7 @@ def read_site(path: Path, predictor: Predictor) -> Site:
         labels=np.array([labels[line] for line in lines]),
         patients=np.unique([patients[line] for line in lines], return_inverse=True)[1],
         raw=probabilities_of(found),
-        measured=_measured(found),
+        measured=measured_of(found),
         refused=sum(bool(prediction.refused) for prediction in found),
         failures=len(failures),
     )
@@ -135,7 +135,8 @@ def probabilities_of(predictions: Sequence[Prediction]) -> np.ndarray:
     return np.array([list(one.probabilities.values()) for one in predictions])
 
 
-def _measured(predictions: Sequence[Prediction]) -> dict[str, np.ndarray]:
+def measured_of(predictions: Sequence[Prediction]) -> dict[str, np.ndarray]:
+    """What was measured of N inputs: (N,) by name, NaN if unknown."""
     names = predictions[0].measurements
     found = {}
     for name in names:
