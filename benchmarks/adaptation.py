@@ -6,9 +6,9 @@
 Each draw has about 60 scans of a site, of which 0, 10, 20 or 50 are labelled. The model is adapted
 to them, and scored on all other patients of the site: its log loss before minus that after. Beside
 it stands a network that is trained from scratch on the same labels alone. The sites are the
-external one of the phantom, its own sites (where nothing is to be gained), and, with --data, nodules
-of LIDC in thick slices for a model of thin slices. Prints tables in Markdown. Takes about 20 minutes
-on one core, mostly from scratch, and resumes in --workdir.
+external one of the phantom, its own sites (where nothing is to be gained), and, with --data, LIDC
+nodules in thick slices for a model of thin slices. Prints tables in Markdown. Takes about 20
+minutes on one core, mostly from scratch, and resumes in --workdir.
 """
 
 from collections.abc import Callable
@@ -27,7 +27,7 @@ from benchmarks.comparison import Comparison, report
 from benchmarks.lung_to_adrenal import VARIABLE
 from benchmarks.markdown import markdown_head, markdown_row
 from graft.adaptation.adapt import adapt
-from graft.adaptation.fits import NONE, Fit, Fitter
+from graft.adaptation.fits import NONE, Fitter
 from graft.common.seeds import derive
 from graft.config.parameters import load_parameters
 from graft.console import run, say

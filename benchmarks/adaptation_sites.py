@@ -1,7 +1,7 @@
 """Sites with many labelled lesions, of which a draw labels a few, and models from elsewhere."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
