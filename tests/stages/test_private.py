@@ -1,7 +1,6 @@
 """Private pretraining on real files: what it writes, what it carries on, and what it refuses."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -24,8 +23,12 @@ CLASSES = ["benign", "malignant"]
 PARTS = np.array(["train", "train", "validation", "test"])
 
 
-def write_source(change: Callable[[dict], object] = lambda about: None) -> None:
-    """A processed source of 24 patients with two lesions each, and its split."""
+def write_source(**about: object) -> None:
+    """A processed source of 24 patients with two lesions each, and its split.
+
+    Args:
+        about: further arguments of `Domain`.
+    """
     patient = np.arange(48) // 2
     label = patient % 2
     images = np.random.default_rng(1).random((48, 1, 8, 8)) / 2
@@ -42,11 +45,9 @@ def write_source(change: Callable[[dict], object] = lambda about: None) -> None:
             "hash": [f"{row:016x}" for row in range(48)],
         }
     )
-    about: dict = {"patient_key": fingerprint(KEY)}
-    change(about)
-    write_domain(
-        paths.processed("lung"), Domain("lung", images, index, CLASSES, {"spacing": None}, **about)
-    )
+    about = {"patient_key": fingerprint(KEY), **about}
+    domain = Domain("lung", images, index, CLASSES, {"spacing": None}, **about)
+    write_domain(paths.processed("lung"), domain)
     write_parts("lung", PARTS[patient // 2 % 4])
 
 
@@ -127,7 +128,7 @@ def test_one_key_gives_the_same_bytes_and_another_key_others(project, monkeypatc
     found = []
     for key in (KEY, KEY, "another secret key of these tests"):
         monkeypatch.setenv("GRAFT_PATIENT_KEY", key)
-        write_source(lambda about: about.update(patient_key=fingerprint(key)))
+        write_source(patient_key=fingerprint(key))
         pretrain.main()
         found.append((paths.PRETRAINED / "weights.safetensors").read_bytes())
     assert found[0] == found[1] != found[2]
@@ -148,7 +149,7 @@ def test_a_candidate_has_a_guarantee_and_no_comparison(project):
 
 
 def test_synthetic_patients_are_said_to_be_protected_by_nothing(project, capsys):
-    write_source(lambda about: about.update(patient_key="synthetic"))
+    write_source(patient_key="synthetic")
     pretrain.main()
     assert (
         "pretrain: the patients of lung are synthetic; the noise follows from a published key"
@@ -173,7 +174,7 @@ def test_synthetic_patients_are_said_to_be_protected_by_nothing(project, capsys)
     ],
 )
 def test_data_that_would_break_the_guarantee_is_refused(project, about, message):
-    write_source(lambda found: found.update(about))
+    write_source(**about)
     with pytest.raises(InputError, match=message):
         pretrain.main()
     assert not paths.PRETRAINED.exists()
@@ -187,7 +188,7 @@ def test_a_start_that_has_seen_the_images_is_refused(project):
 
 def test_patients_of_several_lesions_are_protected_as_one(project):
     """With one patient for all lesions of the training part, there is one gradient to clip."""
-    edit_index("lung", lambda index: merge_patients(index))
+    edit_index("lung", merge_patients)
     edit_parameters(privacy={"delta": 0.1})
     pretrain.main()
     assert card_of(paths.PRETRAINED)["private_training"]["patients"] == 1
