@@ -151,7 +151,7 @@ def describe_models(
         key: where the key is found that a privately trained network needs to be checked.
     """
     pretrained = TrainedModel(paths.PRETRAINED, body, source.domain, source.rows)
-    if "private_training" in pretrained.card:
+    if "private_training" in pretrained.card and "weights" not in pretrained.card:
         secret = find_secret(source.domain.name, source.domain.patient_key, key)
         rows = {part: found for part, found in source.rows.items() if part != "validation"}
         pretrained = replace(pretrained, rows=rows, keyed=partial(keyed_sha256, key=secret))

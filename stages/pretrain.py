@@ -4,7 +4,6 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated
 
-import torch
 import typer
 
 from graft.common.files import whole_folder
@@ -63,26 +62,17 @@ def main(
     For the source, also write what a network without privacy predicts, if there is privacy.
     """
     parameters = read_parameters(Parameters, paths.PARAMETERS)
-    if candidate is None and parameters.privacy.epsilon is None:
+    with_privacy = parameters.privacy.epsilon is not None
+    if candidate is None and not with_privacy:
         source = Domain.read(paths.processed(parameters.source), paths.VERIFIED)
         write_without_privacy(paths.WITHOUT_PRIVACY, source)
-    if candidate:
-        train(parameters, candidate, f"pretrain-{candidate}")
-    elif parameters.pretrain.source == parameters.source:
-        train(parameters, parameters.source, "pretrain")
-    else:
+    if candidate is None and parameters.pretrain.source != parameters.source:
         adopt(parameters)
-
-
-def train(parameters: Parameters, name: str, stage: str) -> None:
-    """Train a network on a domain, from scratch or from what it learned without labels."""
+        return
+    name, stage = parameters.source, "pretrain"
+    if candidate:
+        name, stage = candidate, f"pretrain-{candidate}"
     use_deterministic_algorithms()
-    device = pick_device(parameters.training.device)
-    body, parent = None, None
-    if has_model(paths.SELF_SUPERVISED):
-        body = ModelReference.to(paths.SELF_SUPERVISED)
-        parent = parent_reference(paths.SELF_SUPERVISED)
-        say(f"{stage}: starts from {paths.SELF_SUPERVISED}")
     plan = Plan(
         recipe=parameters.pretrain,
         training=parameters.training,
@@ -91,12 +81,21 @@ def train(parameters: Parameters, name: str, stage: str) -> None:
         purpose=stage,
         checkpoints=paths.CHECKPOINTS,
     )
+    folder = paths.CANDIDATES / candidate if candidate else paths.PRETRAINED
+    (train_with_privacy if with_privacy else train)(parameters, name, plan, folder)
+
+
+def train(parameters: Parameters, name: str, plan: Plan, folder: Path) -> None:
+    """Train a network on a domain, from scratch or from what it learned without labels."""
+    stage = plan.stage
+    device = pick_device(parameters.training.device)
+    body, parent = None, None
+    if has_model(paths.SELF_SUPERVISED):
+        body = ModelReference.to(paths.SELF_SUPERVISED)
+        parent = parent_reference(paths.SELF_SUPERVISED)
+        say(f"{stage}: starts from {paths.SELF_SUPERVISED}")
     begin = partial(start_from_body, parameters.network, body, seed=parameters.seed)
-    folder = paths.PRETRAINED if stage == "pretrain" else paths.CANDIDATES / name
     domain = DomainReference.to(paths.processed(name), paths.VERIFIED)
-    if parameters.privacy.epsilon is not None:
-        train_with_privacy(parameters, name, plan, folder, device)
-        return
     if domain.read().tasks is not None:
         weighting = parameters.pretrain.tasks
         alone = parameters.pretrain.alone == "train" and stage == "pretrain"
@@ -117,11 +116,11 @@ def train(parameters: Parameters, name: str, stage: str) -> None:
     save_trained(folder, [start.network], start.architecture, task, plan, card)
 
 
-def train_with_privacy(
-    parameters: Parameters, name: str, plan: Plan, folder: Path, device: torch.device
-) -> None:
+def train_with_privacy(parameters: Parameters, name: str, plan: Plan, folder: Path) -> None:
     """Train with differential privacy per patient, and the source without it for comparison."""
-    privacy = parameters.privacy
+    if has_model(paths.SELF_SUPERVISED):
+        refuse_self_supervision()
+    device = pick_device(parameters.training.device)
     source = PrivateSource.read(
         paths.processed(name),
         paths.split(name),
@@ -129,11 +128,9 @@ def train_with_privacy(
         parameters.training.memory,
         paths.VERIFIED,
     )
-    if has_model(paths.SELF_SUPERVISED):
-        refuse_self_supervision()
     begin = partial(start_from_scratch, parameters.network, source.task, parameters.seed, device)
     with log_curves(paths.CURVES / plan.stage) as log:
-        train_source(source, begin(), plan, privacy, folder, log)
+        train_source(source, begin(), plan, parameters.privacy, folder, log)
     if plan.stage == "pretrain":
         model = train_without_privacy(source, begin(), plan)
         write_without_privacy(paths.WITHOUT_PRIVACY, source.task.domain, source.other_rows, model)

@@ -309,6 +309,21 @@ def test_a_leak_raises_an_error_and_stops_the_pipeline(project, plant):
     assert paths.CHECKS.read_bytes() == before
 
 
+def test_with_privacy_no_patient_may_train_on_both_domains(project):
+    shared = rows_of("lung", "train")[0]
+    mine = rows_of("liver", "train")[0]
+
+    def share(index: pd.DataFrame) -> None:
+        index.loc[mine, "patient"] = f"lung{shared:02}"
+
+    edit_index("liver", share)
+    check.main()
+    set_parameters("privacy", epsilon=3.0)
+    with pytest.raises(InputError, match="1 patient of lung .* also in liver, whose models train"):
+        check.main()
+    assert not paths.LEAKS_CHECKED.exists()
+
+
 def test_it_imports_no_torch():
     code = "import sys; from stages import check; print('torch' in sys.modules)"
     assert (

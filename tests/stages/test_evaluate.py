@@ -16,10 +16,13 @@ from graft.data.covariates import Encoding
 from graft.data.domain import Domain, write_domain
 from graft.data.sealed_tables import write_sealed_table
 from graft.data.task import read_task, take_samples
+from graft.keys.pseudonyms import PUBLISHED_KEY, keyed_sha256
 from graft.leakage import rows
 from graft.networks import saved
 from graft.networks.build import build_network
 from graft.networks.card import write_no_model
+from graft.private_training.budget import Budget
+from graft.private_training.without import write_without_privacy
 from graft.release.fitted import Fitted
 from graft.training import fitting
 from stages import cross_validate, evaluate, learning_curve, paths
@@ -405,3 +408,79 @@ def test_a_flipped_bit_in_any_input_is_noticed(project):
         assert "\n" not in str(caught.value)
         path.write_bytes(content)
     assert not Path("metrics/metrics.json").exists()
+
+
+def make_private(epsilon: float = 3.0) -> None:
+    """Write the pretrained network as if it had been trained privately, and its comparison."""
+    domain = Domain.read(paths.processed("lung"))
+    task = read_task(paths.processed("lung"), paths.split("lung"), torch.device("cpu"))
+    card = read_json(paths.PRETRAINED / "card.json")
+    budget = Budget(6, 0.5, 20, noise_multiplier=2.0, clip=1.0, delta=0.01)
+    guarantee = {"domain": "lung", "unit": "patient", "epsilon": epsilon, "delta": 0.01}
+    keyed = keyed_sha256(task.train.sha256(), PUBLISHED_KEY)
+    data = {"domain": "lung", "train_sha256": keyed, "validation_sha256": None}
+    network = build_network(**card["architecture"], seed=0)
+    about = {"privacy": [guarantee], "private_training": budget.describe(), "data": data}
+    saved.save_model(paths.PRETRAINED, [network], {**card, **about})
+    rows = np.concatenate([found for part, found in parts_of("lung").items() if part != "train"])
+    write_without_privacy(paths.WITHOUT_PRIVACY, domain, rows, constant_model())
+    for name in evaluate.MODELS:  # the weights of their parents have changed
+        write_model(evaluate.MODELS[name], 1)
+
+
+def parts_of(name: str) -> dict[str, np.ndarray]:
+    domain = Domain.read(paths.processed(name))
+    return split.read_split(paths.split(name), domain.index)
+
+
+def constant_model() -> saved.Model:
+    """A network that gives every image the same probability."""
+    shape = {"name": "resnet", "patch": PATCH, "channels": 1, "classes": 2, "width": 8}
+    network = build_network(**shape, seed=3).eval()
+    torch.nn.init.zeros_(network.head.weight)
+    card = {"architecture": shape, "classes": CLASSES, "shares": [1.0]}
+    return saved.Model(card, [network])
+
+
+def write_synthetic_source() -> None:
+    domain = Domain.read(paths.processed("lung"))
+    parts = read_parts("lung")
+    write_domain(paths.processed("lung"), replace(domain, patient_key="synthetic"))
+    write_parts("lung", parts)
+
+
+def test_what_privacy_costs_is_reported_beside_the_guarantee(project):
+    write_synthetic_source()
+    make_private()
+    evaluate.main()
+    metrics = read_metrics()
+    block = metrics["privacy"]
+    assert (block["epsilon"], block["delta"], block["patients"]) == (3.0, 0.01, 6)
+    auroc = block["auroc"]
+    assert auroc["private"] == metrics["source"]["pretrained"]["test"]["auroc"]
+    assert auroc["without"]["value"] == 0.5  # of equal predictions
+    expected = auroc["private"]["value"] - 0.5
+    assert auroc["difference"]["value"] == pytest.approx(expected, abs=1e-6)
+    assert auroc["difference"]["low"] <= expected <= auroc["difference"]["high"]
+    assert "each of its 6 training patients, with ε = 3.00 and δ = 0.01" in block["sentence"]
+    assert "not private towards the patients of the target" in block["sentence"]
+    assert block["sentence"].endswith("published key, so it protects nobody.")
+    assert Fitted.read(paths.BEST).provenance["source"] is None
+    assert metrics["hashes"]["source"]["images"] not in (paths.BEST / "README.md").read_text()
+
+
+def test_a_comparison_that_lacks_a_lesion_is_refused(project):
+    write_synthetic_source()
+    make_private()
+    domain = Domain.read(paths.processed("lung"))
+    rows = parts_of("lung")["validation"]
+    write_without_privacy(paths.WITHOUT_PRIVACY, domain, rows, constant_model())
+    with pytest.raises(InputError, match=r"without_privacy.csv: lacks \d+ lesions of the part tes"):
+        evaluate.main()
+
+
+def test_the_digest_of_private_training_data_needs_the_key(project, monkeypatch):
+    make_private()  # under the published key, although the data has another one
+    monkeypatch.setenv("GRAFT_PATIENT_KEY", "another secret key of these tests")
+    with pytest.raises(InputError, match="pretrained/card.json: trained on data that these parts"):
+        evaluate.main()

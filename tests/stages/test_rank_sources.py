@@ -177,3 +177,13 @@ def test_a_candidate_with_a_patient_of_the_targets_test_does_not_pass_the_check(
     liver = SplitDomain.from_files(paths.processed("liver"), paths.split("liver"))
     with pytest.raises(InputError, match="domains.kidney and liver: 1 patient of kidney in train"):
         check_across(kidney, liver)
+
+
+def test_a_private_source_is_ranked_without_a_distance(project):
+    """A distance would be computed from its training patients without noise."""
+    model = saved.load_model(paths.PRETRAINED)
+    guarantee = {"domain": "lung", "unit": "patient", "epsilon": 3.0, "delta": 0.01}
+    saved.save_model(paths.PRETRAINED, model.networks, {**model.card, "privacy": [guarantee]})
+    rank_sources.main()
+    assert ranking()["distances"] == [{"source": "lung", "lesions": None, "frechet": None}]
+    assert {row["source"] for row in ranking()["ranking"]} == {"lung", "random"}

@@ -1,3 +1,4 @@
+from graft.common.files import read_json, write_sealed
 from tests.commands import run_module
 from tests.trained import fitted_values, write_trained
 
@@ -30,3 +31,13 @@ def test_a_folder_without_a_model_is_an_error(tmp_path):
     found = run_module("graft", "show", str(tmp_path / "none"))
     assert found.returncode == 1
     assert found.stderr == f"error: {tmp_path}/none/card.json: is missing, expected a file\n"
+
+
+def test_a_guarantee_towards_the_patients_of_the_source_is_shown(tmp_path):
+    folder = write_trained(tmp_path / "model")
+    card = read_json(folder / "card.json")
+    card["privacy"] = [{"domain": "lung", "unit": "patient", "epsilon": 3.0, "delta": 0.0002}]
+    write_sealed(folder / "card.json", card)
+    found = run_module("graft", "show", str(folder))
+    line = "private       towards each patient of lung who was trained on: ε = 3, δ = 0.0002"
+    assert line in found.stdout

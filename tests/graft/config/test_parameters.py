@@ -288,3 +288,34 @@ def test_every_key_of_params_yaml_has_a_comment_where_it_first_appears():
             first_lines.setdefault(key.strip(), line)
     uncommented = [key for key, line in first_lines.items() if "#" not in line]
     assert uncommented == []
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "message"),
+    [
+        ("  epochs: 0  ", "  epochs: 5  ", "self_supervise.epochs: got 5 with privacy.epsilon 3, "),
+        ("  source: lung  ", "  source: theirs.pth  ", "pretrain.source: got 'theirs.pth' with pr"),
+        (
+            "    covariates: {}",
+            "    covariates: {age: number}",
+            "domains.lung.covariates: got {'age': 'number'} with privacy.epsilon 3, expected {}",
+        ),
+        (
+            "    tasks: {}",
+            "    tasks: {rating: ordinal}",
+            "domains.lung.tasks: got {'rating': 'ordinal'} with privacy.epsilon 3, expected {}",
+        ),
+        (
+            "      duplicates: refuse",
+            "      duplicates: drop",
+            "domains.lung.split.duplicates: got 'drop' with privacy.epsilon 3, expected 'refuse'",
+        ),
+    ],
+)
+def test_what_would_break_the_privacy_of_the_source_is_refused(tmp_path, before, after, message):
+    path = write_edited(tmp_path, before, after)
+    load_parameters(path)  # possible without privacy
+    path.write_text(path.read_text().replace("  epsilon:  ", "  epsilon: 3.0  "))
+    with pytest.raises(InputError) as caught:
+        load_parameters(path)
+    assert message in str(caught.value)

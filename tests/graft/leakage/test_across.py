@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from graft.common.files import InputError
-from graft.leakage.across import check_across
+from graft.leakage.across import check_across, check_private_patients
 from graft.leakage.rows import UNKNOWN_PATIENTS
 from tests.graft.leakage.examples import (
     COPIES,
@@ -103,3 +103,12 @@ def test_unknown_patients_are_not_counted():
     patients, _ = check_across(SOURCE, target)
     assert patients["found"] == UNKNOWN_PATIENTS
     assert "lesions for training" in patients["looked_at"]
+
+
+def test_a_private_patient_who_is_also_trained_on_in_the_target_is_refused():
+    source_row, target_row = rows_of("train", "train")
+    target = with_column(TARGET, target_row, patient=f"lung-{source_row}")
+    check_across(SOURCE, target)  # possible without privacy
+    with pytest.raises(InputError, match="1 patient of lung in train or validation also in liver"):
+        check_private_patients(SOURCE, target)
+    assert check_private_patients(SOURCE, TARGET)["passed"]
