@@ -84,6 +84,7 @@ BENCHMARKS = (
     Benchmark("truth", needs_run=True),
     Benchmark("drift", needs_run=True),
     Benchmark("refusal", needs_run=True),
+    Benchmark("attacks", needs_run=True),
     Benchmark("growth"),
     Benchmark("strategies"),
     Benchmark("chain"),

@@ -13,10 +13,13 @@ from graft.config.parameters import Parameters
 from graft.data.domain import Domain
 from graft.data.image_rows import ImageRows
 from graft.data.task import NO_ROWS, make_task
+from graft.keys.pseudonyms import PUBLISHED_KEY
 from graft.membership.attack import FALSE_POSITIVES, score_patients
 from graft.membership.patients import Patients, choose_patients
 from graft.membership.rates import auc, true_positives
 from graft.networks.saved import Model
+from graft.private_training.budget import plan_budget
+from graft.private_training.train import PrivateRun, private_plan, train_privately
 from graft.statistics.scores import auroc, ranks
 from graft.training.plan import Plan
 from graft.transfer.start import fit_start, start_from_scratch
@@ -107,7 +110,10 @@ def draw_patients(
 def train(
     trial: Trial, parameters: Parameters, domain: Domain, rows: np.ndarray, seed: int
 ) -> Model:
-    """Train from scratch on some lesions as the arm says."""
+    """Train from scratch on some lesions as the arm says.
+
+    The noise of private training follows from a published key, as the patients are synthetic.
+    """
     arm = trial.arm
     device = torch.device("cpu")
     task = make_task(domain, rows, NO_ROWS, device, memory=0.5)
@@ -124,7 +130,14 @@ def train(
         recipe = plan.recipe.model_copy(update=OVERFITTING)
         training = plan.training.model_copy(update={"batch": 16, "weight_decay": 0.0})
         plan = replace(plan, recipe=recipe, training=training)
-    fit_start(start, task, plan, show=False)
+    if arm.epsilon:
+        privacy = parameters.privacy.model_copy(update={"epsilon": arm.epsilon})
+        budget = plan_budget(privacy, arm.members)
+        plan = private_plan(plan, privacy.epochs, privacy.lr)
+        private = PrivateRun(start.network, task, plan, budget, PUBLISHED_KEY)
+        train_privately(private, lambda row: None)
+    else:
+        fit_start(start, task, plan, show=False)
     card = {"architecture": start.architecture, "classes": domain.classes, "shares": [1.0]}
     return Model(card, [start.network.eval()])
 

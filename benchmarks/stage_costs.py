@@ -28,6 +28,7 @@ STAGES = {  # each stage with the arguments of its commands
     "ensemble": ("bagging", "boosting"),
     "learning_curve": ("",),
     "cross_validate": ("",),
+    "attack": ("",),
     "evaluate": ("",),
     "explain": ("",),
     "report": ("",),

@@ -60,6 +60,7 @@ AFTER_LAMBDA = [
     "cross_validate",
     "evaluate",
     "explain",
+    "attack",
     "report",
 ]
 TRAINING = ["pretrain", "finetune@transfer", "finetune@scratch", *AFTER_LAMBDA[2:5]]
@@ -81,6 +82,7 @@ EVERYTHING = [
     *REPEATED,
     "evaluate",
     "explain",
+    "attack",
     "report",
 ]
 
@@ -368,8 +370,9 @@ def spoil_tests(project: Path, name: str) -> None:
     [
         ("graft/console.py", set()),
         ("graft/report/words.py", {"report"}),
-        ("graft/statistics/bootstrap.py", {"evaluate", "explain", "report"}),
-        ("graft/leakage/within.py", {"check", "evaluate"}),
+        ("graft/statistics/bootstrap.py", {"attack", "evaluate", "explain", "report"}),
+        ("graft/leakage/within.py", {"attack", "check", "evaluate"}),
+        ("graft/membership/rates.py", {"attack"}),
         ("graft/ranking/distance.py", {"parameters", "rank_sources"}),
         ("graft/training/penalty.py", {"parameters", "self_supervise", *TRAINING, *REPEATED}),
         ("graft/data/split.py", set(EVERYTHING) - {"phantom@lung", "phantom@liver", "report"}),

@@ -63,7 +63,7 @@ KINDS: Mapping[str, Kind] = {
         "models/candidates/sources.json", ("rank_sources", "cross_validate")
     ),
     "list of images": Kind("data/images_without_labels.json", ("self_supervise",)),
-    "pretrained model": Kind("models/pretrained/*", ("finetune transfer", "evaluate")),
+    "pretrained model": Kind("models/pretrained/*", ("finetune transfer", "attack", "evaluate")),
     "finetuned model": Kind("models/finetuned/transfer/*", ("regularize", "evaluate")),
     "regularized model": Kind("models/regularized/*", ("ensemble bagging", "evaluate")),
     "ensemble": Kind("models/ensemble/*/*", ("evaluate",)),
@@ -71,6 +71,7 @@ KINDS: Mapping[str, Kind] = {
     "checkpoint": Kind(".graft/checkpoints/finetune-scratch/*", ("finetune scratch",)),
     "cached training": Kind(".graft/trainings/*/*", ("learning_curve", "cross_validate")),
     "repeated predictions": Kind("metrics/repeated/*.csv", ("evaluate",)),
+    "attacks.json": Kind("metrics/attacks.json", ("report",)),
     "predictions.csv": Kind("metrics/predictions.csv", ("explain", "report")),
     "metrics.json": Kind("metrics/metrics.json", ("explain", "report")),
     "plots": Kind("metrics/plots/*.csv", ("report",)),

@@ -29,6 +29,7 @@ OUTPUTS: Mapping[str, tuple[str, ...]] = {
     "ensemble boosting": ("models/ensemble/boosting", "metrics/curves/ensemble-boosting"),
     "learning_curve": ("metrics/repeated/learning_curve.csv", "models/ensemble/deep"),
     "cross_validate": ("metrics/repeated/cross_validation.csv",),
+    "attack": ("metrics/attacks.json",),
     "evaluate": (
         "metrics/metrics.json",
         "metrics/plots",
