@@ -20,6 +20,7 @@ OPTIONAL_BLOCKS = (
     "cross_validation",
     "subgroups",
     "ablation",
+    "patient_effect",
     "margin",
 )
 

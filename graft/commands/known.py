@@ -106,16 +106,16 @@ def keep_first(batch: Batch) -> Batch:
 def _revise(predictor: Predictor, predictions: Mapping[int, Prediction]) -> dict[int, Result]:
     """Answer again for the lesions of one patient, by their numbers."""
     revised: dict[int, Result] = {}
-    places: dict[tuple, str] = {}
+    places = set()
     known = []
     for number, one in predictions.items():
         lesion = one.lesion
         place = (lesion.image.resolve(), lesion.series, lesion.row, lesion.frame, lesion.position)
         if place in places:
-            reason = f"is the same lesion as {places[place]}, expected each lesion once"
+            reason = "repeats a lesion of the patient, expected each lesion once"
             revised[number] = Failure(lesion, reason)
             continue
-        places[place] = lesion.name
+        places.add(place)
         if lesion.known:
             revised[number] = replace(one, known={"class": lesion.known})
             known.append(one)

@@ -87,6 +87,7 @@ def _list_file(path: Path, form: InputForm) -> Iterator[Listed]:
 def _list_manifest(path: Path, form: InputForm) -> Iterator[Listed]:
     """The lesions of a manifest; a row that cannot be used is a Failure."""
     folder = path.parent
+    patients: dict[str, str] = {}  # a key for each name, which is not kept
     for line, cells in iterate_cells(path, REQUIRED_TO_PREDICT):
         scan = cells["image"]
         try:
@@ -94,6 +95,8 @@ def _list_manifest(path: Path, form: InputForm) -> Iterator[Listed]:
         except InputError as error:
             yield Failure(Lesion(folder / scan, scan=scan, line=line), str(error))
             continue
+        name = cells.get("patient", "")
+        tells = "known" in cells and "known" not in form.columns
         yield Lesion(
             image=row.image,
             position=row.position,
@@ -105,8 +108,8 @@ def _list_manifest(path: Path, form: InputForm) -> Iterator[Listed]:
             covariates={name: cells[name] for name in form.columns if name in cells},
             scan=scan,
             line=line,
-            patient=cells.get("patient", "") and f"{path}:{cells['patient']}",
-            known="" if "known" in form.columns else cells.get("known", ""),
+            patient=patients.setdefault(name, f"{path}:{line}") if name and tells else "",
+            known=cells["known"] if tells else "",
         )
 
 

@@ -29,7 +29,7 @@ class Lesion:
         scan: as the user named the image; by default its path.
         line: of the manifest; None without one.
         row: of an array, such as `3` or `test:3`; "" for other images.
-        patient: what lesions of one patient have in common; "" if unknown. Never shown or written.
+        patient: a key that lesions of one patient share, not their name; "" if it is not needed.
         known: the class, as the user knows it; "" if unknown.
     """
 
@@ -44,7 +44,7 @@ class Lesion:
     scan: str = ""
     line: int | None = None
     row: str = ""
-    patient: str = field(default="", repr=False)
+    patient: str = ""
     known: str = ""
 
     @property

@@ -22,7 +22,7 @@ from graft.evaluation.tuning import tune
 from graft.leakage.rows import passed_check
 from graft.statistics.cases import Cases
 from graft.statistics.formatting import format_estimate
-from tests.run_metrics import conformal, ensembles, refusals
+from tests.run_metrics import conformal, ensembles, patient_effect, refusals
 
 SETTINGS = Evaluate(
     resamples=100,
@@ -64,6 +64,7 @@ EVIDENCE = {
     "cross_validation": None,
     "conformal": conformal(TWO_CLASSES),
     "refusals": refusals(),
+    "patient_effect": patient_effect(),
 }
 
 

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -93,3 +95,24 @@ def test_three_classes_have_no_operating_point():
     first, second = answers.give(inputs, raw, None, "sensitivity")
     assert (first.called, first.plausible, first.answer) == (None, ("malignant",), "malignant")
     assert (second.plausible, second.answer) == (("cyst", "malignant"), CANNOT_TELL)
+
+
+def test_a_revised_probability_gives_set_class_and_answer():
+    found = answer(0.35, temperature=0.5)
+    answers = Answers(("benign", "malignant"), FORM, fitted_values(temperature=0.5), "00")
+    same = answers.revise(found, found.calibrated, {"lesions": 1})
+    assert same == replace(found, known={"lesions": 1})
+    up = answers.revise(found, {"benign": 0.1, "malignant": 0.9}, {"lesions": 1})
+    assert (up.called, up.plausible, up.answer) == ("malignant", ("malignant",), "malignant")
+    assert up.probabilities == found.probabilities
+    # The threshold 0.3 of the raw probability is 0.155 after calibration with the temperature 0.5.
+    for malignant, called in ((0.154, "benign"), (0.156, "malignant")):
+        near = {"benign": 1 - malignant, "malignant": malignant}
+        assert answers.revise(found, near, {"lesions": 1}).called == called
+
+
+def test_a_revised_prediction_stays_refused():
+    found = answer(0.8, spacing=(20.0, 1.0, 1.0))
+    answers = Answers(("benign", "malignant"), FORM, fitted_values(), "00")
+    revised = answers.revise(found, {"benign": 0.1, "malignant": 0.9}, {"lesions": 1})
+    assert found.answer == revised.answer == REFUSED

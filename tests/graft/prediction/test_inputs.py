@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -141,3 +142,27 @@ def test_a_manifest_without_images_is_refused(tmp_path):
     path = write(tmp_path / "m.csv", "scan,x,y,z\na,1,2,3\n")
     with pytest.raises(InputError, match="has no column image, expected image"):
         list_lesions(path, DEEP)
+
+
+def test_lesions_of_a_patient_share_a_key_only_if_the_manifest_tells_what_is_known(tmp_path):
+    touch(tmp_path / "a.nii.gz")
+    table = (
+        "patient,image,x,y,z,known\n"
+        "Ann Onym,a.nii.gz,1,2,3,benign\n"
+        "Ann Onym,a.nii.gz,3,2,1,\n"
+        ",a.nii.gz,3,3,1,\n"
+    )
+    write(tmp_path / "manifest.csv", table)
+    first, second, third = list_lesions(tmp_path, DEEP)
+    assert first.patient == second.patient != ""
+    assert "Onym" not in first.patient
+    assert (third.patient, [one.known for one in (first, second)]) == ("", ["benign", ""])
+    write(tmp_path / "manifest.csv", table.replace("known", "seen"))
+    assert {one.patient for one in list_lesions(tmp_path, DEEP)} == {""}
+
+
+def test_known_may_be_a_covariate_of_the_model(tmp_path):
+    touch(tmp_path / "a.nii.gz")
+    write(tmp_path / "manifest.csv", "patient,image,x,y,z,known\nA,a.nii.gz,1,2,3,5\n")
+    [lesion] = list_lesions(tmp_path, replace(DEEP, kinds={"known": "number"}))
+    assert (lesion.known, lesion.covariates) == ("", {"known": "5"})

@@ -1,5 +1,6 @@
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -118,4 +119,19 @@ def test_a_pipe_is_not_waited_for(folder):
     (folder / "fitted.json").unlink()
     os.mkfifo(folder / "fitted.json")
     with pytest.raises(InputError, match="is a pipe"):
+        Fitted.read(folder)
+
+
+def test_the_patient_effect_is_optional(folder, fitted):
+    reseal(folder / "fitted.json", lambda content: content.pop("patient_effect"))
+    assert Fitted.read(folder) == fitted
+    effect = {"sd": 1.5, "interval": [0.2, None], "distinguishable": True, "applied_sd": 1.1}
+    replace(fitted, patient_effect=effect).write(folder)
+    assert Fitted.read(folder).patient_effect == effect
+
+
+def test_a_patient_effect_beyond_the_model_is_refused(folder):
+    effect = {"sd": 1.5, "interval": [0.2, None], "distinguishable": True, "applied_sd": 99.0}
+    reseal(folder / "fitted.json", lambda content: content.update(patient_effect=effect))
+    with pytest.raises(InputError, match="patient_effect"):
         Fitted.read(folder)
