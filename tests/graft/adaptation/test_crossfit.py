@@ -5,7 +5,7 @@ import pytest
 
 from graft.adaptation.adapt import adapt
 from graft.adaptation.crossfit import CrossFit, first_within_error, standard_error
-from graft.adaptation.fits import HEAD, INTENSITY, METHODS, NONE, NO_LABELS, PRIOR, Fitter
+from graft.adaptation.fits import HEAD, INTENSITY, METHODS, NO_LABELS, NONE, PRIOR, Fitter
 from graft.adaptation.site import UNKNOWN
 from tests.graft.adaptation.sites import PATIENTS, by_median, make_predictor, make_site, mostly
 
