@@ -86,7 +86,7 @@ def main(
         list[float] | None, typer.Option(help="Only these ε; 0 for no privacy.")
     ] = None,
     vary: Annotated[
-        list[str] | None, typer.Option(help="A key of `privacy` and its value, as in lr=0.01.")
+        list[str] | None, typer.Option(help="Values of `privacy`, as in lr=0.01,epochs=10.")
     ] = None,
     seeds: Annotated[int, typer.Option(help="Trainings for each row.")] = SEEDS,
     workdir: Annotated[Path, typer.Option(help="Keeps finished trainings.")] = ROOT
@@ -102,7 +102,7 @@ def main(
         say(line)
     rows = {}
     for wanted in [found or None for found in epsilon or EPSILONS]:
-        for changed in [(change,) for change in vary] if vary else [()]:
+        for changed in [tuple(change.split(",")) for change in vary or []] or [()]:
             trials = [
                 Trial(folder.resolve(), workdir, wanted, seed, changed)
                 for seed in range(1, seeds + 1)

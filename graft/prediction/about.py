@@ -32,8 +32,8 @@ def facts_of(predictor: Predictor) -> dict[str, str]:
     if predictor.form.kinds:
         kinds = [f"{name} ({kind})" for name, kind in predictor.form.kinds.items()]
         facts["covariates"] = ", ".join(kinds)
-    for entry in card.get("privacy", []):
-        facts["private"] = describe_guarantee(entry)
+    if "privacy" in card:
+        facts["private"] = "; ".join(map(describe_guarantee, card["privacy"]))
     if fitted is None:
         facts["fitted"] = "nothing: no calibration, no operating points, no check of the inputs"
     else:
