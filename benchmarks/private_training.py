@@ -14,7 +14,7 @@ a private training takes 3 minutes and the whole table 50.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean, stdev
@@ -101,8 +101,10 @@ def main(
     for line in markdown_head("ε", "privacy", *columns):
         say(line)
     rows = {}
+    usual = load_parameters(folder / paths.PARAMETERS).privacy.model_dump()
     for wanted in [found or None for found in epsilon or EPSILONS]:
-        for changed in [tuple(change.split(",")) for change in vary or []] or [()]:
+        for change in vary or [""]:
+            changed = tuple(value for value in change.split(",") if value and differs(value, usual))
             trials = [
                 Trial(folder.resolve(), workdir, wanted, seed, changed)
                 for seed in range(1, seeds + 1)
@@ -114,6 +116,12 @@ def main(
             rows[wanted] = found
     if not vary and None in rows:
         report_costs(rows)
+
+
+def differs(change: str, usual: Mapping[str, object]) -> bool:
+    """Whether a change such as lr=0.01 gives another value than params.yaml."""
+    key, _, value = change.partition("=")
+    return usual[key] != json.loads(value)
 
 
 def measure(trial: Trial) -> Figures:

@@ -387,3 +387,12 @@ def luminance(colour: str) -> float:
         linear = part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4
         total += weight * linear
     return total
+
+
+def test_the_cost_of_privacy_is_a_sentence_on_the_source(read_run, undrawn):
+    sentence = "The network of lung was trained with differential privacy <b>."
+    html = page.render_page(
+        read_run(change=lambda metrics: metrics.update(privacy={"sentence": sentence}))
+    )
+    section = html[html.index('<section id="source"') : html.index('<section id="curves"')]
+    assert "<p>The network of lung was trained with differential privacy &lt;b&gt;.</p>" in section
