@@ -9,6 +9,7 @@ import torch
 from torch.nn import functional as F
 
 from graft.common.files import InputError
+from graft.networks.device import use_deterministic_algorithms
 from graft.private_training import train
 from graft.private_training.train import train_privately
 from graft.training import checkpoint
@@ -156,6 +157,7 @@ def test_private_training_resists_noise_enough_to_learn(tmp_path):
 
 @pytest.mark.gpu
 def test_on_a_gpu_the_weights_are_finite_and_the_same_twice(tmp_path):
+    use_deterministic_algorithms()
     found = []
     for name in ("a", "b"):
         run = make_run(Path(tmp_path / name), made=on_gpu(two_lesions_each(task())))
