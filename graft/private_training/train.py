@@ -6,6 +6,7 @@ result is divided by qN (Abadi et al., "Deep Learning with Differential Privacy"
 the optimizer does with it needs no further privacy.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -31,7 +32,7 @@ from graft.training.loss import learning_rate, penalty
 from graft.training.plan import Plan
 from graft.training.state import Row, State, make_optimizer, restore_state, save_state
 
-AT_ONCE = 16  # lesions of a patient in one pass
+AT_ONCE = 256  # lesions of several patients in one pass on a GPU
 PACKAGES = ("keys", "private_training")  # which decide a private training beside others
 
 
@@ -93,6 +94,7 @@ def train_privately(run: PrivateRun, log: Log) -> tuple[Row, float]:
             log(row)
             if checkpoint.due() or epoch == plan.recipe.epochs:
                 save_state(state, checkpoint)
+    steps.clipped.close()
     accountant = make_accountant()
     for _ in range(int(state.history[-1]["epoch"]) * steps.in_epoch):
         accountant.step(noise_multiplier=budget.noise_multiplier, sample_rate=budget.sampling_rate)
@@ -112,7 +114,8 @@ class Steps:
         self.train: Samples = run.task.train
         self.device = self.train.labels.device
         self.secret = secret
-        self.clipped = ClippedSum(run.network, run.budget.clip)
+        on_gpu = self.device.type == "cuda"
+        self.clipped = ClippedSum(run.network, run.budget.clip, by_image=on_gpu)
         _, self.patient_of = np.unique(self.train.patients, return_inverse=True)  # (N,)
         count = self.patient_of.max() + 1
         self.rows_of = [np.flatnonzero(self.patient_of == patient) for patient in range(count)]
@@ -162,15 +165,27 @@ class Steps:
         """Add up the clipped gradients of some patients."""
         self.clipped.reset()
         random = self.secret.generator("transforms", step)
-        batches = []
-        for patient in patients:
-            batches += torch.from_numpy(self.rows_of[patient]).split(AT_ONCE)
+        batches = [torch.from_numpy(rows) for rows in self._batches(patients)]
         images_of_batches = read_batches(self.train.images, batches, self.device)
         for rows, images in zip(batches, images_of_batches, strict=True):
-            self.clipped.add_images(self._losses(rows, images, random))
-            last = self.rows_of[self.patient_of[rows[-1]]][-1]
-            if rows[-1] == last:
-                self.clipped.end_patient()
+            losses = self._losses(rows, images, random)
+            present, owners = np.unique(self.patient_of[rows], return_inverse=True)
+            repeated = np.tile(
+                owners, len(losses) // len(rows)
+            )  # the transforms follow the lesions
+            owner = torch.from_numpy(repeated).to(self.device)
+            self.clipped.add(losses, owner, len(present))
+
+    def _batches(self, patients: np.ndarray) -> Iterator[np.ndarray]:
+        """The lesions of patients, all of a patient in one batch."""
+        batch: list[np.ndarray] = []
+        for patient in patients:
+            batch.append(self.rows_of[patient])
+            if not self.clipped.by_image or sum(map(len, batch)) >= AT_ONCE:
+                yield np.concatenate(batch)
+                batch = []
+        if batch:
+            yield np.concatenate(batch)
 
     def _losses(self, rows: Tensor, images: Tensor, random: np.random.Generator) -> Tensor:
         """The losses of lesions (B,) and of their transforms, (M + 1)·B in all.

@@ -22,17 +22,21 @@ class Linear(nn.Module):
         return self.layer(x)[:, 0]
 
 
-def test_the_gradient_of_a_patient_is_clipped_as_a_whole():
+@pytest.mark.filterwarnings("ignore:Full backward hook")
+@pytest.mark.parametrize("by_image", [False, True])
+def test_the_gradient_of_a_patient_is_clipped_as_a_whole(by_image):
     network = Linear()
-    clipped = ClippedSum(network, clip=1.5)
-    # Two images in one batch and a third one in another: (1, 0, 1) + (1, 0, 1) + (0, 4, 1) =
-    # (2, 4, 3), with the norm √29. Clipped image by image, it would be another direction.
-    clipped.add_images(network(torch.tensor([[1.0, 0.0], [1.0, 0.0]])))
-    clipped.add_images(network(torch.tensor([[0.0, 4.0]])))
-    clipped.end_patient()
+    clipped = ClippedSum(network, clip=1.5, by_image=by_image)
+    # The three images have (1, 0, 1) + (1, 0, 1) + (0, 4, 1) = (2, 4, 3), with the norm √29.
+    # Clipped image by image, it would be another direction.
+    first = torch.tensor([[1.0, 0.0], [1.0, 0.0], [0.0, 4.0]])
     # (0, 0, 1) has the norm 1, less than 1.5, and stays as it is.
-    clipped.add_images(network(torch.tensor([[0.0, 0.0]])))
-    clipped.end_patient()
+    second = torch.tensor([[0.0, 0.0]])
+    if by_image:
+        clipped.add(network(torch.cat([first, second])), torch.tensor([0, 0, 0, 1]), patients=2)
+    else:
+        clipped.add(network(first), torch.tensor([0, 0, 0]), patients=1)
+        clipped.add(network(second), torch.tensor([0]), patients=1)
     factor = 1.5 / 29**0.5
     weight, bias = clipped.totals
     assert weight.flatten().tolist() == pytest.approx([2 * factor, 4 * factor], rel=1e-5)
@@ -41,9 +45,8 @@ def test_the_gradient_of_a_patient_is_clipped_as_a_whole():
 
 def test_a_step_without_patients_has_the_sum_0():
     network = Linear()
-    clipped = ClippedSum(network, clip=1.0)
-    clipped.add_images(network(torch.ones(1, 2)))
-    clipped.end_patient()
+    clipped = ClippedSum(network, clip=1.0, by_image=False)
+    clipped.add(network(torch.ones(1, 2)), torch.tensor([0]), patients=1)
     clipped.reset()
     assert [total.abs().sum().item() for total in clipped.totals] == [0, 0]
 
@@ -58,8 +61,9 @@ def gradients_of_opacus(network: nn.Module, images: torch.Tensor, labels: torch.
 
 
 @pytest.mark.filterwarnings("ignore:Full backward hook")
+@pytest.mark.parametrize("by_image", [False, True])
 @pytest.mark.parametrize("name", ["resnet", "cnn"])
-def test_the_sum_is_that_of_the_gradients_of_images_of_opacus(name):
+def test_the_sum_is_that_of_the_gradients_of_images_of_opacus(name, by_image):
     network = build_network(name, patch=[8, 8, 8], channels=1, classes=2, width=8, seed=1).train()
     images = torch.rand(7, 1, 8, 8, 8, generator=torch.Generator().manual_seed(1))
     labels = torch.tensor([0, 1, 0, 1, 1, 0, 0])
@@ -75,11 +79,11 @@ def test_the_sum_is_that_of_the_gradients_of_images_of_opacus(name):
         for total, gradients in zip(expected, by_image, strict=True):
             total += gradients[rows].sum(0) * min(1.0, clip / norm)
 
-    clipped = ClippedSum(network, clip)
-    for rows in patients:
+    clipped = ClippedSum(network, clip, by_image)
+    owners = torch.tensor([0, 0, 0, 1, 2, 2, 2])
+    for rows in [list(range(7))] if by_image else patients:
         losses = F.cross_entropy(network(images[rows]), labels[rows], reduction="none")
-        clipped.add_images(losses)
-        clipped.end_patient()
+        clipped.add(losses, owners[rows] - owners[rows[0]], patients=3 if by_image else 1)
     for total, wanted in zip(clipped.totals, expected, strict=True):
         assert torch.allclose(total, wanted, atol=1e-3, rtol=1e-3)
 

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from graft.common.files import InputError
 from graft.networks.device import use_deterministic_algorithms
 from graft.private_training import train
+from graft.private_training.gradients import ClippedSum
 from graft.private_training.train import train_privately
 from graft.training import checkpoint
 from tests.graft.private_training.examples import (
@@ -53,15 +54,18 @@ def test_a_step_without_patients_is_noise_of_the_right_scale(tmp_path):
     assert abs(float(torch.corrcoef(torch.stack([first, second]))[0, 1])) < 0.05
 
 
-def test_the_gradient_is_the_clipped_sum_and_the_noise_by_the_expected_number(tmp_path):
+@pytest.mark.filterwarnings("ignore:Full backward hook")
+@pytest.mark.parametrize("by_image", [False, True])
+def test_the_gradient_is_the_clipped_sum_and_the_noise_by_the_expected_number(tmp_path, by_image):
     """The sum is computed again, one patient after the other, without transforms."""
     run = make_run(tmp_path)
     recipe = run.plan.recipe.model_copy(update={"transforms": 0})
     run = replace(run, plan=replace(run.plan, recipe=recipe))
     steps = train.Steps(run, train.SecretStream("k" * 20, "test"))
-    steps.network.train()
+    steps.clipped = ClippedSum(run.network, run.budget.clip, by_image)
     steps.set_gradient(3)
     found = gradient(steps)
+    steps.clipped.close()
     images, labels = run.task.train.images.float(), run.task.train.labels
     expected = torch.zeros_like(found)
     for patient in steps.draw_patients(3):
