@@ -22,7 +22,6 @@ class Linear(nn.Module):
         return self.layer(x)[:, 0]
 
 
-@pytest.mark.filterwarnings("ignore:Full backward hook")
 @pytest.mark.parametrize("by_image", [False, True])
 def test_the_gradient_of_a_patient_is_clipped_as_a_whole(by_image):
     network = Linear()

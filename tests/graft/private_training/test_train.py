@@ -54,7 +54,6 @@ def test_a_step_without_patients_is_noise_of_the_right_scale(tmp_path):
     assert abs(float(torch.corrcoef(torch.stack([first, second]))[0, 1])) < 0.05
 
 
-@pytest.mark.filterwarnings("ignore:Full backward hook")
 @pytest.mark.parametrize("by_image", [False, True])
 def test_the_gradient_is_the_clipped_sum_and_the_noise_by_the_expected_number(tmp_path, by_image):
     """The sum is computed again, one patient after the other, without transforms."""
