@@ -88,7 +88,7 @@ def _resumed(
         seen, labelled = draw_lesions(pool, SCANS, SIZES, draw)
         for size in sizes:
             key = (pool.name, draw, size)
-            if (done[KEY] == key).all(1).any():
+            if (done[KEY] == key).all(axis=1).any():
                 continue
             row = {**dict(zip(KEY, key, strict=True)), **once(fitter, pool, seen, labelled[size])}
             done = pd.concat([done, pd.DataFrame([row])], ignore_index=True)

@@ -85,8 +85,8 @@ def adapt(
 def is_recommended(method: str, curve: list[dict]) -> bool:
     """Whether the new model should be written without being asked for it twice.
 
-    With labels, the gain must be distinguishable from 0. Without, a method is only chosen if its
-    estimate is distinguishable from no change.
+    With labels, the gain must be distinguishable from 0. Without, a method is only chosen if the
+    images can be told from those of the training.
     """
     if method == NONE:
         return False
@@ -113,24 +113,28 @@ def conclude(
 
 
 def _conclude_without_labels(method: str, prior: Prior | None, site: Site) -> str:
-    found = {NONE: "Do not adapt: the intensities are like those of the training"}
-    found[INTENSITY] = "Adapt by intensity: the intensities differ from those of the training"
-    found[PRIOR] = "Adapt by prior"
-    sentence = found[method]
+    sentence = "Do not adapt: the intensities are like those of the training."
+    if method == INTENSITY:
+        sentence = "Adapt by intensity: the intensities differ from those of the training."
     if prior is not None:
         is_new = "differs" if prior.distinguishable else "cannot be told"
         sentence += (
-            f"; the share of the disease, {prior.new:.0%} ({prior.low:.0%} to {prior.high:.0%}), "
-            f"{is_new} from that of the model, {prior.old:.0%}"
+            f" The share of the disease is estimated as {prior.new:.0%} ({prior.low:.0%} to "
+            f"{prior.high:.0%}), which {is_new} from that of the model, {prior.old:.0%}."
         )
+        if prior.distinguishable:
+            sentence += (
+                " It is not used, because lesions that look different would give such an estimate"
+                " too: label some."
+            )
     reason = "too few labels" if len(site.labelled) else "no labels"
-    return f"{sentence}. There are {reason}, so no benefit is measured."
+    return f"{sentence} There are {reason}, so no benefit is measured."
 
 
 def _best_other(choice: Choice) -> str:
     """The method with the lowest log loss but `none`; without enough labels, the prior."""
     others = {name: losses.mean() for name, losses in choice.losses.items() if name != NONE}
-    return min(others, key=lambda name: others[name]) if others else "prior"
+    return min(others, key=lambda name: others[name]) if others else PRIOR
 
 
 def _describe_site(site: Site, classes: list[str]) -> dict[str, Any]:

@@ -145,7 +145,7 @@ class CrossFit:
 
         What the images alone would choose comes first, then all methods from cheap to expensive.
         """
-        default = choose_without_labels(self.fitter, labelled, seen, self.seed)
+        default = choose_without_labels(self.fitter, seen)
         if not enough_labels(self.fitter.site, labelled):
             nothing = np.zeros((0, self.fitter.site.raw.shape[1]))
             return Choice(method or default, {}, nothing, nothing)

@@ -18,6 +18,7 @@ STRENGTH = 10.0  # lesions with the old shares that are added to those of the si
 STEPS = 2000  # of EM, at most
 TOLERANCE = 1e-10  # of a share
 RESAMPLES = 500
+FEWEST = 10  # patients: the interval by fewer is too narrow
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,8 @@ class Prior:
         new: of the site.
         low: the lower end of the interval of `new`.
         high: the upper end.
-        distinguishable: whether the interval of `new` minus `old` excludes 0.
+        distinguishable: whether there are at least FEWEST patients, and the interval of `new` minus
+            `old` excludes 0.
     """
 
     old: float
@@ -110,7 +112,8 @@ def estimate_prior(
     low, high, _ = interval(drawn[:, 1], confidence)
     least, most, _ = interval(drawn[:, 1] - olds, confidence)
     new = float(point[0, 1])
-    return Prior(float(old), new, low, high, bool(least > 0 or most < 0))
+    is_new = (least > 0 or most < 0) and draws.shape[1] >= FEWEST
+    return Prior(float(old), new, low, high, bool(is_new))
 
 
 def shares_of(disease: float | np.ndarray) -> np.ndarray:

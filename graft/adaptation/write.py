@@ -1,6 +1,7 @@
 """The folder of an adapted model, and the report: each is written whole or not at all."""
 
 import shutil
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,11 +11,12 @@ import torch
 from graft.adaptation.adapt import Result
 from graft.adaptation.fits import Fit
 from graft.adaptation.page import page_text
-from graft.adaptation.site import Site
+from graft.adaptation.site import Site, map_inputs, measured_of
 from graft.common.files import InputError, whole_folder, write_sealed
 from graft.familiarity.fit import sample_values
 from graft.networks.card import CARD
 from graft.networks.saved import WEIGHTS, save_model
+from graft.prediction.prediction import Prediction
 from graft.prediction.predictor import Predictor
 from graft.release.fitted import FITTED, README, Fitted
 
@@ -84,7 +86,7 @@ def adapted_fitted(predictor: Predictor, site: Site, result: Result) -> Fitted:
     intensity = fit.intensity.after(fitted.intensity) if fit.intensity else fitted.intensity
     reference = fitted.familiar.reference
     if len(site) >= FEWEST:
-        values = {**site.measured, "probability": fit.calibrated[:, -1]}
+        values = {**_measure(predictor, site, fit), "probability": fit.calibrated[:, -1]}
         reference = {name: sample_values(values[name]) for name in reference if name in values}
     about = result.document["site"]
     return replace(
@@ -103,6 +105,15 @@ def adapted_fitted(predictor: Predictor, site: Site, result: Result) -> Fitted:
             "labelled": about["labelled"],
         },
     )
+
+
+def _measure(predictor: Predictor, site: Site, fit: Fit) -> Mapping[str, np.ndarray]:
+    """What `graft predict` will measure of the lesions of the site."""
+    if fit.intensity is None:
+        return site.measured
+    inputs = map_inputs(site, [fit.intensity.apply(one.image) for one in site.inputs])
+    predicted = predictor.predict_inputs(inputs)
+    return measured_of([one for one in predicted if isinstance(one, Prediction)])
 
 
 def _write_weights(folder: Path, predictor: Predictor, fit: Fit) -> None:

@@ -123,7 +123,7 @@ def assert_deployed(client: httpx.Client) -> None:
     """Each deployment has its schedule and runs at most once at a time."""
     deployments = client.post("/deployments/filter", json={}).json()
     found = {deployment["name"]: deployment for deployment in deployments}
-    assert set(found) >= {"nightly", "lambda-sweep", "on-demand", "score"}
+    assert set(found) >= {"nightly", "lambda-sweep", "on-demand", "score", "adapt"}
     nightly = found["nightly"]["schedules"][0]["schedule"]
     assert nightly["cron"] == "0 2 * * *"
     assert nightly["timezone"] == "Europe/Berlin"
@@ -132,7 +132,8 @@ def assert_deployed(client: httpx.Client) -> None:
     scoring = found["score"]["schedules"][0]["schedule"]
     assert scoring["cron"] == "0 3 * * *"
     assert scoring["timezone"] == "Europe/Berlin"
-    for name in ("nightly", "lambda-sweep", "on-demand", "score"):
+    assert found["adapt"]["schedules"][0]["schedule"]["cron"] == "0 4 * * 1"
+    for name in ("nightly", "lambda-sweep", "on-demand", "score", "adapt"):
         assert found[name]["global_concurrency_limit"]["limit"] == 1
         assert found[name]["concurrency_options"]["collision_strategy"] == "ENQUEUE"
 

@@ -13,6 +13,7 @@ from graft.export import export, samples
 from graft.export.bundle import PROGRAM
 from graft.export.exported import Exported, window_inside
 from graft.export.program import module_runner
+from graft.grids.intensity_map import IntensityMap
 from graft.networks.registry import NETWORKS
 from graft.statistics.calibrate import Temperature
 from tests.graft.export.models import COLUMNS, TEMPERATURE, WINDOW, Calibration, make_model
@@ -55,6 +56,19 @@ def test_the_module_computes_what_the_model_and_its_temperature_do(name):
     assert not np.allclose(calibrated, raw, atol=1e-3)
     run = module_runner(Exported(model, TEMPERATURE, (160.0, 0.0)))
     assert samples.largest_difference("module", run, drawn) < 1e-6
+
+
+def test_the_module_maps_intensities_and_adds_a_bias():
+    model = make_model(**MODELS["mirror"])
+    adapted = {"bias": (0.4, -0.4), "intensity": IntensityMap(1.2, -0.1)}
+    for window in ((160.0, 0.0), None):
+        drawn = samples.make_samples(model, TEMPERATURE, window, **adapted)
+        plain = samples.make_samples(model, TEMPERATURE, window)
+        assert np.abs(drawn.expected[1] - plain.expected[1]).max() > 1e-3
+        calibrated = Temperature(TEMPERATURE, (), adapted["bias"]).apply(drawn.expected[1])
+        assert np.allclose(drawn.expected[0], calibrated)
+        run = module_runner(Exported(model, TEMPERATURE, window, **adapted))
+        assert samples.largest_difference("module", run, drawn) < 1e-6
 
 
 @pytest.mark.slow
