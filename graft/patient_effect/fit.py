@@ -15,7 +15,6 @@ TRIED = np.linspace(0, LARGEST_SD, 21)  # values of τ that the search begins wi
 LARGEST_INTERCEPT = 40.0  # on the logit: twice the logit of a probability that is nearly 1
 PRIOR_SD = 1.5  # of the half-normal prior of `applied_sd`, chosen by benchmarks.patient_effect
 
-
 Likelihood = Callable[[float], float]  # the logarithm of the likelihood of τ
 
 
