@@ -80,6 +80,7 @@ BENCHMARKS = (
     Benchmark("draws"),
     Benchmark("exported", one_thread=True),
     Benchmark("simulations"),
+    Benchmark("patient_effect"),
     Benchmark("shifted_copies", variable=VARIABLE),
     Benchmark("truth", needs_run=True),
     Benchmark("drift", needs_run=True),

@@ -41,7 +41,7 @@ from graft.networks.device import pick_device, use_deterministic_algorithms
 from graft.networks.saved import load_model
 from graft.networks.settings import Device
 from graft.patient_effect.block import patient_effect_block
-from graft.release.chosen import fit_chosen, release_blocks
+from graft.release.chosen import ChosenModel, fit_chosen, release_blocks
 from graft.release.fitted import Fitted
 from graft.release.folder import fill_release, fitted_of
 from graft.release.settings import Licence
@@ -116,9 +116,7 @@ def main() -> None:
             settings.confidence,
         ),
         **release_blocks(chosen, target, settings.confidence),
-        "patient_effect": patient_effect_block(
-            target.cases, chosen.probabilities, settings.confidence
-        ),
+        "patient_effect": judge_patients(target, chosen, settings.confidence),
         **judge_trainings(target, scored, trained, parameters, device),
     }
     metrics = assemble_metrics(source, target, pretrained, scored, settings, evidence)
@@ -200,6 +198,13 @@ def judge_tasks(source: EvaluatedDomain, parameters: Parameters, device: torch.d
         device,
     )
     return clean(tasks)
+
+
+def judge_patients(target: EvaluatedDomain, chosen: ChosenModel, confidence: float) -> dict | None:
+    """Make the block of metrics.json about known lesions; None if the patients are unknown."""
+    if not target.domain.patients_known:
+        return None
+    return patient_effect_block(target.cases, chosen.probabilities, confidence)
 
 
 def judge_trainings(

@@ -98,9 +98,8 @@ def keep_first(batch: Batch) -> Batch:
     for other in batch.results[1:]:
         if isinstance(other, Failure):
             raise InputError(f"--known: {other.message}")
-    return Batch(
-        batch.results[:1], {number: batch.inputs[number] for number in batch.inputs if not number}
-    )
+    inputs = {number: one for number, one in batch.inputs.items() if number == 0}
+    return Batch(batch.results[:1], inputs)
 
 
 def _revise(predictor: Predictor, predictions: Mapping[int, Prediction]) -> dict[int, Result]:
@@ -122,9 +121,8 @@ def _revise(predictor: Predictor, predictions: Mapping[int, Prediction]) -> dict
     usable = [one for one in known if not one.refused]
     for one in known:
         if one.refused:
-            say(
-                f"{one.lesion.name}: is unlike the training data, so nothing follows from its class"
-            )
+            name = one.lesion.name
+            say(f"{name}: is unlike the training data, so nothing follows from its class")
     for number, one in predictions.items():
         if usable and number not in revised:
             revised[number] = _shift(predictor, one, usable)

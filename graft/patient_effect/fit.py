@@ -11,9 +11,11 @@ from scipy.stats import chi2
 from graft.patient_effect.model import LARGEST_SD, log_likelihood, to_logits
 
 DECIMALS = 4  # of τ; the last bits of a sum depend on the machine
-TRIED = np.linspace(0, LARGEST_SD, 41)  # values of τ that the search begins with
+TRIED = np.linspace(0, LARGEST_SD, 21)  # values of τ that the search begins with
 LARGEST_INTERCEPT = 40.0  # on the logit: twice the logit of a probability that is nearly 1
 PRIOR_SD = 1.5  # of the half-normal prior of `applied_sd`, chosen by benchmarks.patient_effect
+
+Likelihood = Callable[[float], float]  # the logarithm of the likelihood of τ
 
 
 @dataclass(frozen=True)
@@ -51,10 +53,6 @@ def fit_patient_effect(
     afterwards. Without it, probabilities that are too low for all patients look like an effect of
     each (benchmarks.patient_effect).
 
-    As a variance cannot be negative, twice the logarithm of the likelihood ratio is 0 or χ²₁, half
-    of the time each, if τ = 0. Self and Liang (1987), Asymptotic Properties of Maximum Likelihood
-    Estimators and Likelihood Ratio Tests Under Nonstandard Conditions, JASA 82.
-
     Args:
         positive: (N,) bool, whether lesions are of the disease.
         probabilities: (N,) of the disease, calibrated, by networks that did not train on them.
@@ -71,12 +69,8 @@ def fit_patient_effect(
     def likelihood(sd: float) -> float:
         return log_likelihood(positive[several], centred[several], codes, sd)
 
-    def penalised(sd: float) -> float:
-        return likelihood(sd) - (sd / PRIOR_SD) ** 2 / 2
-
     sd = maximise(likelihood)
-    ratio = max(0.0, 2 * (likelihood(sd) - likelihood(0.0)))
-    p = float(chi2.sf(ratio, 1) / 2) if ratio > 0 else 1.0
+    p = p_of_none(likelihood, sd)
     distinguishable = p < 1 - confidence
     return PatientEffect(
         sd=round(sd, DECIMALS),
@@ -84,7 +78,7 @@ def fit_patient_effect(
         confidence=confidence,
         p=p,
         distinguishable=distinguishable,
-        applied_sd=round(maximise(penalised), DECIMALS) if distinguishable else 0.0,
+        applied_sd=round(maximise(penalise(likelihood)), DECIMALS) if distinguishable else 0.0,
         patients=int((counts > 0).sum()),
         patients_with_several=int((counts > 1).sum()),
     )
@@ -100,7 +94,27 @@ def centre(positive: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
     return expit(logits + brentq(excess, -LARGEST_INTERCEPT, LARGEST_INTERCEPT))
 
 
-def maximise(function: Callable[[float], float]) -> float:
+def p_of_none(likelihood: Likelihood, sd: float) -> float:
+    """Return the p-value of τ = 0, where `sd` has the largest likelihood.
+
+    As a variance cannot be negative, twice the logarithm of the likelihood ratio is 0 or χ²₁, half
+    of the time each, if τ = 0. Self and Liang (1987), Asymptotic Properties of Maximum Likelihood
+    Estimators and Likelihood Ratio Tests Under Nonstandard Conditions, JASA 82.
+    """
+    ratio = 2 * (likelihood(sd) - likelihood(0.0))
+    return float(chi2.sf(ratio, 1) / 2) if ratio > 0 else 1.0
+
+
+def penalise(likelihood: Likelihood, prior_sd: float = PRIOR_SD) -> Likelihood:
+    """Return the log-posterior of τ with a half-normal prior.
+
+    An estimate that is distinguishable from 0 is on average too large, the more so the fewer
+    patients there are. With it, a known lesion would do more harm than good.
+    """
+    return lambda sd: likelihood(sd) - (sd / prior_sd) ** 2 / 2
+
+
+def maximise(function: Likelihood) -> float:
     """Return the τ in [0, LARGEST_SD] with the largest value; of equal ones the smallest."""
     best = int(np.argmax([function(sd) for sd in TRIED]))
     around = TRIED[max(best - 1, 0)], TRIED[min(best + 1, len(TRIED) - 1)]
@@ -109,7 +123,7 @@ def maximise(function: Callable[[float], float]) -> float:
 
 
 def profile_interval(
-    likelihood: Callable[[float], float], sd: float, confidence: float
+    likelihood: Likelihood, sd: float, confidence: float
 ) -> tuple[float, float | None]:
     """Return the τ around `sd` that a likelihood-ratio test does not reject.
 

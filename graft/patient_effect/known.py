@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from graft.patient_effect.model import shift
+from graft.patient_effect.model import shift_by_one
 from graft.statistics.cases import Cases, ResampledScores, estimates, gain, score_cases
 from graft.statistics.scores import PROBABILITY_DECIMALS, score
 
@@ -55,11 +55,7 @@ def gain_of_one(
     if len(numbers) < FEWEST:
         return None
     disease = probabilities[:, 1]
-    shifted = disease[pairs.further].copy()
-    for known in np.unique(pairs.known):
-        rows = pairs.known == known
-        label = cases.labels[[known]] == 1
-        shifted[rows] = shift(shifted[rows], disease[[known]], label, sd)
+    shifted = shift_by_one(disease, cases.labels == 1, pairs.known, pairs.further, sd)
     of_pairs = Cases(
         rows=cases.rows.iloc[pairs.further],
         labels=cases.labels[pairs.further],

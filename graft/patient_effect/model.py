@@ -23,8 +23,8 @@ STEP = 0.1
 EFFECTS = np.arange(-80, 81) * STEP  # (Q,) b / τ
 LOG_WEIGHTS = -(EFFECTS**2) / 2 - logsumexp(-(EFFECTS**2) / 2)  # (Q,)
 WEIGHTS = np.exp(LOG_WEIGHTS)
-ITERATIONS = 50  # of Newton's method, which needs about five
-TOLERANCE = 1e-10  # of a logit
+ITERATIONS = 50  # of Newton's method, which needs about four
+TOLERANCE = 1e-5  # of the last step; the error is its square
 SLOPE = 16 * np.sqrt(3) / (15 * np.pi)  # σ(x) ≈ Φ(SLOPE · x): Johnson and Kotz (1970)
 
 
@@ -83,6 +83,28 @@ def shift(
     posterior = np.exp(logs - logsumexp(logs))
     further = conditional_logits(probabilities, sd)
     return expit(further[:, None] + sd * EFFECTS) @ posterior
+
+
+def shift_by_one(
+    probabilities: np.ndarray,
+    positive: np.ndarray,
+    known: np.ndarray,
+    further: np.ndarray,
+    sd: float,
+) -> np.ndarray:
+    """Return the probability of the disease of one lesion, given one other, for M pairs: (M,).
+
+    Args:
+        probabilities: (N,) of lesions, calibrated.
+        positive: (N,) bool, whether these are of the disease.
+        known: (M,) which of them is known.
+        further: (M,) which one it is used for.
+        sd: τ, at most LARGEST_SD.
+    """
+    logs = LOG_WEIGHTS + _log_likelihoods(positive, probabilities, sd)  # (N, Q)
+    posterior = np.exp(logs - logsumexp(logs, axis=1, keepdims=True))
+    given = expit(conditional_logits(probabilities, sd)[:, None] + sd * EFFECTS)  # (N, Q)
+    return (given[further] * posterior[known]).sum(1)
 
 
 def _log_likelihoods(positive: np.ndarray, probabilities: np.ndarray, sd: float) -> np.ndarray:

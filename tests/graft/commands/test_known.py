@@ -223,6 +223,17 @@ def test_names_of_patients_are_written_nowhere(project):
     assert "given 1 known lesion of the patient" in Path("out/report.html").read_text()
 
 
+def test_show_says_whether_known_lesions_are_used(project):
+    write_known("none", NONE)
+    for model, expected in (("models/best", "τ = 2, which --known uses"), ("none", "no effect of")):
+        [line] = [
+            line
+            for line in run_module("graft", "show", model).stdout.splitlines()
+            if line.startswith("patients ")
+        ]
+        assert expected in line
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

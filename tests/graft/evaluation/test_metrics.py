@@ -65,6 +65,7 @@ EVIDENCE = {
     "conformal": conformal(TWO_CLASSES),
     "refusals": refusals(),
     "patient_effect": patient_effect(),
+    "privacy": None,
 }
 
 

@@ -121,6 +121,13 @@ def test_a_report_is_read_back_as_the_predictions_say(tmp_path, series):
     assert texts["Operating point"] == ["sensitivity: malignant from 0.31 before calibration"] * 2
 
 
+def test_a_report_says_that_an_answer_is_based_on_known_lesions(tmp_path, series):
+    known = {"lesions": 2, "calibrated_without": {"benign": 0.45, "malignant": 0.55}}
+    path = write_one(tmp_path, predict(series), predict(series, known=known))
+    expected = "given 2 known lesions of the patient; malignant 0.550 without"
+    assert texts_of(path)["Known lesions of the patient"] == [expected]
+
+
 def test_the_position_is_in_mm_of_the_frame_of_reference(tmp_path, series):
     lesions = [
         Lesion(series, position=(25.0, 18.0, 105.0)),
