@@ -88,7 +88,7 @@ def warnings(attacks: Sequence[Attack]) -> list[str]:
         worst = max(succeeding, key=lambda attack: attack["auc"]["value"])
         names = ", ".join(attack["model"] for attack in succeeding)
         lines.append(
-            f"Who has one of these models can infer better than by guessing whether a "
+            f"Whoever has one of these models can infer better than by guessing whether a "
             f"{worst['unit']} was in its training data: {names} (AUC up to "
             f"{format_estimate(worst['auc'])})."
         )

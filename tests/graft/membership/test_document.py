@@ -42,8 +42,8 @@ def test_warnings_name_broken_guarantees_and_the_models_that_tell():
     kept = attack("pretrained", 0.7, guarantee(below=True, broken=False))
     found = attacks_document([kept, attack("bagging", 0.8)], {}, 0.95)["warnings"]
     assert found == [
-        "Who has one of these models can infer better than by guessing whether a patient was in "
-        "its training data: pretrained, bagging (AUC up to 0.800 [0.650, 0.900])."
+        "Whoever has one of these models can infer better than by guessing whether a patient was "
+        "in its training data: pretrained, bagging (AUC up to 0.800 [0.650, 0.900])."
     ]
     broken = attack("pretrained", 0.9, guarantee(below=False, broken=True))
     first, _ = attacks_document([broken], {}, 0.95)["warnings"]
