@@ -37,6 +37,13 @@ def test_a_guarantee_in_words(below, broken, words):
     assert sentence.endswith(words)
 
 
+def test_a_small_delta_is_kept():
+    bound = guarantee(below=True, broken=False) | {"epsilon": 2.99357, "delta": 3.1e-8}
+    (entry,) = attacks_document([attack("pretrained", 0.6, bound)], {}, 0.95)["models"]
+    assert entry["bound"]["delta"] == 3.1e-8
+    assert "(ε = 2.99, δ = 3e-08)" in entry["sentence"]
+
+
 def test_warnings_name_broken_guarantees_and_the_models_that_tell():
     assert attacks_document([attack("scratch", 0.6)], {}, 0.95)["warnings"] == []
     kept = attack("pretrained", 0.7, guarantee(below=True, broken=False))
