@@ -14,7 +14,7 @@ from graft.data.domain import Domain
 from graft.data.image_rows import ImageRows
 from graft.data.task import NO_ROWS, make_task
 from graft.keys.pseudonyms import PUBLISHED_KEY
-from graft.membership.attack import FALSE_POSITIVES, score_patients
+from graft.membership.attack import FALSE_POSITIVES, lira_scores, loss_scores
 from graft.membership.patients import Patients, choose_patients
 from graft.membership.rates import auc, true_positives
 from graft.networks.saved import Model
@@ -81,12 +81,13 @@ def measure(trial: Trial) -> dict[str, float]:
     assert people is not None, "members and others are from one site"
     model = train(trial, parameters, domain, parts["train"], seed)
     predicted = predict(model, domain, people.rows)
-    figures = attack(*score_patients(predicted, people, None), people)
+    figures = attack(loss_scores(predicted, people), people)
     figures["auroc"] = disease_auroc(predicted, people)
     if trial.shadows:
         without = shadow_predictions(trial, parameters, domain, people, seed)
         for count in range(2, REPEATS + 1):
-            of_lira = attack(*score_patients(predicted, people, without[:count]), people)
+            scores = lira_scores(predicted, people, without[:count, people.rows])
+            of_lira = attack(scores, people)
             figures |= {f"{name} {count}": value for name, value in of_lira.items()}
     with whole_file(trial.result) as path:
         write_json(path, figures)
@@ -147,7 +148,7 @@ def predict(model: Model, domain: Domain, rows: np.ndarray) -> np.ndarray:
     return model.predict(ImageRows(domain.images, rows))
 
 
-def attack(method: str, count: int, scores: np.ndarray, people: Patients) -> dict[str, float]:
+def attack(scores: np.ndarray, people: Patients) -> dict[str, float]:
     """The AUC and the rate of true positives of some scores (P,)."""
     members, others = scores[people.is_member], scores[~people.is_member]
     found = auc(members, others, CONFIDENCE)

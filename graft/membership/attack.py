@@ -7,14 +7,14 @@ import numpy as np
 from graft.data.domain import Domain
 from graft.data.image_rows import ImageRows
 from graft.membership.bound import Guarantee
-from graft.membership.lira import offline_scores
+from graft.membership.lira import FOR_OWN_VARIANCE, offline_scores
 from graft.membership.patients import Patients
 from graft.membership.rates import Rate, auc, true_positives
 from graft.membership.scores import by_patient, log_likelihoods, logit_confidences
 from graft.networks.saved import Model
 
 FALSE_POSITIVES = 0.01  # rate at which true positives are reported
-FEWEST_SHADOWS = 2  # of a patient; one has no spread
+FEWEST_SHADOWS = FOR_OWN_VARIANCE  # of a patient; with 3 LiRA was worse than the loss threshold
 CHANCE = 0.5  # AUC of guessing
 LOSS = "loss threshold"
 LIRA = "LiRA, offline"
@@ -80,11 +80,26 @@ def score_patients(
     """
     without = None if shadows is None else shadows[:, people.rows]  # (K, N, C)
     if without is None or len(without) < FEWEST_SHADOWS or np.isnan(without).any():
-        likelihoods = log_likelihoods(probabilities, people.labels)
-        return LOSS, 0, by_patient(likelihoods, people.patients)
+        return LOSS, 0, loss_scores(probabilities, people)
+    return LIRA, len(without), lira_scores(probabilities, people, without)
+
+
+def loss_scores(probabilities: np.ndarray, people: Patients) -> np.ndarray:
+    """The mean log-likelihood of each patient: (P,), from probabilities (N, C)."""
+    return by_patient(log_likelihoods(probabilities, people.labels), people.patients)
+
+
+def lira_scores(probabilities: np.ndarray, people: Patients, without: np.ndarray) -> np.ndarray:
+    """Compare the mean confidence in each patient with that of shadow models: (P,).
+
+    Args:
+        probabilities: (N, C) by the attacked model.
+        people: P patients with N lesions.
+        without: (K, N, C) by models that were trained without the patient of a lesion.
+    """
     observed = _confidences(probabilities, people)
     expected = np.stack([_confidences(predicted, people) for predicted in without], axis=1)
-    return LIRA, len(without), offline_scores(observed, expected)
+    return offline_scores(observed, expected)
 
 
 def compare_with_guarantee(

@@ -37,6 +37,9 @@ def attacks_document(
             "warnings": warnings(attacks),
         }
     )
+    for entry, attack in zip(document["models"], attacks, strict=True):
+        if attack["bound"]:
+            entry["bound"]["delta"] = attack["bound"]["delta"]  # too small to be rounded
     check_schema(document, SCHEMA)
     return document
 
@@ -67,7 +70,7 @@ def describe_bound(attack: Attack) -> str:
     elif not bound["below"]:
         verdict = "the attack exceeds one of them, but not beyond chance"
     return (
-        f"The guarantee (ε = {bound['epsilon']:g}, δ = {bound['delta']:.1g}) allows an AUC of "
+        f"The guarantee (ε = {bound['epsilon']:.3g}, δ = {bound['delta']:.1g}) allows an AUC of "
         f"{bound['auc']:.3f} and {bound['tpr'] * 100:.1f} % at {FALSE_POSITIVES * 100:g} % false "
         f"positives: {verdict}."
     )
@@ -77,18 +80,19 @@ def warnings(attacks: Sequence[Attack]) -> list[str]:
     """What readers of a report have to know at its top: nothing if no attack succeeds."""
     lines = []
     for attack in attacks:
-        if attack["bound"] and attack["bound"]["broken"]:
+        bound = attack["bound"]
+        if bound and bound["broken"]:
             lines.append(
                 f"The privacy guarantee of {attack['model']} is broken: the attack reaches an AUC "
                 f"of {format_estimate(attack['auc'])} and finds {percent(attack['tpr'])} of the "
-                f"training {attack['unit']}s, more than ε = {attack['bound']['epsilon']:g} allows."
+                f"training {attack['unit']}s, more than ε = {bound['epsilon']:.3g} allows."
             )
     succeeding = [attack for attack in attacks if attack["succeeds"]]
     if succeeding:
         worst = max(succeeding, key=lambda attack: attack["auc"]["value"])
         names = ", ".join(attack["model"] for attack in succeeding)
         lines.append(
-            f"Who has one of these models can infer better than by guessing whether a "
+            f"Whoever has one of these models can infer better than by guessing whether a "
             f"{worst['unit']} was in its training data: {names} (AUC up to "
             f"{format_estimate(worst['auc'])})."
         )

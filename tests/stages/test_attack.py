@@ -36,8 +36,8 @@ def write_trained(name: str, members: int = 1, **entries: object) -> None:
     rows = read_split(paths.split(domain.name), domain.index)["train"]
     samples = take_samples(domain, rows, Encoding(), torch.device("cpu"))
     data = {"domain": domain.name, "train_sha256": samples.sha256()}
-    card = {"architecture": SHAPE, "classes": CLASSES, "data": data, **entries}
-    card["shares"] = [1 / members] * members
+    shares = [1 / members] * members
+    card = {"architecture": SHAPE, "classes": CLASSES, "data": data, "shares": shares, **entries}
     folder = FOLDERS[name]
     folder.mkdir(parents=True, exist_ok=True)
     save_model(folder, [build_network(**SHAPE, seed=k) for k in range(members)], card)
@@ -110,6 +110,13 @@ def remember_by_heart(name: str) -> None:
     is_member = (read_parts(name) == "train").to_numpy()
     labels = np.array(CLASSES)[np.where(is_member, codes, 1 - codes)]
     edit_index(name, lambda index: index.update({"label": labels}))
+
+
+def test_the_digest_of_a_private_models_data_needs_a_key_that_this_stage_does_not_have(project):
+    data = {"domain": "lung", "train_sha256": "made with a key"}
+    write_trained("pretrained", data=data, private_training={"clip": 1.0})
+    attack.main()
+    assert attack_of("pretrained")["method"] == "loss threshold"
 
 
 def test_weights_from_elsewhere_are_not_attacked(project):

@@ -3,7 +3,14 @@
 import numpy as np
 import pytest
 
-from graft.membership.attack import LIRA, LOSS, attack_model, compare_with_guarantee, score_patients
+from graft.membership.attack import (
+    FEWEST_SHADOWS,
+    LIRA,
+    LOSS,
+    attack_model,
+    compare_with_guarantee,
+    score_patients,
+)
 from graft.membership.bound import Guarantee
 from graft.membership.scores import by_patient, log_likelihoods, logit_confidences
 from tests.graft.membership.cohort import (
@@ -51,7 +58,7 @@ def test_a_patient_is_scored_over_all_their_lesions():
 
 
 def simulated_shadows(people, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Predictions by a model that learned members a little, and by four shadow models."""
+    """Predictions by a model that learned members a little, and by just enough shadow models."""
     random = np.random.default_rng(seed)
     count = len(people.rows)
     hardness = random.normal(0, 3, count)
@@ -64,7 +71,7 @@ def simulated_shadows(people, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
         found[np.arange(count), 1 - people.labels] = 1 - of_true_class
         return found
 
-    shadows = [predict(hardness + random.normal(0, 0.5, count)) for _ in range(4)]
+    shadows = [predict(hardness + random.normal(0, 0.5, count)) for _ in range(FEWEST_SHADOWS)]
     return predict(hardness + learned + random.normal(0, 0.5, count)), np.stack(shadows)
 
 
@@ -72,7 +79,7 @@ def test_with_shadow_models_it_is_lira_and_finds_more():
     _, people = noise_cohort()
     probabilities, shadows = simulated_shadows(people)
     method, count, scores = score_patients(probabilities, people, shadows)
-    assert (method, count) == (LIRA, 4)
+    assert (method, count) == (LIRA, FEWEST_SHADOWS)
     observed = by_patient(logit_confidences(probabilities, people.labels), people.patients)
     expected = by_patient(logit_confidences(shadows.mean(0), people.labels), people.patients)
     assert np.corrcoef(scores, observed - expected)[0, 1] > 0.95
@@ -82,12 +89,12 @@ def test_with_shadow_models_it_is_lira_and_finds_more():
     assert np.median(alone[people.is_member]) < alone[~people.is_member].max()
 
 
-@pytest.mark.parametrize("missing", ["one shadow model", "no prediction of a lesion"])
+@pytest.mark.parametrize("missing", ["a shadow model", "a prediction of a lesion"])
 def test_without_enough_shadow_models_it_is_the_loss_threshold(missing):
     _, people = noise_cohort()
     probabilities, shadows = simulated_shadows(people)
-    if missing == "one shadow model":
-        shadows = shadows[:1]
+    if missing == "a shadow model":
+        shadows = shadows[1:]
     else:
         shadows[2, people.rows[-1]] = np.nan
     assert score_patients(probabilities, people, shadows)[:2] == (LOSS, 0)

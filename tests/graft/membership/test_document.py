@@ -37,13 +37,20 @@ def test_a_guarantee_in_words(below, broken, words):
     assert sentence.endswith(words)
 
 
+def test_a_small_delta_is_kept():
+    bound = guarantee(below=True, broken=False) | {"epsilon": 2.99357, "delta": 3.1e-8}
+    (entry,) = attacks_document([attack("pretrained", 0.6, bound)], {}, 0.95)["models"]
+    assert entry["bound"]["delta"] == 3.1e-8
+    assert "(ε = 2.99, δ = 3e-08)" in entry["sentence"]
+
+
 def test_warnings_name_broken_guarantees_and_the_models_that_tell():
     assert attacks_document([attack("scratch", 0.6)], {}, 0.95)["warnings"] == []
     kept = attack("pretrained", 0.7, guarantee(below=True, broken=False))
     found = attacks_document([kept, attack("bagging", 0.8)], {}, 0.95)["warnings"]
     assert found == [
-        "Who has one of these models can infer better than by guessing whether a patient was in "
-        "its training data: pretrained, bagging (AUC up to 0.800 [0.650, 0.900])."
+        "Whoever has one of these models can infer better than by guessing whether a patient was "
+        "in its training data: pretrained, bagging (AUC up to 0.800 [0.650, 0.900])."
     ]
     broken = attack("pretrained", 0.9, guarantee(below=False, broken=True))
     first, _ = attacks_document([broken], {}, 0.95)["warnings"]

@@ -83,11 +83,12 @@ def test_a_successful_attack_is_named_before_the_verdict_and_a_broken_guarantee_
 ):
     run = read_run()
     html = page.render_page(run)
-    warning = "Who has one of these models can infer better than by guessing"
+    warning = "Whoever has one of these models can infer better than by guessing"
     assert html.index(warning) < html.index('id="verdict"')
     assert 'class="broken"' not in html
     section = html[html.index('<section id="attacks"') :]
-    assert section.count("the attack does no better than guessing") == 5
+    assert section.count("the attack stays below both.") == 1
+    assert section.count('<td class="n bad">0.800') == 1
     assert "deep was not attacked: this run has no such model." in section
     broken = attack("pretrained", 0.9, guarantee(below=False, broken=True))
     html = page.render_page(replace(run, attacks=attacks_document([broken], {}, 0.95)))
