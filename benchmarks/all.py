@@ -87,6 +87,7 @@ BENCHMARKS = (
     Benchmark("attacks", needs_run=True),
     Benchmark("growth"),
     Benchmark("strategies"),
+    Benchmark("federated"),
     Benchmark("chain"),
     Benchmark("service"),
 )

@@ -47,9 +47,7 @@ class LocalTraining:
         make: the optimizer of a round.
     """
 
-    def __init__(
-        self, network: Classifier, task: Task, plan: Plan, make: MakeOptimizer
-    ) -> None:
+    def __init__(self, network: Classifier, task: Task, plan: Plan, make: MakeOptimizer) -> None:
         self.network = network
         self.task = task
         self.plan = plan
