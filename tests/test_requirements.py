@@ -9,7 +9,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 OWN = ("graft", "stages", "flows", "benchmarks", "examples", "tests", "data")
-# Not installed for the tests: docs/prefect.md installs one, and mlflow-skinny and flwr carry others.
+# Not installed for the tests: docs/prefect.md installs one, mlflow-skinny and flwr carry others.
 OPTIONAL = {"cryptography", "dask-jobqueue", "grpc", "mlflow"}
 # Extras that most tests do not need: one is under another licence, two need other versions.
 NOT_PINNED = {"flwr", "mlflow-skinny", "pylibjpeg-libjpeg"}

@@ -1,3 +1,4 @@
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -47,3 +48,13 @@ def test_a_domain_that_is_missing_is_named():
 )
 def test_wrong_usage_has_the_exit_code_2(words):
     assert CliRunner().invoke(app, ["federate", *words]).exit_code == 2
+
+
+@pytest.mark.skipif(find_spec("flwr") is not None, reason="Flower is installed")
+@pytest.mark.parametrize("words", [["server", "--sites", "3"], ["site", FOLDERS[0], "--name", "a"]])
+def test_without_flower_one_line_says_what_to_install(words):
+    found = CliRunner().invoke(app, ["federate", *words])
+    assert isinstance(found.exception, InputError)
+    assert str(found.exception) == (
+        "the library flwr is missing, expected Flower: pip install 'graft[federated]'"
+    )

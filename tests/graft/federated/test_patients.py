@@ -1,7 +1,9 @@
+from collections.abc import Callable
+
 import pytest
 
 from graft.common.files import InputError
-from graft.federated.messages import Description
+from graft.federated.messages import DESCRIBE, Description, Message, read_answer
 from graft.federated.patients import Tokens, check_keys, choose_left_out, key_of, tokens_of
 from graft.ingest.pseudonyms import PUBLISHED_KEY, fingerprint
 from graft.ingest.settings import PseudonymKey
@@ -44,20 +46,22 @@ def test_the_first_site_learns_from_a_patient_unless_one_tests_with_them():
     assert choose_left_out(sites) == {"a": [], "b": ["1", "3"], "c": ["1", "2"]}
 
 
-def describe(name: str, key: str) -> Description:
-    return Description(
-        name=name,
-        agreed={},
-        parameters={},
-        architecture={},
-        preprocessing={},
-        key=fingerprint(key),
-        proof=Tokens(key, "session").proof,
-        patients={},
-    )
+@pytest.fixture
+def describe(tmp_path, monkeypatch) -> Callable[[str, str], Description]:
+    """The description of a site, whose patient key is given."""
+    monkeypatch.chdir(tmp_path)
+    write_federation()
+    question = Message(DESCRIBE, {"session": "one"})
+
+    def made(name: str, key: str) -> Description:
+        answer = read_site(name, key=key).answer(question)
+        found = read_answer(Description, answer, name)
+        return found.model_copy(update={"key": fingerprint(key)})
+
+    return made
 
 
-def test_two_keys_are_told_apart_and_not_given_away():
+def test_two_keys_are_told_apart_and_not_given_away(describe):
     check_keys({"a": describe("a", KEY), "b": describe("b", KEY)})
     with pytest.raises(
         InputError, match=r"site b: patient_key is \w{8}, expected \w{8} as at"
@@ -66,7 +70,7 @@ def test_two_keys_are_told_apart_and_not_given_away():
     assert KEY not in str(e.value)
 
 
-def test_a_fingerprint_without_its_key_is_no_proof():
+def test_a_fingerprint_without_its_key_is_no_proof(describe):
     stranger = describe("b", KEY + "!").model_copy(update={"key": fingerprint(KEY)})
     with pytest.raises(InputError, match="site b: patient_key"):
         check_keys({"a": describe("a", KEY), "b": stranger})

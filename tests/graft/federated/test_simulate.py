@@ -177,3 +177,21 @@ def test_a_loss_that_is_not_finite_names_the_site():
     write_federation(pretrain={"lr": 10.0, "l2": 1e6})
     with pytest.raises(InputError, match="site a: federated/a: the loss became"):
         run(wish=Rounds(local_epochs=30), make=plain_sgd)
+
+
+def test_a_server_of_another_version_is_told_apart(monkeypatch):
+    write_federation()
+    sites = [read_site("a"), read_site("b")]
+    described = [site.answer(Message("describe", {"session": "one"})) for site in sites]
+    for site, answer in zip(sites, described, strict=True):
+        monkeypatch.setattr(site, "answer", lambda question, answer=answer: answer)
+    described[0].content["agreed"]["graft"] = "00000000"
+    with pytest.raises(InputError, match="site a: graft is '00000000', expected .* at the server"):
+        simulate(sites, Rounds(), Path("models/federated"))
+
+
+def test_a_model_that_cannot_be_written_ends_the_sites_too():
+    write_federation()
+    Path("models").write_text("a file")
+    with pytest.raises(OSError, match="models"):
+        run()
