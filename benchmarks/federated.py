@@ -45,7 +45,7 @@ from graft.federated.local import pooled_class_weights
 from graft.federated.settings import Rounds, SiteParameters
 from graft.federated.simulate import simulate
 from graft.federated.site import Site
-from graft.ingest.pseudonyms import PUBLISHED_KEY
+from graft.keys.pseudonyms import PUBLISHED_KEY
 from graft.networks.classifier import Classifier
 from graft.networks.device import use_deterministic_algorithms
 from graft.networks.saved import load_model

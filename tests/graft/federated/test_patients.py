@@ -5,8 +5,8 @@ import pytest
 from graft.common.files import InputError
 from graft.federated.messages import DESCRIBE, Description, Message, read_answer
 from graft.federated.patients import Tokens, check_keys, choose_left_out, key_of, tokens_of
-from graft.ingest.pseudonyms import PUBLISHED_KEY, fingerprint
-from graft.ingest.settings import PseudonymKey
+from graft.keys.pseudonyms import PUBLISHED_KEY, fingerprint
+from graft.keys.settings import PseudonymKey
 from tests.federation import read_site, write_federation
 
 KEY = "a secret key of the hospitals"
