@@ -88,6 +88,7 @@ BENCHMARKS = (
     Benchmark("attacks", needs_run=True),
     Benchmark("growth"),
     Benchmark("strategies"),
+    Benchmark("federated"),
     Benchmark("chain"),
     Benchmark("service"),
 )

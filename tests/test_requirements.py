@@ -9,10 +9,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 OWN = ("graft", "stages", "flows", "benchmarks", "examples", "tests", "data")
-# Not installed for the tests: docs/prefect.md installs one, and mlflow-skinny carries the other.
-OPTIONAL = {"dask-jobqueue", "mlflow"}
-# Extras that the tests do not need: one is under another licence, one needs another certifi.
-NOT_PINNED = {"mlflow-skinny", "pylibjpeg-libjpeg"}
+# Not installed for the tests: docs/prefect.md installs one, mlflow-skinny and flwr carry others.
+OPTIONAL = {"cryptography", "dask-jobqueue", "grpc", "mlflow"}
+# Extras that most tests do not need: one is under another licence, two need other versions.
+NOT_PINNED = {"flwr", "mlflow-skinny", "pylibjpeg-libjpeg"}
 
 
 def imported_packages(folder: Path) -> set[str]:

@@ -14,11 +14,16 @@ CODE = ["data", "federated", "networks", "training"]  # that decides what a site
 DIGITS = 8  # of a digest in a message
 
 
+def running_code() -> str:
+    """The first digits of a digest of the code that decides what a site answers."""
+    return code_digest(CODE)[:DIGITS]
+
+
 def agreed_values(domain: Domain, parameters: SiteParameters) -> dict[str, Any]:
     """The values that have to be the same at all sites, by the key that a message shows."""
     channels, *patch = domain.images.shape[1:]
     values = {
-        "graft": code_digest(CODE)[:DIGITS],
+        "graft": running_code(),
         "torch": library_versions(LIBRARIES)["torch"],
         "classes": list(domain.classes),
         "channels": channels,
@@ -36,13 +41,18 @@ def agreed_values(domain: Domain, parameters: SiteParameters) -> dict[str, Any]:
 
 
 def check_agreement(sites: Mapping[str, Description]) -> None:
-    """Compare all sites with the first one in the order of the names.
+    """Compare all sites with the first one in the order of the names, and its code with this one.
 
     Raises:
         InputError: if a value differs. It names the site, the key and both values.
     """
     names = sorted(sites)
     expected = sites[names[0]].agreed
+    if expected.get("graft") != running_code():
+        raise InputError(
+            f"site {names[0]}: graft is {shown(expected.get('graft'))}, expected "
+            f"{running_code()!r} as at the server: the same version"
+        )
     for name in names[1:]:
         found = sites[name].agreed
         for key in sorted(expected.keys() | found.keys()):

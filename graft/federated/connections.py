@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from graft.common.files import InputError
-from graft.federated.messages import ERROR, STOP, Message
+from graft.federated.messages import ERROR, Message
 
 Connection = Callable[[Message], Message]  # asks one site; raises InputError if it is lost
 
@@ -55,12 +55,12 @@ class Connections:
             answers = pool.map(self._ask_one, questions, questions.values())
             return dict(zip(questions, answers, strict=True))
 
-    def stop(self, reason: str) -> None:
-        """Tell all sites that can be reached why training ends, so that they do not wait."""
+    def end(self, message: Message) -> None:
+        """Tell all sites that can be reached that training ends, so that none waits."""
         for connection in self._by_name.values():
             try:
-                connection(Message(STOP, {"reason": reason}))
-            except InputError:  # it is the lost one, or it has ended by itself
+                connection(message)
+            except InputError:  # this one is lost, or has ended by itself
                 continue
 
     def _ask_one(self, name: str, question: Message) -> Message:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from torch import Tensor
 
-from graft.common.files import InputError, whole_folder
+from graft.common.files import whole_folder
 from graft.common.seeds import derive
-from graft.common.shown import counted
+from graft.common.shown import counted, first_line
 from graft.console import say
 from graft.federated.agreement import check_agreement
 from graft.federated.average import check_tensors, weighted_mean
@@ -19,6 +19,7 @@ from graft.federated.messages import (
     DESCRIBE,
     FINISH,
     PREPARE,
+    STOP,
     TRAIN,
     VALIDATE,
     Description,
@@ -113,7 +114,7 @@ def gather(connections: Connections, wish: Rounds) -> Federation:
     sites = {site.name: site for site in described.values()}
     check_agreement(sites)
     check_keys(sites)
-    parameters = SiteParameters.model_validate(sites[connections.names[0]].parameters)
+    parameters = sites[connections.names[0]].parameters
     rounds = wish.rounds or math.ceil(parameters.pretrain.epochs / wish.local_epochs)
     left_out = choose_left_out({name: site.patients for name, site in sites.items()})
     questions = {}
@@ -175,10 +176,10 @@ def federate(connections: Connections, wish: Rounds, folder: Path) -> None:
         tensors, rows = run_rounds(federation)
         card = make_card(federation, rows)
         save(folder, tensors, card)
-        connections.ask(Message(FINISH, card, tensors))
-    except InputError as error:
-        connections.stop(str(error))
+    except Exception as error:  # also a full disk: no site may wait in vain
+        connections.end(Message(STOP, {"reason": first_line(error)}))
         raise
+    connections.end(Message(FINISH, card, tensors))
     say(f"federated: wrote {folder}")
 
 

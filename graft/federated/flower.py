@@ -118,7 +118,7 @@ class _Server(Server):
         self.manager = SimpleClientManager()
         super().__init__(client_manager=self.manager)
         self.work = work
-        self.failure: InputError | None = None
+        self.failure: Exception | None = None
 
     def fit(self, num_rounds: int, timeout: float | None) -> tuple[History, float]:
         """Train. An error is kept, because Flower has to end its threads before it is raised."""
@@ -126,7 +126,7 @@ class _Server(Server):
             signal.signal(number, signal.SIG_DFL)
         try:
             self.work(self.manager)
-        except InputError as error:
+        except Exception as error:
             self.failure = error
         return History(), 0.0
 

@@ -15,7 +15,7 @@ from graft.training.loop import logits
 from graft.training.penalty import pull_towards
 from graft.training.plan import Plan
 from graft.training.settings import Recipe, Training
-from graft.training.state import State, make_optimizer
+from graft.training.state import State
 
 MakeOptimizer = Callable[[torch.nn.Module, Recipe, Training], torch.optim.Optimizer]
 
@@ -47,9 +47,7 @@ class LocalTraining:
         make: the optimizer of a round.
     """
 
-    def __init__(
-        self, network: Classifier, task: Task, plan: Plan, make: MakeOptimizer = make_optimizer
-    ) -> None:
+    def __init__(self, network: Classifier, task: Task, plan: Plan, make: MakeOptimizer) -> None:
         self.network = network
         self.task = task
         self.plan = plan

@@ -18,6 +18,7 @@ from graft.common.files import InputError
 from graft.common.names import Identifier
 from graft.common.parameters import Section
 from graft.common.shown import first_line
+from graft.federated.settings import SiteParameters
 from graft.networks.saved import as_bytes
 
 # What the server asks for.
@@ -54,7 +55,7 @@ class Description(Section):
     Attributes:
         name: of the site.
         agreed: values that have to be the same at all sites, by key.
-        parameters: of the site, as in `SiteParameters`.
+        parameters: of the site.
         architecture: the arguments of `build_network` but the seed.
         preprocessing: of its images.
         key: the fingerprint of its patient key; "" if it has none.
@@ -64,7 +65,7 @@ class Description(Section):
 
     name: Identifier
     agreed: dict[str, Any]
-    parameters: dict[str, Any]
+    parameters: SiteParameters
     architecture: dict[str, Any]
     preprocessing: dict[str, Any]
     key: str

@@ -16,7 +16,7 @@ from graft.data.domain import Domain
 from graft.data.split import read_split
 from graft.data.task import NO_ROWS, Task, make_task
 from graft.federated.agreement import agreed_values
-from graft.federated.local import LocalTraining, pooled_class_weights
+from graft.federated.local import LocalTraining, MakeOptimizer, pooled_class_weights
 from graft.federated.messages import DESCRIBE, PREPARE, TRAIN, VALIDATE, Message
 from graft.federated.patients import Tokens, key_of, tokens_of
 from graft.federated.settings import SiteParameters
@@ -25,6 +25,7 @@ from graft.networks.build import architecture_for, build_network
 from graft.networks.device import pick_device
 from graft.training.plan import Plan
 from graft.training.settings import Recipe
+from graft.training.state import make_optimizer
 
 LEARNED = ("train", "validation")  # parts that decide the parameters or the round
 
@@ -39,6 +40,7 @@ class Site:
         parts: the rows of the domain by part.
         parameters: of params.yaml.
         key: the secret patient key.
+        make: the optimizer of a round.
     """
 
     name: str
@@ -46,6 +48,7 @@ class Site:
     parts: dict[str, np.ndarray]
     parameters: SiteParameters
     key: str
+    make: MakeOptimizer = make_optimizer
 
     @classmethod
     def read(
@@ -178,7 +181,7 @@ class Site:
             checkpoints=Path(),  # a round is short, and has no checkpoint
         )
         network = build_network(**architecture, seed=0).to(device)  # the server has the weights
-        self._local = LocalTraining(network, task, plan)
+        self._local = LocalTraining(network, task, plan, self.make)
 
     def _task(self, rows: dict[str, np.ndarray], device: torch.device) -> Task:
         """The samples. Covariates are not used: their encoding would depend on the site."""

@@ -11,6 +11,7 @@ from ruamel.yaml import YAML
 from torchvision.models import get_model
 
 from graft.common.files import InputError
+from graft.config.parameters import load_parameters
 from graft.data.domain import Domain, write_domain
 from graft.networks import saved
 from graft.networks.card import write_no_model
@@ -96,6 +97,54 @@ def test_foreign_weights_are_carried_into_finetune_and_keep_their_statistics(pro
     assert torch.equal(transfer.body.bn1.running_var, theirs["bn1.running_var"])
     assert not torch.equal(transfer.body.bn1.weight, theirs["bn1.weight"])
     assert isinstance(scratch.body.bn1, torch.nn.GroupNorm)
+
+
+def use_model() -> None:
+    """Set params.yaml to fine-tune from the folder of a model that was trained on `lung`."""
+    yaml = YAML()
+    params = yaml.load(Path("params.yaml"))
+    params["network"]["name"] = "resnet"
+    params["pretrain"] |= {"source": "lung", "epochs": 1}
+    yaml.dump(params, Path("params.yaml"))
+    pretrain.main()
+    Path("models/pretrained").rename("models/theirs")
+    params["pretrain"]["source"] = "models/theirs"
+    yaml.dump(params, Path("params.yaml"))
+
+
+def test_a_model_that_graft_trained_elsewhere_is_carried_into_finetune_with_its_head(
+    project, capsys
+):
+    use_model()
+    load_parameters(Path("params.yaml"))
+    pretrain.main()
+    card = json.loads(Path("models/pretrained/card.json").read_text())
+    theirs = json.loads(Path("models/theirs/card.json").read_text())
+    assert card["classes"] == CLASSES
+    assert card["weights"]["sha256"] == theirs["weights_sha256"] == card["weights_sha256"]
+    assert card["scores"] == theirs["scores"]
+    finetune.main("transfer")
+    printed = capsys.readouterr().out
+    assert "pretrain: from models/theirs, with its head: 19 tensors loaded, 0 new" in printed
+    assert "finetune-transfer: from models/pretrained: 19 tensors loaded, 0 new" in printed
+
+
+def test_a_model_of_another_network_is_refused(project):
+    use_model()
+    yaml = YAML()
+    params = yaml.load(Path("params.yaml"))
+    params["network"]["width"] = 16
+    yaml.dump(params, Path("params.yaml"))
+    with pytest.raises(InputError, match="network.width: got 16, expected 8 as in models/theirs"):
+        pretrain.main()
+    assert not Path("models/pretrained").exists()
+
+
+def test_a_folder_without_a_model_is_no_source(project):
+    use_model()
+    Path("models/theirs/card.json").unlink()
+    with pytest.raises(InputError, match="pretrain.source: got 'models/theirs', .* folder of a"):
+        load_parameters(Path("params.yaml"))
 
 
 def test_weights_for_another_network_leave_the_former_model(project):
