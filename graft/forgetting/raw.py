@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+
 from graft.common.links import follow_links
 
 Change = Callable[[], None]
@@ -22,9 +24,11 @@ class RawTrace:
         where: the tables and arrays that have them, in words.
         files: that belong to this patient alone.
         left: how many lesions of each class the other patients have.
-        rewrite: takes the patient out of tables and arrays. It comes after the files, because the
+        tables: the tables and arrays that change.
+        rewrite: takes the patient out of them. It comes after the files, because the
             patient is found by them. It may run again after it was killed.
         bytes_of_rows: the bytes of the patient's rows of an array.
+        texts: that identify the patient in the files, each with what it is.
     """
 
     domain: str
@@ -33,9 +37,11 @@ class RawTrace:
     lesions: int
     where: str
     files: Sequence[Path]
+    tables: Sequence[Path]
     left: Mapping[str, int]
     rewrite: Change
     bytes_of_rows: Sequence[bytes] = field(default=(), repr=False)
+    texts: Sequence[tuple[str, str]] = field(default=(), repr=False)
 
     def root_is_inside(self, project: Path) -> bool:
         """Whether the raw data is in the folder of the project, and not only linked from there."""
@@ -54,6 +60,12 @@ def count_left(labels: Iterable[str], rows: Iterable[int]) -> Counter[str]:
     """Count the labels (N,) of all rows but some."""
     gone = set(rows)
     return Counter(label for row, label in enumerate(labels) if row not in gone)
+
+
+def class_names(labels: np.ndarray, classes: Sequence[str]) -> list[str]:
+    """The class of each row of an array of labels, which has names or numbers from 0."""
+    names = {str(number): name for number, name in enumerate(classes)}
+    return [names.get(str(label), str(label)) for label in labels.ravel().tolist()]
 
 
 def inside(path: Path, root: Path) -> bool:

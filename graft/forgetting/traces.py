@@ -9,7 +9,7 @@ from pathlib import Path
 import ahocorasick
 
 from graft.common.files import InputError
-from graft.privacy.contents import Piece, read_contents
+from graft.privacy.contents import read_contents
 from graft.privacy.gather import Identifiers, Origin
 from graft.privacy.search import DIGEST, HEXADECIMAL, Match, TextSearch
 
@@ -68,14 +68,13 @@ class Trace:
     Attributes:
         file: it.
         what: was found there, in words.
-        place: the line or byte.
-        in_name: whether the name of the file has it, so that it must not be printed.
+        place: where: the path and the line or byte; if the path itself has the trace, the folder
+            above it, because a trace must not be printed.
     """
 
     file: Path
     what: str
     place: str
-    in_name: bool
 
 
 class TraceSearch:
@@ -95,31 +94,34 @@ class TraceSearch:
 
         Args:
             file: to search.
-            name: of the file, as it would be printed.
+            name: of the file, as it is printed.
         """
-        for match in self._matches(os.fsencode(name)):
-            return Trace(file, f"{self._kinds[match.text]}, in its name", "", in_name=True)
+        place = Path(name)
+        while any(self._matches(os.fsencode(place))):
+            place = place.parent
+        if place != Path(name):
+            what = next(iter(self._matches(os.fsencode(name)))).text
+            where = f"{place}: a name in it that cannot be shown here"
+            return Trace(file, self._kinds[what], where)
         try:
             for piece in read_contents(file, TextSearch.MAX_BYTES):
-                trace = self._find_in(file, piece)
-                if trace is not None:
-                    return trace
+                for what, start in self._found_in(piece.content):
+                    return Trace(file, what, name + piece.place(start))
         except InputError:  # it cannot be unpacked, but its own bytes were searched
             pass
         return None
 
     def is_in(self, content: bytes) -> bool:
         """Whether some bytes have a trace."""
-        piece = Piece(content, 0, 0, None, 0)
-        return self._find_in(Path(), piece) is not None
+        return any(self._found_in(content))
 
-    def _find_in(self, file: Path, piece: Piece) -> Trace | None:
-        for match in self._matches(piece.content):
-            return Trace(file, self._kinds[match.text], piece.place(match.start), in_name=False)
+    def _found_in(self, content: bytes) -> Iterator[tuple[str, int]]:
+        """What is in some bytes, and where it begins."""
+        for match in self._matches(content):
+            yield self._kinds[match.text], match.start
         if len(self._chunks):
-            for end, _ in self._chunks.iter(piece.content.decode("latin-1")):
-                return Trace(file, IMAGES, piece.place(end + 1 - CHUNK), in_name=False)
-        return None
+            for end, _ in self._chunks.iter(content.decode("latin-1")):
+                yield IMAGES, end + 1 - CHUNK
 
     def _matches(self, content: bytes) -> Iterator[Match]:
         for match in self._texts.find(content):
