@@ -69,7 +69,8 @@ def forget(root: Path, text: str, parameters: Path, layout: Layout, wish: Wish) 
             say("Nothing was changed. With --yes, graft does it.")
             return True
         tracked = project.tracked() if also else set()
-        carry_out(plan, wish.models, [one.file for one in also if one.file not in tracked])
+        also_files = [one.file for one in also if one.file not in tracked]
+        carry_out(project.root, plan, wish.models, also_files)
         left = _search_tree(project, search)
         _report_older(project, plan, search)
         _report_left(left)

@@ -110,9 +110,11 @@ def older_lines(older: Older) -> Iterator[str]:
     found = "has the patient" if older.in_history else "has no trace of the patient"
     yield f"  The history of git {found}."
     for version in older.versions:
-        for folder in version.models:
-            which = "the one that is here" if folder in version.same else "another one than here"
-            yield f"  {version.ref} of git has {folder}, {which}: withdraw what was made of it."
+        named = [
+            folder if folder in version.same else f"{folder} (another one than here)"
+            for folder in version.models
+        ]
+        yield f"  The version {version.ref} of git has {', '.join(named)}: withdraw it."
     commands = list(_commands(older))
     width = max(len(command) for command, _ in commands)
     yield "To purge them, in this order:"

@@ -121,18 +121,18 @@ def make_plan(project: Project, parameters: Parameters, wanted: Wanted, layout: 
     )
 
 
-def carry_out(plan: Plan, delete_models: bool, also: Iterable[Path]) -> None:
+def carry_out(root: Path, plan: Plan, delete_models: bool, also: Iterable[Path]) -> None:
     """Delete and rewrite what the plan says, in a project that stays locked meanwhile.
 
     The raw data comes last: a run that is killed finds the patient again and does the rest.
 
     Args:
+        root: of the project.
         plan: what to do.
         delete_models: whether models that come from the patient's data are deleted.
         also: other files to delete.
     """
-    for path in also:
-        path.unlink(missing_ok=True)
+    delete_files(also, root)
     if delete_models:
         for model in plan.models:
             if model.is_sure:

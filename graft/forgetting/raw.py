@@ -74,12 +74,16 @@ def inside(path: Path, root: Path) -> bool:
 
 
 def delete_files(files: Iterable[Path], root: Path) -> None:
-    """Delete files, what they link to, and the folders inside `root` that this leaves empty."""
+    """Delete files, what they link to, and the folders inside `root` that this leaves empty.
+
+    An empty folder may be among the files.
+    """
     top = follow_links(root)
     for file in files:
-        folder = follow_links(file.parent)
-        for path in (follow_links(file), file):  # the link last, because it shows the way
-            path.unlink(missing_ok=True)
+        folder = follow_links(file if file.is_dir() else file.parent)
+        if folder != follow_links(file):
+            for path in (follow_links(file), file):  # the link last, because it shows the way
+                path.unlink(missing_ok=True)
         while folder != top and folder.is_relative_to(top) and not any(folder.iterdir()):
             folder.rmdir()
             folder = folder.parent

@@ -103,6 +103,8 @@ class TraceSearch:
             what = next(iter(self._matches(os.fsencode(name)))).text
             where = f"{place}: a name in it that cannot be shown here"
             return Trace(file, self._kinds[what], where)
+        if file.is_dir():
+            return None
         try:
             for piece in read_contents(file, TextSearch.MAX_BYTES):
                 for what, start in self._found_in(piece.content):
@@ -144,7 +146,10 @@ def _is_part_of_number(content: bytes, match: Match) -> bool:
 
 
 def list_tree(root: Path, left_out: Iterable[Path] = ()) -> Iterator[Path]:
-    """All files below a folder but those of git, of environments of Python, and of some folders."""
+    """All files and empty folders below a folder.
+
+    Left out are those of git, of environments of Python, and of some folders.
+    """
     skipped = {path.resolve() for path in left_out}
     for folder, folders, files in os.walk(root):
         here = Path(folder)
@@ -159,3 +164,5 @@ def list_tree(root: Path, left_out: Iterable[Path] = ()) -> Iterator[Path]:
             path = here / name
             if path.is_file():
                 yield path
+        if not (folders or files) and here != root:
+            yield here

@@ -30,9 +30,10 @@ class ModelVersion:
 
 
 def list_versions(project: Project, models: Sequence[FoundModel]) -> list[ModelVersion]:
-    """The tags, branches and branches of remotes with models that come from the patient's data.
+    """The tags and branches with models that come from the patient's data.
 
-    A folder that is not as in the working tree counts too: nobody knows what it was trained on.
+    The branch that is checked out is not among them: its next commit has other models. A folder
+    that is not as in the working tree counts: nobody knows what it was trained on.
     """
     if project.git is None:
         return []
@@ -41,7 +42,10 @@ def list_versions(project: Project, models: Sequence[FoundModel]) -> list[ModelV
     found = []
     checkout: git.Repo = project.git.gitpython.repo
     prefix = project.root.relative_to(Path(checkout.working_dir).resolve()).as_posix()
+    present = None if checkout.head.is_detached else checkout.active_branch.name
     for ref in checkout.refs:
+        if ref.name == present:
+            continue
         there = dict(_outputs_at(ref, LOCK if prefix == "." else f"{prefix}/{LOCK}"))
         named = sorted(folders & there.keys())
         if named:
