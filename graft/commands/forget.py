@@ -95,5 +95,6 @@ def _layout() -> "Layout":
             ".graft/trainings",
             ".graft/verified",
             ".graft/score",
+            ".graft/remote",
         ),
     )

@@ -80,10 +80,19 @@ def delete_files(files: Iterable[Path], root: Path) -> None:
     """
     top = follow_links(root)
     for file in files:
-        folder = follow_links(file if file.is_dir() else file.parent)
-        if folder != follow_links(file):
-            for path in (follow_links(file), file):  # the link last, because it shows the way
-                path.unlink(missing_ok=True)
-        while folder != top and folder.is_relative_to(top) and not any(folder.iterdir()):
-            folder.rmdir()
-            folder = folder.parent
+        target = follow_links(file)
+        folders = {target.parent, follow_links(file.parent)}
+        if target.is_dir():
+            folders = {target}
+        else:
+            target.unlink(missing_ok=True)
+            file.unlink(missing_ok=True)  # after its target, to which a link shows the way
+        for folder in folders:
+            _delete_empty(folder, top)
+
+
+def _delete_empty(folder: Path, top: Path) -> None:
+    """Delete a folder and those around it, up to `top`, as long as they are empty."""
+    while folder != top and folder.is_relative_to(top) and not any(folder.iterdir()):
+        folder.rmdir()
+        folder = folder.parent

@@ -1,4 +1,10 @@
+import io
+import json
+import os
 import shutil
+import signal
+from collections.abc import Callable
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -10,13 +16,17 @@ from git import Repo as GitRepo
 from graft.commands.forget import PARAMETERS, _layout
 from graft.common.files import InputError
 from graft.forgetting.forget import Wish, forget, search_only
-from graft.forgetting.project import open_project
-from graft.ingest.pseudonyms import pseudonym
+from graft.keys.pseudonyms import pseudonym
+from tests.commands import run_module
 from tests.graft.forgetting.conftest import KEY, OTHER, PATIENTS, PERSON, run_stages
 from tests.graft.forgetting.everything import bytes_of_person, files_with
 
 PSEUDONYM = pseudonym(PERSON, KEY)
 HERE = Path()
+
+
+def slow_shares() -> list:
+    return [pytest.param(k / 50, marks=pytest.mark.slow) for k in range(1, 50)]
 
 
 def forgotten(text: str = PERSON, **wish: bool) -> bool:
@@ -139,13 +149,51 @@ def test_what_cannot_be_done_is_one_line(project, monkeypatch):
         forgotten()
 
 
-def test_a_running_stage_and_another_run_are_waited_for(project):
+def test_nothing_is_done_while_a_stage_runs(project):
+    running = {"pid": os.getpid(), "cmd": "python -m stages.split"}
+    path = str(project / "data/splits/lung.csv")
+    Path(".dvc/tmp/rwlock").write_text(json.dumps({"write": {path: running}, "read": {}}))
     before = contents(project)
-    with open_project(HERE) as other, other.alone():
-        with pytest.raises(InputError, match="a stage or a command of DVC is running, or another"):
-            forgotten(do=True)
-        assert forgotten()  # to look is allowed
+    with pytest.raises(InputError, match="a stage or a command of DVC is running, or another"):
+        forgotten(do=True)
     assert contents(project) == before
+    assert forgotten()  # to look is allowed
+
+
+def change_files(stop_at: int) -> int:
+    """Forget, and kill this process before the change of a file with this number; 0 for never."""
+    count = 0
+
+    def counting(change: Callable[..., None]) -> Callable[..., None]:
+        def counted(*arguments: object, **options: object) -> None:
+            nonlocal count
+            count += 1
+            if count == stop_at:
+                os.kill(os.getpid(), signal.SIGKILL)
+            change(*arguments, **options)
+
+        return counted
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("unlink", "rmdir", "rename", "replace"):
+            patch.setattr(os, name, counting(getattr(os, name)))
+        forgotten(do=True, models=True)
+    return count
+
+
+@pytest.mark.parametrize("share", [0.4, 0.97, *slow_shares()])
+def test_a_killed_run_is_completed_by_the_next_one(project, tmp_path, monkeypatch, share):
+    whole = shutil.copytree(project, tmp_path / "whole", symlinks=True)
+    monkeypatch.chdir(whole)
+    changes = change_files(0)
+    monkeypatch.chdir(project)
+    child = get_context("fork").Process(target=change_files, args=(int(share * changes),))
+    child.start()
+    child.join()
+    assert child.exitcode == -signal.SIGKILL
+    assert contents(project) != contents(whole)
+    assert forgotten(do=True, models=True)
+    assert contents(project) == contents(whole)
 
 
 def test_git_history_and_experiments_are_named(project, capsys):
@@ -162,3 +210,20 @@ def test_git_history_and_experiments_are_named(project, capsys):
     assert "git filter-repo --replace-text FILE" in printed
     assert "1 experiment has outputs" in printed
     assert "dvc exp remove --all-commits" in printed
+
+
+def test_the_command_reads_the_name_from_anywhere_but_prints_it_nowhere(project, monkeypatch):
+    Path("name.txt").write_text(f"{PERSON}\n")
+    unknown = run_module("graft", "forget", "Nobody-1")
+    assert unknown.returncode == 1
+    assert unknown.stderr.startswith("error: the patient: is in none of the domains lung, liver,")
+    assert unknown.stderr.count("\n") == 1
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"{PERSON}\n"))
+    for words in (("-",), ("--file", "name.txt"), (PERSON,)):
+        found = run_module("graft", "forget", *words)
+        assert found.returncode == 0
+        assert f"The patient ({PSEUDONYM})" in found.stdout
+        assert PERSON not in found.stdout + found.stderr
+    assert run_module("graft", "forget", "--search", PERSON).returncode == 1
+    for words in ((PERSON, "--file", "name.txt"), ("--search", "--yes", PERSON), ()):
+        assert run_module("graft", "forget", *words).returncode == 2
