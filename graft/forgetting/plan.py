@@ -211,7 +211,7 @@ def _needles(
     for trace in found:
         for text, what in trace.texts:
             needles.add_text(text, what)
-        for file in trace.files:
+        for file in filter(Path.is_file, trace.files):
             needles.add_file(file)
         for content in trace.bytes_of_rows:
             needles.add_image(content)

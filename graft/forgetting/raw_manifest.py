@@ -50,7 +50,7 @@ def find_in_manifest(domain: str, root: Path, wanted: Wanted) -> RawTrace | None
         tables=[table],
         left=count_left([cells["label"] for _, cells in rows], mine),
         rewrite=lambda: _rewrite(table, wanted),
-        texts=own_identifiers(files, [scan[0] for scan in of_others]),
+        texts=own_identifiers(files, [scan[0] for scan in of_others if scan]),
     )
 
 
@@ -60,9 +60,17 @@ def _scans(root: Path, rows: Iterable[Mapping[str, str]]) -> Iterator[list[Path]
     for cells in rows:
         for column in PATHS:
             path = root / cells.get(column, "")
-            if cells.get(column) and path not in seen and path.exists() and inside(path, root):
+            if cells.get(column) and path not in seen and inside(path, root):
                 seen.add(path)
-                yield _files_of(path)
+                yield _files_of(path) if path.exists() else _empty_folder(path)
+
+
+def _empty_folder(path: Path) -> list[Path]:
+    """The empty folder that a killed run left where a file was; nothing if there is none."""
+    folder = path.parent
+    while not folder.exists():
+        folder = folder.parent
+    return [] if any(folder.iterdir()) else [folder]
 
 
 def _files_of(path: Path) -> list[Path]:
