@@ -6,7 +6,7 @@ from pathlib import Path
 
 from graft.common.parameters import read_parameters
 from graft.console import countdown, say
-from graft.forgetting.lines import plan_lines, trace_lines
+from graft.forgetting.lines import copy_lines, plan_lines, trace_lines
 from graft.forgetting.older import find_older, older_lines
 from graft.forgetting.plan import (
     Layout,
@@ -60,21 +60,26 @@ def forget(root: Path, text: str, parameters: Path, layout: Layout, wish: Wish) 
         classes = {name: domain.classes for name, domain in found.domains.items()}
         for line in plan_lines(plan, project, classes, wish.models):
             say(line)
-        search = TraceSearch(plan.needles)
-        also: list[Trace] = []
+        search = TraceSearch(plan.needles, _digests(project, plan))
+        traces: list[Trace] = []
+        also: list[Path] = []
         if wish.found or not wish.do:
-            also = _found_besides(project, plan, search, wish)
+            traces = _search_tree(project, search)
+            besides = [trace for trace in traces if _is_beside(plan, trace, wish)]
+            also = [trace.file for trace in besides if not plan.is_kept(trace.file)]
+            _report_besides(besides, also, wish)
+        if wish.do:
+            carry_out(project.root, plan, wish.models, also)
+            traces = _search_tree(project, search)
+        for line in copy_lines(plan.models, traces):
+            say(line)
+        raw = [trace.root for trace in plan.raw]
+        for line in older_lines(find_older(project, search, plan.models, raw)):
+            say(line)
         if not wish.do:
-            _report_older(project, plan, search)
             say("Nothing was changed. With --yes, graft does it.")
             return True
-        tracked = project.tracked() if also else set()
-        also_files = [one.file for one in also if one.file not in tracked]
-        carry_out(project.root, plan, wish.models, also_files)
-        left = _search_tree(project, search)
-        _report_older(project, plan, search)
-        _report_left(left)
-        return not left
+        return _report_left(traces)
 
 
 def search_only(root: Path, text: str, parameters: Path, layout: Layout) -> bool:
@@ -97,50 +102,57 @@ def search_only(root: Path, text: str, parameters: Path, layout: Layout) -> bool
         older = find_older(project, search, [], [])
         for line in older_lines(older):
             say(line)
-        _report_left(left)
-        return not (left or older.objects or older.in_history)
+        is_clean = _report_left(left)
+        return is_clean and not (older.objects or older.in_history)
 
 
-def _found_besides(project: Project, plan: Plan, search: TraceSearch, wish: Wish) -> list[Trace]:
-    """What the working tree has besides the files of the plan, which is said too."""
-    traces = [
-        trace
-        for trace in _search_tree(project, search)
-        if not is_planned(plan, trace.file, wish.models)
-    ]
-    if traces:
-        fate = (
-            "to delete unless git tracks them" if wish.found else "to keep (--found deletes them)"
-        )
+def _digests(project: Project, plan: Plan) -> dict[str, str]:
+    """What the digests are that name a model from the patient's data."""
+    known: dict[str, str] = {}
+    for model in plan.models:
+        place = model.folder.relative_to(project.root).as_posix()
+        known |= dict.fromkeys(model.digests, f"the SHA-256 of {place}")
+    return known
+
+
+def _is_beside(plan: Plan, trace: Trace, wish: Wish) -> bool:
+    """Whether a file has the patient and the plan does not change it."""
+    return not (trace.of_model or is_planned(plan, trace.file, wish.models))
+
+
+def _report_besides(traces: list[Trace], files: list[Path], wish: Wish) -> None:
+    """Say what else has the patient, and which of these files will be deleted."""
+    going = [trace for trace in traces if trace.file in files]
+    staying = [trace for trace in traces if trace.file not in files]
+    if going:
+        fate = "to delete" if wish.found else "which --found deletes"
         say(f"Other files that have the patient, {fate}:")
-        for line in trace_lines(traces):
+        for line in trace_lines(going):
             say(line)
-    return traces
+    if staying:
+        say("Files that have the patient, which you must change: git tracks them, or raw data:")
+        for line in trace_lines(staying):
+            say(line)
 
 
-def _report_older(project: Project, plan: Plan, search: TraceSearch) -> None:
-    raw = [trace.root for trace in plan.raw]
-    for line in older_lines(find_older(project, search, plan.models, raw)):
-        say(line)
-
-
-def _report_left(traces: list[Trace]) -> None:
-    if not traces:
+def _report_left(traces: list[Trace]) -> bool:
+    """Say whether the working tree still has something of the patient; returns if it has not."""
+    left = [trace for trace in traces if not trace.of_model]
+    if not left:
         say("The working tree has no trace of the patient.")
-        return
+        return True
     say("The working tree still has the patient:")
-    for line in trace_lines(traces):
+    for line in trace_lines(left):
         say(line)
+    return False
 
 
 def _search_tree(project: Project, search: TraceSearch) -> list[Trace]:
     left_out = [] if project.cache is None else [project.cache]
     files = list(list_tree(project.root, left_out))
-    found = []
+    found: list[Trace] = []
     with countdown("search", len(files), "file") as show:
         for number, file in enumerate(files):
-            trace = search.find(file, file.relative_to(project.root).as_posix())
-            if trace is not None:
-                found.append(trace)
+            found += search.find(file, file.relative_to(project.root).as_posix())
             show(number)
     return found

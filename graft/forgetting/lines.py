@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 
 from graft.common.shown import counted
 from graft.forgetting.models import FoundModel
@@ -64,9 +65,24 @@ def _model_words(model: FoundModel, delete_models: bool) -> str:
     return f"{model.how}: retrain it or withdraw it (--models deletes it)"
 
 
+def copy_lines(models: Sequence[FoundModel], traces: Sequence[Trace]) -> Iterator[str]:
+    """The files that name a model from the patient's data, as its exports and answers do."""
+    folders = {model.folder for model in models}
+    naming = []
+    for trace in traces:
+        if trace.of_model and folders.isdisjoint(trace.file.parents):
+            naming.append(trace)
+    if naming:
+        yield "Files that name these models, as exports and answers do; withdraw them too:"
+    yield from trace_lines(naming)
+
+
 def trace_lines(traces: Sequence[Trace]) -> Iterator[str]:
-    """Where there is something of the patient."""
-    for trace in traces[:SHOWN]:
+    """The first thing that was found in each file."""
+    first: dict[Path, Trace] = {}
+    for trace in traces:
+        first.setdefault(trace.file, trace)
+    for trace in list(first.values())[:SHOWN]:
         yield f"  {trace.place}: has {trace.what}"
-    if len(traces) > SHOWN:
-        yield f"  and {counted(len(traces) - SHOWN, 'more file')}"
+    if len(first) > SHOWN:
+        yield f"  and {counted(len(first) - SHOWN, 'more file')}"

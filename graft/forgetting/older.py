@@ -60,7 +60,7 @@ def find_older(
     cache = project.cache
     sizes = []
     for file in () if cache is None else list_tree(cache):
-        if search.find(file, file.name) is not None:
+        if any(not trace.of_model for trace in search.find(file, file.name)):
             sizes.append(file.stat().st_size)
     writers = {path: project.writer_of(path) for path in raw}
     return Older(

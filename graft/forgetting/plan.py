@@ -74,6 +74,8 @@ class Plan:
         models: those that come from the patient's data, or perhaps, children first.
         outputs: of stages, and caches: they will be deleted.
         needles: what the final search looks for.
+        kept: files and folders in which graft deletes nothing that it does not know: those that git
+            tracks, and all raw data.
     """
 
     names: frozenset[str]
@@ -84,6 +86,11 @@ class Plan:
     models: Sequence[FoundModel]
     outputs: Sequence[Path]
     needles: Needles
+    kept: frozenset[Path]
+
+    def is_kept(self, file: Path) -> bool:
+        """Whether a file must not be deleted, whatever is in it."""
+        return not self.kept.isdisjoint((file, *file.parents))
 
 
 def make_plan(project: Project, parameters: Parameters, wanted: Wanted, layout: Layout) -> Plan:
@@ -118,6 +125,10 @@ def make_plan(project: Project, parameters: Parameters, wanted: Wanted, layout: 
         models=[model for model in find_models(cards, having) if model.how],
         outputs=list(dict.fromkeys(_outputs(project, paths, domains, layout))),
         needles=_needles(names, wanted, found, having.values()),
+        kept=frozenset(
+            {follow_links(Path(domain.path)) for domain in parameters.domains.values()}
+            | project.tracked()
+        ),
     )
 
 

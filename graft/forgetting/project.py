@@ -60,9 +60,9 @@ class Project:
         return sum(1 for _ in self.git.iter_refs(base=EXPERIMENTS))
 
     def tracked(self) -> set[Path]:
-        """The files that git tracks."""
+        """The files that git tracks; the whole project if it is not under git."""
         if self.git is None:
-            return set()
+            return {self.root}
         checkout = self.git.gitpython.repo
         top = follow_links(Path(checkout.working_dir))
         return {top / str(path) for path, _ in checkout.index.entries}

@@ -2,9 +2,10 @@
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 import ahocorasick
 
@@ -21,6 +22,7 @@ STEP = 16  # bytes between them, or more
 NOT_SEARCHED = (".git", "__pycache__")
 ENVIRONMENT = "pyvenv.cfg"  # in the folder of an environment of Python
 IMAGES = "bytes of an image"
+NO_MODELS: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -63,34 +65,43 @@ class Needles:
 
 @dataclass(frozen=True)
 class Trace:
-    """A file that has something of the patient.
+    """Something in a file.
 
     Attributes:
         file: it.
         what: was found there, in words.
         place: where: the path and the line or byte; if the path itself has the trace, the folder
             above it, because a trace must not be printed.
+        of_model: whether it is the digest of a model, which says nothing about the patient.
     """
 
     file: Path
     what: str
     place: str
+    of_model: bool = False
 
 
 class TraceSearch:
-    """A search for needles in many files."""
+    """A search for needles in many files, and for the digests of models beside them."""
 
-    def __init__(self, needles: Needles) -> None:
-        """Prepare the search."""
+    def __init__(self, needles: Needles, models: Mapping[str, str] = NO_MODELS) -> None:
+        """Prepare the search.
+
+        Args:
+            needles: of the patient.
+            models: what each digest is, in words.
+        """
+        self._models = frozenset(models.values())
         self._kinds = {text: origin.kind for text, origin in needles.texts.origins.items()}
+        self._kinds |= models
         self._texts = TextSearch(self._kinds)
         self._chunks = ahocorasick.Automaton()  # of str, hence bytes as Latin-1
         for chunk in needles.chunks:
             self._chunks.add_word(chunk.decode("latin-1"), chunk)
         self._chunks.make_automaton()
 
-    def find(self, file: Path, name: str) -> Trace | None:
-        """The first trace in a file or in its name.
+    def find(self, file: Path, name: str) -> list[Trace]:
+        """The first trace of each kind in a file, or what its name has.
 
         Args:
             file: to search.
@@ -100,22 +111,24 @@ class TraceSearch:
         while any(self._matches(os.fsencode(place))):
             place = place.parent
         if place != Path(name):
-            what = next(iter(self._matches(os.fsencode(name)))).text
-            where = f"{place}: a name in it that cannot be shown here"
-            return Trace(file, self._kinds[what], where)
+            what = self._kinds[next(self._matches(os.fsencode(name))).text]
+            return [Trace(file, what, f"{place}: a name in it that cannot be shown here")]
+        found: dict[str, Trace] = {}
         if file.is_dir():
-            return None
+            return []
         try:
             for piece in read_contents(file, TextSearch.MAX_BYTES):
                 for what, start in self._found_in(piece.content):
-                    return Trace(file, what, name + piece.place(start))
+                    if what not in found:
+                        where = name + piece.place(start)
+                        found[what] = Trace(file, what, where, what in self._models)
         except InputError:  # it cannot be unpacked, but its own bytes were searched
             pass
-        return None
+        return list(found.values())
 
     def is_in(self, content: bytes) -> bool:
-        """Whether some bytes have a trace."""
-        return any(self._found_in(content))
+        """Whether some bytes have a trace of the patient."""
+        return any(what not in self._models for what, _ in self._found_in(content))
 
     def _found_in(self, content: bytes) -> Iterator[tuple[str, int]]:
         """What is in some bytes, and where it begins."""

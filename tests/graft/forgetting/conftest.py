@@ -9,12 +9,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from dvc.repo import Repo
 from git import Repo as GitRepo
 from pydicom import Dataset
 from ruamel.yaml import YAML
 
-from stages import preprocess, split
+from graft.common.files import read_json, write_sealed
+from graft.data.task import read_task
+from stages import paths, preprocess, split
+from tests.small_target import write_model
 
 ROOT = Path(__file__).parents[3]
 PERSON = "Bartholomew-Loud-7"
@@ -39,6 +43,13 @@ DVC_YAML = """stages:
         - data/processed/${key}
       outs:
         - data/splits/${key}.csv
+  pretrain:
+    cmd: python -m stages.pretrain
+    deps:
+      - data/processed/lung
+      - data/splits/lung.csv
+    outs:
+      - models/pretrained
   evaluate:
     cmd: python -m stages.evaluate
     deps:
@@ -92,6 +103,7 @@ def run_stages() -> None:
     for name in ("lung", "liver"):
         preprocess.main(name)
         split.main(name)
+    write_pretrained(Path("models/pretrained"))
     Path("metrics").mkdir(exist_ok=True)
     index = Path("data/processed/liver/index.csv").read_text()
     Path("metrics/predictions.csv").write_text(index)
@@ -100,6 +112,15 @@ def run_stages() -> None:
     checkout = GitRepo()
     checkout.git.add("--all")
     checkout.git.commit("-qm", "results")
+
+
+def write_pretrained(folder: Path) -> None:
+    """A model whose card names the training part of the lung, with predictions by row number."""
+    write_model(folder)
+    task = read_task(paths.processed("lung"), paths.split("lung"), torch.device("cpu"))
+    card = read_json(folder / "card.json")
+    write_sealed(folder / "card.json", card | {"data": task.sha256()})
+    (folder / "out_of_fold.csv").write_text("sample,p\n3,0.5\n")
 
 
 def write_parameters(folder: Path) -> None:

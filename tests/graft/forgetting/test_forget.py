@@ -14,7 +14,7 @@ from dvc.repo import Repo
 from git import Repo as GitRepo
 
 from graft.commands.forget import PARAMETERS, _layout
-from graft.common.files import InputError
+from graft.common.files import InputError, read_json, write_sealed
 from graft.forgetting.forget import Wish, forget, search_only
 from graft.keys.pseudonyms import pseudonym
 from tests.commands import run_module
@@ -106,6 +106,7 @@ def test_other_files_are_named_and_deleted_only_if_wanted(project, tmp_path, cap
     Path("tracked.txt").write_text(f"1\n2\n{PERSON}\n{OTHER}\n")
     Path("other.txt").write_text(OTHER)
     GitRepo().git.add("tracked.txt")
+    shutil.copy("data/raw/lung/scan3/CT/slice-01.dcm", "data/raw/lung/scan4/unlisted.dcm")
     before = contents(project)
     assert forgotten()
     printed = capsys.readouterr().out
@@ -118,7 +119,38 @@ def test_other_files_are_named_and_deleted_only_if_wanted(project, tmp_path, cap
     assert not Path("copy.npz").exists()
     assert not Path("notes").exists()
     assert Path("other.txt").exists()
-    assert "still has the patient:\n  tracked.txt:3" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert (
+        "  data/raw/lung/scan4/unlisted.dcm (byte "
+        in printed.partition("still has the patient:")[2]
+    )
+    assert "  tracked.txt:3" in left
+    assert len(np.load("data/raw/liver/groups.npy")) == 2 * PATIENTS - 2
+
+
+def test_models_and_what_names_them_are_listed(project, capsys):
+    GitRepo().git.tag("diagnosis@v1.0.0", "-m", "a version")
+    shutil.copytree("models/pretrained", "exported")
+    digest = read_json(Path("models/pretrained/card.json"))["weights_sha256"]
+    Path("answers.json").write_text(json.dumps({"model": digest}))
+    assert forgotten(do=True)
+    printed = capsys.readouterr().out
+    what = "was trained on the patient: retrain it or withdraw it (--models deletes it)"
+    assert f"  models/pretrained {what}\n" in printed
+    assert f"  exported {what}\n" in printed
+    assert "  answers.json:1: has the SHA-256 of " in printed
+    assert "  The version diagnosis@v1.0.0 of git has models/pretrained: withdraw it." in printed
+    assert Path("models/pretrained/weights.safetensors").exists()
+    assert not Path("models/pretrained/out_of_fold.csv").exists()
+
+
+def test_models_are_deleted_if_wanted(project):
+    shutil.copytree("models/pretrained", "models/other")
+    card = read_json(Path("models/other/card.json"))
+    other = {"domain": "liver", "train_sha256": "0" * 64, "validation_sha256": None}
+    write_sealed(Path("models/other/card.json"), card | {"data": other, "weights_sha256": "1" * 64})
+    assert forgotten(do=True, models=True)
+    assert [path.name for path in Path("models").iterdir()] == ["other"]  # it may be unrelated
 
 
 def test_raw_data_outside_of_the_project_is_not_touched(project, tmp_path, capsys):

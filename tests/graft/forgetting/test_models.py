@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from graft.common.files import write_sealed
+from graft.common.files import read_json, write_sealed
 from graft.data.task import read_task
 from graft.forgetting import models
 from graft.forgetting.models import find_models
@@ -68,10 +68,13 @@ def test_other_data_than_now_is_not_certain(folder):
     card = write_card(folder / "unknown/changed", "3" * 64, changed)
     elsewhere = write_card(folder / "unknown/elsewhere", "4" * 64, ELSEWHERE)
     weights = write_card(folder / "unknown/weights", "5" * 64, None)
-    assert found_for(TESTED, [card, elsewhere, weights]) == {
+    write_sealed(weights, read_json(weights) | {"weights": "imagenet"})
+    hospitals = write_card(folder / "unknown/hospitals", "6" * 64, None)
+    assert found_for(TESTED, [card, elsewhere, weights, hospitals]) == {
         "changed": models.UNKNOWN,
         "elsewhere": "",
         "weights": "",
+        "hospitals": models.UNKNOWN,
     }
 
 
