@@ -120,10 +120,8 @@ def test_other_files_are_named_and_deleted_only_if_wanted(project, tmp_path, cap
     assert not Path("notes").exists()
     assert Path("other.txt").exists()
     printed = capsys.readouterr().out
-    assert (
-        "  data/raw/lung/scan4/unlisted.dcm (byte "
-        in printed.partition("still has the patient:")[2]
-    )
+    left = printed.partition("still has the patient:")[2]
+    assert "  data/raw/lung/scan4/unlisted.dcm (byte " in left
     assert "  tracked.txt:3" in left
     assert len(np.load("data/raw/liver/groups.npy")) == 2 * PATIENTS - 2
 
