@@ -29,15 +29,31 @@ def main(
     models: Annotated[
         bool, typer.Option("--models", help="Delete the models that come from the patient too.")
     ] = False,
+    found: Annotated[
+        bool,
+        typer.Option(
+            "--found", help="Delete any other file that has the patient, unless git tracks it."
+        ),
+    ] = False,
+    search: Annotated[
+        bool, typer.Option("--search", help="Only search, also after the patient was forgotten.")
+    ] = False,
 ) -> None:
     """Remove a patient from this project, and say which models and older versions are left."""
     if patient is not None and file is not None:
         raise typer.BadParameter("got PATIENT and --file, expected one of them")
+    if search and (yes or models or found):
+        raise typer.BadParameter("--search changes nothing, expected no other option beside it")
     text = _read_patient(patient, file)
 
-    from graft.forgetting.forget import forget
+    from graft.forgetting.forget import Wish, forget, search_only
 
-    if not forget(Path(), text, PARAMETERS, _layout(), do=yes, delete_models=models):
+    if search:
+        is_clean = search_only(Path(), text, PARAMETERS, _layout())
+    else:
+        wish = Wish(yes, models, found)
+        is_clean = forget(Path(), text, PARAMETERS, _layout(), wish)
+    if not is_clean:
         raise typer.Exit(1)
 
 
@@ -55,6 +71,8 @@ def _read_patient(patient: str | None, file: Path | None) -> str:
             raise InputError(f"{file}: is no text in UTF-8, expected a line") from error
     if patient == "-":
         return sys.stdin.readline().strip()
+    if patient is None and not sys.stdin.isatty():
+        raise typer.BadParameter("got no PATIENT and no terminal to ask, expected -, or --file")
     if patient is None:
         return str(typer.prompt("Patient (not shown)", hide_input=True)).strip()
     return patient
@@ -77,5 +95,6 @@ def _layout() -> "Layout":
             ".graft/trainings",
             ".graft/verified",
             ".graft/score",
+            ".graft/remote",
         ),
     )

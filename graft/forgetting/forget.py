@@ -1,30 +1,51 @@
 """Forgets a patient: shows a plan, carries it out if that is wanted, and searches for the rest."""
 
 from contextlib import nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 
 from graft.common.parameters import read_parameters
 from graft.console import countdown, say
-from graft.forgetting.lines import left_lines, older_lines, plan_lines
-from graft.forgetting.older import find_older
-from graft.forgetting.plan import Layout, Parameters, Plan, carry_out, make_plan
+from graft.forgetting.lines import copy_lines, plan_lines, trace_lines
+from graft.forgetting.older import find_older, older_lines
+from graft.forgetting.plan import (
+    Layout,
+    Parameters,
+    Plan,
+    carry_out,
+    is_planned,
+    make_plan,
+    text_needles,
+)
 from graft.forgetting.project import Project, open_project
 from graft.forgetting.traces import Trace, TraceSearch, list_tree
 from graft.forgetting.wanted import make_wanted
 
 
-def forget(
-    root: Path, text: str, parameters: Path, layout: Layout, do: bool, delete_models: bool
-) -> bool:
-    """Show what a project has of a patient, and remove it if `do`.
+@dataclass(frozen=True)
+class Wish:
+    """What a user wants.
+
+    Attributes:
+        do: remove the patient. Otherwise nothing is changed.
+        models: delete models that come from the patient's data too.
+        found: delete other files with a trace of the patient too, unless git tracks them.
+    """
+
+    do: bool = False
+    models: bool = False
+    found: bool = False
+
+
+def forget(root: Path, text: str, parameters: Path, layout: Layout, wish: Wish) -> bool:
+    """Show what a project has of a patient, and remove it if that is wanted.
 
     Args:
         root: the folder of the project, which must be the current one.
         text: the name or number of the patient in the raw data, or a pseudonym.
         parameters: the file of the parameters.
         layout: where the project keeps its outputs and caches.
-        do: whether to remove the patient. Otherwise nothing is changed.
-        delete_models: whether models that come from the patient's data are deleted too.
+        wish: what to do.
 
     Returns:
         Whether nothing is left in the working tree, or nothing was to be done.
@@ -34,43 +55,104 @@ def forget(
     """
     found = read_parameters(Parameters, parameters)
     wanted = make_wanted(text, found.privacy, layout.processed)
-    with open_project(root) as project, project.alone() if do else nullcontext():
+    with open_project(root) as project, project.alone() if wish.do else nullcontext():
         plan = make_plan(project, found, wanted, layout)
         classes = {name: domain.classes for name, domain in found.domains.items()}
-        for line in plan_lines(plan, project, classes, delete_models):
+        for line in plan_lines(plan, project, classes, wish.models):
             say(line)
-        search = TraceSearch(plan.needles)
-        if not do:
-            for line in older_lines(find_older(project, search), plan.raw):
-                say(line)
+        search = TraceSearch(plan.needles, _digests(project, plan))
+        traces: list[Trace] = []
+        also: list[Path] = []
+        if wish.found or not wish.do:
+            traces = _search_tree(project, search)
+            besides = [trace for trace in traces if _is_beside(plan, trace, wish)]
+            also = [trace.file for trace in besides if not plan.is_kept(trace.file)]
+            _report_besides(besides, also, wish)
+        if wish.do:
+            carry_out(project.root, plan, wish.models, also)
+            traces = _search_tree(project, search)
+        for line in copy_lines(plan.models, traces):
+            say(line)
+        raw = [trace.root for trace in plan.raw]
+        for line in older_lines(find_older(project, search, plan.models, raw)):
+            say(line)
+        if not wish.do:
             say("Nothing was changed. With --yes, graft does it.")
             return True
-        carry_out(plan, project, delete_models)
-        return _report_rest(project, plan, search)
+        return _report_left(traces)
 
 
-def _report_rest(project: Project, plan: Plan, search: TraceSearch) -> bool:
-    """Search the working tree and older versions, and say what has the patient."""
-    traces = _search_tree(project, search)
-    for line in older_lines(find_older(project, search), plan.raw):
-        say(line)
-    if traces:
-        say("The working tree still has the patient in files that graft does not know:")
-        for line in left_lines(project.root, traces):
+def search_only(root: Path, text: str, parameters: Path, layout: Layout) -> bool:
+    """Search a project for a name and its pseudonyms, also if no domain has the patient any more.
+
+    Args:
+        root: as in `forget`.
+        text: as in `forget`.
+        parameters: as in `forget`.
+        layout: as in `forget`.
+
+    Returns:
+        Whether the working tree, DVC's cache and git's history have no trace.
+    """
+    found = read_parameters(Parameters, parameters)
+    wanted = make_wanted(text, found.privacy, layout.processed)
+    with open_project(root) as project:
+        search = TraceSearch(text_needles([wanted.text], wanted))
+        left = _search_tree(project, search)
+        older = find_older(project, search, [], [])
+        for line in older_lines(older):
             say(line)
-        return False
-    say("The working tree has no trace of the patient.")
-    return True
+        is_clean = _report_left(left)
+        return is_clean and not (older.objects or older.in_history)
+
+
+def _digests(project: Project, plan: Plan) -> dict[str, str]:
+    """What the digests are that name a model from the patient's data."""
+    known: dict[str, str] = {}
+    for model in plan.models:
+        place = model.folder.relative_to(project.root).as_posix()
+        known |= dict.fromkeys(model.digests, f"the SHA-256 of {place}")
+    return known
+
+
+def _is_beside(plan: Plan, trace: Trace, wish: Wish) -> bool:
+    """Whether a file has the patient and the plan does not change it."""
+    return not (trace.of_model or is_planned(plan, trace.file, wish.models))
+
+
+def _report_besides(traces: list[Trace], files: list[Path], wish: Wish) -> None:
+    """Say what else has the patient, and which of these files will be deleted."""
+    going = [trace for trace in traces if trace.file in files]
+    staying = [trace for trace in traces if trace.file not in files]
+    if going:
+        fate = "to delete" if wish.found else "which --found deletes"
+        say(f"Other files that have the patient, {fate}:")
+        for line in trace_lines(going):
+            say(line)
+    if staying:
+        say("Files that have the patient, which you must change: git tracks them, or raw data:")
+        for line in trace_lines(staying):
+            say(line)
+
+
+def _report_left(traces: list[Trace]) -> bool:
+    """Say whether the working tree still has something of the patient; returns if it has not."""
+    left = [trace for trace in traces if not trace.of_model]
+    if not left:
+        say("The working tree has no trace of the patient.")
+        return True
+    say("The working tree still has the patient:")
+    for line in trace_lines(left):
+        say(line)
+    return False
 
 
 def _search_tree(project: Project, search: TraceSearch) -> list[Trace]:
     left_out = [] if project.cache is None else [project.cache]
     files = list(list_tree(project.root, left_out))
-    found = []
+    found: list[Trace] = []
     with countdown("search", len(files), "file") as show:
         for number, file in enumerate(files):
-            trace = search.find(file, file.relative_to(project.root).as_posix())
-            if trace is not None:
-                found.append(trace)
+            found += search.find(file, file.relative_to(project.root).as_posix())
             show(number)
     return found

@@ -21,10 +21,17 @@ FOLDS = "folds"  # a folder of further networks of the same model
 
 @dataclass(frozen=True)
 class FoundModel:
-    """A model folder, and what it has to do with the patient; "" if nothing."""
+    """A model folder.
+
+    Attributes:
+        folder: it.
+        how: what it has to do with the patient; "" if nothing.
+        digests: by which other models, exports and answers name it.
+    """
 
     folder: Path
     how: str
+    digests: Sequence[str]
 
     @property
     def is_sure(self) -> bool:
@@ -60,7 +67,7 @@ def find_models(cards: Sequence[Path], rows: Mapping[str, PatientRows]) -> list[
                 how[child] = DESCENDANT
             elif how[folder] == UNKNOWN and not how[child]:
                 how[child] = UNKNOWN
-    return [FoundModel(folder, how[folder]) for folder in reversed(order)]
+    return [FoundModel(folder, how[folder], names[folder]) for folder in reversed(order)]
 
 
 def _parents_first(folders: Sequence[Path], children: Mapping[Path, set[Path]]) -> list[Path]:
@@ -114,9 +121,11 @@ def _judge(folder: Path, rows: Mapping[str, PatientRows]) -> str:
     """What a model has to do with the patient by its own data."""
     card = _card(folder)
     data = card.get("data")
-    if not isinstance(data, dict) or not data:  # weights from elsewhere
-        return ""
+    if not isinstance(data, dict) or not data:  # as of a network that several hospitals trained
+        return "" if "weights" in card else UNKNOWN
     if "domain" not in data:  # a network that learned without labels, of several domains
+        if not all(isinstance(entry, dict) and "images_sha256" in entry for entry in data.values()):
+            return UNKNOWN
         seen = [rows[name].saw_images(entry) for name, entry in data.items() if name in rows]
         return _worst(seen)
     if data["domain"] is None:

@@ -49,6 +49,13 @@ class PatientRows:
             return NO_ROWS
         return np.flatnonzero([self.wanted.is_pseudonym(name) for name in self.index["patient"]])
 
+    @property
+    def pseudonyms(self) -> list[str]:
+        """The pseudonym of the patient here; none if the patient is not here."""
+        if self.index is None or not len(self.rows):
+            return []
+        return sorted(set(self.index["patient"].iloc[self.rows]))
+
     def patches(self) -> list[bytes]:
         """The bytes of the patient's images and masks."""
         found = []

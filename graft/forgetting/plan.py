@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from graft.common.files import InputError
+from graft.common.links import follow_links
 from graft.common.parameters import Section
 from graft.common.partial import delete_leftovers
 from graft.forgetting.models import FoundModel, find_models
@@ -66,13 +67,15 @@ class Plan:
 
     Attributes:
         names: of the patient in the raw data. They must not be printed.
-        pseudonyms: of the patient.
+        pseudonyms: of the patient in the processed domains.
         raw: what the raw data of each domain has.
         outside: the domains of these whose raw data is outside of the project: it stays.
         domains: that have the patient, raw or processed.
         models: those that come from the patient's data, or perhaps, children first.
         outputs: of stages, and caches: they will be deleted.
         needles: what the final search looks for.
+        kept: files and folders in which graft deletes nothing that it does not know: those that git
+            tracks, and all raw data.
     """
 
     names: frozenset[str]
@@ -83,6 +86,11 @@ class Plan:
     models: Sequence[FoundModel]
     outputs: Sequence[Path]
     needles: Needles
+    kept: frozenset[Path]
+
+    def is_kept(self, file: Path) -> bool:
+        """Whether a file must not be deleted, whatever is in it."""
+        return not self.kept.isdisjoint((file, *file.parents))
 
 
 def make_plan(project: Project, parameters: Parameters, wanted: Wanted, layout: Layout) -> Plan:
@@ -108,29 +116,34 @@ def make_plan(project: Project, parameters: Parameters, wanted: Wanted, layout: 
     paths = [Path(parameters.domains[name].path) for name in domains if name in parameters.domains]
     cards = [file for file in list_tree(project.root) if file.name == CARD]
     names = frozenset(name for trace in found for name in trace.names) or frozenset({wanted.text})
-    pseudonyms = sorted({one for name in names for one in wanted.pseudonyms(name)} - names)
     return Plan(
         names=names,
-        pseudonyms=pseudonyms,
+        pseudonyms=sorted({name for one in having.values() for name in one.pseudonyms}),
         raw=[trace for trace in found if trace not in outside],
         outside=outside,
         domains=domains,
         models=[model for model in find_models(cards, having) if model.how],
-        outputs=list(_outputs(project, paths, domains, layout)),
-        needles=_needles(names, pseudonyms, found, having.values()),
+        outputs=list(dict.fromkeys(_outputs(project, paths, domains, layout))),
+        needles=_needles(names, wanted, found, having.values()),
+        kept=frozenset(
+            {follow_links(Path(domain.path)) for domain in parameters.domains.values()}
+            | project.tracked()
+        ),
     )
 
 
-def carry_out(plan: Plan, project: Project, delete_models: bool) -> None:
-    """Delete and rewrite what the plan says.
+def carry_out(root: Path, plan: Plan, delete_models: bool, also: Iterable[Path]) -> None:
+    """Delete and rewrite what the plan says, in a project that stays locked meanwhile.
 
     The raw data comes last: a run that is killed finds the patient again and does the rest.
 
     Args:
+        root: of the project.
         plan: what to do.
-        project: that stays locked meanwhile.
         delete_models: whether models that come from the patient's data are deleted.
+        also: other files to delete.
     """
+    delete_files(also, root)
     if delete_models:
         for model in plan.models:
             if model.is_sure:
@@ -140,6 +153,14 @@ def carry_out(plan: Plan, project: Project, delete_models: bool) -> None:
     for trace in plan.raw:
         delete_files(trace.files, trace.root)
         trace.rewrite()
+
+
+def is_planned(plan: Plan, path: Path, delete_models: bool) -> bool:
+    """Whether a file will be deleted or rewritten."""
+    raw = [file for trace in plan.raw for file in (*trace.files, *trace.tables)]
+    models = [model.folder for model in plan.models if model.is_sure and delete_models]
+    going = {follow_links(one) for one in (*raw, *models, *plan.outputs)}
+    return not going.isdisjoint((path, *path.parents))
 
 
 def _processed_rows(layout: Layout, wanted: Wanted) -> dict[str, PatientRows]:
@@ -164,10 +185,12 @@ def _find_raw(
     if os.path.lexists(root / MANIFEST):
         return find_in_manifest(name, root, wanted)
     if os.path.lexists(root / DATA_FILE) or os.path.lexists(root / LABELS_FILE):
-        return find_in_arrays(name, root, wanted, 0 if index is None else len(index))
+        return find_in_arrays(
+            name, root, wanted, domain.classes, 0 if index is None else len(index)
+        )
     archives = list_npz_files(root) if root.exists() else []
     if len(archives) == 1:
-        return find_in_npz(name, archives[0], wanted, index)
+        return find_in_npz(name, archives[0], wanted, domain.classes, index)
     if root.is_dir():
         return find_in_pictures(name, root, wanted, domain.patient_pattern, domain.ignore)
     return None
@@ -180,37 +203,42 @@ def _outputs(
 
     The processed domains come last, because they say whom a model was trained on.
     """
-    last = [project.root / layout.processed / name for name in domains]
+    last = [follow_links(project.root / layout.processed / name) for name in domains]
     for path in project.outputs_after(raw):
         if (path / CARD).exists() or (path / NO_MODEL).exists():
             yield from sorted(path.rglob(OUT_OF_FOLD))
         elif path not in last:
             yield path
     for name in domains:
-        yield project.root / layout.splits / f"{name}.csv"
+        yield follow_links(project.root / layout.splits / f"{name}.csv")
         yield from (project.root / cache.format(domain=name) for cache in layout.caches)
     yield from last
 
 
 def _needles(
-    names: Iterable[str],
-    pseudonyms: Iterable[str],
-    found: Iterable[RawTrace],
-    rows: Iterable[PatientRows],
+    names: Iterable[str], wanted: Wanted, found: Iterable[RawTrace], rows: Iterable[PatientRows]
 ) -> Needles:
-    needles = Needles()
-    for name in names:
-        needles.add_text(name, "the name of the patient")
-    for pseudonym in pseudonyms:
-        needles.add_text(pseudonym, "a pseudonym of the patient")
+    needles = text_needles(names, wanted)
     for trace in found:
-        for file in trace.files:
+        for text, what in trace.texts:
+            needles.add_text(text, what)
+        for file in filter(Path.is_file, trace.files):
             needles.add_file(file)
         for content in trace.bytes_of_rows:
             needles.add_image(content)
     for one in rows:
         for content in one.patches():
             needles.add_image(content)
+    return needles
+
+
+def text_needles(names: Iterable[str], wanted: Wanted) -> Needles:
+    """Names of a patient, and their pseudonyms under each key."""
+    needles = Needles()
+    for name in names:
+        needles.add_text(name, "the name of the patient")
+        for pseudonym in wanted.pseudonyms(name):
+            needles.add_text(pseudonym, "a pseudonym of the patient")
     return needles
 
 

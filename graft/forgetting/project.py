@@ -59,6 +59,14 @@ class Project:
             return 0
         return sum(1 for _ in self.git.iter_refs(base=EXPERIMENTS))
 
+    def tracked(self) -> set[Path]:
+        """The files that git tracks; the whole project if it is not under git."""
+        if self.git is None:
+            return {self.root}
+        checkout = self.git.gitpython.repo
+        top = follow_links(Path(checkout.working_dir))
+        return {top / str(path) for path, _ in checkout.index.entries}
+
     def outputs_after(self, raw: Iterable[Path]) -> list[Path]:
         """All outputs that depend on raw data, directly or through other stages."""
         changed = [follow_links(path) for path in raw]

@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+
 from graft.common.links import follow_links
 
 Change = Callable[[], None]
@@ -22,9 +24,11 @@ class RawTrace:
         where: the tables and arrays that have them, in words.
         files: that belong to this patient alone.
         left: how many lesions of each class the other patients have.
-        rewrite: takes the patient out of tables and arrays. It comes after the files, because the
+        tables: the tables and arrays that change.
+        rewrite: takes the patient out of them. It comes after the files, because the
             patient is found by them. It may run again after it was killed.
         bytes_of_rows: the bytes of the patient's rows of an array.
+        texts: that identify the patient in the files, each with what it is.
     """
 
     domain: str
@@ -33,9 +37,11 @@ class RawTrace:
     lesions: int
     where: str
     files: Sequence[Path]
+    tables: Sequence[Path]
     left: Mapping[str, int]
     rewrite: Change
     bytes_of_rows: Sequence[bytes] = field(default=(), repr=False)
+    texts: Sequence[tuple[str, str]] = field(default=(), repr=False)
 
     def root_is_inside(self, project: Path) -> bool:
         """Whether the raw data is in the folder of the project, and not only linked from there."""
@@ -56,18 +62,37 @@ def count_left(labels: Iterable[str], rows: Iterable[int]) -> Counter[str]:
     return Counter(label for row, label in enumerate(labels) if row not in gone)
 
 
+def class_names(labels: np.ndarray, classes: Sequence[str]) -> list[str]:
+    """The class of each row of an array of labels, which has names or numbers from 0."""
+    names = {str(number): name for number, name in enumerate(classes)}
+    return [names.get(str(label), str(label)) for label in labels.ravel().tolist()]
+
+
 def inside(path: Path, root: Path) -> bool:
     """Whether a path, or what it links to, is in a folder."""
     return follow_links(path).is_relative_to(follow_links(root))
 
 
 def delete_files(files: Iterable[Path], root: Path) -> None:
-    """Delete files, what they link to, and the folders inside `root` that this leaves empty."""
+    """Delete files, what they link to, and the folders inside `root` that this leaves empty.
+
+    An empty folder may be among the files.
+    """
     top = follow_links(root)
     for file in files:
-        folder = follow_links(file.parent)
-        for path in (follow_links(file), file):  # the link last, because it shows the way
-            path.unlink(missing_ok=True)
-        while folder != top and folder.is_relative_to(top) and not any(folder.iterdir()):
-            folder.rmdir()
-            folder = folder.parent
+        target = follow_links(file)
+        folders = {target.parent, follow_links(file.parent)}
+        if target.is_dir():
+            folders = {target}
+        else:
+            target.unlink(missing_ok=True)
+            file.unlink(missing_ok=True)  # after its target, to which a link shows the way
+        for folder in folders:
+            _delete_empty(folder, top)
+
+
+def _delete_empty(folder: Path, top: Path) -> None:
+    """Delete a folder and those around it, up to `top`, as long as they are empty."""
+    while folder != top and folder.is_relative_to(top) and not any(folder.iterdir()):
+        folder.rmdir()
+        folder = folder.parent

@@ -15,7 +15,7 @@ import numpy as np
 from graft.common.files import InputError, whole_file
 from graft.common.links import follow_links
 from graft.common.shown import counted
-from graft.forgetting.raw import RawTrace, count_left
+from graft.forgetting.raw import RawTrace, class_names, count_left
 from graft.forgetting.wanted import Wanted
 from graft.ingest.arrays import DATA_FILE, GROUPS_FILE, LABELS_FILE
 from graft.ingest.npz import map_npy
@@ -24,7 +24,9 @@ from graft.ingest.tasks import TASKS_FILE
 ROWS_AT_ONCE = 64
 
 
-def find_in_arrays(domain: str, root: Path, wanted: Wanted, processed: int) -> RawTrace | None:
+def find_in_arrays(
+    domain: str, root: Path, wanted: Wanted, classes: Sequence[str], processed: int
+) -> RawTrace | None:
     """Find the rows of a patient; None if there are none.
 
     Without groups.npy a patient is `<domain> row <number>`. Rows change their numbers when one is
@@ -34,6 +36,7 @@ def find_in_arrays(domain: str, root: Path, wanted: Wanted, processed: int) -> R
         domain: its name.
         root: the folder of the arrays.
         wanted: the patient.
+        classes: of the domain.
         processed: how many lesions the processed domain has; 0 if it is missing.
 
     Raises:
@@ -52,7 +55,7 @@ def find_in_arrays(domain: str, root: Path, wanted: Wanted, processed: int) -> R
     if not to_change and not has_groups:
         return None  # a killed run took the row out, and the processed domain is of before
     data = map_npy(root / DATA_FILE)
-    labels = map_npy(root / LABELS_FILE).ravel()
+    labels = class_names(map_npy(root / LABELS_FILE), classes)
     has_data, has_labels = len(data) == len(names), len(labels) == len(names)
     return RawTrace(
         domain=domain,
@@ -61,7 +64,8 @@ def find_in_arrays(domain: str, root: Path, wanted: Wanted, processed: int) -> R
         lesions=len(mine),
         where=f"{counted(len(mine), 'row')} of {', '.join(file.name for file in to_change)}",
         files=(),
-        left=count_left(map(str, labels.tolist()), mine if has_labels else ()),
+        tables=to_change,
+        left=count_left(labels, mine if has_labels else ()),
         rewrite=lambda: _rewrite(to_change, mine),
         bytes_of_rows=[data[row].tobytes() for row in mine] if has_data else (),
     )

@@ -9,6 +9,7 @@ from graft.common.files import InputError, whole_file
 from graft.common.links import follow_links
 from graft.common.shown import counted
 from graft.forgetting.raw import RawTrace, count_left, inside
+from graft.forgetting.raw_dicom import own_identifiers
 from graft.forgetting.wanted import Wanted
 from graft.ingest.rows import MANIFEST, iterate_cells
 from graft.volumes.volume_files import list_files
@@ -33,8 +34,10 @@ def find_in_manifest(domain: str, root: Path, wanted: Wanted) -> RawTrace | None
     own = [rows[number][1] for number in mine]
     gone = set(mine)
     others = [cells for number, (_, cells) in enumerate(rows) if number not in gone]
-    shared = {follow_links(file) for file in _files(root, others)}
-    files = dict.fromkeys(file for file in _files(root, own) if follow_links(file) not in shared)
+    of_others = list(_scans(root, others))
+    shared = {follow_links(file) for scan in of_others for file in scan}
+    all_own = dict.fromkeys(file for scan in _scans(root, own) for file in scan)
+    files = [file for file in all_own if follow_links(file) not in shared]
     lines = [str(rows[number][0]) for number in mine]
     more = ", ..." if len(lines) > LINES_SHOWN else ""
     return RawTrace(
@@ -43,26 +46,38 @@ def find_in_manifest(domain: str, root: Path, wanted: Wanted) -> RawTrace | None
         names=frozenset(cells[PATIENT] for cells in own),
         lesions=len(mine),
         where=f"{counted(len(mine), 'row')} of {MANIFEST} ({', '.join(lines[:LINES_SHOWN])}{more})",
-        files=list(files),
+        files=files,
+        tables=[table],
         left=count_left([cells["label"] for _, cells in rows], mine),
         rewrite=lambda: _rewrite(table, wanted),
+        texts=own_identifiers(files, [scan[0] for scan in of_others if scan]),
     )
 
 
-def _files(root: Path, rows: Iterable[Mapping[str, str]]) -> Iterator[Path]:
-    """The files inside the folder of the raw data that rows name."""
+def _scans(root: Path, rows: Iterable[Mapping[str, str]]) -> Iterator[list[Path]]:
+    """The files of each scan, picture or mask that rows name inside the folder of the raw data."""
+    seen: set[Path] = set()
     for cells in rows:
         for column in PATHS:
             path = root / cells.get(column, "")
-            if cells.get(column) and path.exists() and inside(path, root):
-                yield from _files_of(path)
+            if cells.get(column) and path not in seen and inside(path, root):
+                seen.add(path)
+                yield _files_of(path) if path.exists() else _empty_folder(path)
+
+
+def _empty_folder(path: Path) -> list[Path]:
+    """The empty folder that a killed run left where a file was; nothing if there is none."""
+    folder = path.parent
+    while not folder.exists():
+        folder = folder.parent
+    return [] if any(folder.iterdir()) else [folder]
 
 
 def _files_of(path: Path) -> list[Path]:
     if path.is_dir():  # of DICOM; what lies beside the slices is the patient's too
-        return [file for file in sorted(path.rglob("*")) if not file.is_dir()]
+        return [file for file in sorted(path.rglob("*")) if not file.is_dir()] or [path]
     try:
-        return [path, *list_files(path)]
+        return list(dict.fromkeys((path, *list_files(path))))
     except InputError:  # a damaged header does not say where its voxels are
         return [path]
 

@@ -13,15 +13,19 @@ import pandas as pd
 
 from graft.common.files import InputError, whole_file
 from graft.common.links import follow_links
-from graft.forgetting.raw import RawTrace, count_left
+from graft.forgetting.raw import RawTrace, class_names, count_left
 from graft.forgetting.wanted import Wanted
-from graft.ingest.npz import read_npz
+from graft.ingest.npz import list_arrays, read_npz
 
 FIELDS = ("images", "labels")
 
 
 def find_in_npz(
-    domain: str, file: Path, wanted: Wanted, index: pd.DataFrame | None
+    domain: str,
+    file: Path,
+    wanted: Wanted,
+    classes: Sequence[str],
+    index: pd.DataFrame | None,
 ) -> RawTrace | None:
     """Find the image of a patient; None if there is none, or if an earlier run took it out.
 
@@ -29,6 +33,7 @@ def find_in_npz(
         domain: its name.
         file: the archive.
         wanted: the patient.
+        classes: of the domain.
         index: of the processed domain, which has the number of each image; None if it is missing.
 
     Raises:
@@ -51,6 +56,10 @@ def find_in_npz(
     if found != [counted, counted]:
         raise InputError(f"{file}: {part} has {found} rows, expected {counted} of each array")
     images, labels = arrays.values()
+    others = [name for name in list_arrays(file) if name.endswith("_labels") and name not in names]
+    left = count_left(class_names(labels, classes), [row])
+    for one in read_npz(file, others).values():
+        left.update(class_names(one, classes))
     return RawTrace(
         domain=domain,
         root=file.parent,
@@ -58,7 +67,8 @@ def find_in_npz(
         lesions=1,
         where=f"1 image of {part} in {file.name}",
         files=(),
-        left=count_left(map(str, labels.ravel().tolist()), [row]),
+        tables=[file],
+        left=left,
         rewrite=lambda: _rewrite(file, names, row),
         bytes_of_rows=[images[row].tobytes()],
     )

@@ -50,8 +50,10 @@ def find_in_pictures(
         lesions=lesions,
         where=counted(lesions, "picture"),
         files=files,
+        tables=(),
         left=left,
         rewrite=nothing,
+        texts=[(file.relative_to(root).as_posix(), "the path of a picture") for file in files],
     )
 
 

@@ -2,14 +2,15 @@
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 import ahocorasick
 
 from graft.common.files import InputError
-from graft.privacy.contents import Piece, read_contents
+from graft.privacy.contents import read_contents
 from graft.privacy.gather import Identifiers, Origin
 from graft.privacy.search import DIGEST, HEXADECIMAL, Match, TextSearch
 
@@ -21,6 +22,7 @@ STEP = 16  # bytes between them, or more
 NOT_SEARCHED = (".git", "__pycache__")
 ENVIRONMENT = "pyvenv.cfg"  # in the folder of an environment of Python
 IMAGES = "bytes of an image"
+NO_MODELS: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -63,63 +65,78 @@ class Needles:
 
 @dataclass(frozen=True)
 class Trace:
-    """A file that has something of the patient.
+    """Something in a file.
 
     Attributes:
         file: it.
         what: was found there, in words.
-        place: the line or byte.
-        in_name: whether the name of the file has it, so that it must not be printed.
+        place: where: the path and the line or byte; if the path itself has the trace, the folder
+            above it, because a trace must not be printed.
+        of_model: whether it is the digest of a model, which says nothing about the patient.
     """
 
     file: Path
     what: str
     place: str
-    in_name: bool
+    of_model: bool = False
 
 
 class TraceSearch:
-    """A search for needles in many files."""
+    """A search for needles in many files, and for the digests of models beside them."""
 
-    def __init__(self, needles: Needles) -> None:
-        """Prepare the search."""
+    def __init__(self, needles: Needles, models: Mapping[str, str] = NO_MODELS) -> None:
+        """Prepare the search.
+
+        Args:
+            needles: of the patient.
+            models: what each digest is, in words.
+        """
+        self._models = frozenset(models.values())
         self._kinds = {text: origin.kind for text, origin in needles.texts.origins.items()}
+        self._kinds |= models
         self._texts = TextSearch(self._kinds)
         self._chunks = ahocorasick.Automaton()  # of str, hence bytes as Latin-1
         for chunk in needles.chunks:
             self._chunks.add_word(chunk.decode("latin-1"), chunk)
         self._chunks.make_automaton()
 
-    def find(self, file: Path, name: str) -> Trace | None:
-        """The first trace in a file or in its name.
+    def find(self, file: Path, name: str) -> list[Trace]:
+        """The first trace of each kind in a file, or what its name has.
 
         Args:
             file: to search.
-            name: of the file, as it would be printed.
+            name: of the file, as it is printed.
         """
-        for match in self._matches(os.fsencode(name)):
-            return Trace(file, f"{self._kinds[match.text]}, in its name", "", in_name=True)
+        place = Path(name)
+        while any(self._matches(os.fsencode(place))):
+            place = place.parent
+        if place != Path(name):
+            what = self._kinds[next(self._matches(os.fsencode(name))).text]
+            return [Trace(file, what, f"{place}: a name in it that cannot be shown here")]
+        found: dict[str, Trace] = {}
+        if file.is_dir():
+            return []
         try:
             for piece in read_contents(file, TextSearch.MAX_BYTES):
-                trace = self._find_in(file, piece)
-                if trace is not None:
-                    return trace
+                for what, start in self._found_in(piece.content):
+                    if what not in found:
+                        where = name + piece.place(start)
+                        found[what] = Trace(file, what, where, what in self._models)
         except InputError:  # it cannot be unpacked, but its own bytes were searched
             pass
-        return None
+        return list(found.values())
 
     def is_in(self, content: bytes) -> bool:
-        """Whether some bytes have a trace."""
-        piece = Piece(content, 0, 0, None, 0)
-        return self._find_in(Path(), piece) is not None
+        """Whether some bytes have a trace of the patient."""
+        return any(what not in self._models for what, _ in self._found_in(content))
 
-    def _find_in(self, file: Path, piece: Piece) -> Trace | None:
-        for match in self._matches(piece.content):
-            return Trace(file, self._kinds[match.text], piece.place(match.start), in_name=False)
+    def _found_in(self, content: bytes) -> Iterator[tuple[str, int]]:
+        """What is in some bytes, and where it begins."""
+        for match in self._matches(content):
+            yield self._kinds[match.text], match.start
         if len(self._chunks):
-            for end, _ in self._chunks.iter(piece.content.decode("latin-1")):
-                return Trace(file, IMAGES, piece.place(end + 1 - CHUNK), in_name=False)
-        return None
+            for end, _ in self._chunks.iter(content.decode("latin-1")):
+                yield IMAGES, end + 1 - CHUNK
 
     def _matches(self, content: bytes) -> Iterator[Match]:
         for match in self._texts.find(content):
@@ -142,7 +159,10 @@ def _is_part_of_number(content: bytes, match: Match) -> bool:
 
 
 def list_tree(root: Path, left_out: Iterable[Path] = ()) -> Iterator[Path]:
-    """All files below a folder but those of git, of environments of Python, and of some folders."""
+    """All files and empty folders below a folder.
+
+    Left out are those of git, of environments of Python, and of some folders.
+    """
     skipped = {path.resolve() for path in left_out}
     for folder, folders, files in os.walk(root):
         here = Path(folder)
@@ -157,3 +177,5 @@ def list_tree(root: Path, left_out: Iterable[Path] = ()) -> Iterator[Path]:
             path = here / name
             if path.is_file():
                 yield path
+        if not (folders or files) and here != root:
+            yield here
