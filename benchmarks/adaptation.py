@@ -7,8 +7,8 @@ Each draw has about 60 scans of a site, of which 0, 10, 20 or 50 are labelled. T
 to them, and scored on all other patients of the site: its log loss before minus that after. Beside
 it stands a network that is trained from scratch on the same labels alone. The sites are the
 external one of the phantom, its own sites (where nothing is to be gained), these with few malignant
-lesions, and, with --data, LIDC nodules in thick slices for a model of thin slices. Prints tables in Markdown. Takes about 20
-minutes on one core, mostly from scratch, and resumes in --workdir.
+lesions, and, with --data, LIDC nodules in thick slices for a model of thin slices. Prints tables in
+Markdown. Takes about half an hour on one core, mostly from scratch, and resumes in --workdir.
 """
 
 from collections.abc import Callable, Sequence
@@ -197,7 +197,7 @@ def _print_prior(pools: Sequence[Pool], tables: Sequence[pd.DataFrame]) -> None:
         say(line)
     for pool, rows in zip(pools, tables, strict=True):
         found = rows[rows["labels"] == 0]
-        gained = spread(found["before"] - found["by_prior"])
+        gained = spread(found["adapted"] - found["by_prior"])
         told = f"{found['is_new'].astype(bool).mean():.0%}"
         share = f"{pool.site.labels.mean():.2f}"
         say(markdown_row(pool.name, share, f"{found['prior'].mean():.2f}", told, gained))
