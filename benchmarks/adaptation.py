@@ -176,8 +176,8 @@ def _print(pool: Pool, rows: pd.DataFrame, draws: int) -> None:
         methods = found["method"].value_counts()
         chosen = ", ".join(f"{name} {count}" for name, count in methods.items())
         from_scratch = "–"
-        if "scratch" in found and found["scratch"].notna().all():
-            from_scratch = spread(found["before"] - found["scratch"])
+        if "scratch" in found and found["scratch"].notna().any():
+            from_scratch = spread((found["before"] - found["scratch"]).dropna())
         say(
             markdown_row(
                 str(size),
