@@ -31,6 +31,9 @@ from graft.statistics.operating_points import choose_points
 from stages import paths
 
 THIN_MM = 1.5  # between slices, at most, in the scans of the model
+OWN = "own sites of the phantom"
+FEW_MALIGNANT = "own sites of the phantom, few malignant"
+KEPT = 0.15  # of the patients with a malignant lesion, there
 ALPHA = 0.1
 RATES = {"sensitivity": 0.9, "specificity": 0.9}
 
@@ -78,16 +81,30 @@ def make_pool(name: str, predictor: Predictor, domain: Domain, rows: np.ndarray)
 
 
 def phantom_pools(run: Path, patients: int, workdir: Path) -> list[Pool]:
-    """The external site of a finished run, and its own sites, both with unseen patients."""
+    """The external site of a finished run, and its own sites, with unseen patients.
+
+    The last pool has the own sites with fewer malignant lesions than the training had.
+    """
     parameters = read_run(run)
     domain = Domain.read(unseen_folder(parameters, patients, workdir))
     predictor = load(run / paths.BEST, "cpu")
     external = parameters.domains[parameters.target].split.external
     outside = (domain.index["site"] == external).to_numpy()
+    inside = np.flatnonzero(~outside)
     return [
         make_pool("external site of the phantom", predictor, domain, np.flatnonzero(outside)),
-        make_pool("own sites of the phantom", predictor, domain, np.flatnonzero(~outside)),
+        make_pool(OWN, predictor, domain, inside),
+        make_pool(FEW_MALIGNANT, predictor, domain, _few_malignant(domain, inside)),
     ]
+
+
+def _few_malignant(domain: Domain, rows: np.ndarray) -> np.ndarray:
+    """Leave out most patients with a lesion of the second class."""
+    index = domain.index.iloc[rows]
+    having = index["patient"][index["label"] == domain.classes[1]].unique()
+    random = generator(0, "adaptation", "few malignant")
+    left_out = random.permutation(having)[round(KEPT * len(having)) :]
+    return rows[~index["patient"].isin(left_out).to_numpy()]
 
 
 def lidc_pool(data: Path, workdir: Path) -> Pool:

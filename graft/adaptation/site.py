@@ -60,6 +60,8 @@ def read_site(path: Path, predictor: Predictor) -> Site:
     Raises:
         InputError: if the manifest cannot be used, or no lesion can.
     """
+    if not path.exists():
+        raise InputError(f"{path}: is missing, expected a manifest (.csv) or its folder")
     manifest = path / MANIFEST if path.is_dir() else path
     if manifest.suffix.lower() != ".csv":
         raise InputError(f"{path}: is no table, expected a manifest (.csv) or its folder")

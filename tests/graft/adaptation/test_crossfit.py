@@ -101,6 +101,18 @@ def test_without_labels_nothing_changes_unless_it_can_be_told(predictor, tmp_pat
     assert document["sentence"].endswith("There are no labels, so no benefit is measured.")
 
 
+def test_a_new_share_is_reported_and_not_used_without_labels(predictor):
+    familiar = predictor.fitted.familiar
+    reference = {**familiar.reference, "probability": [0.05] * 60}
+    fitted = replace(predictor.fitted, familiar=replace(familiar, reference=reference))
+    other = replace(predictor, fitted=fitted)
+    document = adapt(other, make_site(other, by_median, labelled=0), seed=0).document
+    assert document["prior"]["distinguishable"]
+    assert document["prior"]["low"] > 0.05
+    assert (document["chosen"], document["recommended"]) == (NONE, False)
+    assert "It is not used" in document["sentence"]
+
+
 def test_each_method_fits_only_what_it_may_see(predictor):
     site = make_site(predictor, by_median)
     fitter = Fitter.of(predictor, site)
