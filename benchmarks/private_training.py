@@ -40,9 +40,9 @@ from graft.networks.out_of_fold import ALL
 from graft.networks.reference import ModelReference
 from graft.networks.saved import Model, load_model, save_model
 from graft.private_training.source import PrivateSource, train_source, train_without_privacy
-from graft.strategies.finetuning import FromSource
+from graft.strategies.finetuning import FromScratch, FromSource
 from graft.training.plan import Plan
-from graft.training.stage import Labelled
+from graft.training.stage import Labelled, StageTraining
 from graft.transfer.start import start_from_scratch
 from stages import paths
 
@@ -115,6 +115,8 @@ def main(
             say(markdown_row(label, ", ".join(changed) or "as in params.yaml", *cells))
             rows[wanted] = found
     if not vary and None in rows:
+        cells = [spread(rows[None], f"scratch, {part}") for part in OF_TARGET]
+        say(markdown_row("no source", "–", *["–"] * len(OF_SOURCE), *cells))
         report_costs(rows)
 
 
@@ -137,8 +139,12 @@ def measure(trial: Trial) -> Figures:
     name = parameters.source
     figures = score(trial.folder, name, load_model(source), "source", OF_SOURCE)
     if not trial.vary:
+        target = parameters.target
         model = finetune(trial, parameters, seed, source)
-        figures |= score(trial.folder, parameters.target, model, "target", OF_TARGET)
+        figures |= score(trial.folder, target, model, "target", OF_TARGET)
+        if trial.epsilon is None:
+            model = finetune(trial, parameters, seed, None)
+            figures |= score(trial.folder, target, model, "scratch", OF_TARGET)
     with whole_file(result) as path:
         write_json(path, figures)
     return figures
@@ -167,8 +173,11 @@ def train_on_source(trial: Trial, parameters: Parameters, seed: int, folder: Pat
     train_source(source, start, plan, privacy, folder, log=lambda row: None)
 
 
-def finetune(trial: Trial, parameters: Parameters, seed: int, source: Path) -> Model:
-    """Fine-tune on all labelled patients of the target, as `finetune@transfer` does."""
+def finetune(trial: Trial, parameters: Parameters, seed: int, source: Path | None) -> Model:
+    """Train on all labelled patients of the target, as the stage `finetune` does.
+
+    Without a source it trains from scratch.
+    """
     name = parameters.target
     labelled = Labelled.read(trial.folder / paths.processed(name), trial.folder / paths.split(name))
     checkpoints = trial.workdir / "checkpoints"
@@ -180,16 +189,13 @@ def finetune(trial: Trial, parameters: Parameters, seed: int, source: Path) -> M
         f"target-{trial.name}",
         checkpoints,
     )
-    reference = ModelReference.to(source)
-    stage = FromSource(
-        labelled,
-        CPU,
-        plan,
-        parameters.predict,
-        parameters.finetune,
-        reference,
-        parameters.lambda_,
-    )
+    common = (labelled, CPU, plan, parameters.predict)
+    stage: StageTraining
+    if source is None:
+        stage = FromScratch(*common, parameters.network)
+    else:
+        reference = ModelReference.to(source)
+        stage = FromSource(*common, parameters.finetune, reference, parameters.lambda_)
     trained = stage.train(ALL)
     card = {"architecture": trained.architecture, "classes": trained.task.domain.classes}
     return Model({**card, "shares": [1.0]}, [network.eval() for network in trained.networks])
