@@ -8,7 +8,7 @@ Draws patients of a finished run's source anew as members, trains on them from s
 with 150 other patients of the same site. With --shadows, repeats of two folds over members and
 others provide shadow models, and LiRA is compared with the loss threshold on the same models.
 Prints tables in Markdown. Finished trainings are kept in --workdir, so that the same command
-resumes. Takes about 9 minutes on two cores, with --shadows as long again.
+resumes. Takes about 9 minutes on one core, and with --shadows as long again.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,8 +27,8 @@ from graft.console import run, say
 from graft.membership.attack import FALSE_POSITIVES, LIRA, LOSS
 from graft.membership.bound import Guarantee
 
-DRAWS = 5
-SHADOW_DRAWS = 10
+DRAWS = 3
+SHADOW_DRAWS = 9
 FEW, MANY = 20, 100  # members: as in the default target, and for private training
 DEFAULT = Arm("default", FEW)
 ARMS = (

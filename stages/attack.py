@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from pydantic import Field
@@ -15,9 +16,9 @@ from graft.data.split import read_split
 from graft.membership.attack import attack_model
 from graft.membership.bound import find_guarantee
 from graft.membership.document import attacks_document
-from graft.membership.patients import choose_patients
-from graft.membership.shadows import read_shadows
-from graft.networks.card import CARD, has_model
+from graft.membership.patients import Patients, choose_patients
+from graft.membership.shadows import Shadows, read_shadows
+from graft.networks.card import CARD, has_model, read_card
 from graft.networks.device import pick_device, use_deterministic_algorithms
 from graft.networks.saved import load_model
 from graft.networks.settings import Device
@@ -47,11 +48,23 @@ def main() -> None:
     use_deterministic_algorithms()
     attacks: list[dict] = []
     left_out: dict[str, str] = {}
-    for domain, models in (
+    for name, folders in (
         (parameters.source, {"pretrained": paths.PRETRAINED}),
         (parameters.target, OF_TARGET),
     ):
-        attack_domain(domain, models, parameters, attacks, left_out)
+        domain = Domain.read(paths.processed(name), paths.VERIFIED)
+        parts = read_split(paths.split(name), domain.index)
+        people = choose_patients(domain, parts)
+        shadows = shadows_of_target(domain, parts) if folders is OF_TARGET else {}
+        for model, folder in folders.items():
+            if reason := why_not(folder, people):
+                left_out[model] = reason
+                continue
+            assert people is not None, "otherwise there is a reason"
+            trained = TrainedModel(folder, None, domain, parts)
+            of_model = shadows.get("scratch" if model == "scratch" else "transfer")
+            attack = attack_one(trained, people, of_model, parameters)
+            attacks.append({"model": model, **attack})
     document = attacks_document(attacks, left_out, parameters.confidence)
     with whole_file(paths.ATTACKS) as path:
         write_sealed(path, document)
@@ -61,60 +74,45 @@ def main() -> None:
         say(f"warning: {warning}")
 
 
-def attack_domain(
-    name: str,
-    models: Mapping[str, Path],
-    parameters: Parameters,
-    attacks: list[dict],
-    left_out: dict[str, str],
-) -> None:
-    """Attack the models that were trained on a domain.
+def shadows_of_target(domain: Domain, parts: Mapping[str, np.ndarray]) -> Shadows:
+    """The predictions of the cross-validation, if it trained as `transfer` was trained."""
+    transfer = TrainedModel(paths.FINETUNED["transfer"], None, domain, parts)
+    table = paths.REPEATED["cross_validation"]
+    weight = transfer.card.get("lambda", 0.0)
+    return read_shadows(table, domain, parts, transfer.strategy, weight)
 
-    Args:
-        name: of the domain.
-        models: their folders by name.
-        parameters: of the stage.
-        attacks: gets an entry for each attacked model.
-        left_out: gets the reason for each other one.
-    """
-    domain = Domain.read(paths.processed(name), paths.VERIFIED)
-    parts = read_split(paths.split(name), domain.index)
-    people = choose_patients(domain, parts)
-    shadows: Mapping[str, np.ndarray] = {}
-    if "transfer" in models:
-        card = TrainedModel(models["transfer"], None, domain, parts)
-        table = paths.REPEATED["cross_validation"]
-        weight = card.card.get("lambda", 0.0)
-        shadows = read_shadows(table, domain, parts, card.strategy, weight)
-    for model_name, folder in models.items():
-        if not has_model(folder):
-            left_out[model_name] = "this run has no such model"
-            continue
-        trained = TrainedModel(folder, None, domain, parts)
-        if "weights" in trained.card:
-            left_out[model_name] = "its weights were trained elsewhere, on unknown patients"
-            continue
-        if people is None:
-            left_out[model_name] = f"no test patient of {name} is from a site of the training part"
-            continue
-        if "private_training" not in trained.card:  # else the digest needs the key: see `evaluate`
-            check_data(trained, "train", {})
-        model = load_model(folder, pick_device(parameters.device))
-        attack = attack_model(
-            model,
+
+def why_not(folder: Path, people: Patients | None) -> str:
+    """Why a model is not attacked; empty if it is."""
+    if not has_model(folder):
+        return "this run has no such model"
+    if "weights" in read_card(folder):
+        return "its weights were trained elsewhere, on unknown patients"
+    if people is None:
+        return "no test patient is from a site of the training part"
+    return ""
+
+
+def attack_one(
+    trained: TrainedModel, people: Patients, shadows: np.ndarray | None, parameters: Parameters
+) -> dict[str, Any]:
+    """Attack a model, after a check that the members are those that it was trained on."""
+    domain, card = trained.domain, trained.card
+    if "private_training" not in card:  # else the digest needs the key: `evaluate` checks it
+        check_data(trained, "train", {})
+    return {
+        "weights_sha256": card["weights_sha256"],
+        "domain": domain.name,
+        "unit": "patient" if domain.patients_known else "lesion",
+        **attack_model(
+            load_model(trained.folder, pick_device(parameters.device)),
             domain,
             people,
             parameters.confidence,
-            guarantee=find_guarantee(trained.card, name, folder / CARD),
-            shadows=shadows.get("scratch" if model_name == "scratch" else "transfer"),
-        )
-        about = {
-            "model": model_name,
-            "weights_sha256": trained.card["weights_sha256"],
-            "domain": name,
-            "unit": "patient" if domain.patients_known else "lesion",
-        }
-        attacks.append({**about, **attack})
+            find_guarantee(card, domain.name, trained.folder / CARD),
+            shadows,
+        ),
+    }
 
 
 if __name__ == "__main__":

@@ -134,7 +134,7 @@ def test_a_test_part_of_another_site_is_not_attacked(project):
     edit_index("liver", lambda index: index.update({"site": site}))
     attack.main()
     assert [entry["model"] for entry in read_attacks()["models"]] == ["pretrained"]
-    reason = "no test patient of liver is from a site of the training part"
+    reason = "no test patient is from a site of the training part"
     assert {"model": "bagging", "reason": reason} in read_attacks()["left_out"]
 
 
