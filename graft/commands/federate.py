@@ -17,10 +17,14 @@ app = typer.Typer(rich_markup_mode=None, no_args_is_help=True)
 
 RoundsOption = Annotated[
     int | None,
-    typer.Option("--rounds", min=1, help="Rounds (default: as pretrain.epochs of params.yaml)."),
+    typer.Option(
+        "--rounds", min=1, max=100_000, help="Rounds (default: as pretrain.epochs of params.yaml)."
+    ),
 ]
-LocalEpochs = Annotated[int, typer.Option(min=1, help="Epochs of each site in a round.")]
-Mu = Annotated[float, typer.Option(min=0, help="μ of FedProx; 0 is FedAvg.")]
+LocalEpochs = Annotated[
+    int, typer.Option(min=1, max=100_000, help="Epochs of each site in a round.")
+]
+Mu = Annotated[float, typer.Option(min=0, max=1e6, help="μ of FedProx; 0 is FedAvg.")]
 To = Annotated[Path, typer.Option(metavar="FOLDER", help="The folder of the model.")]
 
 
@@ -132,6 +136,10 @@ def _read_site(folder: Path, split: Path | None, name: str) -> "Site":
 
 
 def _rounds(rounds: int | None, local_epochs: int, mu: float) -> "Rounds":
+    from math import isnan
+
     from graft.federated.settings import Rounds
 
+    if isnan(mu):
+        raise typer.BadParameter("--mu is nan, expected a number")
     return Rounds(rounds=rounds, local_epochs=local_epochs, mu=mu)

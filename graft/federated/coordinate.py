@@ -8,7 +8,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from graft.common.files import whole_folder
+from graft.common.files import InputError, whole_folder
 from graft.common.seeds import derive
 from graft.common.shown import counted, first_line
 from graft.console import say
@@ -35,6 +35,7 @@ from graft.networks.build import build_network
 from graft.networks.saved import save_model
 
 STAGE = "federated"  # of the card
+MOST_EPOCHS = 100_000  # as `pretrain.epochs`
 
 
 @dataclass
@@ -105,7 +106,7 @@ def gather(connections: Connections, wish: Rounds) -> Federation:
         wish: how long to train.
 
     Raises:
-        InputError: if the sites do not agree.
+        InputError: if the sites do not agree, or if there are too many epochs.
     """
     session = secrets.token_hex(16)  # no result depends on it
     unnamed = connections.ask(Message(DESCRIBE, {"session": session}))
@@ -116,6 +117,11 @@ def gather(connections: Connections, wish: Rounds) -> Federation:
     check_keys(sites)
     parameters = sites[connections.names[0]].parameters
     rounds = wish.rounds or math.ceil(parameters.pretrain.epochs / wish.local_epochs)
+    if rounds * wish.local_epochs > MOST_EPOCHS:
+        raise InputError(
+            f"rounds and local epochs: got {rounds} × {wish.local_epochs} epochs, expected at "
+            f"most {MOST_EPOCHS}"
+        )
     left_out = choose_left_out({name: site.patients for name, site in sites.items()})
     questions = {}
     for name in connections.names:

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from graft.common.parameters import Count, Section, Seed, Weight
 from graft.keys.settings import PseudonymKey
@@ -20,10 +20,29 @@ class SiteParameters(Section):
     seed: Seed
 
 
-class Secret(Section):
-    """Where a site has its patient key. It never leaves the site."""
+class SitePrivacy(PseudonymKey):
+    """Where a site has its patient key, which never leaves the site.
 
-    privacy: PseudonymKey
+    Attributes:
+        epsilon: of differential privacy, which federated training does not have: only None.
+    """
+
+    epsilon: float | None
+
+    @model_validator(mode="after")
+    def _check_epsilon(self) -> "SitePrivacy":
+        if self.epsilon is not None:
+            raise ValueError(
+                f"epsilon: got {self.epsilon:g}, expected none: federated training has no "
+                "differential privacy (docs/federated.md)"
+            )
+        return self
+
+
+class Secret(Section):
+    """The section of params.yaml with the patient key."""
+
+    privacy: SitePrivacy
 
 
 class Rounds(Section):

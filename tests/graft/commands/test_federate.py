@@ -35,11 +35,28 @@ def test_a_domain_that_is_missing_is_named():
 
 
 @pytest.mark.parametrize(
+    ("options", "changes", "message"),
+    [
+        (["--rounds", "2000", "--local-epochs", "2000"], {}, "got 2000 × 2000 epochs, expected at"),
+        ([], {"privacy": {"epsilon": 3.0}}, "privacy.epsilon: got 3, expected none: federated"),
+        ([], {"network": {"width": 9}}, "params.yaml: network.width: got 9"),
+    ],
+)
+def test_values_that_cannot_be_used_are_one_line(options, changes, message):
+    write_federation(**changes)
+    found = CliRunner().invoke(app, ["federate", "simulate", *FOLDERS, *options])
+    assert isinstance(found.exception, InputError)
+    assert message in str(found.exception)
+    assert not Path("models").exists()
+
+
+@pytest.mark.parametrize(
     "words",
     [
         ["simulate"],
         ["simulate", *FOLDERS, "--rounds", "0"],
         ["simulate", *FOLDERS, "--mu", "-1"],
+        ["simulate", *FOLDERS, "--mu", "1e9"],
         ["server"],
         ["server", "--sites", "3", "--ca", "ca.pem"],
         ["site", FOLDERS[0]],

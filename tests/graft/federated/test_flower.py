@@ -118,6 +118,20 @@ def test_a_site_that_is_killed_ends_the_training_with_a_line_each(port):
     assert ended(sites["b"])[0] == -signal.SIGKILL
 
 
+def test_a_site_that_hangs_ends_the_training_after_the_timeout(port):
+    write_federation(**LONG)
+    server = start_server(port, "--timeout", 20)
+    sites = {name: start_site(name, port) for name in SITES}
+    wait_for_round(server, 1)
+    sites["b"].send_signal(signal.SIGSTOP)
+    reason = "site b: gave no answer within 20 s, expected it until the end of the training\n"
+    assert ended(server) == (1, f"error: {reason}")
+    for name in "ac":
+        assert ended(sites[name]) == (1, f"error: the server ended the training: {reason}")
+    sites["b"].send_signal(signal.SIGCONT)
+    assert ended(sites["b"])[0] == 1
+
+
 def test_a_server_that_is_killed_ends_the_sites_with_a_line_each(port):
     write_federation(**LONG)
     server = start_server(port)
