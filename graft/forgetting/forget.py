@@ -1,23 +1,18 @@
 """Forgets a patient: shows a plan, carries it out if that is wanted, and searches for the rest."""
 
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
+from graft.common.files import InputError
 from graft.common.parameters import read_parameters
 from graft.console import countdown, say
 from graft.forgetting.lines import copy_lines, plan_lines, trace_lines
 from graft.forgetting.older import find_older, older_lines
-from graft.forgetting.plan import (
-    Layout,
-    Parameters,
-    Plan,
-    carry_out,
-    is_planned,
-    make_plan,
-    text_needles,
-)
+from graft.forgetting.plan import Layout, Parameters, Plan, make_plan, text_needles
 from graft.forgetting.project import Project, open_project
+from graft.forgetting.removal import carry_out, is_planned
 from graft.forgetting.traces import Trace, TraceSearch, list_tree
 from graft.forgetting.wanted import make_wanted
 
@@ -55,7 +50,11 @@ def forget(root: Path, text: str, parameters: Path, layout: Layout, wish: Wish) 
     """
     found = read_parameters(Parameters, parameters)
     wanted = make_wanted(text, found.privacy, layout.processed)
-    with open_project(root) as project, project.alone() if wish.do else nullcontext():
+    with (
+        _without_names(),
+        open_project(root) as project,
+        project.alone() if wish.do else nullcontext(),
+    ):
         plan = make_plan(project, found, wanted, layout)
         classes = {name: domain.classes for name, domain in found.domains.items()}
         for line in plan_lines(plan, project, classes, wish.models):
@@ -79,7 +78,19 @@ def forget(root: Path, text: str, parameters: Path, layout: Layout, wish: Wish) 
         if not wish.do:
             say("Nothing was changed. With --yes, graft does it.")
             return True
-        return _report_left(traces)
+        return _report_left([trace for trace in traces if plan.tells(trace)])
+
+
+@contextmanager
+def _without_names() -> Iterator[None]:
+    """Make a fault of the file system an InputError: the name of the file may be the patient's."""
+    try:
+        yield
+    except OSError as error:
+        raise InputError(
+            f"a file of the patient or of an output: {error.strerror or type(error).__name__} (its "
+            "name is not shown), expected one that can be read and deleted; then run it again"
+        ) from None
 
 
 def search_only(root: Path, text: str, parameters: Path, layout: Layout) -> bool:
@@ -96,7 +107,7 @@ def search_only(root: Path, text: str, parameters: Path, layout: Layout) -> bool
     """
     found = read_parameters(Parameters, parameters)
     wanted = make_wanted(text, found.privacy, layout.processed)
-    with open_project(root) as project:
+    with _without_names(), open_project(root) as project:
         search = TraceSearch(text_needles([wanted.text], wanted))
         left = _search_tree(project, search)
         older = find_older(project, search, [], [])
@@ -117,7 +128,7 @@ def _digests(project: Project, plan: Plan) -> dict[str, str]:
 
 def _is_beside(plan: Plan, trace: Trace, wish: Wish) -> bool:
     """Whether a file has the patient and the plan does not change it."""
-    return not (trace.of_model or is_planned(plan, trace.file, wish.models))
+    return plan.tells(trace) and not is_planned(plan, trace.file, wish.models)
 
 
 def _report_besides(traces: list[Trace], files: list[Path], wish: Wish) -> None:
@@ -135,9 +146,8 @@ def _report_besides(traces: list[Trace], files: list[Path], wish: Wish) -> None:
             say(line)
 
 
-def _report_left(traces: list[Trace]) -> bool:
+def _report_left(left: list[Trace]) -> bool:
     """Say whether the working tree still has something of the patient; returns if it has not."""
-    left = [trace for trace in traces if not trace.of_model]
     if not left:
         say("The working tree has no trace of the patient.")
         return True

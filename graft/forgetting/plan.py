@@ -1,7 +1,5 @@
 """What it takes to forget a patient: found first, shown, and carried out if the user agrees."""
 
-import os
-import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,32 +7,16 @@ from pathlib import Path
 from graft.common.files import InputError
 from graft.common.links import follow_links
 from graft.common.parameters import Section
-from graft.common.partial import delete_leftovers
 from graft.forgetting.models import FoundModel, find_models
 from graft.forgetting.patient_rows import PatientRows
 from graft.forgetting.project import Project
-from graft.forgetting.raw import RawTrace, delete_files
-from graft.forgetting.raw_arrays import find_in_arrays
-from graft.forgetting.raw_manifest import find_in_manifest
-from graft.forgetting.raw_npz import find_in_npz
-from graft.forgetting.raw_pictures import find_in_pictures
-from graft.forgetting.traces import Needles, list_tree
+from graft.forgetting.raw import RawTrace
+from graft.forgetting.raw_forms import ForgetDomain, find_raw
+from graft.forgetting.traces import IMAGES, Needles, Trace, list_tree
 from graft.forgetting.wanted import Wanted
-from graft.ingest.arrays import DATA_FILE, LABELS_FILE
-from graft.ingest.medmnist import list_npz_files
-from graft.ingest.rows import MANIFEST
 from graft.keys.settings import PseudonymKey
 from graft.networks.card import CARD, NO_MODEL
 from graft.networks.out_of_fold import FILE as OUT_OF_FOLD
-
-
-class ForgetDomain(Section):
-    """What is needed of the parameters of a domain to find a patient in its raw data."""
-
-    path: str
-    classes: list[str]
-    ignore: str | None
-    patient_pattern: str | None
 
 
 class Parameters(Section):
@@ -74,6 +56,8 @@ class Plan:
         models: those that come from the patient's data, or perhaps, children first.
         outputs: of stages, and caches: they will be deleted.
         needles: what the final search looks for.
+        of_others: files of other patients, as the raw data says, and the tables that change. Bytes
+            of the patient's images that they have too are nobody's: a licence, a logo.
         kept: files and folders in which graft deletes nothing that it does not know: those that git
             tracks, and all raw data.
     """
@@ -86,7 +70,13 @@ class Plan:
     models: Sequence[FoundModel]
     outputs: Sequence[Path]
     needles: Needles
+    of_others: frozenset[Path]
     kept: frozenset[Path]
+
+    def tells(self, trace: Trace) -> bool:
+        """Whether a trace tells of the patient, and not of a model or of everybody."""
+        is_common = trace.what == IMAGES and trace.file in self.of_others
+        return not (trace.of_model or is_common)
 
     def is_kept(self, file: Path) -> bool:
         """Whether a file must not be deleted, whatever is in it."""
@@ -103,7 +93,7 @@ def make_plan(project: Project, parameters: Parameters, wanted: Wanted, layout: 
     found = [
         trace
         for name, domain in parameters.domains.items()
-        if (trace := _find_raw(name, domain, wanted, rows.get(name)))
+        if (trace := find_raw(name, domain, wanted, rows.get(name)))
     ]
     having = {name: one for name, one in rows.items() if len(one.rows)}
     domains = sorted({trace.domain for trace in found} | having.keys())
@@ -112,6 +102,7 @@ def make_plan(project: Project, parameters: Parameters, wanted: Wanted, layout: 
             f"the patient: is in none of the domains {', '.join(parameters.domains)}, neither by "
             "name nor by pseudonym; expected one that is, as the raw data writes it"
         )
+    judged = {name: rows.get(name) or _patient_rows(layout, name, wanted) for name in domains}
     outside = [trace for trace in found if not trace.root_is_inside(project.root)]
     paths = [Path(parameters.domains[name].path) for name in domains if name in parameters.domains]
     cards = [file for file in list_tree(project.root) if file.name == CARD]
@@ -122,9 +113,10 @@ def make_plan(project: Project, parameters: Parameters, wanted: Wanted, layout: 
         raw=[trace for trace in found if trace not in outside],
         outside=outside,
         domains=domains,
-        models=[model for model in find_models(cards, having) if model.how],
+        models=[model for model in find_models(cards, judged) if model.how],
         outputs=list(dict.fromkeys(_outputs(project, paths, domains, layout))),
         needles=_needles(names, wanted, found, having.values()),
+        of_others=frozenset(file for trace in found for file in trace.of_others),
         kept=frozenset(
             {follow_links(Path(domain.path)) for domain in parameters.domains.values()}
             | project.tracked()
@@ -132,68 +124,15 @@ def make_plan(project: Project, parameters: Parameters, wanted: Wanted, layout: 
     )
 
 
-def carry_out(root: Path, plan: Plan, delete_models: bool, also: Iterable[Path]) -> None:
-    """Delete and rewrite what the plan says, in a project that stays locked meanwhile.
-
-    The raw data comes last: a run that is killed finds the patient again and does the rest.
-
-    Args:
-        root: of the project.
-        plan: what to do.
-        delete_models: whether models that come from the patient's data are deleted.
-        also: other files to delete.
-    """
-    delete_files(also, root)
-    if delete_models:
-        for model in plan.models:
-            if model.is_sure:
-                _delete_model(model.folder)
-    for path in plan.outputs:
-        _delete(path)
-    for trace in plan.raw:
-        delete_files(trace.files, trace.root)
-        trace.rewrite()
-
-
-def is_planned(plan: Plan, path: Path, delete_models: bool) -> bool:
-    """Whether a file will be deleted or rewritten."""
-    raw = [file for trace in plan.raw for file in (*trace.files, *trace.tables)]
-    models = [model.folder for model in plan.models if model.is_sure and delete_models]
-    going = {follow_links(one) for one in (*raw, *models, *plan.outputs)}
-    return not going.isdisjoint((path, *path.parents))
-
-
 def _processed_rows(layout: Layout, wanted: Wanted) -> dict[str, PatientRows]:
     """The rows of the patient in each processed domain that is there."""
-    return {
-        table.parent.name: PatientRows(
-            table.parent,
-            layout.splits / f"{table.parent.name}.csv",
-            layout.without_labels,
-            wanted,
-        )
-        for table in sorted(layout.processed.glob("[!.]*/index.csv"))
-    }
+    names = [table.parent.name for table in sorted(layout.processed.glob("[!.]*/index.csv"))]
+    return {name: _patient_rows(layout, name, wanted) for name in names}
 
 
-def _find_raw(
-    name: str, domain: ForgetDomain, wanted: Wanted, rows: PatientRows | None
-) -> RawTrace | None:
-    """What the raw data of a domain has of the patient, in the form that it has."""
-    root = Path(domain.path)
-    index = None if rows is None else rows.index
-    if os.path.lexists(root / MANIFEST):
-        return find_in_manifest(name, root, wanted)
-    if os.path.lexists(root / DATA_FILE) or os.path.lexists(root / LABELS_FILE):
-        return find_in_arrays(
-            name, root, wanted, domain.classes, 0 if index is None else len(index)
-        )
-    archives = list_npz_files(root) if root.exists() else []
-    if len(archives) == 1:
-        return find_in_npz(name, archives[0], wanted, domain.classes, index)
-    if root.is_dir():
-        return find_in_pictures(name, root, wanted, domain.patient_pattern, domain.ignore)
-    return None
+def _patient_rows(layout: Layout, name: str, wanted: Wanted) -> PatientRows:
+    split = layout.splits / f"{name}.csv"
+    return PatientRows(layout.processed / name, split, layout.without_labels, wanted)
 
 
 def _outputs(
@@ -240,20 +179,3 @@ def text_needles(names: Iterable[str], wanted: Wanted) -> Needles:
         for pseudonym in wanted.pseudonyms(name):
             needles.add_text(pseudonym, "a pseudonym of the patient")
     return needles
-
-
-def _delete_model(folder: Path) -> None:
-    """Delete a model folder, its card last: a killed run must recognise what it left."""
-    for file in folder.rglob("*"):
-        if file.name != CARD and not file.is_dir():
-            file.unlink()
-    shutil.rmtree(folder)
-
-
-def _delete(path: Path) -> None:
-    """Delete an output and what a killed stage left beside it."""
-    delete_leftovers(path)
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)

@@ -29,6 +29,7 @@ class RawTrace:
             patient is found by them. It may run again after it was killed.
         bytes_of_rows: the bytes of the patient's rows of an array.
         texts: that identify the patient in the files, each with what it is.
+        files_of_others: that the raw data has too.
     """
 
     domain: str
@@ -42,6 +43,12 @@ class RawTrace:
     rewrite: Change
     bytes_of_rows: Sequence[bytes] = field(default=(), repr=False)
     texts: Sequence[tuple[str, str]] = field(default=(), repr=False)
+    files_of_others: Sequence[Path] = field(default=(), repr=False)
+
+    @property
+    def of_others(self) -> set[Path]:
+        """The files of others and the tables, without links."""
+        return {follow_links(file) for file in (*self.files_of_others, *self.tables)}
 
     def root_is_inside(self, project: Path) -> bool:
         """Whether the raw data is in the folder of the project, and not only linked from there."""

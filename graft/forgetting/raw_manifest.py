@@ -51,6 +51,7 @@ def find_in_manifest(domain: str, root: Path, wanted: Wanted) -> RawTrace | None
         left=count_left([cells["label"] for _, cells in rows], mine),
         rewrite=lambda: _rewrite(table, wanted),
         texts=own_identifiers(files, [scan[0] for scan in of_others if scan]),
+        files_of_others=[file for scan in of_others for file in scan],
     )
 
 

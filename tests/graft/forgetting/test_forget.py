@@ -1,3 +1,4 @@
+import errno
 import io
 import json
 import os
@@ -15,8 +16,10 @@ from git import Repo as GitRepo
 
 from graft.commands.forget import PARAMETERS, _layout
 from graft.common.files import InputError, read_json, write_sealed
+from graft.common.yaml_file import read_yaml
 from graft.forgetting.forget import Wish, forget, search_only
 from graft.keys.pseudonyms import pseudonym
+from tests import small_target
 from tests.commands import run_module
 from tests.graft.forgetting.conftest import KEY, OTHER, PATIENTS, PERSON, run_stages
 from tests.graft.forgetting.everything import bytes_of_person, files_with
@@ -159,6 +162,36 @@ def test_raw_data_outside_of_the_project_is_not_touched(project, tmp_path, capsy
     assert contents(tmp_path / "archive") == before
     printed = capsys.readouterr().out
     assert "lung: NOT 2 rows of manifest.csv (9, 10) and 6 files in data/raw/lung" in printed
+
+
+def test_two_domains_with_the_same_raw_data_lose_the_rows_once(project):
+    small_target.edit_parameters(domains=third_domain("data/raw/liver"))
+    assert forgotten(do=True)
+    assert len(np.load("data/raw/liver/groups.npy")) == 2 * PATIENTS - 2
+
+
+def third_domain(path: str) -> dict:
+    """The parameters of one more domain."""
+    domains = read_yaml(PARAMETERS)["domains"]
+    return {"third": {**domains["liver"], "path": path}}
+
+
+def test_bytes_that_everybody_has_are_not_the_patients(project):
+    licence = bytes(range(32, 120)) * 40
+    for number in (3, 4):
+        Path(f"data/raw/lung/scan{number}/CT/LICENCE").write_bytes(licence)
+    assert forgotten(do=True)
+    assert Path("data/raw/lung/scan4/CT/LICENCE").exists()
+
+
+def test_a_fault_of_the_file_system_names_no_file(project, monkeypatch):
+    def refuse(path: Path, missing_ok: bool = False) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    with pytest.raises(InputError, match="Permission denied .its name is not shown.") as caught:
+        forgotten(do=True)
+    assert "slice" not in str(caught.value)
 
 
 def test_an_emptied_class_is_announced(project, capsys):
