@@ -96,7 +96,7 @@ def _resumed(
         seen, labelled = draw_lesions(pool, SCANS, SIZES, draw)
         for size in sizes:
             key = (pool.name, draw, size)
-            if (done[KEY] == key).all(axis=1).any():
+            if key in set(done[KEY].itertuples(index=False, name=None)):
                 continue
             row = {**dict(zip(KEY, key, strict=True)), **once(fitter, pool, seen, labelled[size])}
             done = pd.concat([done, pd.DataFrame([row])], ignore_index=True)
