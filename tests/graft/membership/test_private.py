@@ -35,7 +35,7 @@ def train_with_privacy(domain, people, epsilon: float) -> tuple[Model, Guarantee
 def test_it_succeeds_without_privacy_and_fails_with_it(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     aucs = []
-    for seed in range(4):  # the noise of a private training changes with its code
+    for seed in range(3):  # the noise of a private training changes with its code
         domain, people = noise_cohort(seed)
         overfitted = train_by_heart(domain, people, EPOCHS)
         model, guarantee = train_with_privacy(domain, people, epsilon=1.0)
@@ -45,4 +45,4 @@ def test_it_succeeds_without_privacy_and_fails_with_it(tmp_path, monkeypatch):
         found = attack_model(model, domain, people, 0.95, guarantee)
         assert not found["bound"]["broken"]
         aucs.append(found["auc"]["value"])
-    assert np.mean(aucs) < 0.65  # standard error 0.035; the guarantee allows 0.73
+    assert np.mean(aucs) < 0.65  # standard error 0.04; the guarantee allows 0.73
