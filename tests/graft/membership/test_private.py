@@ -1,6 +1,6 @@
 """The attack on models that were trained with differential privacy."""
 
-import pytest
+import numpy as np
 
 from graft.keys.pseudonyms import PUBLISHED_KEY
 from graft.membership.attack import attack_model
@@ -32,17 +32,17 @@ def train_with_privacy(domain, people, epsilon: float) -> tuple[Model, Guarantee
     return as_model(start), Guarantee(spent, budget.delta)
 
 
-@pytest.mark.parametrize("seed", [0, 1])
-def test_it_succeeds_without_privacy_and_fails_with_it(tmp_path, monkeypatch, seed):
+def test_it_succeeds_without_privacy_and_fails_with_it(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    domain, people = noise_cohort(seed)
-    overfitted = train_by_heart(domain, people, EPOCHS)
-    model, guarantee = train_with_privacy(domain, people, epsilon=1.0)
-    attacked = attack_model(overfitted, domain, people, 0.95, guarantee)
-    assert attacked["auc"]["value"] > 0.8
-    assert attacked["bound"]["broken"]  # it was not trained as it claims
-    found = attack_model(model, domain, people, 0.95, guarantee)
-    # Of 24 members, one above all others would exceed the bound of the rate by chance. The bound of
-    # the AUC, 0.73, is more than three standard errors above 0.5.
-    assert found["auc"]["value"] < found["bound"]["auc"] < 0.74
-    assert not found["bound"]["broken"]
+    aucs = []
+    for seed in range(3):  # the noise of a private training changes with its code
+        domain, people = noise_cohort(seed)
+        overfitted = train_by_heart(domain, people, EPOCHS)
+        model, guarantee = train_with_privacy(domain, people, epsilon=1.0)
+        attacked = attack_model(overfitted, domain, people, 0.95, guarantee)
+        assert attacked["auc"]["value"] > 0.8
+        assert attacked["bound"]["broken"]  # it was not trained as it claims
+        found = attack_model(model, domain, people, 0.95, guarantee)
+        assert not found["bound"]["broken"]
+        aucs.append(found["auc"]["value"])
+    assert np.mean(aucs) < 0.65  # standard error 0.04; the guarantee allows 0.73
