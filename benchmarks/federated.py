@@ -3,7 +3,7 @@
     python -m benchmarks.federated
     python -m benchmarks.federated --only "FedAvg, 1 epoch" --draws 3
 
-Divides the patients of the phantom's lung among three sites of 120, 60 and 40 patients, 6 times,
+Divides the patients of the phantom's lung among three sites of 120, 60 and 40 patients, 4 times,
 with the same and with different shares of malignant lesions, and keeps 400 other patients for the
 test. Every training has 20 epochs. Prints the validation loss over the validation patients of all
 sites and the AUROC of the test, and the paired differences from training in one place.
@@ -105,7 +105,7 @@ class Trial:
 
 
 def main(
-    draws: Annotated[int, typer.Option(help="How often the patients are divided.")] = 6,
+    draws: Annotated[int, typer.Option(help="How often the patients are divided.")] = 4,
     only: Annotated[list[str] | None, typer.Option(help="A method; can be repeated.")] = None,
     workdir: Annotated[
         Path, typer.Option(help="The folder of the clone and of the finished trainings.")
