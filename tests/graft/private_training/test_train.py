@@ -152,7 +152,7 @@ def test_weights_that_are_not_finite_are_one_line(tmp_path):
 
 def test_private_training_resists_noise_enough_to_learn(tmp_path):
     """With little noise and all patients in each step, it learns as any training does."""
-    budget = replace(BUDGET, sampling_rate=1.0, steps=EPOCHS * 10, noise_multiplier=0.05)
+    budget = replace(BUDGET, sampling_rate=1.0, steps=EPOCHS * 5, noise_multiplier=0.05)
     rows: list[dict] = []
     train_privately(make_run(tmp_path, budget=budget), rows.append)
     assert rows[-1]["validation_loss"] < 0.7 * rows[0]["validation_loss"]
