@@ -18,6 +18,7 @@ from graft.common.links import follow_links
 from graft.common.shown import first_line
 
 EXPERIMENTS = "refs/exps"  # of git, where DVC keeps its experiments
+RUNNING = f"{EXPERIMENTS}/exec/"  # marks of DVC about one that runs or ran
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,8 @@ class Project:
         """How many experiments of DVC there are, also queued and failed ones."""
         if self.git is None:
             return 0
-        return sum(1 for _ in self.git.iter_refs(base=EXPERIMENTS))
+        refs = self.git.iter_refs(base=EXPERIMENTS)
+        return sum(not ref.startswith(RUNNING) for ref in refs)
 
     def tracked(self) -> set[Path]:
         """The files that git tracks; the whole project if it is not under git."""

@@ -9,7 +9,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from graft.forgetting.models import FoundModel
-from graft.forgetting.project import Project
+from graft.forgetting.project import EXPERIMENTS, Project
 
 LOCK = "dvc.lock"
 
@@ -44,7 +44,7 @@ def list_versions(project: Project, models: Sequence[FoundModel]) -> list[ModelV
     prefix = project.root.relative_to(Path(checkout.working_dir).resolve()).as_posix()
     present = None if checkout.head.is_detached else checkout.active_branch.name
     for ref in checkout.refs:
-        if ref.name == present:
+        if ref.name == present or ref.path.startswith(EXPERIMENTS):
             continue
         there = dict(_outputs_at(ref, LOCK if prefix == "." else f"{prefix}/{LOCK}"))
         named = sorted(folders & there.keys())

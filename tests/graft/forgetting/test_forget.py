@@ -29,7 +29,7 @@ HERE = Path()
 
 
 def slow_shares() -> list:
-    return [pytest.param(k / 50, marks=pytest.mark.slow) for k in range(1, 50)]
+    return [pytest.param(k / 25, marks=pytest.mark.slow) for k in range(1, 25)]
 
 
 def forgotten(text: str = PERSON, **wish: bool) -> bool:
@@ -266,12 +266,14 @@ def test_git_history_and_experiments_are_named(project, capsys):
     checkout.git.commit("-qm", "a list")
     checkout.git.rm("-q", "list.txt")
     checkout.git.commit("-qm", "no list")
-    checkout.git.update_ref("refs/exps/ab/cdef/tidy-dog", "HEAD")
+    for name in ("ab/cdef/tidy-dog", "exec/EXEC_HEAD"):
+        checkout.git.update_ref(f"refs/exps/{name}", "HEAD")
     assert forgotten(do=True)
     printed = capsys.readouterr().out
     assert "The history of git has the patient." in printed
     assert "git filter-repo --replace-text FILE" in printed
     assert "1 experiment has outputs" in printed
+    assert "of git has models" not in printed
     assert "dvc exp remove --all-commits" in printed
 
 
