@@ -107,14 +107,15 @@ def simulate(size: int, sd: float, cohorts: int) -> dict[str, list]:
         if not (np.bincount(cohort.patient) > 1).any() or len(set(cohort.positive)) < 2:
             continue
         likelihood = likelihood_of(cohort)
-        found[GRAFT].append(estimate(likelihood))
-        found[LAPLACE].append(estimate(likelihood_of(cohort, laplace)))
+        several = int((np.bincount(cohort.patient) > 1).sum())
+        found[GRAFT].append(estimate(likelihood, several))
+        found[LAPLACE].append(estimate(likelihood_of(cohort, laplace), several))
         plain = partial(plain_likelihood, cohort.positive, cohort.disease, cohort.patient)
-        found[PLAIN].append(estimate(plain))
+        found[PLAIN].append(estimate(plain, several))
         if sd == 0:
             high = read_too_high(cohort)
-            found[CENTRED].append(estimate(likelihood_of(high)))
-            found[UNCENTRED].append(estimate(likelihood_of(high, centred=False)))
+            found[CENTRED].append(estimate(likelihood_of(high), several))
+            found[UNCENTRED].append(estimate(likelihood_of(high, centred=False), several))
         if found[GRAFT][-1][3] < 1 - CONFIDENCE and len(found["gains"]) < MOST_GAINS:
             found["gains"].append(use_known(cohort, likelihood, sd, random))
     return found
@@ -158,10 +159,10 @@ def likelihood_of(
     return partial(function, cohort.positive[several], disease[several], codes)  # type: ignore
 
 
-def estimate(likelihood: Likelihood) -> tuple[float, float, float, float]:
+def estimate(likelihood: Likelihood, several: int) -> tuple[float, float, float, float]:
     """Return τ, the ends of its interval, and p."""
     sd = maximise(likelihood)
-    low, high = profile_interval(likelihood, sd, CONFIDENCE)
+    low, high = profile_interval(likelihood, sd, CONFIDENCE, several)
     return sd, low, np.inf if high is None else high, p_of_none(likelihood, sd)
 
 

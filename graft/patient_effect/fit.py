@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import brentq, minimize_scalar
 from scipy.special import expit
-from scipy.stats import chi2
+from scipy.stats import chi2, t
 
 from graft.patient_effect.model import LARGEST_SD, log_likelihood, to_logits
 
@@ -60,6 +60,7 @@ def fit_patient_effect(
         confidence: of the interval and the test.
     """
     counts = np.bincount(patient)
+    informative = int((counts > 1).sum())
     several = counts[patient] > 1  # (N,)
     if not several.any() or positive.all() or not positive.any():
         return None
@@ -74,13 +75,13 @@ def fit_patient_effect(
     distinguishable = p < 1 - confidence
     return PatientEffect(
         sd=round(sd, DECIMALS),
-        interval=profile_interval(likelihood, sd, confidence),
+        interval=profile_interval(likelihood, sd, confidence, informative),
         confidence=confidence,
         p=p,
         distinguishable=distinguishable,
         applied_sd=round(maximise(penalise(likelihood)), DECIMALS) if distinguishable else 0.0,
         patients=int((counts > 0).sum()),
-        patients_with_several=int((counts > 1).sum()),
+        patients_with_several=informative,
     )
 
 
@@ -123,14 +124,22 @@ def maximise(function: Likelihood) -> float:
 
 
 def profile_interval(
-    likelihood: Likelihood, sd: float, confidence: float
+    likelihood: Likelihood, sd: float, confidence: float, patients: int
 ) -> tuple[float, float | None]:
     """Return the τ around `sd` that a likelihood-ratio test does not reject.
 
     The low end is 0 if the likelihood of 0 is not too small. The high end is None if that of
-    LARGEST_SD is not, because a larger τ changes the likelihood no more.
+    LARGEST_SD is not, because a larger τ changes the likelihood no more. The ratio is compared with
+    the square of Student's t, not with χ²₁, which a few dozen patients need.
+
+    Args:
+        likelihood: of τ.
+        sd: τ with the largest one.
+        confidence: of the interval.
+        patients: with several lesions.
     """
-    least = likelihood(sd) - chi2.ppf(confidence, 1) / 2
+    quantile = t.ppf((1 + confidence) / 2, max(patients - 1, 1))
+    least = likelihood(sd) - quantile**2 / 2
 
     def above(value: float) -> float:
         return likelihood(value) - least

@@ -5,7 +5,7 @@ import pytest
 from scipy.integrate import quad
 from scipy.optimize import brentq
 from scipy.special import expit, logit
-from scipy.stats import chi2, norm
+from scipy.stats import chi2, norm, t
 
 from graft.patient_effect.fit import PRIOR_SD, PatientEffect, fit_patient_effect
 from graft.patient_effect.model import LARGEST_SD
@@ -49,7 +49,8 @@ def test_the_estimate_gives_the_observed_concordance():
 def test_the_interval_ends_where_the_likelihood_ratio_is_rejected():
     found = fit_pairs(70)
     for end in found.interval:
-        assert log_ratio(70, concordance(end)) == pytest.approx(chi2.ppf(0.95, 1), abs=1e-2)
+        expected = t.ppf(0.975, PAIRS - 1) ** 2
+        assert log_ratio(70, concordance(end)) == pytest.approx(expected, abs=1e-2)
     assert found.interval[0] < found.sd < found.interval[1]
 
 
