@@ -115,6 +115,8 @@ def older_lines(older: Older) -> Iterator[str]:
             for folder in version.models
         ]
         yield f"  The version {version.ref} of git has {', '.join(named)}: withdraw it."
+    if not (older.objects or older.experiments or older.remotes or older.in_history):
+        return
     commands = list(_commands(older))
     width = max(len(command) for command, _ in commands)
     yield "To purge them, in this order:"
