@@ -38,6 +38,7 @@ class Parameters(Section):
 
     source: str
     target: str
+    candidates: list[str] = Field(alias="sources.candidates")
     confidence: float = Field(alias="evaluate.confidence")
     device: Device = Field(alias="training.device")
 
@@ -48,10 +49,10 @@ def main() -> None:
     use_deterministic_algorithms()
     attacks: list[dict] = []
     left_out: dict[str, str] = {}
-    for name, folders in (
-        (parameters.source, {"pretrained": paths.PRETRAINED}),
-        (parameters.target, OF_TARGET),
-    ):
+    models = [(parameters.source, {"pretrained": paths.PRETRAINED})]
+    for name in parameters.candidates:
+        models.append((name, {f"candidate {name}": paths.CANDIDATES / name}))
+    for name, folders in [*models, (parameters.target, OF_TARGET)]:
         domain = Domain.read(paths.processed(name), paths.VERIFIED)
         parts = read_split(paths.split(name), domain.index)
         people = choose_patients(domain, parts)

@@ -52,13 +52,14 @@ def check_known(predictor: Predictor, listed: Sequence[Listed]) -> list[Listed]:
             "expected a model for two classes that `evaluate` of this version chose, and that was "
             "validated on patients with several lesions"
         )
+    checked = [_check(one, predictor.classes) for one in listed]
     if not effect["distinguishable"]:
         say(
             f"{predictor.folder}: the patient effect cannot be distinguished from 0, so known "
             "lesions change nothing"
         )
-        return [replace(one, known="") if isinstance(one, Lesion) else one for one in listed]
-    return [_check(one, predictor.classes) for one in listed]
+        return [replace(one, known="") if isinstance(one, Lesion) else one for one in checked]
+    return checked
 
 
 def _check(one: Listed, classes: Sequence[str]) -> Listed:
@@ -109,7 +110,8 @@ def _revise(predictor: Predictor, predictions: Mapping[int, Prediction]) -> dict
     known = []
     for number, one in predictions.items():
         lesion = one.lesion
-        place = (lesion.image.resolve(), lesion.series, lesion.row, lesion.frame, lesion.position)
+        position = lesion.position or (lesion.mask, lesion.segment)
+        place = (lesion.image.resolve(), lesion.series, lesion.row, lesion.frame, position)
         if place in places:
             reason = "repeats a lesion of the patient, expected each lesion once"
             revised[number] = Failure(lesion, reason)

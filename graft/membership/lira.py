@@ -1,8 +1,9 @@
-"""LiRA: a patient's confidence compared with that of models trained with or without the patient.
+"""LiRA: a patient's confidence compared with that of models trained without the patient.
 
 Carlini, Chien, Nasr, Song, Terzis and Tramèr, "Membership Inference Attacks From First
-Principles", IEEE S&P 2022. Both variants model the confidence of each patient over trainings as
-normal. With few shadow models they share one variance, as the paper does below 64 of them.
+Principles", IEEE S&P 2022, the offline variant. The confidence of each patient over trainings is
+taken as normal. With few shadow models all patients share one variance, as in the paper below 64 of
+them.
 """
 
 import numpy as np
@@ -23,26 +24,6 @@ def offline_scores(observed: np.ndarray, without: np.ndarray) -> np.ndarray:
         They rank patients as the probability Φ of the paper does.
     """
     return (observed - without.mean(1)) / _deviations(without)
-
-
-def online_scores(observed: np.ndarray, without: np.ndarray, inside: np.ndarray) -> np.ndarray:
-    """Score patients by shadow models that were trained without them, and by some with them.
-
-    Args:
-        observed: (P,) confidences by the attacked model.
-        without: (P, K) confidences by K shadow models without the patient, at least two.
-        inside: (P, L) confidences by L shadow models with the patient, at least two.
-
-    Returns:
-        (P,) logarithms of the likelihood ratio of being a member.
-    """
-    return _log_density(observed, inside) - _log_density(observed, without)
-
-
-def _log_density(observed: np.ndarray, shadows: np.ndarray) -> np.ndarray:
-    """The log-density of the normal distribution of each patient, up to a constant."""
-    deviations = _deviations(shadows)
-    return -(((observed - shadows.mean(1)) / deviations) ** 2) / 2 - np.log(deviations)
 
 
 def _deviations(shadows: np.ndarray) -> np.ndarray:

@@ -6,6 +6,7 @@ result is divided by qN (Abadi et al., "Deep Learning with Differential Privacy"
 the optimizer does with it needs no further privacy.
 """
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -229,8 +230,10 @@ def private_plan(plan: Plan, epochs: int, lr: float) -> Plan:
 
 def _key(run: PrivateRun) -> dict:
     """Everything that decides a private training, and so its random numbers."""
+    _, owners = np.unique(run.task.train.patients, return_inverse=True)
     return {
         **training_key(run.network, run.task, run.plan, None),
+        "patients": hashlib.sha256(owners.astype(np.int64).tobytes()).hexdigest(),
         "budget": run.budget.describe(),
         "key": fingerprint(run.key),
         "code": code_digest(PACKAGES),

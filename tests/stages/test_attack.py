@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,7 @@ from graft.repeated.cross_validation import empty_table
 from stages import attack, paths
 from tests.processed import edit_index, read_parts, write_parts, write_two_sites
 from tests.seals import flip_bit
-from tests.small_target import CLASSES, SHAPE, write_project, write_target
+from tests.small_target import CLASSES, SHAPE, edit_parameters, write_project, write_target
 
 NAMES = ["pretrained", "scratch", "transfer", "regularized", "bagging", "boosting"]
 FOLDERS = {"pretrained": paths.PRETRAINED, **attack.OF_TARGET}
@@ -83,6 +84,16 @@ def test_it_attacks_every_model_with_the_patients_of_its_domain(project, capsys)
     assert paths.ATTACKS.read_bytes() == first
     assert not re.search(rb"lung\d|p0\d", first)  # no patient
     assert str(project).encode() not in first
+
+
+def test_a_candidate_is_attacked_with_the_patients_of_its_own_domain(project):
+    edit_parameters(sources={"candidates": ["lung"]})
+    shutil.copytree(paths.PRETRAINED, paths.CANDIDATES / "lung")
+    attack.main()
+    found = attack_of("candidate lung")
+    assert found["domain"] == "lung"
+    assert found["auc"] == attack_of("pretrained")["auc"]
+    check_read(paths.ATTACKS, read_attacks(), SCHEMA)
 
 
 def test_a_broken_guarantee_is_a_warning(project, capsys):

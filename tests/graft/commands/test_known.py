@@ -181,6 +181,26 @@ def test_a_known_lesion_that_cannot_be_used_is_one_line(project, known, message)
     assert message in line
 
 
+def test_two_lesions_by_masks_are_not_the_same_lesion(project):
+    scan = nibabel.load("0.nii.gz")
+    for name, start in (("a.nii.gz", 6), ("b.nii.gz", 8)):
+        mask = np.zeros(scan.shape, np.uint8)
+        mask[start : start + 2, 7:9, 7:9] = 1
+        nibabel.save(nibabel.Nifti1Image(mask, scan.affine), name)
+    rows = ["patient,image,mask,known", "p,0.nii.gz,a.nii.gz,malignant", "p,0.nii.gz,b.nii.gz,"]
+    Path(MANIFEST).write_text("\n".join(rows) + "\n")
+    found = predict(MANIFEST, "--out", "out")
+    assert (found.returncode, found.stderr.count("repeats a lesion")) == (0, 0)
+    assert pd.read_csv("out/predictions.csv")["known_lesions"].tolist()[1] == 1
+
+
+def test_a_misspelt_class_is_one_line_also_without_an_effect(project):
+    write_known("none", NONE)
+    found = predict("0.nii.gz", "--at", FIRST, "--model", "none", "--known", f"cancer@{SECOND}")
+    assert found.returncode == 1
+    assert "known is 'cancer', expected benign or malignant" in found.stderr
+
+
 def test_rows_that_cannot_be_used_are_failures_and_the_others_go_on(project):
     write_manifest(
         "a,0.nii.gz,8,8,8,cancer",

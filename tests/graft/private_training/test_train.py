@@ -124,6 +124,14 @@ def test_a_killed_training_resumes_to_the_same_bytes(tmp_path, monkeypatch, caps
     assert "resumes after epoch 2" in capsys.readouterr().out
 
 
+def test_noise_depends_on_whose_a_lesion_is(tmp_path):
+    """Otherwise the difference of two networks with other owners would be free of noise."""
+    made = two_lesions_each(task())
+    patients = made.train.patients[[1, 2, 3, 0, *range(4, len(made.train))]]
+    other = replace(made, train=replace(made.train, patients=patients))
+    assert train._key(make_run(tmp_path, made=made)) != train._key(make_run(tmp_path, made=other))
+
+
 def test_no_row_says_anything_about_the_patients_who_are_trained_on(tmp_path):
     rows: list[dict] = []
     row, epsilon = train_privately(make_run(tmp_path), rows.append)

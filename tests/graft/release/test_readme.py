@@ -88,7 +88,7 @@ def test_without_a_held_out_site_the_text_says_so():
 
 def test_a_private_source_has_its_guarantee_and_no_digest():
     metrics = metrics_document(["benign", "malignant"])
-    metrics["privacy"] = {"epsilon": 3.0}
+    metrics["privacy"] = {"epsilon": 3.0, "patients": 41}
     metrics["hashes"]["source"] = {"images": "1" * 64, "split": "2" * 64}
     entry = {"domain": "lung", "unit": "patient", "epsilon": 3.0, "delta": 0.0002}
     card = card_document(["benign", "malignant"]) | {"privacy": [entry]}
@@ -96,7 +96,8 @@ def test_a_private_source_has_its_guarantee_and_no_digest():
     guarantee = "each patient of lung who was trained on: ε = 3, δ = 0.0002."
     assert f"Differential privacy towards {guarantee}" in text
     assert "It does not cover the patients of `liver`" in text
-    assert "| withheld | withheld |" in text
+    # The number of patients counts as public, that of their lesions does not.
+    assert "| lung | 41 patients | withheld | withheld |" in text
     assert "1" * 64 not in text and "2" * 64 not in text
     assert "Differential privacy" not in write()
 
