@@ -8,7 +8,7 @@ to them, and scored on all other patients of the site: its log loss before minus
 it stands a network that is trained from scratch on the same labels alone. The sites are the
 external one of the phantom, its own sites (where nothing is to be gained), these with few malignant
 lesions, and, with --data, LIDC nodules in thick slices for a model of thin slices. Prints tables in
-Markdown. Takes about half an hour on one core, mostly from scratch, and resumes in --workdir.
+Markdown. Takes about 20 minutes on one core, mostly from scratch, and resumes in --workdir.
 """
 
 from collections.abc import Callable, Sequence
