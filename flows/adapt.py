@@ -46,14 +46,14 @@ def adapt(
 ) -> State:
     """Adapt a model to the scans of a site, and publish what it is worth.
 
-    The new model is written only if it is shown to help, or if `anyway` is true.
+    The new model is written only if labels show that it helps, or if `anyway` is true.
 
     Args:
         source: folder with manifest.csv and its scans, or the manifest; labels may be empty.
         destination: folder or fsspec URL to publish under.
         to: the folder of the new model, relative to that of the repository.
         model: the folder of the model, relative to that of the repository.
-        anyway: whether the new model is written even if nothing is gained.
+        anyway: whether the new model is written without a measured gain too.
     """
     LOCK.parent.mkdir(exist_ok=True)
     with hold_first_free([LOCK], "this folder"):
@@ -147,7 +147,7 @@ def main(
     to: Annotated[str, typer.Option(help="The folder of the new model.")] = "models/site",
     model: Annotated[str, typer.Option(help="The folder of the model.")] = "models/best",
     anyway: Annotated[
-        bool, typer.Option("--anyway", help="Write the new model even if nothing is gained.")
+        bool, typer.Option("--anyway", help="Write the new model without a measured gain too.")
     ] = False,
 ) -> None:
     """Adapt a model to the scans of a site, and publish what it is worth."""

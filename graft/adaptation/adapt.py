@@ -83,14 +83,8 @@ def adapt(
 
 
 def is_recommended(method: str, curve: list[dict]) -> bool:
-    """Whether the new model should be written without being asked for it twice.
-
-    With labels, the gain must be distinguishable from 0. Without, a method is only chosen if the
-    images can be told from those of the training.
-    """
-    if method == NONE:
-        return False
-    return not curve or curve[-1]["gain"]["low"] > 0
+    """Whether the new model is written: a gain was measured, and its interval is above 0."""
+    return method != NONE and bool(curve) and curve[-1]["gain"]["low"] > 0
 
 
 def conclude(
@@ -113,22 +107,27 @@ def conclude(
 
 
 def _conclude_without_labels(method: str, prior: Prior | None, site: Site) -> str:
-    sentence = "Do not adapt: the intensities are like those of the training."
+    labels, some = ("so few labels", "more") if len(site.labelled) else ("no labels", "some")
+    unmeasured = f"with {labels} no benefit is measured"
+    sentence = f"Do not adapt: the intensities are like those of the training, and {unmeasured}."
     if method == INTENSITY:
-        sentence = "Adapt by intensity: the intensities differ from those of the training."
+        sentence = (
+            "Do not adapt yet: the intensities differ from those of the training, but "
+            f"{unmeasured}. Label {some} scans, or use --anyway."
+        )
     if prior is not None:
         is_new = "differs" if prior.distinguishable else "cannot be told"
         sentence += (
-            f" The share of the disease is estimated as {prior.new:.0%} ({prior.low:.0%} to "
-            f"{prior.high:.0%}), which {is_new} from that of the model, {prior.old:.0%}."
+            f" The share of the disease is cautiously estimated as {prior.new:.0%} "
+            f"({prior.low:.0%} to {prior.high:.0%}), which {is_new} from that of the model, "
+            f"{prior.old:.0%}."
         )
         if prior.distinguishable:
             sentence += (
                 " It is not used, because lesions that look different would give such an estimate"
                 " too: label some."
             )
-    reason = "too few labels" if len(site.labelled) else "no labels"
-    return f"{sentence} There are {reason}, so no benefit is measured."
+    return sentence
 
 
 def _best_other(choice: Choice) -> str:

@@ -96,8 +96,9 @@ class CrossFit:
 
     @property
     def can_choose(self) -> bool:
-        """Whether there are enough labelled patients to choose a method by."""
-        return enough_labels(self.fitter.site, self.fitter.site.labelled)
+        """Whether the labels outside of each fold can choose a method, as the score needs it."""
+        outside = [self.first(None, self.outside(fold)) for fold in self.numbers]
+        return bool(outside) and all(enough_labels(self.fitter.site, rows) for rows in outside)
 
     def outside(self, fold: int | None = None) -> np.ndarray:
         """The lesions of all patients who are not in a fold."""
@@ -146,7 +147,7 @@ class CrossFit:
         What the images alone would choose comes first, then all methods from cheap to expensive.
         """
         default = choose_without_labels(self.fitter, seen)
-        if not enough_labels(self.fitter.site, labelled):
+        if not (self.can_choose and enough_labels(self.fitter.site, labelled)):
             nothing = np.zeros((0, self.fitter.site.raw.shape[1]))
             return Choice(method or default, {}, nothing, nothing)
         fits = {name: self._out_of_fold(name, labelled, seen) for name in (default, *METHODS)}

@@ -28,8 +28,8 @@ def report_lines(document: Block) -> Iterator[str]:
     prior = document["prior"]
     if prior:
         yield (
-            f"share of {document['classes'][-1]}: {prior['old']:.3f} before, {prior['new']:.3f} "
-            f"({prior['low']:.3f} to {prior['high']:.3f}) at the site"
+            f"share of {document['classes'][-1]}: {prior['old']:.3f} before, at the site "
+            f"{prior['new']:.3f} ({prior['low']:.3f} to {prior['high']:.3f}), cautiously"
         )
     for entry in document["curve"]:
         gained = interval(entry["gain"], "+.3f")
@@ -37,7 +37,8 @@ def report_lines(document: Block) -> Iterator[str]:
         values = [
             f"{name} {value(before[key])} → {value(after[key])}" for key, name in SCORES.items()
         ]
-        yield f"{counted(entry['labels'], 'label')}: gain {gained}; {', '.join(values)}"
+        labels = counted(entry["labels"], "label")
+        yield f"{labels}: gain {gained} by {methods_of(entry)}; {', '.join(values)}"
     yield document["sentence"]
 
 
@@ -64,6 +65,11 @@ def value(found: Block) -> str:
     return "–" if found["value"] is None else f"{found['value']:.3f}"
 
 
+def methods_of(entry: Block) -> str:
+    """The methods that were scored, with the number of folds that chose each."""
+    return ", ".join(f"{name} {folds}" for name, folds in entry["methods"].items())
+
+
 def _about(document: Block) -> list[str]:
     site, fitted = document["site"], document["fitted"]
     classes = ", ".join(f"{count} {name}" for name, count in site["by_class"].items())
@@ -80,7 +86,8 @@ def _about(document: Block) -> list[str]:
         disease = document["classes"][-1]
         rows[f"share of {disease}, of the model"] = f"{prior['old']:.3f}"
         rows[f"share of {disease}, at the site"] = (
-            f"{prior['new']:.3f} ({prior['low']:.3f} to {prior['high']:.3f})"
+            f"{prior['new']:.3f} ({prior['low']:.3f} to {prior['high']:.3f}), cautiously: pulled "
+            "towards that of the model"
         )
     rows["method"] = fitted["method"]
     rows["temperature"] = f"{fitted['temperature']:g}"
@@ -119,15 +126,17 @@ def _curve(document: Block) -> list[str]:
         "## By the number of labels",
         "",
         "Method, thresholds and quantiles come from other patients than those that are scored. "
-        f"Intervals ({level}) are over patients.",
+        f"Intervals ({level}) are over patients. Each fold chooses its method, which may be "
+        "another than that of the new model: beside a method is the number of its folds.",
         "",
-        f"| labels | gain in log loss | {' | '.join(SCORES.values())} |",
-        f"| --- | --- |{' --- |' * len(SCORES)}",
+        f"| labels | methods | gain in log loss | {' | '.join(SCORES.values())} |",
+        f"| --- | --- | --- |{' --- |' * len(SCORES)}",
     ]
     first = document["curve"][0]["before"]
     before = " | ".join(interval(first[key]) for key in SCORES)
-    lines.append(f"| not adapted | | {before} |")
+    lines.append(f"| not adapted | | | {before} |")
     for entry in document["curve"]:
         after = " | ".join(interval(entry["after"][key]) for key in SCORES)
-        lines.append(f"| {entry['labels']} | {interval(entry['gain'], '+.3f')} | {after} |")
+        gained = interval(entry["gain"], "+.3f")
+        lines.append(f"| {entry['labels']} | {methods_of(entry)} | {gained} | {after} |")
     return [*lines, ""]

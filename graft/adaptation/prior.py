@@ -27,8 +27,8 @@ class Prior:
 
     Attributes:
         old: that the model's probabilities imply, as the mean of its validation cases.
-        new: of the site.
-        low: the lower end of the interval of `new`.
+        new: a cautious estimate of that of the site, pulled towards `old` by STRENGTH lesions.
+        low: the lower end of the interval of `new`, which is pulled as well.
         high: the upper end.
         distinguishable: whether there are at least FEWEST patients, and the interval of `new` minus
             `old` excludes 0.
@@ -120,8 +120,3 @@ def shares_of(disease: float | np.ndarray) -> np.ndarray:
     """The shares (..., 2) of both classes from that of the disease, neither of them 0."""
     inside = np.clip(disease, 1e-6, 1 - 1e-6)
     return np.stack([1 - inside, inside], -1)
-
-
-def prior_bias(prior: Prior) -> np.ndarray:
-    """What the log-probabilities (2,) get so that they have the new shares."""
-    return np.log(shares_of(prior.new) / shares_of(prior.old))

@@ -26,18 +26,19 @@ def main(
         ),
     ] = None,
     anyway: Annotated[
-        bool, typer.Option("--anyway", help="Write the new model even if nothing is gained.")
+        bool, typer.Option("--anyway", help="Write the new model without a measured gain too.")
     ] = False,
     seed: Annotated[int, typer.Option(help="Of the folds and the resamples.")] = 0,
     device: Annotated[Device, typer.Option(help="Where the networks run.")] = "auto",
 ) -> None:
     """Adapt a model to a site. The new model is written only if it is shown to help.
 
-    Exit codes: 0, whether or not a model was written; 1 if an input cannot be used, which one line
-    explains. If that is one of several scans, the others are used.
+    Exit codes: 0, whether or not a model was written; 2 if folders overlap; 1 if an input cannot be
+    used, which one line explains. If that is one of several scans, the others are used.
     """
     import sys
     from contextlib import redirect_stdout
+    from itertools import permutations
 
     from graft.adaptation.adapt import adapt
     from graft.adaptation.page import report_lines
@@ -47,6 +48,10 @@ def main(
     from graft.prediction.identity import model_digest
     from graft.prediction.predictor import load
 
+    folders = [path.resolve() for path in (model, to, report) if path is not None]
+    for one, other in permutations(folders, 2):
+        if one.is_relative_to(other):
+            raise typer.BadParameter("FOLDER, --to and --report overlap, expected separate folders")
     check_new(to, OF_A_MODEL)
     if report is not None:
         check_new(report, OF_A_REPORT)

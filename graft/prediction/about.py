@@ -76,6 +76,8 @@ def _describe_fitted(predictor: Predictor) -> dict[str, str]:
         found[point] = at
     wanted = f"{1 - fitted.miscoverage:.0%}"
     found["sets"] = f"should hold the true class of {wanted} of each class, measured: {README}"
+    if fitted.adaptation:
+        found["sets"] += ", if there were enough labels; not guaranteed after the adaptation"
     effect = fitted.patient_effect
     if effect is not None:
         used = f"τ = {effect['applied_sd']:g}, which --known uses"

@@ -96,9 +96,19 @@ def test_without_labels_nothing_changes_unless_it_can_be_told(predictor, tmp_pat
     document = adapt(darker, make_site(darker, by_median, labelled=0), seed=0).document
     assert document["chosen"] == INTENSITY
     assert document["fitted"]["intensity"]["shift"] > 0
-    assert document["recommended"]
+    assert not document["recommended"]
     assert document["curve"] == document["methods"] == []
-    assert document["sentence"].endswith("There are no labels, so no benefit is measured.")
+    assert document["sentence"].startswith("Do not adapt yet: the intensities differ")
+    assert "with no labels no benefit is measured. Label some scans" in document["sentence"]
+
+
+@pytest.mark.parametrize(("labelled", "enough"), [(24, False), (32, True)])
+def test_labels_count_if_those_outside_of_each_fold_can_choose(predictor, labelled, enough):
+    document = adapt(predictor, make_site(predictor, mostly, labelled), seed=0).document
+    assert bool(document["methods"]) is bool(document["curve"]) is enough
+    if not enough:
+        assert (document["chosen"], document["recommended"]) == (NONE, False)
+        assert "with so few labels no benefit is measured" in document["sentence"]
 
 
 def test_a_new_share_is_reported_and_not_used_without_labels(predictor):

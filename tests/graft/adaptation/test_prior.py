@@ -3,9 +3,8 @@
 import numpy as np
 import pytest
 
-from graft.adaptation.prior import estimate_prior, estimate_shares, prior_bias, shares_of
+from graft.adaptation.prior import estimate_prior, estimate_shares
 from graft.adaptation.site import UNKNOWN
-from graft.statistics.calibrate import Temperature
 
 EVEN = np.array([0.5, 0.5])
 
@@ -63,14 +62,3 @@ def test_a_new_share_is_found_and_no_change_is_not(malignant, is_new):
     assert prior.low < malignant < prior.high
     assert prior.old == pytest.approx(0.5, abs=0.06)
     assert prior == estimate_prior(table, reference, unknown, np.arange(300), 0.95, seed=0)
-
-
-def test_the_bias_gives_the_posteriors_of_the_new_shares():
-    disease = draw(50, 0.9, seed=3)
-    table = np.stack([1 - disease, disease], 1)
-    unknown = np.full(50, UNKNOWN)
-    prior = estimate_prior(table, [0.4, 0.6], unknown, np.arange(50), 0.95, seed=0)
-    ratios = shares_of(prior.new) / shares_of(prior.old)
-    expected = table * ratios / (table * ratios).sum(1, keepdims=True)
-    biased = Temperature(1.0, (), tuple(prior_bias(prior))).apply(table)
-    assert biased == pytest.approx(expected)

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from graft.adaptation.page import methods_of
 from graft.common.files import read_sealed
 from graft.prediction.cut import cut_inputs
 from graft.prediction.identity import model_digest
@@ -69,6 +70,9 @@ def test_a_model_that_gains_is_written_with_its_parent_and_the_same_bytes_again(
     assert document["recommended"]
     assert document["model"] == model_digest(Path("models-b/site"))
     assert document["sentence"] in found.stdout
+    scored = f"by {methods_of(document['curve'][-1])};"
+    assert document["chosen"] in scored
+    assert scored in found.stdout
     assert "wrote models-b/site" in found.stdout
     fitted = Fitted.read(Path("models-b/site"))
     assert fitted.adaptation == {
@@ -88,14 +92,16 @@ def test_a_model_that_gains_is_written_with_its_parent_and_the_same_bytes_again(
     for folder, other in (("models-b/site", "again"), ("report", "report-again")):
         for path in Path(folder).iterdir():
             assert path.read_bytes() == (Path(other) / path.name).read_bytes(), path
-    assert f"parent {document['parent'][:12]}" in run_module("graft", "show", "again").stdout
+    shown = run_module("graft", "show", "again").stdout
+    assert f"parent {document['parent'][:12]}" in shown
+    assert "not guaranteed after the adaptation" in shown
 
 
 def test_the_new_model_predicts_what_was_fitted(project):
     change("label", "")
-    found = adapt("--to", "new")
+    found = adapt("--to", "new", "--anyway")
     assert found.returncode == 0, found.stderr
-    assert "Adapt by" in found.stdout
+    assert "Do not adapt yet" in found.stdout
     fitted = Fitted.read(Path("new"))
     assert fitted.intensity is not None
     lesion = Lesion(Path("site/3.nii.gz"), (8, 8, 8))
@@ -113,7 +119,7 @@ def test_the_new_model_predicts_what_was_fitted(project):
 
 def test_an_adapted_model_is_adapted_again(project):
     change("label", "")
-    assert adapt("--to", "new").returncode == 0
+    assert adapt("--to", "new", "--anyway").returncode == 0
     again = run_module("graft", "adapt", "new", "--data", "site", "--to", "newer", "--anyway")
     assert again.returncode == 0, again.stderr
     assert Fitted.read(Path("newer")).adaptation["parent"] == model_digest(Path("new"))
@@ -132,6 +138,18 @@ def test_nothing_is_written_if_nothing_is_gained_unless_it_is_wanted(project):
     assert json.loads(Path("report/adapt.json").read_text())["model"] is None
     assert adapt("--to", "new", "--anyway").returncode == 0
     assert Fitted.read(Path("new")).adaptation["method"] == "prior"
+
+
+@pytest.mark.parametrize(
+    ("to", "report"),
+    [("new", "new"), ("new", "new/report"), ("models/best", "report"), ("models", "report")],
+)
+def test_folders_that_overlap_are_refused(project, to, report):
+    before = model_digest(Path("models/best"))
+    found = adapt("--to", to, "--report", report, "--anyway")
+    assert found.returncode == 2
+    assert "overlap, expected separate folders" in found.stderr
+    assert model_digest(Path("models/best")) == before
 
 
 def test_a_broken_scan_is_a_line_and_the_others_are_used(project):
