@@ -83,7 +83,8 @@ def _is_in_history(project: Project, search: TraceSearch) -> bool:
     checkout: git.Repo = project.git.gitpython.repo
     if not checkout.head.is_valid():
         return False
-    process = checkout.git.log("--all", "--patch", "--text", "--no-color", as_process=True)
+    as_written = checkout.git(c="core.quotepath=off")  # names of files
+    process = as_written.log("--all", "-m", "--patch", "--text", "--no-color", as_process=True)
     content = b""
     while read := process.stdout.read(READ_AT_ONCE):
         content = content[-OVERLAP:] + read

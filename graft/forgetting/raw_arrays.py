@@ -68,6 +68,7 @@ def find_in_arrays(
         left=count_left(labels, mine if has_labels else ()),
         rewrite=lambda: _rewrite(to_change, mine),
         bytes_of_rows=[data[row].tobytes() for row in mine] if has_data else (),
+        is_counted=not has_groups,
     )
 
 

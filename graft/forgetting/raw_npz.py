@@ -71,6 +71,7 @@ def find_in_npz(
         left=left,
         rewrite=lambda: _rewrite(file, names, row),
         bytes_of_rows=[images[row].tobytes()],
+        is_counted=True,
     )
 
 
