@@ -101,16 +101,10 @@ def _without_names() -> Iterator[None]:
 
 
 def search_only(root: Path, text: str, parameters: Path, layout: Layout) -> bool:
-    """Search a project for a name and its pseudonyms, also if no domain has the patient any more.
+    """Search for a name and its pseudonyms, also if no domain has the patient any more.
 
-    Args:
-        root: as in `forget`.
-        text: as in `forget`.
-        parameters: as in `forget`.
-        layout: as in `forget`.
-
-    Returns:
-        Whether the working tree, DVC's cache and git's history have no trace.
+    Returns whether the working tree, DVC's cache and git's history have no trace. The arguments are
+    those of `forget`.
     """
     found = read_parameters(Parameters, parameters)
     wanted = make_wanted(text, found.privacy, layout.processed)

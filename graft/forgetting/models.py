@@ -41,11 +41,9 @@ class FoundModel:
 
 
 def find_models(cards: Sequence[Path], rows: Mapping[str, PatientRows]) -> list[FoundModel]:
-    """Judge model folders, children before their parents.
+    """Judge model folders by their card.json, children before their parents.
 
-    Args:
-        cards: the paths of their card.json.
-        rows: the patient's rows of each domain that has the patient.
+    `rows` are the patient's, of each domain that has the patient.
     """
     folders = [card.parent for card in cards if card.parent.parent.name != FOLDS]
     texts = {folder: _texts(folder) for folder in folders}

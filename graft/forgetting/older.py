@@ -49,14 +49,7 @@ class Older:
 def find_older(
     project: Project, search: TraceSearch, models: Sequence[FoundModel], raw: Sequence[Path]
 ) -> Older:
-    """Search DVC's cache and git's history.
-
-    Args:
-        project: whose they are.
-        search: for the patient.
-        models: those that come from the patient's data, or perhaps.
-        raw: the folders of raw data that change.
-    """
+    """Search DVC's cache and git's history. `raw` are the folders of raw data that change."""
     cache = project.cache
     sizes = []
     for file in () if cache is None else list_tree(cache):

@@ -69,14 +69,9 @@ class PatientRows:
         return found
 
     def saw_labels(self, data: Mapping, covariates: Sequence) -> str | None:
-        """How a model that was trained on the domain has seen the patient.
+        """How a model that was trained on the domain has seen the patient, by its card.
 
-        Args:
-            data: the entry of its card.
-            covariates: how its card says that they are encoded.
-
-        Returns:
-            "train" or "validation", "" if it has not, or None if its data is not here any more.
+        Returns "train" or "validation", "" if it has not, or None if its data is not here any more.
         """
         encoding = json.dumps(covariates, sort_keys=True)
         if data.get("train_sha256") not in self._digests_of("train", encoding):

@@ -18,12 +18,6 @@ def carry_out(root: Path, plan: Plan, delete_models: bool, also: Iterable[Path])
 
     What names the patient comes last, which is the raw data or else the processed domain: a run
     that is killed finds the patient again and does the rest.
-
-    Args:
-        root: of the project.
-        plan: what to do.
-        delete_models: whether models that come from the patient's data are deleted.
-        also: other files to delete.
     """
     delete_files(also, root, plan.is_kept)
     if delete_models:
