@@ -12,8 +12,9 @@ from graft.forgetting.lines import copy_lines, plan_lines, trace_lines
 from graft.forgetting.older import find_older, older_lines
 from graft.forgetting.plan import Layout, Parameters, Plan, make_plan, text_needles
 from graft.forgetting.project import Project, open_project
+from graft.forgetting.raw import leads_away
 from graft.forgetting.removal import carry_out, is_planned
-from graft.forgetting.traces import Trace, TraceSearch, list_tree
+from graft.forgetting.traces import Needles, Trace, TraceSearch, list_tree
 from graft.forgetting.wanted import make_wanted
 
 
@@ -67,6 +68,12 @@ def forget(root: Path, text: str, parameters: Path, layout: Layout, wish: Wish) 
             besides = [trace for trace in traces if _is_beside(plan, trace, wish)]
             also = [trace.file for trace in besides if not plan.is_kept(trace.file)]
             _report_besides(besides, also, wish)
+            links = [trace for trace in besides if trace.file.is_symlink()]
+            away = [one for one in links if leads_away(one.file, project.root, plan.is_kept)]
+            if away:
+                say("Links among them whose targets stay, which you must look at:")
+            for line in trace_lines(away):
+                say(line)
         if wish.do:
             carry_out(project.root, plan, wish.models, also)
             traces = _search_tree(project, search)
@@ -78,7 +85,7 @@ def forget(root: Path, text: str, parameters: Path, layout: Layout, wish: Wish) 
         if not wish.do:
             say("Nothing was changed. With --yes, graft does it.")
             return True
-        return _report_left([trace for trace in traces if plan.tells(trace)])
+        return _report_left([trace for trace in traces if plan.tells(trace)], plan.needles)
 
 
 @contextmanager
@@ -94,26 +101,21 @@ def _without_names() -> Iterator[None]:
 
 
 def search_only(root: Path, text: str, parameters: Path, layout: Layout) -> bool:
-    """Search a project for a name and its pseudonyms, also if no domain has the patient any more.
+    """Search for a name and its pseudonyms, also if no domain has the patient any more.
 
-    Args:
-        root: as in `forget`.
-        text: as in `forget`.
-        parameters: as in `forget`.
-        layout: as in `forget`.
-
-    Returns:
-        Whether the working tree, DVC's cache and git's history have no trace.
+    Returns whether the working tree, DVC's cache and git's history have no trace. The arguments are
+    those of `forget`.
     """
     found = read_parameters(Parameters, parameters)
     wanted = make_wanted(text, found.privacy, layout.processed)
     with _without_names(), open_project(root) as project:
-        search = TraceSearch(text_needles([wanted.text], wanted))
+        needles = text_needles([wanted.text], wanted)
+        search = TraceSearch(needles)
         left = _search_tree(project, search)
         older = find_older(project, search, [], [])
         for line in older_lines(older):
             say(line)
-        is_clean = _report_left(left)
+        is_clean = _report_left(left, needles)
         return is_clean and not (older.objects or older.in_history)
 
 
@@ -146,8 +148,10 @@ def _report_besides(traces: list[Trace], files: list[Path], wish: Wish) -> None:
             say(line)
 
 
-def _report_left(left: list[Trace]) -> bool:
+def _report_left(left: list[Trace], needles: Needles) -> bool:
     """Say whether the working tree still has something of the patient; returns if it has not."""
+    if short := needles.texts.left_out:
+        say(f"Not searched for: {short} of the patient's names and numbers, too short for it.")
     if not left:
         say("The working tree has no trace of the patient.")
         return True

@@ -8,7 +8,7 @@ from graft.common.shown import counted
 from graft.forgetting.models import FoundModel
 from graft.forgetting.plan import Plan
 from graft.forgetting.project import Project
-from graft.forgetting.raw import RawTrace
+from graft.forgetting.raw import RawTrace, leads_away
 from graft.forgetting.traces import Trace
 
 SHOWN = 20  # files in a list
@@ -50,6 +50,8 @@ def _raw_lines(trace: RawTrace, project: Project, classes: Sequence[str]) -> Ite
             f"    The stage {writer.name} writes this folder, so `dvc repro` brings the patient "
             f"back. Let domains.{trace.domain}.path name a copy of it."
         )
+    if away := sum(leads_away(file, trace.root) for file in trace.files):
+        yield f"    {counted(away, 'file')} outside of there, which links lead to: NOT removed."
     for label in trace.emptied(classes):
         yield (
             f"    Nobody else there has the class {label}: the next `dvc repro` will refuse "

@@ -15,6 +15,7 @@ TRAINED = "was trained on the patient"
 VALIDATED = "was chosen with the patient, who is in the validation part"
 DESCENDANT = "was made from a model that was trained on the patient"
 UNKNOWN = "may have been trained on the patient: its data or its parent is not here as it was"
+ADAPTED = "may have been adapted to the patient: nobody noted the patients of its site"
 SURE = (TRAINED, VALIDATED, DESCENDANT)
 FOLDS = "folds"  # a folder of further networks of the same model
 
@@ -40,16 +41,14 @@ class FoundModel:
 
 
 def find_models(cards: Sequence[Path], rows: Mapping[str, PatientRows]) -> list[FoundModel]:
-    """Judge model folders, children before their parents.
+    """Judge model folders by their card.json, children before their parents.
 
-    Args:
-        cards: the paths of their card.json.
-        rows: the patient's rows of each domain that has the patient.
+    `rows` are the patient's, of each domain that has the patient.
     """
     folders = [card.parent for card in cards if card.parent.parent.name != FOLDS]
     texts = {folder: _texts(folder) for folder in folders}
     names = {folder: _digests(folder) for folder in folders}
-    how = {folder: _judge(folder, rows) for folder in folders}
+    how = {folder: _judge(folder, rows) or _adapted(folder) for folder in folders}
     known = {digest for digests in names.values() for digest in digests}
     children: dict[Path, set[Path]] = {folder: set() for folder in folders}
     for folder in folders:
@@ -65,7 +64,7 @@ def find_models(cards: Sequence[Path], rows: Mapping[str, PatientRows]) -> list[
         for child in children[folder]:
             if how[folder] in SURE and how[child] not in SURE:
                 how[child] = DESCENDANT
-            elif how[folder] == UNKNOWN and not how[child]:
+            elif how[folder] in (UNKNOWN, ADAPTED) and not how[child]:
                 how[child] = UNKNOWN
     return [FoundModel(folder, how[folder], names[folder]) for folder in reversed(order)]
 
@@ -122,7 +121,9 @@ def _judge(folder: Path, rows: Mapping[str, PatientRows]) -> str:
     card = _card(folder)
     data = card.get("data")
     if not isinstance(data, dict) or not data:  # as of a network that several hospitals trained
-        return "" if "weights" in card else UNKNOWN
+        about = card.get("weights")  # of a file; those of a model have data that nobody noted
+        is_model = not about or (isinstance(about, dict) and about.get("source") == "model")
+        return UNKNOWN if is_model else ""
     if "domain" not in data:  # a network that learned without labels, of several domains
         if not all(isinstance(entry, dict) and "images_sha256" in entry for entry in data.values()):
             return UNKNOWN
@@ -133,6 +134,14 @@ def _judge(folder: Path, rows: Mapping[str, PatientRows]) -> str:
     if data["domain"] not in rows:
         return ""
     return _worst([rows[data["domain"]].saw_labels(data, card.get("covariates", ()))])
+
+
+def _adapted(folder: Path) -> str:
+    """ADAPTED if `graft adapt` made a model; "" otherwise."""
+    try:
+        return ADAPTED if read_json(folder / FITTED).get("adaptation") else ""
+    except InputError:
+        return ""
 
 
 def _worst(answers: Sequence[str | None]) -> str:

@@ -49,14 +49,7 @@ class Older:
 def find_older(
     project: Project, search: TraceSearch, models: Sequence[FoundModel], raw: Sequence[Path]
 ) -> Older:
-    """Search DVC's cache and git's history.
-
-    Args:
-        project: whose they are.
-        search: for the patient.
-        models: those that come from the patient's data, or perhaps.
-        raw: the folders of raw data that change.
-    """
+    """Search DVC's cache and git's history. `raw` are the folders of raw data that change."""
     cache = project.cache
     sizes = []
     for file in () if cache is None else list_tree(cache):
@@ -83,7 +76,8 @@ def _is_in_history(project: Project, search: TraceSearch) -> bool:
     checkout: git.Repo = project.git.gitpython.repo
     if not checkout.head.is_valid():
         return False
-    process = checkout.git.log("--all", "--patch", "--text", "--no-color", as_process=True)
+    as_written = checkout.git(c="core.quotepath=off")  # names of files
+    process = as_written.log("--all", "-m", "--patch", "--text", "--no-color", as_process=True)
     content = b""
     while read := process.stdout.read(READ_AT_ONCE):
         content = content[-OVERLAP:] + read

@@ -13,6 +13,7 @@ from graft.common.files import InputError
 from graft.data.domain import Domain
 from graft.data.split import read_split
 from graft.forgetting.wanted import Wanted
+from graft.keys.pseudonyms import keyed_sha256
 
 NO_ROWS = np.zeros(0, np.int64)
 
@@ -32,7 +33,7 @@ class PatientRows:
     split: Path
     without_labels: Path
     wanted: Wanted
-    _digests: dict[str, str] = field(default_factory=dict)
+    _digests: dict[str, Sequence[str]] = field(default_factory=dict)
 
     @cached_property
     def index(self) -> pd.DataFrame | None:
@@ -68,20 +69,15 @@ class PatientRows:
         return found
 
     def saw_labels(self, data: Mapping, covariates: Sequence) -> str | None:
-        """How a model that was trained on the domain has seen the patient.
+        """How a model that was trained on the domain has seen the patient, by its card.
 
-        Args:
-            data: the entry of its card.
-            covariates: how its card says that they are encoded.
-
-        Returns:
-            "train" or "validation", "" if it has not, or None if its data is not here any more.
+        Returns "train" or "validation", "" if it has not, or None if its data is not here any more.
         """
         encoding = json.dumps(covariates, sort_keys=True)
-        if self._digest("train", encoding) != data.get("train_sha256"):
+        if data.get("train_sha256") not in self._digests_of("train", encoding):
             return None
         validated = data.get("validation_sha256")
-        if validated and self._digest("validation", encoding) != validated:
+        if validated and validated not in self._digests_of("validation", encoding):
             return None
         for part in ("train", "validation"):
             if np.isin(self.rows, self._parts.get(part, NO_ROWS)).any():
@@ -123,12 +119,14 @@ class PatientRows:
         except InputError:
             return {}
 
-    def _digest(self, part: str, encoding: str) -> str:
-        """SHA-256 of a part as cards have it; "" if it is not here."""
-        key = part + encoding
-        if key not in self._digests:
-            self._digests[key] = self._compute_digest(part, encoding)
-        return self._digests[key]
+    def _digests_of(self, part: str, encoding: str) -> Sequence[str]:
+        """SHA-256 of a part as cards have it, also under a key; none if it is not here."""
+        name = part + encoding
+        if name not in self._digests:
+            digest = self._compute_digest(part, encoding)
+            keyed = [keyed_sha256(digest, key) for key in self.wanted.keys]
+            self._digests[name] = [digest, *keyed] if digest else []
+        return self._digests[name]
 
     def _compute_digest(self, part: str, encoding: str) -> str:
         if self._domain is None or part not in self._parts:

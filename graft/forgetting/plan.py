@@ -59,7 +59,7 @@ class Plan:
         of_others: files of other patients, as the raw data says, and the tables that change. Bytes
             of the patient's images that they have too are nobody's: a licence, a logo.
         kept: files and folders in which graft deletes nothing that it does not know: those that git
-            tracks, and all raw data.
+            tracks, DVC's cache, and all raw data.
     """
 
     names: frozenset[str]
@@ -120,6 +120,7 @@ def make_plan(project: Project, parameters: Parameters, wanted: Wanted, layout: 
         kept=frozenset(
             {follow_links(Path(domain.path)) for domain in parameters.domains.values()}
             | project.tracked()
+            | ({follow_links(project.cache)} if project.cache else set())
         ),
     )
 

@@ -22,7 +22,7 @@ class RawTrace:
         names: of the patient there. They must never be printed.
         lesions: how many.
         where: the tables and arrays that have them, in words.
-        files: that belong to this patient alone.
+        files: that belong to this patient alone. Links among them may lead elsewhere.
         left: how many lesions of each class the other patients have.
         tables: the tables and arrays that change.
         rewrite: takes the patient out of them. It comes after the files, because the
@@ -30,6 +30,7 @@ class RawTrace:
         bytes_of_rows: the bytes of the patient's rows of an array.
         texts: that identify the patient in the files, each with what it is.
         files_of_others: that the raw data has too.
+        is_counted: whether the patient is found by a row of the processed domain, not by a name.
     """
 
     domain: str
@@ -44,6 +45,7 @@ class RawTrace:
     bytes_of_rows: Sequence[bytes] = field(default=(), repr=False)
     texts: Sequence[tuple[str, str]] = field(default=(), repr=False)
     files_of_others: Sequence[Path] = field(default=(), repr=False)
+    is_counted: bool = False
 
     @property
     def of_others(self) -> set[Path]:
@@ -80,16 +82,31 @@ def inside(path: Path, root: Path) -> bool:
     return follow_links(path).is_relative_to(follow_links(root))
 
 
-def delete_files(files: Iterable[Path], root: Path) -> None:
+def nobody(_: Path) -> bool:
+    """Keeps no file."""
+    return False
+
+
+def leads_away(file: Path, root: Path, is_kept: Callable[[Path], bool] = nobody) -> bool:
+    """Whether a file is, or links to, one that must stay: outside of `root`, or kept."""
+    return not inside(file, root) or is_kept(follow_links(file))
+
+
+def delete_files(
+    files: Iterable[Path], root: Path, is_kept: Callable[[Path], bool] = nobody
+) -> None:
     """Delete files, what they link to, and the folders inside `root` that this leaves empty.
 
-    An empty folder may be among the files.
+    Of a file that leads away, only a link is deleted. An empty folder may be among the files.
     """
     top = follow_links(root)
     for file in files:
         target = follow_links(file)
         folders = {target.parent, follow_links(file.parent)}
-        if target.is_dir():
+        if leads_away(file, root, is_kept):
+            if file.is_symlink():
+                file.unlink()
+        elif target.is_dir():
             folders = {target}
         else:
             target.unlink(missing_ok=True)
@@ -99,7 +116,9 @@ def delete_files(files: Iterable[Path], root: Path) -> None:
 
 
 def _delete_empty(folder: Path, top: Path) -> None:
-    """Delete a folder and those around it, up to `top`, as long as they are empty."""
-    while folder != top and folder.is_relative_to(top) and not any(folder.iterdir()):
+    """Delete a folder, if it is still there, and those around it up to `top`, if empty."""
+    while folder != top and folder.is_relative_to(top) and folder.is_dir():
+        if any(folder.iterdir()):
+            return
         folder.rmdir()
         folder = folder.parent

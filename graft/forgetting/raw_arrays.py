@@ -30,14 +30,8 @@ def find_in_arrays(
     """Find the rows of a patient; None if there are none.
 
     Without groups.npy a patient is `<domain> row <number>`. Rows change their numbers when one is
-    gone, so the numbers count in the processed domain, which must be there.
-
-    Args:
-        domain: its name.
-        root: the folder of the arrays.
-        wanted: the patient.
-        classes: of the domain.
-        processed: how many lesions the processed domain has; 0 if it is missing.
+    gone, so the numbers count in the processed domain, which must be there: it has `processed`
+    lesions, 0 if it is missing.
 
     Raises:
         InputError: if an array cannot be read, or has another number of rows.
@@ -68,6 +62,7 @@ def find_in_arrays(
         left=count_left(labels, mine if has_labels else ()),
         rewrite=lambda: _rewrite(to_change, mine),
         bytes_of_rows=[data[row].tobytes() for row in mine] if has_data else (),
+        is_counted=not has_groups,
     )
 
 

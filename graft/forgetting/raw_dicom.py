@@ -15,9 +15,7 @@ UID = "UID"  # at the end of a keyword
 def own_identifiers(files: Iterable[Path], others: Iterable[Path]) -> list[tuple[str, str]]:
     """The texts of headers that identify a patient, each with the keyword of its element.
 
-    Args:
-        files: of the patient.
-        others: a file of each scan of the others. An anonymous PatientID is in all of them.
+    `others` has a file of each scan of the others. An anonymous PatientID is in all of them.
     """
     shared = {text for file in others for text, _ in _identifiers(file)}
     found = {text: keyword for file in files for text, keyword in _identifiers(file)}

@@ -21,20 +21,11 @@ FIELDS = ("images", "labels")
 
 
 def find_in_npz(
-    domain: str,
-    file: Path,
-    wanted: Wanted,
-    classes: Sequence[str],
-    index: pd.DataFrame | None,
+    domain: str, file: Path, wanted: Wanted, classes: Sequence[str], index: pd.DataFrame | None
 ) -> RawTrace | None:
     """Find the image of a patient; None if there is none, or if an earlier run took it out.
 
-    Args:
-        domain: its name.
-        file: the archive.
-        wanted: the patient.
-        classes: of the domain.
-        index: of the processed domain, which has the number of each image; None if it is missing.
+    The index of the processed domain has the number of each image; None if it is missing.
 
     Raises:
         InputError: if the archive cannot be read, or has another number of images than the index.
@@ -71,6 +62,7 @@ def find_in_npz(
         left=left,
         rewrite=lambda: _rewrite(file, names, row),
         bytes_of_rows=[images[row].tobytes()],
+        is_counted=True,
     )
 
 

@@ -16,14 +16,8 @@ def find_in_pictures(
 ) -> RawTrace | None:
     """Find the pictures of a patient, and the masks and other files beside them; None without any.
 
-    Without a pattern each picture is a patient. Its name is its path in the folder.
-
-    Args:
-        domain: its name.
-        root: its folder.
-        wanted: the patient.
-        pattern: finds the patient in the name of a file.
-        ignore: finds what is no lesion.
+    `pattern` finds the patient in the name of a file. Without it each picture is a patient, whose
+    name is its path in the folder. `ignore` finds what is no lesion.
     """
     names: set[str] = set()
     files: list[Path] = []

@@ -7,30 +7,32 @@ from pathlib import Path
 from graft.common.links import follow_links
 from graft.common.partial import delete_leftovers
 from graft.forgetting.plan import Plan
-from graft.forgetting.raw import delete_files
+from graft.forgetting.raw import RawTrace, delete_files
 from graft.networks.card import CARD
+
+LAST = (CARD, "index.csv")  # of a folder: they tell the next run whose the rest is
 
 
 def carry_out(root: Path, plan: Plan, delete_models: bool, also: Iterable[Path]) -> None:
     """Delete and rewrite what the plan says, in a project that stays locked meanwhile.
 
-    The raw data comes last: a run that is killed finds the patient again and does the rest.
-
-    Args:
-        root: of the project.
-        plan: what to do.
-        delete_models: whether models that come from the patient's data are deleted.
-        also: other files to delete.
+    What names the patient comes last, which is the raw data or else the processed domain: a run
+    that is killed finds the patient again and does the rest.
     """
-    delete_files(also, root)
+    delete_files(also, root, plan.is_kept)
     if delete_models:
         for model in plan.models:
             if model.is_sure:
-                _delete_model(model.folder)
+                _delete_folder(model.folder)
+    _change_raw(trace for trace in plan.raw if trace.is_counted)
     for path in plan.outputs:
         _delete(path)
+    _change_raw(trace for trace in plan.raw if not trace.is_counted)
+
+
+def _change_raw(traces: Iterable[RawTrace]) -> None:
     changed: set[Path] = set()  # two domains may have the same raw data
-    for trace in plan.raw:
+    for trace in traces:
         delete_files(trace.files, trace.root)
         tables = {follow_links(table) for table in trace.tables}
         if changed.isdisjoint(tables):
@@ -46,10 +48,9 @@ def is_planned(plan: Plan, path: Path, delete_models: bool) -> bool:
     return not going.isdisjoint((path, *path.parents))
 
 
-def _delete_model(folder: Path) -> None:
-    """Delete a model folder, its card last: a killed run must recognise what it left."""
+def _delete_folder(folder: Path) -> None:
     for file in folder.rglob("*"):
-        if file.name != CARD and not file.is_dir():
+        if file.name not in LAST and not file.is_dir():
             file.unlink()
     shutil.rmtree(folder)
 
@@ -58,6 +59,6 @@ def _delete(path: Path) -> None:
     """Delete an output and what a killed stage left beside it."""
     delete_leftovers(path)
     if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
+        _delete_folder(path)
     else:
         path.unlink(missing_ok=True)

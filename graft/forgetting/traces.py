@@ -85,12 +85,7 @@ class TraceSearch:
     """A search for needles in many files, and for the digests of models beside them."""
 
     def __init__(self, needles: Needles, models: Mapping[str, str] = NO_MODELS) -> None:
-        """Prepare the search.
-
-        Args:
-            needles: of the patient.
-            models: what each digest is, in words.
-        """
+        """Prepare the search. `models` says in words what each digest is."""
         self._models = frozenset(models.values())
         self._kinds = {text: origin.kind for text, origin in needles.texts.origins.items()}
         self._kinds |= models
@@ -101,12 +96,7 @@ class TraceSearch:
         self._chunks.make_automaton()
 
     def find(self, file: Path, name: str) -> list[Trace]:
-        """The first trace of each kind in a file, or what its name has.
-
-        Args:
-            file: to search.
-            name: of the file, as it is printed.
-        """
+        """The first trace of each kind in a file, or what its name has, as it is printed."""
         place = Path(name)
         while any(self._matches(os.fsencode(place))):
             place = place.parent

@@ -43,11 +43,6 @@ def make_wanted(text: str, key: PseudonymKey, processed: Path) -> Wanted:
 
     A secret key is used if there is one. None is made: it would give pseudonyms that nothing has.
 
-    Args:
-        text: what the user typed.
-        key: where the key of the pseudonyms is found.
-        processed: the folder of the processed domains.
-
     Raises:
         InputError: if the text is empty, or if a processed domain has pseudonyms of another key.
     """

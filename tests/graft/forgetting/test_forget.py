@@ -17,8 +17,10 @@ from git import Repo as GitRepo
 from graft.commands.forget import PARAMETERS, _layout
 from graft.common.files import InputError, read_json, write_sealed
 from graft.common.yaml_file import read_yaml
+from graft.forgetting import removal
 from graft.forgetting.forget import Wish, forget, search_only
 from graft.keys.pseudonyms import pseudonym
+from stages import preprocess
 from tests import small_target
 from tests.commands import run_module
 from tests.graft.forgetting.conftest import KEY, OTHER, PATIENTS, PERSON, run_stages
@@ -129,6 +131,21 @@ def test_other_files_are_named_and_deleted_only_if_wanted(project, tmp_path, cap
     assert len(np.load("data/raw/liver/groups.npy")) == 2 * PATIENTS - 2
 
 
+def test_links_never_delete_what_must_stay(project, tmp_path, capsys):
+    outside = tmp_path / "outside.txt"
+    inside = Path("inside.txt").absolute()
+    tracked, raw = Path("tracked.txt").absolute(), Path("data/raw/liver/notes.txt").absolute()
+    for number, file in enumerate((outside, inside, tracked, raw)):
+        file.write_text(PERSON)
+        Path(f"link{number}").symlink_to(file)
+    GitRepo().git.add("tracked.txt")
+    assert not forgotten(do=True, found=True)
+    assert [file.exists() for file in (outside, inside, tracked, raw)] == [True, False, True, True]
+    assert not list(project.glob("link*"))
+    told = capsys.readouterr().out.partition("whose targets stay")[2].splitlines()[1:4]
+    assert [line.split(":")[0] for line in told] == ["  link0", "  link2", "  link3"]
+
+
 def test_models_and_what_names_them_are_listed(project, capsys):
     GitRepo().git.tag("diagnosis@v1.0.0", "-m", "a version")
     shutil.copytree("models/pretrained", "exported")
@@ -168,6 +185,12 @@ def test_two_domains_with_the_same_raw_data_lose_the_rows_once(project):
     small_target.edit_parameters(domains=third_domain("data/raw/liver"))
     assert forgotten(do=True)
     assert len(np.load("data/raw/liver/groups.npy")) == 2 * PATIENTS - 2
+
+
+def test_two_domains_with_the_same_scans_delete_them_once(project):
+    small_target.edit_parameters(domains=third_domain("data/raw/lung"))
+    assert forgotten(do=True)
+    assert not Path("data/raw/lung/scan3").exists()
 
 
 def third_domain(path: str) -> dict:
@@ -257,6 +280,48 @@ def test_a_killed_run_is_completed_by_the_next_one(project, tmp_path, monkeypatc
     assert contents(project) != contents(whole)
     assert forgotten(do=True, models=True)
     assert contents(project) == contents(whole)
+
+
+def test_a_row_without_a_name_is_found_again_by_the_processed_domain(project, monkeypatch):
+    Path("data/raw/liver/groups.npy").unlink()
+    preprocess.main("liver")
+    labels = np.load("data/raw/liver/labels.npy")
+
+    def killed(path: Path) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        for place in ("_delete", "_delete_folder"):
+            patch.setattr(removal, place, killed)
+        with pytest.raises(KeyboardInterrupt):
+            forgotten("liver row 6", do=True)
+    assert len(np.load("data/raw/liver/labels.npy")) == len(labels) - 1
+    assert Path("data/processed/liver/index.csv").exists()
+    assert forgotten("liver row 6", do=True)
+    assert np.load("data/raw/liver/labels.npy").tolist() == np.delete(labels, 6).tolist()
+    assert not Path("data/processed/liver").exists()
+
+
+def test_a_short_name_is_said_not_to_be_searched_for(project, capsys):
+    groups = np.load("data/raw/liver/groups.npy")
+    np.save("data/raw/liver/groups.npy", np.where(groups == PERSON, "P17", groups))
+    preprocess.main("liver")
+    forgotten("P17", do=True)
+    assert "Not searched for: 1 of the patient's names and numbers" in capsys.readouterr().out
+
+
+def test_names_of_files_in_merges_are_found_in_the_history(project):
+    checkout = GitRepo()
+    checkout.git.checkout("-qb", "side")
+    checkout.git.commit("-qm", "side", "--allow-empty")
+    checkout.git.checkout("-q", "-")
+    checkout.git.merge("side", "--no-ff", "--no-commit")
+    Path("Jörg-Müller-Lüdenscheidt.txt").write_text("a note")
+    checkout.git.add("Jörg-Müller-Lüdenscheidt.txt")
+    checkout.git.commit("-qm", "merged")
+    checkout.git.rm("-q", "Jörg-Müller-Lüdenscheidt.txt")
+    checkout.git.commit("-qm", "gone")
+    assert not search_only(HERE, "Jörg-Müller-Lüdenscheidt", PARAMETERS, _layout())
 
 
 def test_git_history_and_experiments_are_named(project, capsys):

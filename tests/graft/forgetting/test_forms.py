@@ -155,3 +155,16 @@ def test_a_mask_of_two_patients_and_a_file_outside_stay(tmp_path):
     assert (tmp_path / "outside.png").exists()
     assert sorted(path.name for path in raw.iterdir()) == ["b.png", "manifest.csv", "mask.png"]
     assert (raw / "manifest.csv").read_text() == f"{rows[0]}\n{rows[4]}"
+
+
+def test_of_a_link_that_leads_out_of_the_raw_data_only_the_link_is_deleted(tmp_path):
+    raw = tmp_path / "raw"
+    (raw / "scan").mkdir(parents=True)
+    (tmp_path / "outside.dcm").write_bytes(b"outside")
+    (raw / "scan/1.dcm").symlink_to(tmp_path / "outside.dcm")
+    (raw / "manifest.csv").write_text("patient,image,label\nAnn One,scan,benign\n")
+    found = find_in_manifest("ct", raw, wanted("Ann One"))
+    for _ in range(2):  # two domains may name the same folder
+        delete_files(found.files, raw)
+    assert (tmp_path / "outside.dcm").read_bytes() == b"outside"
+    assert [path.name for path in raw.iterdir()] == ["manifest.csv"]

@@ -11,7 +11,7 @@ from graft.forgetting import models
 from graft.forgetting.models import find_models
 from graft.forgetting.patient_rows import PatientRows
 from graft.forgetting.wanted import Wanted
-from graft.keys.pseudonyms import PUBLISHED_KEY
+from graft.keys.pseudonyms import PUBLISHED_KEY, keyed_sha256
 from tests.small_target import SHAPE, write_target
 
 TRAINED, VALIDATED, TESTED = "p00", "p04", "p06"  # in the parts of `write_target`
@@ -110,3 +110,22 @@ def test_the_bytes_of_the_patient_are_those_of_the_processed_domain(folder):
     images = np.load("data/processed/liver/images.npy")
     assert patches == [images[0].tobytes()]
     assert rows(TRAINED).pseudonyms == [TRAINED]
+
+
+def test_a_digest_under_a_key_is_recognised(folder):
+    digest = keyed_sha256(own_data()["train_sha256"], PUBLISHED_KEY)
+    private = {"domain": "liver", "train_sha256": digest, "validation_sha256": None}
+    card = write_card(folder / "keyed/private", "7" * 64, private)
+    assert found_for(TRAINED, [card]) == {"private": models.TRAINED}
+    assert found_for(VALIDATED, [card]) == {"private": ""}
+
+
+def test_adopted_and_adapted_models_are_not_certain(folder):
+    adopted = write_card(folder / "others/adopted", "8" * 64, None)
+    write_sealed(adopted, read_json(adopted) | {"weights": {"source": "model"}})
+    adapted = write_card(folder / "others/adapted", "9" * 64, ELSEWHERE)
+    (adapted.parent / "fitted.json").write_text(json.dumps({"adaptation": {"patients": 3}}))
+    assert found_for(TESTED, [adopted, adapted]) == {
+        "adopted": models.UNKNOWN,
+        "adapted": models.ADAPTED,
+    }
