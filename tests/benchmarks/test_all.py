@@ -26,6 +26,7 @@ def programs(tmp_path, monkeypatch):
     """Three benchmarks: one that works, one that ends with 3, and one that reports nothing."""
     folder = tmp_path / "benchmarks"
     folder.mkdir()
+    (folder / "__init__.py").touch()  # Opacus installs a package of this name
     (folder / "working.py").write_text(PROGRAM)
     (folder / "failing.py").write_text(PROGRAM + "raise SystemExit(3)")
     (folder / "silent.py").write_text("")

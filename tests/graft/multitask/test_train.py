@@ -18,12 +18,14 @@ from graft.multitask.saved import load_tasks
 from graft.multitask.train import TaskTraining
 from graft.networks.saved import load_model
 from graft.networks.settings import Network
+from graft.training.fitting import parent_reference
 from graft.training.loop import Log
 from graft.transfer.start import fit_start, start_from_scratch
 from tests.graft.multitask.examples import CPU
 from tests.processed import write_parts
 from tests.small_target import write_target
 from tests.squares import PLAN, RECIPE
+from tests.trained import write_trained
 
 FILES = ("card.json", "tasks.safetensors", "weights.safetensors")
 
@@ -43,6 +45,8 @@ def training(tmp_path, monkeypatch) -> TaskTraining:
     domain = replace(domain, task_kinds={"rating": "ordinal"}, tasks=table)
     write_domain(Path("data/rated"), replace(domain, images=np.array(domain.images)))
     write_parts("liver", parts)
+    parent = Path("models/self_supervised")
+    write_trained(parent)
     return TaskTraining(
         domain=DomainReference.to(Path("data/rated")),
         split=Path("data/splits/liver.csv"),
@@ -55,7 +59,7 @@ def training(tmp_path, monkeypatch) -> TaskTraining:
         ),
         weighting="equal",
         device=CPU,
-        parent={"folder": "models/self_supervised", "weights_sha256": "0" * 64},
+        parent=parent_reference(parent),
     )
 
 

@@ -30,6 +30,8 @@ from graft.service.serve import (
 from tests.commands import run_module
 from tests.graft.service.conftest import LEFT, LESION
 
+ROOT = Path(__file__).parents[3]
+
 
 @pytest.fixture
 def short_path() -> Iterator[Path]:
@@ -164,7 +166,7 @@ def test_a_model_that_was_changed_is_refused(model_folder, short_path, name):
     # A process of its own, because multiprocessing keeps the folder of its first socket.
     done = subprocess.run(
         [sys.executable, "-m", "graft", "serve", changed, "--port", "0"],
-        env={**os.environ, "TMPDIR": str(short_path)},
+        env={**os.environ, "TMPDIR": str(short_path), "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         check=False,
