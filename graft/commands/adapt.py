@@ -67,7 +67,8 @@ def main(
         new = model_digest(to)
         say(f"wrote {to}")
     else:
-        say(f"{to} was not written; --anyway writes it")
+        before = f"; {to} is that of an earlier run" if to.exists() else ""
+        say(f"no model was written, --anyway writes it{before}")
     if report is not None:
         write_report(report, result, new)
     if site.failures:

@@ -74,7 +74,7 @@ def test_a_model_that_is_worse_than_lesion_size_is_named_before_the_verdict(read
 
     html = page.render_page(read_run(change=enlarge))
     warning = "The chosen model, bagging, scores below size alone on the test part: its AUROC is"
-    assert html.index(warning) < html.index('id="verdict"')
+    assert html.index('id="verdict"') < html.index(warning) < html.index('id="contents"')
     assert "(difference −0.105 [−0.200,\N{NO-BREAK SPACE}−0.010])" in html
 
 
@@ -84,7 +84,7 @@ def test_a_successful_attack_is_named_before_the_verdict_and_a_broken_guarantee_
     run = read_run()
     html = page.render_page(run)
     warning = "Whoever has one of these models can infer better than by guessing"
-    assert html.index(warning) < html.index('id="verdict"')
+    assert html.index('id="verdict"') < html.index(warning) < html.index('id="contents"')
     assert 'class="broken"' not in html
     section = html[html.index('<section id="attacks"') :]
     assert section.count("the attack stays below both.") == 1
