@@ -4,7 +4,6 @@ import csv
 import os
 import shutil
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -65,19 +64,25 @@ def patient(number: int) -> str:
     return {3: PERSON, 4: OTHER}.get(number, f"Patient-{number:03}")
 
 
+def isolate(patch: pytest.MonkeyPatch, home: Path) -> None:
+    """Let git, DVC and graft read nothing of the user's environment but `home`."""
+    for name in [name for name in os.environ if name.startswith(("GIT_", "DVC_"))]:
+        patch.delenv(name)
+    patch.setenv("HOME", str(home))
+    patch.setenv("DVC_SITE_CACHE_DIR", str(home / "dvc"))
+    patch.setenv("GRAFT_PATIENT_KEY", KEY)
+    patch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+
+
 @pytest.fixture(scope="session")
-def template(tmp_path_factory, write_series) -> Iterator[Path]:
+def template(tmp_path_factory, write_series) -> Path:
     folder = tmp_path_factory.mktemp("forgetting") / "project"
     folder.mkdir()
-    home = tmp_path_factory.mktemp("home")
+    home = folder.with_name("home")
+    home.mkdir()
     (home / ".gitconfig").write_text("[user]\nname = graft\nemail = graft@example.org\n")
     with pytest.MonkeyPatch.context() as patch:
-        for name in [name for name in os.environ if name.startswith(("GIT_", "DVC_"))]:
-            patch.delenv(name)
-        patch.setenv("HOME", str(home))
-        patch.setenv("DVC_SITE_CACHE_DIR", str(home / "dvc"))
-        patch.setenv("GRAFT_PATIENT_KEY", KEY)
-        patch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+        isolate(patch, home)
         patch.chdir(folder)
         write_parameters(folder)
         write_lung(folder / "data/raw/lung", write_series)
@@ -87,12 +92,13 @@ def template(tmp_path_factory, write_series) -> Iterator[Path]:
         GitRepo.init(folder)
         Repo.init(str(folder)).close()
         run_stages()
-        yield folder
+    return folder
 
 
 @pytest.fixture
 def project(template, tmp_path, monkeypatch) -> Path:
     """A copy, which is the working directory."""
+    isolate(monkeypatch, template.with_name("home"))
     folder = shutil.copytree(template, tmp_path / "project")
     monkeypatch.chdir(folder)
     return folder
