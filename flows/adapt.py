@@ -15,19 +15,18 @@ from typing import Annotated
 import fsspec
 import jsonschema
 import typer
-from prefect import flow, get_run_logger, task
+from prefect import flow, get_run_logger
 from prefect.artifacts import create_link_artifact, create_markdown_artifact
-from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
 from flows import command
+from flows.alone import run_alone
 from flows.command_line import exit_with_state, run_command_line
 from flows.document import format_time
-from flows.locks import hold_first_free
 from flows.model_commands import without_root
 from flows.pipeline import LOCK, ROOT
-from flows.publish import LATEST, check_destination, write_document
+from flows.publish import LATEST, check_destination, publish_task, write_document
 from graft.common.files import InputError, read_json
 
 WORK = ROOT / ".graft/adapt"
@@ -55,17 +54,7 @@ def adapt(
         model: the folder of the model, relative to that of the repository.
         anyway: whether the new model is written without a measured gain too.
     """
-    LOCK.parent.mkdir(exist_ok=True)
-    with hold_first_free([LOCK], "this folder"):
-        try:
-            return _adapt(source, destination, to, model, anyway)
-        except InputError as error:
-            return Failed(message=without_root(str(error), ROOT))
-        except OSError as error:  # such as a full disk
-            return Failed(message=f"the file system: {error.strerror or type(error).__name__}")
-        finally:
-            command.end_all()
-            shutil.rmtree(WORK, ignore_errors=True)
+    return run_alone(lambda: _adapt(source, destination, to, model, anyway), LOCK, ROOT, WORK)
 
 
 def _adapt(source: str, destination: str, to: str, model: str, anyway: bool) -> State:
@@ -112,13 +101,7 @@ def run_adapt(root: Path, source: str, to: str, model: str, anyway: bool) -> dic
     return read_json(path)
 
 
-@task(
-    name="publish",
-    task_run_name="publish",
-    cache_policy=NO_CACHE,
-    retries=3,
-    retry_delay_seconds=[2, 10, 30],
-)
+@publish_task
 def publish_adaptation(document: dict, text: str, destination: str) -> None:
     """Write the run's own file and then latest.json, and show the report in Prefect.
 

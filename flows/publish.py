@@ -22,6 +22,13 @@ from graft.common.gates import Gate, gate_failures
 
 KEPT = Path(".graft/published")  # a copy of each document stays here in any case
 LATEST = "latest.json"
+publish_task = task(
+    name="publish",
+    task_run_name="publish",
+    cache_policy=NO_CACHE,
+    retries=3,
+    retry_delay_seconds=[2, 10, 30],
+)  # of every flow: publishing the same document again changes nothing
 
 
 def check_destination(destination: str | None, root: Path) -> None:
@@ -68,13 +75,7 @@ def publish_run(document: dict, destination: str | None, gates: list[Gate]) -> S
     return Failed(message=f"{state.message}; the document is kept in {kept}")
 
 
-@task(
-    name="publish",
-    task_run_name="publish",
-    cache_policy=NO_CACHE,
-    retries=3,
-    retry_delay_seconds=[2, 10, 30],
-)
+@publish_task
 def publish_document(document: dict, destination: str, gates: list[Gate]) -> State:
     """Write the run's own file and then latest.json, each whole or not at all.
 

@@ -17,13 +17,12 @@ from prefect import flow, get_run_logger
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
-from flows import command
+from flows.alone import run_alone
 from flows.command_line import exit_with_state, run_command_line
 from flows.document import format_time
 from flows.fetch import Fetcher
 from flows.incoming import Source, list_rows
-from flows.locks import hold_first_free
-from flows.model_commands import ModelCommands, Rows, without_root
+from flows.model_commands import ModelCommands, Rows
 from flows.new_lesions import NewLesion, find_new_lesions
 from flows.pipeline import LOCK, ROOT
 from flows.publish import check_destination
@@ -64,17 +63,9 @@ def score(
         window: how many of the last scans are compared with those of the training, at least 10.
         most: how many lesions one run predicts; the next run takes the others.
     """
-    LOCK.parent.mkdir(exist_ok=True)
-    with hold_first_free([LOCK], "this folder"):
-        try:
-            return _score(source, destination, ROOT / model, window, most)
-        except InputError as error:
-            return Failed(message=without_root(str(error), ROOT))
-        except OSError as error:  # such as a full disk
-            return Failed(message=f"the file system: {error.strerror or type(error).__name__}")
-        finally:
-            command.end_all()
-            shutil.rmtree(WORK, ignore_errors=True)
+    return run_alone(
+        lambda: _score(source, destination, ROOT / model, window, most), LOCK, ROOT, WORK
+    )
 
 
 def _score(source: str, destination: str, model: Path, window: int, most: int) -> State:

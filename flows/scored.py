@@ -12,12 +12,11 @@ from uuid import NAMESPACE_URL, uuid5
 
 import fsspec
 import jsonschema
-from prefect import get_run_logger, task
+from prefect import get_run_logger
 from prefect.artifacts import create_link_artifact, create_markdown_artifact, create_table_artifact
-from prefect.cache_policies import NO_CACHE
 from prefect.events import emit_event
 
-from flows.publish import LATEST, read_document, write_document
+from flows.publish import LATEST, publish_task, read_document, write_document
 from graft.common.files import InputError, read_json
 from graft.common.shown import counted, one_line
 
@@ -34,13 +33,7 @@ def file_name(document: Mapping) -> str:
     return f"{started}-{document['model'][:DIGITS]}.json"
 
 
-@task(
-    name="publish",
-    task_run_name="publish",
-    cache_policy=NO_CACHE,
-    retries=3,
-    retry_delay_seconds=[2, 10, 30],
-)
+@publish_task
 def publish_scores(document: dict, destination: str) -> None:
     """Write the run's own file, and everything that follows from it.
 

@@ -39,7 +39,9 @@ REQUIRED = ("StudyInstanceUID", "SOPInstanceUID", "FrameOfReferenceUID")
 
 
 def check_dicom(images: Sequence[Path]) -> None:
-    """Raise InputError if there are images, and none of them is DICOM."""
+    """Raise InputError if there are images, and none of them is DICOM, or the first is missing."""
+    if images and not images[0].exists():
+        raise InputError(f"{images[0]}: is missing, expected a DICOM series")
     if images and not any(map(_is_dicom, images)):
         raise InputError(
             f"--sr: {images[0]} is not DICOM, expected a DICOM series, whose patient and study the "

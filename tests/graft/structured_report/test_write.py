@@ -239,6 +239,11 @@ def test_an_older_model_has_its_raw_probability_alone(tmp_path, series):
     assert "Image is like the training data" not in evaluations_of(group)
 
 
+def test_a_series_that_is_missing_is_called_so(tmp_path):
+    with pytest.raises(InputError, match="study: is missing, expected a DICOM series"):
+        check_dicom([tmp_path / "study"])
+
+
 def test_another_form_than_dicom_is_one_message_and_no_report(tmp_path, capfd):
     scan = tmp_path / "scan.nii.gz"
     scan.write_bytes(b"\x1f\x8b" + bytes(600))
